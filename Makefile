@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KERNEL=dev|debug chooses the kernel, KDIR=/path any other prepared tree,
+# T=name one sample's tests, V=1 shows the commands.
+
+KERNEL	?= dev
+OUT	:= build/$(KERNEL)
+CARGO	?= cargo
+Q	:= $(if $(V),,@)
+
+export KERNEL
+
+ifdef KDIR
+OUT	:= build/$(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || echo kdir)
+else
+# Which KDIR and tools: written by scripts/kernel.
+-include $(OUT)/kernel/toolchain.mk
+endif
+
+TOOLS	:= $(foreach tool,LLVM CC RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
+		$(if $($(tool):default=),$(if $(filter-out default,$(origin $(tool))),$(tool)=$($(tool)))))
+KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(if $(V),,-s)
+
+.PHONY: all
+all: modules clients
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make              build the modules and the clients for KERNEL (default: dev)
+#: make vm           set everything up, build, and boot the VM into a shell
+#: make test         set up, build, and run every test in the VM; T=chardev one
+#: make check        formatting, lints, documentation, shell, the unsafe policy
+#: make doctor       say what is missing or mismatched, and what mends it
+#: make doc          the support crate's documentation, in build/doc
+#: make rust-analyzer  rust-project.json for editors
+#: make clean        remove build/ (kernels stay in the cache)
+#:
+#: KERNEL=debug      the kernel with the sanitizers
+#: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
+
+.PHONY: kernel
+kernel:
+ifndef KDIR
+	$(Q)scripts/setup
+	$(Q)scripts/kernel $(KERNEL)
+endif
+
+# The kernel's settings may only just have come to be: read this file again.
+.PHONY: modules clients
+modules: kernel
+	+$(Q)$(MAKE) --no-print-directory kbuild
+
+.PHONY: kbuild
+kbuild:
+	$(Q)mkdir -p $(OUT)
+	+$(Q)$(KBUILD) modules
+
+clients: kernel
+	$(Q)$(CARGO) build --quiet --release --workspace --bins
+
+.PHONY: vm
+vm: all
+	$(Q)scripts/vm --kernel $(KERNEL)
+
+.PHONY: test
+test: all
+	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--no-fail-fast)
+
+.PHONY: check
+check: kernel
+	+$(Q)$(MAKE) --no-print-directory .check
+
+.PHONY: .check
+.check:
+	$(Q)scripts/check $(OUT)
+
+.PHONY: doctor
+doctor:
+	$(Q)scripts/doctor
+
+.PHONY: doc
+doc: modules
+	$(Q)scripts/doc $(OUT)
+
+.PHONY: rust-analyzer
+rust-analyzer: modules
+	$(Q)scripts/rust-project $(OUT)
+
+.PHONY: clean
+clean:
+	rm -rf build rust-project.json

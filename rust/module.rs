@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The module that a macro is used in.
+
+/// Evaluates to the `&'static ThisModule` of the calling module.
+///
+/// What C calls `THIS_MODULE`, usable in constants. It needs `module!` in the calling crate.
+#[macro_export]
+macro_rules! this_module {
+    () => {
+        ::kernel::module::this_module::<crate::LocalModule>()
+    };
+}

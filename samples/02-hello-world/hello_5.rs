@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 2.6: parameters.
+//!
+//! ```sh
+//! insmod hello_5.ko mystring="bebop" mybyte=255 myintArray=-1
+//! grep . /sys/module/hello_5/parameters/*; rmmod hello_5
+//! insmod hello_5.ko mybyte=256    # "Numerical result out of range"
+//! insmod hello_5.ko mylong=hello  # "Invalid argument"
+//! ```
+//!
+//! Changed from the guide: 256 does not fit a byte and is refused; there it wraps to 0. The kernel
+//! log names the parameter that it refused.
+
+use kernel::prelude::*;
+
+module! {
+    type: Hello5,
+    name: "hello_5",
+    authors: ["lkmpg-rs developers"],
+    description: "Parameters of all kinds",
+    license: "GPL",
+}
+
+lkm::module_params! {
+    mybyte: u8 {
+        default: b'A',
+        description: "This byte really does nothing at all.",
+        permissions: 0o444,
+    },
+    myshort: i16 {
+        default: 1,
+        description: "This short is *extremely* important.",
+        permissions: 0o444,
+    },
+    myint: i32 {
+        default: 20,
+        description: "An integer",
+        permissions: 0o444,
+    },
+    mylong: i64 {
+        default: 9999,
+        description: "A long integer",
+        permissions: 0o444,
+    },
+    mystring: str {
+        default: c"blah",
+        description: "A string of up to 1024 bytes",
+        permissions: 0o444,
+    },
+    myintArray: [i32; 2] {
+        default: [0, 420],
+        description: "One or two integers",
+        permissions: 0o444,
+    },
+}
+
+struct Hello5;
+
+impl kernel::Module for Hello5 {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let [first, second] = myintArray.value();
+
+        pr_alert!("mybyte is an 8 bit integer: {}\n", mybyte.value());
+        pr_alert!("myshort is a short integer: {}\n", myshort.value());
+        pr_alert!("myint is an integer: {}\n", myint.value());
+        pr_alert!("mylong is a long integer: {}\n", mylong.value());
+        pr_alert!("mystring is a string: {}\n", &*mystring.read());
+        pr_alert!("myintArray is {first} and {second}\n");
+        Ok(Hello5)
+    }
+}
+
+impl Drop for Hello5 {
+    fn drop(&mut self) {
+        pr_alert!("Goodbye, world 5\n");
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 2.7: one module out of two source files, `start.rs` and `stop.rs`.
+//!
+//! ```sh
+//! insmod start_stop.ko && rmmod start_stop
+//! ```
+//!
+//! C compiles the files apart and links them. In Rust a module is one crate, whatever the number
+//! of its files: the `mod` line brings in the other one.
+
+use kernel::prelude::*;
+
+mod stop;
+
+module! {
+    type: StartStop,
+    name: "start_stop",
+    authors: ["lkmpg-rs developers"],
+    description: "A module out of two source files",
+    license: "GPL",
+}
+
+struct StartStop;
+
+impl kernel::Module for StartStop {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        pr_info!("Hello, world - this is the kernel speaking\n");
+        Ok(StartStop)
+    }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The part of `start_stop` that ends it.
+
+use super::StartStop;
+use kernel::prelude::*;
+
+impl Drop for StartStop {
+    fn drop(&mut self) {
+        pr_alert!("Short is the life of a kernel module\n");
+    }
+}
