@@ -5,16 +5,14 @@
 //! Everything of `kernel::bindings` is here, too, so that the crate has one
 //! name for both.
 
-#![expect(
+#![allow(
     clippy::all,
+    clippy::undocumented_unsafe_blocks,
     missing_docs,
     non_camel_case_types,
     non_snake_case,
     non_upper_case_globals,
     unreachable_pub,
-    reason = "the code is generated"
-)]
-#![allow(
     dead_code,
     improper_ctypes,
     unused_imports,

@@ -4,4 +4,9 @@
  * from them is listed in bindgen_parameters.
  */
 
+#include <linux/fs.h>
+#include <linux/namei.h>
 #include <linux/proc_fs.h>
+
+/* bindgen numbers anonymous unions, differently for each configuration. */
+const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Safe abstractions that the `kernel` crate lacks and that modules built out
-//! of tree need.
+//! Safe abstractions that the `kernel` crate lacks and that modules built out of tree need.
 //!
-//! The crate is compiled to metadata and linked into nothing: every module
-//! carries just the code of it that it uses, and loads alone. The price is
-//! that no `static` can live here. What needs one gets it from a macro at the
-//! call site, as `kernel::new_mutex!` does.
+//! The crate is compiled to metadata and linked into nothing: every module carries just the code
+//! of it that it uses, and loads alone. The price is that no `static` can live here. What needs
+//! one gets it from a macro at the call site, as `kernel::new_mutex!` does.
 
 mod bindings;
 
+pub mod chrdev;
+pub mod fops;
 pub mod init;
+pub mod ioctl;
+pub mod message;
 pub mod module;
 pub mod params;
+pub mod proc_fs;
+pub mod wait;

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Character devices with a major number of their own.
+//!
+//! A [`Registration`] takes a range of device numbers, puts [`FileOperations`] behind it, and has
+//! devtmpfs create the nodes in `/dev`. For a single node that may share major 10, upstream's
+//! `kernel::miscdevice` is the shorter way.
+//!
+//! C headers: [`include/linux/cdev.h`](srctree/include/linux/cdev.h),
+//! [`include/linux/device.h`](srctree/include/linux/device.h)
+//!
+//! Reference: chapters 4.1.3, 4.1.4 and 7 of the guide.
+
+use crate::{
+    bindings,
+    fops::{
+        member,
+        FileOperations,
+        Shims, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// How to register a device.
+#[derive(Clone, Copy)]
+pub struct Options {
+    name: &'static CStr,
+    major: u32,
+    minors: u32,
+    nodes: u32,
+    mode: bindings::umode_t,
+}
+
+impl Options {
+    /// A device that is called `name` in `/proc/devices`, `/sys/class` and `/dev`.
+    ///
+    /// It gets a major number that is free, with minors 0 to 255 as `register_chrdev` would, and
+    /// one node for minor 0, which only root can open (mode 0600).
+    pub const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            major: 0,
+            minors: 256,
+            nodes: 1,
+            mode: 0o600,
+        }
+    }
+
+    /// Asks for this major number. Registering fails with `EBUSY` if it is taken.
+    pub const fn major(mut self, major: u32) -> Self {
+        self.major = major;
+        self
+    }
+
+    /// Takes minors 0 to `count - 1`.
+    pub const fn minors(mut self, count: u32) -> Self {
+        self.minors = count;
+        self
+    }
+
+    /// Creates nodes for minors 0 to `count - 1`, called `name0`, `name1`… if there are several.
+    pub const fn nodes(mut self, count: u32) -> Self {
+        self.nodes = count;
+        self
+    }
+
+    /// Gives the nodes this mode.
+    pub const fn mode(mut self, mode: u16) -> Self {
+        self.mode = mode;
+        self
+    }
+}
+
+/// A registered character device. Dropping it removes the nodes and gives the numbers back.
+///
+/// Files that are open then keep working, and keep their data. They also keep the module: it
+/// cannot be unloaded before they are closed.
+pub struct Registration<T: FileOperations> {
+    // Fields are dropped in this order: nobody finds the nodes any more, nobody can open the
+    // device, its class goes, and last its numbers.
+    _nodes: Nodes,
+    _device: Device<T>,
+    _class: Class,
+    numbers: Numbers,
+}
+
+impl<T: FileOperations> Registration<T> {
+    /// Registers a device whose open files share `data`.
+    ///
+    /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, or `ENOMEM`.
+    /// The device may be opened before this returns. May sleep.
+    pub fn new(module: &'static ThisModule, options: Options, data: Arc<T::Data>) -> Result<Self> {
+        let numbers = Numbers::new(&options)?;
+        let class = Class::new(&options)?;
+        let device = Device::new(module, &numbers, data)?;
+        let nodes = Nodes::new(&options, &numbers, &class)?;
+        Ok(Self {
+            _nodes: nodes,
+            _device: device,
+            _class: class,
+            numbers,
+        })
+    }
+
+    /// Returns the major number.
+    pub fn major(&self) -> u32 {
+        self.numbers.first >> bindings::MINORBITS
+    }
+}
+
+/// A range of device numbers.
+///
+/// # Invariants
+///
+/// The range is registered.
+struct Numbers {
+    first: bindings::dev_t,
+    count: c_uint,
+}
+
+impl Numbers {
+    fn new(options: &Options) -> Result<Self> {
+        let name = options.name.as_char_ptr();
+        let count = options.minors;
+        let mut first = options.major << bindings::MINORBITS;
+        to_result(if options.major == 0 {
+            // SAFETY: `first` is valid for writes; the name is static, which C asks for.
+            unsafe { bindings::alloc_chrdev_region(&mut first, 0, count, name) }
+        } else {
+            // SAFETY: The name is static, which C asks for.
+            unsafe { bindings::register_chrdev_region(first, count, name) }
+        })?;
+        // INVARIANT: The range was registered above.
+        Ok(Self { first, count })
+    }
+}
+
+impl Drop for Numbers {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::unregister_chrdev_region(self.first, self.count) };
+    }
+}
+
+/// The class that the nodes belong to, which knows their mode.
+///
+/// # Invariants
+///
+/// The pointer is a registered class that this value owns.
+struct Class(NonNull<bindings::class>);
+
+// SAFETY: A class may be destroyed by any thread.
+unsafe impl Send for Class {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Class {}
+
+impl Class {
+    fn new(options: &Options) -> Result<Self> {
+        // SAFETY: The name is static.
+        let class = from_err_ptr(unsafe { bindings::class_create(options.name.as_char_ptr()) })?;
+        let class = NonNull::new(class).ok_or(ENOMEM)?;
+        // SAFETY: No device is in the class yet, so nobody reads this.
+        unsafe { (*class.as_ptr()).devnode = Some(Self::devnode) };
+        // INVARIANT: `class_create` registered it for us.
+        Ok(Self(class))
+    }
+
+    /// `class::devnode`: says which mode a node in `/dev` has.
+    unsafe extern "C" fn devnode(
+        device: *const bindings::device,
+        mode: *mut bindings::umode_t,
+    ) -> *mut c_char {
+        if !mode.is_null() {
+            // SAFETY: `Nodes::new` left the mode in the device's driver data.
+            unsafe { *mode = (*device).driver_data.addr() as bindings::umode_t };
+        }
+        core::ptr::null_mut()
+    }
+}
+
+impl Drop for Class {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::class_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// The nodes in `/dev`.
+///
+/// # Invariants
+///
+/// A device exists in `class` for each of the `count` numbers from `first`.
+struct Nodes {
+    class: NonNull<bindings::class>,
+    first: bindings::dev_t,
+    count: u32,
+}
+
+// SAFETY: Devices may be destroyed by any thread.
+unsafe impl Send for Nodes {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Nodes {}
+
+impl Nodes {
+    fn new(options: &Options, numbers: &Numbers, class: &Class) -> Result<Self> {
+        // INVARIANT: No device exists, and `count` grows with each.
+        let mut nodes = Self {
+            class: class.0,
+            first: numbers.first,
+            count: 0,
+        };
+        let format = if options.nodes > 1 { c"%s%u" } else { c"%s" };
+        while nodes.count < options.nodes {
+            // SAFETY: The class is registered; the arguments fit the format, which ignores what is
+            // left over.
+            from_err_ptr(unsafe {
+                bindings::device_create(
+                    nodes.class.as_ptr(),
+                    core::ptr::null_mut(),
+                    nodes.first + nodes.count,
+                    core::ptr::without_provenance_mut(usize::from(options.mode)),
+                    format.as_char_ptr(),
+                    options.name.as_char_ptr(),
+                    nodes.count,
+                )
+            })?;
+            nodes.count += 1;
+        }
+        Ok(nodes)
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        for minor in 0..self.count {
+            // SAFETY: By the type invariants.
+            unsafe { bindings::device_destroy(self.class.as_ptr(), self.first + minor) };
+        }
+    }
+}
+
+/// What is behind the numbers.
+///
+/// Open files refer to the `cdev` until they are gone, which may be after the registration. So it
+/// lives on the heap, counted by a `kobject` that is the `cdev`'s parent.
+#[pin_data]
+struct Shared<T: FileOperations> {
+    #[pin]
+    kobj: Opaque<bindings::kobject>,
+    #[pin]
+    cdev: Opaque<bindings::cdev>,
+    data: Arc<T::Data>,
+}
+
+impl<T: FileOperations> Shared<T> {
+    const KTYPE: bindings::kobj_type = bindings::kobj_type {
+        release: Some(Self::free),
+        ..pin_init::zeroed()
+    };
+
+    /// `kobj_type::release`.
+    unsafe extern "C" fn free(kobj: *mut bindings::kobject) {
+        let shared = kernel::container_of!(Opaque::cast_from(kobj), Self, kobj);
+        // SAFETY: `Device::new` leaked the box, and this was the last reference to it.
+        drop(unsafe { Pin::new_unchecked(KBox::from_raw(shared.cast_mut())) });
+    }
+}
+
+/// A live `cdev`.
+///
+/// # Invariants
+///
+/// The `cdev` was added, and the value owns a reference to `kobj`.
+struct Device<T: FileOperations>(NonNull<Shared<T>>);
+
+// SAFETY: The data is `Send` and `Sync`, and C locks the rest.
+unsafe impl<T: FileOperations> Send for Device<T> {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl<T: FileOperations> Sync for Device<T> {}
+
+impl<T: FileOperations> Device<T> {
+    fn new(module: &'static ThisModule, numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
+        let shared = KBox::pin_init(
+            pin_init!(Shared::<T> {
+                kobj <- Opaque::zeroed(),
+                cdev <- Opaque::zeroed(),
+                data,
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The value is not moved; `Shared::free` takes it back.
+        let shared = NonNull::from(KBox::leak(unsafe { Pin::into_inner_unchecked(shared) }));
+        let device = shared.as_ptr();
+
+        // SAFETY: `device` is valid, and nobody else knows it yet.
+        unsafe {
+            let (kobj, cdev) = ((*device).kobj.get(), (*device).cdev.get());
+            bindings::kobject_init(kobj, &Shared::<T>::KTYPE);
+            bindings::cdev_init(cdev, &Vtable::<T>::OPS);
+            (*cdev).owner = module.as_ptr();
+            (*cdev).kobj.parent = kobj;
+        }
+        // SAFETY: The `cdev` is set up. On success it holds a reference to its parent.
+        let ret = unsafe { bindings::cdev_add((*device).cdev.get(), numbers.first, numbers.count) };
+        if ret < 0 {
+            // SAFETY: This gives back the reference of `kobject_init`, and frees the box.
+            unsafe { bindings::kobject_put((*device).kobj.get()) };
+            return Err(Error::from_errno(ret));
+        }
+        // INVARIANT: The `cdev` was added; the reference is that of `kobject_init`.
+        Ok(Self(shared))
+    }
+}
+
+impl<T: FileOperations> Drop for Device<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. Open files hold references of their own.
+        unsafe {
+            bindings::cdev_del((*self.0.as_ptr()).cdev.get());
+            bindings::kobject_put((*self.0.as_ptr()).kobj.get());
+        }
+    }
+}
+
+/// The `file_operations` of a device.
+struct Vtable<T: FileOperations>(PhantomData<T>);
+
+impl<T: FileOperations> Vtable<T> {
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: `chrdev_open` found the `cdev` for the inode, and holds a reference to it.
+        let cdev = unsafe {
+            inode
+                .byte_add(bindings::LKM_INODE_I_CDEV)
+                .cast::<*mut bindings::cdev>()
+                .read()
+        };
+        let shared = kernel::container_of!(Opaque::cast_from(cdev), Shared<T>, cdev);
+        // SAFETY: The `cdev` keeps its parent, which is part of the same allocation. `release`
+        // follows if this succeeds.
+        unsafe { Shims::<T>::open(&(*shared).data, file) }
+    }
+
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: The file was opened by `open`, and this is its last operation.
+        unsafe { Shims::<T>::release(file) };
+        0
+    }
+
+    // `owner` stays empty: `cdev::owner` keeps the module as long as a file is open.
+    const OPS: bindings::file_operations = bindings::file_operations {
+        open: Some(Self::open),
+        release: Some(Self::release),
+        read_iter: member!(T::HAS_READ, Shims::<T>::read_iter),
+        write_iter: member!(T::HAS_WRITE, Shims::<T>::write_iter),
+        llseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
+        poll: member!(T::HAS_POLL, Shims::<T>::poll),
+        unlocked_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
+        mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
+        ..pin_init::zeroed()
+    };
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The operations on an open file, for character devices and for `/proc`.
+//!
+//! [`FileOperations`] is implemented by the state of one open file. [`chrdev`](crate::chrdev) and
+//! [`proc_fs`](crate::proc_fs) make a node out of it.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+//!
+//! Reference: chapter 4.1.1 of the guide.
+
+use crate::{
+    bindings,
+    ioctl,
+    wait::WaitQueue, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    error::{
+        from_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    fs::file::{
+        flags::O_NONBLOCK,
+        Offset, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    mm::virt::VmaNew,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    },
+};
+
+/// What can be done with an open file. The implementor is the state of one open file.
+///
+/// All operations run in the context of the calling process and may sleep, unless said otherwise.
+/// What is left out behaves as the kernel documents it: `read`, `write` and `ioctl` fail
+/// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`.
+#[vtable]
+pub trait FileOperations: Sized + Send + Sync + 'static {
+    /// What all open files of a node share.
+    type Data: Send + Sync + 'static;
+
+    /// Opens the file. Its state is dropped when the last reference to the open file goes.
+    ///
+    /// The module cannot be unloaded while a file is open or being opened.
+    fn open(data: ArcBorrow<'_, Self::Data>, file: &OpenFile) -> impl PinInit<Self, Error>;
+
+    /// Reads at `pos` and advances it. Returns the number of bytes, 0 at the end.
+    fn read(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        _out: &mut IovIterDest<'_>,
+    ) -> Result<usize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Writes at `pos` and advances it. Returns the number of bytes, which may be fewer than given.
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        _data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Returns where the content ends, in bytes. Implementing it makes the file seekable.
+    fn size(&self) -> Offset {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Returns what the file is ready for, after watching what will change that.
+    fn poll(&self, _file: &OpenFile, _table: &PollTable<'_>) -> Events {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Handles an ioctl, of 64-bit and 32-bit processes alike.
+    fn ioctl(&self, _file: &OpenFile, _request: ioctl::Request) -> Result<isize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Sets up a new mapping of the file.
+    fn mmap(&self, _file: &OpenFile, _vma: &VmaNew) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// A file during one of its operations.
+///
+/// # Invariants
+///
+/// The wrapped `struct file` is valid, and stays open while this reference exists.
+#[repr(transparent)]
+pub struct OpenFile(Opaque<bindings::file>);
+
+impl OpenFile {
+    /// # Safety
+    ///
+    /// `file` must be valid, and in one of its operations for the lifetime of the result.
+    pub(crate) unsafe fn from_raw<'a>(file: *mut bindings::file) -> &'a Self {
+        // SAFETY: By the safety requirements; the layout is the same.
+        unsafe { &*file.cast() }
+    }
+
+    /// Returns the `struct file`.
+    pub fn as_raw(&self) -> *mut bindings::file {
+        self.0.get()
+    }
+
+    /// Returns the `O_*` flags the file has now, as set by `open` and `fcntl`.
+    #[inline]
+    pub fn flags(&self) -> u32 {
+        // SAFETY: By the type invariants. `fcntl` may change the flags meanwhile; as in C, each
+        // reader sees the old or the new word.
+        unsafe { core::ptr::read_volatile(&raw const (*self.as_raw()).f_flags) }
+    }
+
+    /// Tells whether the caller wants `EAGAIN` rather than to wait.
+    #[inline]
+    pub fn nonblocking(&self) -> bool {
+        self.flags() & O_NONBLOCK != 0
+    }
+
+    /// Returns the minor number of the device node; 0 for other files.
+    pub fn minor(&self) -> u32 {
+        // SAFETY: By the type invariants; an open file keeps its inode.
+        let dev = unsafe { (*(*self.as_raw()).f_inode).i_rdev };
+        dev & ((1 << bindings::MINORBITS) - 1)
+    }
+}
+
+/// What a file is ready for: a mask of `EPOLL*` bits.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Events(bindings::__poll_t);
+
+impl Events {
+    /// Nothing.
+    pub const NONE: Events = Events(0);
+    /// A read returns data or the end of the file (`EPOLLIN | EPOLLRDNORM`).
+    pub const READABLE: Events = Events(0x0041);
+    /// A write is accepted (`EPOLLOUT | EPOLLWRNORM`).
+    pub const WRITABLE: Events = Events(0x0104);
+    /// Something failed (`EPOLLERR`).
+    pub const ERROR: Events = Events(0x0008);
+    /// The other end is gone (`EPOLLHUP`).
+    pub const HANG_UP: Events = Events(0x0010);
+
+    /// Returns these events if `condition` holds, else none.
+    pub fn when(self, condition: bool) -> Self {
+        if condition {
+            self
+        } else {
+            Self::NONE
+        }
+    }
+}
+
+impl core::ops::BitOr for Events {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Where a poller says what it waits for.
+pub struct PollTable<'a> {
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table,
+    _call: PhantomData<&'a ()>,
+}
+
+impl PollTable<'_> {
+    /// Has the poller woken when `queue` is. Does not sleep (`poll_wait`).
+    pub fn watch(&self, queue: &WaitQueue) {
+        // SAFETY: This is the file and the table of the `poll` that runs. `queue` is reached
+        // through the file's state or what it shares; both go only after the last operation.
+        unsafe { queue.poll(self.file, self.table) };
+    }
+}
+
+/// The C functions behind [`FileOperations`].
+pub(crate) struct Shims<T>(PhantomData<T>);
+
+impl<T: FileOperations> Shims<T> {
+    /// Makes the state of a file that is being opened.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be in its `open`. If 0 is returned, `release` must be called once, after all
+    /// other operations.
+    pub(crate) unsafe fn open(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
+        from_result(|| {
+            // SAFETY: The file is in its `open` for the duration of the call.
+            let open_file = unsafe { OpenFile::from_raw(file) };
+            let state = KBox::pin_init(T::open(data.as_arc_borrow(), open_file), GFP_KERNEL)?;
+            // SAFETY: `open` owns the private data.
+            unsafe { (*file).private_data = state.into_foreign() };
+            Ok(0)
+        })
+    }
+
+    /// Drops the state of a file.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be in its `release`, after a successful [`Self::open`].
+    pub(crate) unsafe fn release(file: *mut bindings::file) {
+        // SAFETY: `open` put the state there, and nobody else takes it out.
+        drop(unsafe { Pin::<KBox<T>>::from_foreign((*file).private_data) });
+    }
+
+    /// Borrows the state and the file during an operation.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be in one of its operations, between [`Self::open`] and [`Self::release`], for
+    /// the lifetime of the result.
+    unsafe fn borrow<'a>(file: *mut bindings::file) -> (Pin<&'a T>, &'a OpenFile) {
+        // SAFETY: `open` put the state there, and `release` has not taken it out yet.
+        let state = unsafe { <Pin<KBox<T>> as ForeignOwnable>::borrow((*file).private_data) };
+        // SAFETY: By the safety requirements.
+        (state, unsafe { OpenFile::from_raw(file) })
+    }
+
+    /// `file_operations::read_iter`, `proc_ops::proc_read_iter`.
+    pub(crate) unsafe extern "C" fn read_iter(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: The file is open and in its `read_iter`.
+        let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
+        // SAFETY: The `kiocb` is the call's own.
+        let pos = unsafe { &mut (*kiocb).ki_pos };
+        // SAFETY: `read_iter` is given an iterator to write to.
+        let out = unsafe { IovIterDest::from_raw(iter) };
+        from_result(|| Ok(state.read(file, pos, out)? as isize))
+    }
+
+    /// `file_operations::write_iter`.
+    pub(crate) unsafe extern "C" fn write_iter(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: The file is open and in its `write_iter`.
+        let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
+        // SAFETY: The `kiocb` is the call's own.
+        let pos = unsafe { &mut (*kiocb).ki_pos };
+        // SAFETY: `write_iter` is given an iterator to read from.
+        let data = unsafe { IovIterSource::from_raw(iter) };
+        from_result(|| Ok(state.write(file, pos, data)? as isize))
+    }
+
+    /// `proc_ops::proc_write`, which has no iterator form.
+    pub(crate) unsafe extern "C" fn write(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        pos: *mut Offset,
+    ) -> isize {
+        // SAFETY: The file is open and in its `write`.
+        let (state, file) = unsafe { Self::borrow(file) };
+        // SAFETY: `pos` is the call's own.
+        let pos = unsafe { &mut *pos };
+        from_result(|| with_user_source(buf, len, |data| state.write(file, pos, data)))
+    }
+
+    /// `llseek`.
+    pub(crate) unsafe extern "C" fn llseek(
+        file: *mut bindings::file,
+        offset: Offset,
+        whence: c_int,
+    ) -> Offset {
+        // SAFETY: The file is open and in its `llseek`.
+        let (state, _) = unsafe { Self::borrow(file) };
+        // SAFETY: As above.
+        unsafe {
+            bindings::generic_file_llseek_size(file, offset, whence, Offset::MAX, state.size())
+        }
+    }
+
+    /// `poll`.
+    pub(crate) unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // SAFETY: The file is open and in its `poll`.
+        let (state, open_file) = unsafe { Self::borrow(file) };
+        let table = PollTable {
+            file,
+            table,
+            _call: PhantomData,
+        };
+        state.poll(open_file, &table).0
+    }
+
+    /// `unlocked_ioctl`.
+    pub(crate) unsafe extern "C" fn ioctl(
+        file: *mut bindings::file,
+        number: c_uint,
+        argument: c_ulong,
+    ) -> c_long {
+        // SAFETY: The file is open and in its `ioctl`.
+        let (state, file) = unsafe { Self::borrow(file) };
+        from_result(|| state.ioctl(file, ioctl::Request::native(number, argument)))
+    }
+
+    /// `compat_ioctl`.
+    pub(crate) unsafe extern "C" fn compat_ioctl(
+        file: *mut bindings::file,
+        number: c_uint,
+        argument: c_ulong,
+    ) -> c_long {
+        // SAFETY: The file is open and in its `compat_ioctl`.
+        let (state, file) = unsafe { Self::borrow(file) };
+        from_result(|| state.ioctl(file, ioctl::Request::compat(number, argument)))
+    }
+
+    /// `mmap`.
+    pub(crate) unsafe extern "C" fn mmap(
+        file: *mut bindings::file,
+        vma: *mut bindings::vm_area_struct,
+    ) -> c_int {
+        // SAFETY: The file is open and in its `mmap`.
+        let (state, file) = unsafe { Self::borrow(file) };
+        // SAFETY: `mmap` is given an area that is being set up.
+        let vma = unsafe { VmaNew::from_raw(vma) };
+        from_result(|| state.mmap(file, vma).map(|()| 0))
+    }
+}
+
+/// Runs `f` on an iterator over the caller's buffer.
+///
+/// Fails with `EFAULT` if the buffer is not in user space.
+pub(crate) fn with_user_source(
+    buf: *const c_char,
+    len: usize,
+    f: impl FnOnce(&mut IovIterSource<'_>) -> Result<usize>,
+) -> Result<isize> {
+    let iter = Opaque::<bindings::iov_iter>::uninit();
+    // SAFETY: `iter` is valid for writes. The function checks the address range.
+    kernel::error::to_result(unsafe {
+        bindings::import_ubuf(
+            bindings::ITER_SOURCE as c_int,
+            buf.cast_mut().cast(),
+            len,
+            iter.get(),
+        )
+    })?;
+    // SAFETY: `import_ubuf` made an iterator to read from, over memory of the calling process.
+    Ok(f(unsafe { IovIterSource::from_raw(iter.get()) })? as isize)
+}
+
+/// Makes the members of `file_operations` or `proc_ops` out of what `T` implements.
+macro_rules! member {
+    ($has:expr, $function:expr) => {
+        if $has {
+            Some($function)
+        } else {
+            None
+        }
+    };
+}
+pub(crate) use member;

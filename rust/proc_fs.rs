@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Files and directories in `/proc`.
+//!
+//! Most files only show something, and may take a line of input: [`Show`] and [`File`]. A file
+//! that is more than text, because it has a state for each opener, blocks or can be polled, is a
+//! [`FileOperations`] behind a [`Node`].
+//!
+//! Dropping either removes the entry and waits for callers that are inside; an open file that is
+//! left behind fails with `EIO`.
+//!
+//! C headers: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
+//! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+//!
+//! Reference: chapters 5, 6 and 9 of the guide.
+
+use crate::{
+    bindings,
+    fops::{
+        member,
+        with_user_source,
+        FileOperations,
+        Shims, //
+    },
+};
+use core::ptr::NonNull;
+use kernel::{
+    error::{
+        from_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    fs::file::Offset,
+    iov::IovIterSource,
+    prelude::*,
+    seq_file::SeqFile,
+    str::CString,
+    sync::Arc,
+};
+
+/// A name in `/proc`, and who may do what with it.
+#[derive(Clone)]
+pub struct Options<'a> {
+    name: &'a CStr,
+    mode: bindings::umode_t,
+    owner: Option<(bindings::kuid_t, bindings::kgid_t)>,
+    directory: Option<Arc<Directory>>,
+}
+
+impl<'a> Options<'a> {
+    /// The entry `/proc/<name>`, owned by root, with the permission bits `mode`.
+    pub fn new(name: &'a CStr, mode: u16) -> Self {
+        Self {
+            name,
+            mode: mode & 0o777,
+            owner: None,
+            directory: None,
+        }
+    }
+
+    /// Gives the entry to a user and a group, as numbers of the initial user namespace.
+    pub fn owner(mut self, uid: u32, gid: u32) -> Self {
+        let uid = bindings::kuid_t { val: uid };
+        let gid = bindings::kgid_t { val: gid };
+        self.owner = Some((uid, gid));
+        self
+    }
+
+    /// Puts the entry into a directory.
+    pub fn within(mut self, directory: Arc<Directory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Refuses what C would only warn about, with a stack trace in the log.
+    fn check(&self) -> Result {
+        let name = self.name.to_bytes();
+        let number = name.iter().all(u8::is_ascii_digit);
+        if name.is_empty()
+            || name.len() > bindings::NAME_MAX as usize
+            || name.contains(&b'/')
+            || matches!(name, b"." | b"..")
+            || (number && self.directory.is_none())
+        {
+            return Err(EINVAL);
+        }
+
+        let path = self.path()?;
+        let mut found = bindings::path::default();
+        // SAFETY: `path` is a C string, and `found` valid for writes.
+        if unsafe { bindings::kern_path(path.as_char_ptr(), 0, &mut found) } == 0 {
+            // SAFETY: `kern_path` filled `found` with references of ours.
+            unsafe { bindings::path_put(&found) };
+            return Err(EEXIST);
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> Result<CString> {
+        Ok(match &self.directory {
+            Some(directory) => CString::try_from_fmt(fmt!("{}/{}", &*directory.path, self.name))?,
+            None => CString::try_from_fmt(fmt!("/proc/{}", self.name))?,
+        })
+    }
+
+    /// Creates a file.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be valid for `ops` until the result has been dropped.
+    unsafe fn create(
+        &self,
+        ops: &'static bindings::proc_ops,
+        data: *mut c_void,
+    ) -> Result<Entry> {
+        self.check()?;
+        let parent = self.parent();
+        // SAFETY: The name is a C string, `parent` exists; `ops` is static, and `data` fits it.
+        let entry = unsafe {
+            bindings::proc_create_data(self.name.as_char_ptr(), self.mode, parent, ops, data)
+        };
+        self.finish(entry)
+    }
+
+    fn parent(&self) -> *mut bindings::proc_dir_entry {
+        match &self.directory {
+            Some(directory) => directory.entry.entry.as_ptr(),
+            None => core::ptr::null_mut(),
+        }
+    }
+
+    fn finish(&self, entry: *mut bindings::proc_dir_entry) -> Result<Entry> {
+        let entry = NonNull::new(entry).ok_or(ENOMEM)?;
+        if let Some((uid, gid)) = self.owner {
+            // SAFETY: The entry is registered.
+            unsafe { bindings::proc_set_user(entry.as_ptr(), uid, gid) };
+        }
+        // INVARIANT: The entry was created for us; the directory stays until it is gone.
+        Ok(Entry {
+            entry,
+            _directory: self.directory.clone(),
+        })
+    }
+}
+
+/// An entry in `/proc`.
+///
+/// # Invariants
+///
+/// `entry` is registered, and this value owns it.
+struct Entry {
+    entry: NonNull<bindings::proc_dir_entry>,
+    // Removing a directory removes what is in it. It must not go first.
+    _directory: Option<Arc<Directory>>,
+}
+
+// SAFETY: An entry may be removed by any thread.
+unsafe impl Send for Entry {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Entry {}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. When this returns, nobody is in the entry's operations
+        // or will call them again, and all open files were released.
+        unsafe { bindings::proc_remove(self.entry.as_ptr()) };
+    }
+}
+
+/// A directory in `/proc`. It is removed after the last entry in it.
+pub struct Directory {
+    entry: Entry,
+    /// The absolute path.
+    path: CString,
+}
+
+impl Directory {
+    /// Creates a directory.
+    ///
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
+    /// `ENOMEM`. May sleep (`proc_mkdir_data`).
+    pub fn new(options: Options<'_>) -> Result<Arc<Self>> {
+        options.check()?;
+        let path = options.path()?;
+        // SAFETY: The name is a C string, and the parent exists.
+        let entry = unsafe {
+            bindings::proc_mkdir_data(
+                options.name.as_char_ptr(),
+                options.mode,
+                options.parent(),
+                core::ptr::null_mut(),
+            )
+        };
+        let entry = options.finish(entry)?;
+        Ok(Arc::new(Self { entry, path }, GFP_KERNEL)?)
+    }
+}
+
+/// What a file in `/proc` shows, and perhaps takes.
+#[vtable]
+pub trait Show: Send + Sync {
+    /// Writes the content to `out`.
+    ///
+    /// A reader gets what one call wrote, in as many reads as it likes; reading from the start
+    /// again calls this again. It is also called again if the content did not fit the buffer at
+    /// first (a page), so it should do nothing else than show. May sleep.
+    fn show(&self, out: &SeqFile) -> Result;
+
+    /// Takes what was written, at any offset. Returns the number of bytes taken. May sleep.
+    fn write(&self, _data: &mut IovIterSource<'_>) -> Result<usize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// A file in `/proc` that shows something.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, seq_file::SeqFile};
+/// # use lkm::proc_fs;
+/// struct Answer;
+///
+/// #[vtable]
+/// impl proc_fs::Show for Answer {
+///     fn show(&self, out: &SeqFile) -> Result {
+///         kernel::seq_print!(out, "{}\n", 42);
+///         Ok(())
+///     }
+/// }
+///
+/// #[pin_data]
+/// struct MyModule {
+///     #[pin]
+///     _answer: proc_fs::File<Answer>,
+/// }
+///
+/// impl kernel::InPlaceModule for MyModule {
+///     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+///         try_pin_init!(Self {
+///             _answer <- proc_fs::File::new(proc_fs::Options::new(c"answer", 0o444), Answer),
+///         })
+///     }
+/// }
+/// ```
+#[pin_data]
+pub struct File<T: Show> {
+    // Removed first: afterwards nobody refers to `data`.
+    _entry: Entry,
+    #[pin]
+    data: T,
+}
+
+impl<T: Show> File<T> {
+    /// Creates a file that shows `data`.
+    ///
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
+    /// `ENOMEM`. The file may be opened before this returns. May sleep (`proc_create_data`).
+    pub fn new<'a, E>(
+        options: Options<'a>,
+        data: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
+        try_pin_init!(&this in Self {
+            data <- data,
+            // SAFETY: `data` was initialised, is pinned, and is dropped after the entry.
+            _entry: unsafe {
+                options.create(&Self::OPS, (&raw mut (*this.as_ptr()).data).cast())
+            }?,
+        })
+    }
+
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: The file is being opened. `show` fits the data of the entry.
+        unsafe { bindings::single_open(file, Some(Self::show), (*inode).i_private) }
+    }
+
+    unsafe extern "C" fn show(seq: *mut bindings::seq_file, _: *mut c_void) -> c_int {
+        // SAFETY: `open` made the entry's data the private pointer, and the entry is not removed
+        // as long as a caller is inside.
+        let data = unsafe { &*(*seq).private.cast::<T>() };
+        // SAFETY: `seq` is ours during the call.
+        let out = unsafe { SeqFile::from_raw(seq) };
+        from_result(|| data.show(out).map(|()| 0))
+    }
+
+    unsafe extern "C" fn write(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        _pos: *mut Offset,
+    ) -> isize {
+        // SAFETY: As in `show`; an open file keeps its inode.
+        let data = unsafe { &*(*(*file).f_inode).i_private.cast::<T>() };
+        from_result(|| with_user_source(buf, len, |source| data.write(source)))
+    }
+
+    const OPS: bindings::proc_ops = bindings::proc_ops {
+        proc_open: Some(Self::open),
+        proc_read_iter: Some(bindings::seq_read_iter),
+        proc_write: member!(T::HAS_WRITE, Self::write),
+        proc_lseek: Some(bindings::seq_lseek),
+        proc_release: Some(bindings::single_release),
+        ..NO_OPS
+    };
+}
+
+impl<T: Show> core::ops::Deref for File<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.data
+    }
+}
+
+/// A file in `/proc` whose openers each have a state, as those of a character device do.
+///
+/// An open file keeps the module: it cannot be unloaded before the file is closed.
+#[pin_data]
+pub struct Node<T: FileOperations> {
+    // Removed first: afterwards nobody refers to the rest.
+    _entry: Entry,
+    module: &'static ThisModule,
+    data: Arc<T::Data>,
+}
+
+impl<T: FileOperations> Node<T> {
+    /// Creates a file whose openers share `data`.
+    ///
+    /// Fails as [`File::new`] does. The file may be opened before this returns. May sleep.
+    pub fn new<'a>(
+        module: &'static ThisModule,
+        options: Options<'a>,
+        data: Arc<T::Data>,
+    ) -> impl PinInit<Self, Error> + 'a {
+        try_pin_init!(&this in Self {
+            module,
+            data,
+            // SAFETY: The other fields were initialised, are pinned, and are dropped after the
+            // entry.
+            _entry: unsafe { options.create(&Self::OPS, this.as_ptr().cast()) }?,
+        })
+    }
+
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: This is the pointer that `new` gave, and the entry is not removed as long as a
+        // caller is inside. `_entry` may still be uninitialised.
+        let (module, data) = unsafe {
+            let node = (*inode).i_private.cast::<Self>();
+            ((*node).module.as_ptr(), &(*node).data)
+        };
+        // SAFETY: The module is there, since its code runs.
+        if !unsafe { bindings::try_module_get(module) } {
+            return ENODEV.to_errno();
+        }
+        // SAFETY: `release` follows if this succeeds.
+        let ret = unsafe { Shims::<T>::open(data, file) };
+        if ret != 0 {
+            // SAFETY: Gives back the reference from above. Unloading waits for this caller.
+            unsafe { bindings::module_put(module) };
+        }
+        ret
+    }
+
+    unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: As in `open`.
+        let module = unsafe { (*(*inode).i_private.cast::<Self>()).module.as_ptr() };
+        // SAFETY: The file was opened by `open`, and this is its last operation.
+        unsafe { Shims::<T>::release(file) };
+        // SAFETY: Gives back the reference of `open`. Unloading waits for this caller.
+        unsafe { bindings::module_put(module) };
+        0
+    }
+
+    const OPS: bindings::proc_ops = bindings::proc_ops {
+        proc_open: Some(Self::open),
+        proc_read_iter: member!(T::HAS_READ, Shims::<T>::read_iter),
+        proc_write: member!(T::HAS_WRITE, Shims::<T>::write),
+        proc_lseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
+        proc_release: Some(Self::release),
+        proc_poll: member!(T::HAS_POLL, Shims::<T>::poll),
+        proc_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        proc_compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
+        proc_mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
+        ..NO_OPS
+    };
+}
+
+const NO_OPS: bindings::proc_ops = bindings::proc_ops {
+    proc_flags: 0,
+    proc_open: None,
+    proc_read: None,
+    proc_read_iter: None,
+    proc_write: None,
+    proc_lseek: None,
+    proc_release: None,
+    proc_poll: None,
+    proc_ioctl: None,
+    #[cfg(CONFIG_COMPAT)]
+    proc_compat_ioctl: None,
+    proc_mmap: None,
+    proc_get_unmapped_area: None,
+};

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Waiting for a condition.
+//!
+//! A [`WaitQueue`] is the kernel's `wait_queue_head`. A waiter names the lock that protects the
+//! condition and a closure that checks it with the lock held; the queue takes and drops the lock
+//! around the sleep. Whoever changes the condition wakes one waiter or all of them.
+//!
+//! Two properties set it apart from [`kernel::sync::CondVar`]. The condition is checked once more
+//! when a signal arrives, so that a waiter that was chosen by [`WaitQueue::wake_one`] and is
+//! killed at that moment takes what it was woken for instead of losing it. And it can be polled:
+//! dropping a queue waits until the last poller has left it.
+//!
+//! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
+//!
+//! Reference: chapter 9 of the guide.
+
+use crate::bindings;
+use kernel::{
+    error::code::ERESTARTSYS,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        lock::{
+            Backend,
+            Lock, //
+        },
+        LockClassKey, //
+    },
+    task::{
+        MAX_SCHEDULE_TIMEOUT,
+        TASK_INTERRUPTIBLE,
+        TASK_NORMAL, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
+    types::{
+        Opaque,
+        ScopeGuard, //
+    },
+};
+
+mod turn;
+
+pub use turn::TurnQueue;
+
+/// Creates a [`WaitQueue`] initialiser with a lock class of its own.
+#[macro_export]
+macro_rules! new_wait_queue {
+    ($name:literal) => {
+        $crate::wait::WaitQueue::new(
+            ::kernel::optional_name!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+
+/// How a waiter stands in the queue.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Every wake-up reaches it.
+    Shared = 0,
+    /// [`WaitQueue::wake_one`] reaches only the first of these.
+    Exclusive = bindings::WQ_FLAG_EXCLUSIVE as isize,
+}
+
+/// A queue of tasks that wait for a condition.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{new_mutex, prelude::*, sync::Mutex};
+/// # use lkm::{new_wait_queue, wait::WaitQueue};
+/// #[pin_data]
+/// struct Mailbox {
+///     #[pin]
+///     letter: Mutex<Option<u32>>,
+///     #[pin]
+///     arrived: WaitQueue,
+/// }
+///
+/// impl Mailbox {
+///     fn new() -> impl PinInit<Self> {
+///         pin_init!(Self {
+///             letter <- new_mutex!(None),
+///             arrived <- new_wait_queue!("Mailbox::arrived"),
+///         })
+///     }
+///
+///     fn put(&self, letter: u32) {
+///         *self.letter.lock() = Some(letter);
+///         self.arrived.wake_one();
+///     }
+///
+///     fn take(&self) -> Result<u32> {
+///         self.arrived.wait_exclusive(&self.letter, Option::take)
+///     }
+/// }
+/// ```
+#[pin_data(PinnedDrop)]
+pub struct WaitQueue {
+    #[pin]
+    head: Opaque<bindings::wait_queue_head>,
+    /// Whether a poller was ever in the queue.
+    polled: Atomic<bool>,
+}
+
+// SAFETY: A `wait_queue_head` may be used and destroyed by any thread.
+unsafe impl Send for WaitQueue {}
+
+// SAFETY: A `wait_queue_head` has a lock of its own.
+unsafe impl Sync for WaitQueue {}
+
+impl WaitQueue {
+    /// Creates an empty queue. Use [`new_wait_queue!`](crate::new_wait_queue).
+    pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: `slot` is valid for writes, and `name` and `key` are static.
+            head <- Opaque::ffi_init(|slot| unsafe {
+                bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
+            }),
+            polled: Atomic::new(false),
+        })
+    }
+
+    /// Sleeps until `condition` returns a value.
+    ///
+    /// `condition` runs with `lock` held, and must not sleep. Fails with `ERESTARTSYS` if a signal
+    /// is pending and the condition does not hold. May sleep (`wait_event_interruptible`).
+    pub fn wait<T, B: Backend, R>(
+        &self,
+        lock: &Lock<T, B>,
+        condition: impl FnMut(&mut T) -> Option<R>,
+    ) -> Result<R>
+    where
+        T: Unpin,
+    {
+        self.wait_for(lock, condition, Kind::Shared, MAX_SCHEDULE_TIMEOUT)
+    }
+
+    /// Sleeps as [`wait`](Self::wait) does, in a queue of which [`wake_one`](Self::wake_one) wakes
+    /// only the first (`wait_event_interruptible_exclusive`).
+    pub fn wait_exclusive<T, B: Backend, R>(
+        &self,
+        lock: &Lock<T, B>,
+        condition: impl FnMut(&mut T) -> Option<R>,
+    ) -> Result<R>
+    where
+        T: Unpin,
+    {
+        self.wait_for(lock, condition, Kind::Exclusive, MAX_SCHEDULE_TIMEOUT)
+    }
+
+    /// Sleeps as [`wait`](Self::wait) does, for at most `timeout` milliseconds.
+    ///
+    /// Fails with `ETIME` when they have passed (`wait_event_interruptible_timeout`).
+    pub fn wait_timeout<T, B: Backend, R>(
+        &self,
+        lock: &Lock<T, B>,
+        timeout: Msecs,
+        condition: impl FnMut(&mut T) -> Option<R>,
+    ) -> Result<R>
+    where
+        T: Unpin,
+    {
+        let jiffies = msecs_to_jiffies(timeout)
+            .try_into()
+            .unwrap_or(MAX_SCHEDULE_TIMEOUT);
+        self.wait_for(lock, condition, Kind::Shared, jiffies)
+    }
+
+    fn wait_for<T, B: Backend, R>(
+        &self,
+        lock: &Lock<T, B>,
+        mut condition: impl FnMut(&mut T) -> Option<R>,
+        kind: Kind,
+        mut jiffies: c_long,
+    ) -> Result<R>
+    where
+        T: Unpin,
+    {
+        let mut guard = lock.lock();
+        if let Some(value) = condition(&mut guard) {
+            return Ok(value);
+        }
+
+        let entry = Opaque::<bindings::wait_queue_entry>::uninit();
+        // SAFETY: `entry` is valid for writes, and does not move from here on.
+        unsafe { bindings::init_wait_entry(entry.get(), kind as c_int) };
+        let _leave = ScopeGuard::new(|| {
+            // SAFETY: `entry` was initialised, and may or may not be in this queue.
+            unsafe { bindings::finish_wait(self.head.get(), entry.get()) }
+        });
+
+        loop {
+            // SAFETY: `entry` was initialised, and stays where it is until `_leave` has taken it
+            // out of the queue again.
+            let interrupted = unsafe {
+                bindings::prepare_to_wait_event(
+                    self.head.get(),
+                    entry.get(),
+                    TASK_INTERRUPTIBLE,
+                )
+            } != 0;
+            if let Some(value) = condition(&mut guard) {
+                return Ok(value);
+            }
+            if interrupted {
+                return Err(ERESTARTSYS);
+            }
+            if jiffies == 0 {
+                return Err(ETIME);
+            }
+            drop(guard);
+            // SAFETY: Switches to another task; any number of jiffies up to the maximum will do.
+            jiffies = unsafe { bindings::schedule_timeout(jiffies) };
+            guard = lock.lock();
+        }
+    }
+
+    /// Wakes every waiter that is not exclusive, and the first one that is.
+    ///
+    /// Callable from any context (`wake_up`).
+    #[inline]
+    pub fn wake_one(&self) {
+        self.wake(1);
+    }
+
+    /// Wakes all waiters.
+    ///
+    /// Callable from any context (`wake_up_all`).
+    #[inline]
+    pub fn wake_all(&self) {
+        self.wake(0);
+    }
+
+    /// Puts a poller into the queue; called by [`PollTable::watch`](crate::fops::PollTable::watch).
+    ///
+    /// # Safety
+    ///
+    /// `file` must be the file that is being polled, and `table` what its `poll` was given. Once
+    /// this queue is being dropped, that `poll` must not be called any more.
+    pub(crate) unsafe fn poll(&self, file: *mut bindings::file, table: *mut bindings::poll_table) {
+        self.polled.store(true, Relaxed);
+        // SAFETY: By the safety requirements; `drop` waits until the entry has left.
+        unsafe { bindings::poll_wait(file, self.head.get(), table) };
+    }
+
+    fn wake(&self, exclusive: c_int) {
+        // SAFETY: `head` is valid by construction.
+        unsafe {
+            bindings::__wake_up(
+                self.head.get(),
+                TASK_NORMAL,
+                exclusive,
+                core::ptr::null_mut(),
+            )
+        };
+    }
+
+    fn is_empty(&self) -> bool {
+        // SAFETY: `head` is valid; this is the lockless check of `waitqueue_active`, and the
+        // loop in `drop` orders it.
+        unsafe {
+            let list = &raw mut (*self.head.get()).head;
+            core::ptr::read_volatile(&raw const (*list).next) == list
+        }
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for WaitQueue {
+    fn drop(self: Pin<&mut Self>) {
+        if !self.polled.load(Relaxed) {
+            return;
+        }
+        // Waiters borrow the queue, pollers do not: poll(2) and epoll keep entries in it while
+        // they sleep. The file's operations are no longer called, so nobody comes any more.
+        // Tell epoll to let go, wake poll(2), and wait until it has.
+        //
+        // SAFETY: `head` is valid until this function returns.
+        unsafe { bindings::__wake_up_pollfree(self.head.get()) };
+        while !self.is_empty() {
+            self.wake_all();
+            // SAFETY: Sleeps for a tick.
+            unsafe { bindings::schedule_timeout_uninterruptible(1) };
+        }
+        // epoll reads the head under RCU.
+        kernel::sync::rcu::synchronize_rcu();
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 5: a file in `/proc`.
+//!
+//! ```sh
+//! insmod procfs_1.ko && cat /proc/test && cat /proc/test; rmmod procfs_1
+//! ```
+//!
+//! Changed from the guide: it could not say what becomes of a process that has the file open when
+//! the module goes. Here unloading waits for the readers that are inside; a file that stays open
+//! reads as an error (`EIO`) from then on.
+
+use kernel::{
+    prelude::*,
+    seq_file::SeqFile,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+use lkm::proc_fs;
+
+module! {
+    type: Procfs1,
+    name: "procfs_1",
+    authors: ["lkmpg-rs developers"],
+    description: "A file in /proc that counts its readers",
+    license: "GPL",
+}
+
+#[pin_data]
+struct Procfs1 {
+    #[pin]
+    _file: proc_fs::File<Visits>,
+}
+
+impl kernel::InPlaceModule for Procfs1 {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _file <- proc_fs::File::new(
+                proc_fs::Options::new(c"test", 0o444),
+                Visits(Atomic::new(0)),
+            ),
+        })
+    }
+}
+
+struct Visits(Atomic<u64>);
+
+#[vtable]
+impl proc_fs::Show for Visits {
+    fn show(&self, out: &SeqFile) -> Result {
+        let n = self.0.fetch_add(1, Relaxed) + 1;
+        kernel::seq_print!(out, "For the {n}{} time, go away!\n", suffix(n));
+        Ok(())
+    }
+}
+
+/// What makes a number an English ordinal.
+fn suffix(n: u64) -> &'static str {
+    match (n % 100, n % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 6: a file in `/proc` that takes input.
+//!
+//! ```sh
+//! insmod procfs_2.ko && echo hello > /proc/rw_test && cat /proc/rw_test; rmmod procfs_2
+//! ```
+//!
+//! Everybody may read, only root may write. A message has 79 bytes; what is longer is cut.
+//!
+//! Changed from the guide: a reader with a small buffer gets the rest on its next read, even when
+//! the message changes in between, since each open file has its own copy; writers take turns; a
+//! bad pointer leaves the message as it was.
+
+use kernel::{
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+};
+use lkm::{
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+    message::{
+        Inbox,
+        Message, //
+    },
+    proc_fs,
+};
+
+module! {
+    type: Procfs2,
+    name: "procfs_2",
+    authors: ["lkmpg-rs developers"],
+    description: "A file in /proc that takes input",
+    license: "GPL",
+}
+
+const MESSAGE_LENGTH: usize = 79;
+const LABEL: &[u8] = b"Last input:";
+
+type LastInput = Mutex<Message<MESSAGE_LENGTH>>;
+
+#[pin_data]
+struct Procfs2 {
+    #[pin]
+    _file: proc_fs::Node<Session>,
+}
+
+impl kernel::InPlaceModule for Procfs2 {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _file <- proc_fs::Node::new(
+                module,
+                proc_fs::Options::new(c"rw_test", 0o644),
+                Arc::pin_init(new_mutex!(Message::new()), GFP_KERNEL)?,
+            ),
+        })
+    }
+}
+
+/// An open file: what its reader is being shown, and what its writer has begun.
+#[pin_data]
+struct Session {
+    last: Arc<LastInput>,
+    #[pin]
+    shown: Mutex<Message<{ LABEL.len() + MESSAGE_LENGTH }>>,
+    inbox: Inbox,
+}
+
+#[vtable]
+impl FileOperations for Session {
+    type Data = LastInput;
+
+    fn open(last: ArcBorrow<'_, LastInput>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            last: last.into(),
+            shown <- new_mutex!(Message::new()),
+            inbox: Inbox::new(),
+        })
+    }
+
+    fn read(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        out: &mut IovIterDest<'_>,
+    ) -> Result<usize> {
+        let mut shown = self.shown.lock();
+        if *pos == 0 {
+            *shown = Message::concat(&[LABEL, self.last.lock().as_bytes()]);
+        }
+        out.simple_read_from_buffer(pos, shown.as_bytes())
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        self.inbox.take(data, &self.last)
+    }
+
+    fn size(&self) -> Offset {
+        self.shown.lock().len() as Offset
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 7: talking to a device file, with write and with ioctls.
+//!
+//! ```sh
+//! insmod ioctl.ko && ls -l /dev/char_dev
+//! ioctl set "Hello" && ioctl get && ioctl nth 1 && cat /dev/char_dev
+//! rmmod ioctl
+//! ```
+//!
+//! The numbers of the first three ioctls are those of the guide, so that its own client works.
+//!
+//! Changed from the guide: the checks on who has the device open hold on several processors; an
+//! index is checked; no ioctl writes more than 81 bytes, and there are two more that say how much
+//! room the caller has; a bad pointer is `EFAULT` and leaves the message as it was. The node
+//! belongs to root (mode 0600): the guide's client sets the message through a file that it opened
+//! for reading, so permission to open is permission to set.
+
+use kernel::{
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+};
+use lkm::{
+    chrdev,
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+    ioctl::{
+        Buffer,
+        Request, //
+    },
+    message::{
+        Inbox,
+        Message, //
+    },
+};
+
+mod protocol;
+
+use protocol::*;
+
+module! {
+    type: Ioctl,
+    name: "ioctl",
+    authors: ["lkmpg-rs developers"],
+    description: "A character device that talks by ioctls",
+    license: "GPL",
+    alias: ["char-major-100-*"],
+}
+
+struct Ioctl {
+    _device: chrdev::Registration<Session>,
+}
+
+impl kernel::Module for Ioctl {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let options = chrdev::Options::new(c"char_dev").major(MAJOR.into());
+        let device = Arc::pin_init(Device::new(), GFP_KERNEL)?;
+        let device = chrdev::Registration::new(module, options, device).inspect_err(|e| {
+            pr_alert!("Sorry, registering the character device failed: {e:?}\n");
+            if *e == EBUSY {
+                pr_alert!("Major {MAJOR} is taken: see /proc/devices, unload that driver.\n");
+            }
+        })?;
+
+        pr_info!("Registration is a success. The major device number is {MAJOR}.\n");
+        pr_info!("Talk to /dev/char_dev, or make a node: mknod char_dev c {MAJOR} 0\n");
+        Ok(Ioctl { _device: device })
+    }
+}
+
+/// What all openers share.
+#[pin_data]
+struct Device {
+    taken: Atomic<bool>,
+    #[pin]
+    message: Mutex<Message<BUF_LEN>>,
+}
+
+impl Device {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            taken: Atomic::new(false),
+            message <- new_mutex!(Message::new()),
+        })
+    }
+}
+
+/// The one process that has the device open.
+struct Session {
+    device: Arc<Device>,
+    inbox: Inbox,
+}
+
+#[vtable]
+impl FileOperations for Session {
+    type Data = Device;
+
+    fn open(device: ArcBorrow<'_, Device>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        if device.taken.xchg(true, Acquire) {
+            return Err(EBUSY);
+        }
+        Ok(Session {
+            device: device.into(),
+            inbox: Inbox::new(),
+        })
+    }
+
+    fn read(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        out: &mut IovIterDest<'_>,
+    ) -> Result<usize> {
+        let message = *self.device.message.lock();
+        out.simple_read_from_buffer(pos, message.as_bytes())
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        self.inbox.take(data, &self.device.message)
+    }
+
+    fn size(&self) -> Offset {
+        self.device.message.lock().len() as Offset
+    }
+
+    fn ioctl(&self, _file: &OpenFile, request: Request) -> Result<isize> {
+        request
+            .pointer(SET_MSG, |text| self.set_string(text))
+            .pointer(GET_MSG, |room| self.get_string(room))
+            .value(GET_NTH_BYTE, |n| self.nth_byte(n))
+            .read_write(GET_MSG_BUF, |buffer| self.get(buffer))
+            .write(SET_MSG_BUF, |buffer| self.set(buffer))
+            .finish()
+    }
+}
+
+impl Session {
+    fn set_string(&self, text: UserPtr) -> Result<isize> {
+        let mut room = [0; BUF_LEN + 1];
+        let text = UserSlice::new(text, BUF_LEN + 1)
+            .reader()
+            .strcpy_into_buf(&mut room)?;
+        *self.device.message.lock() = Message::concat(&[text.to_bytes()]);
+        Ok(0)
+    }
+
+    fn get_string(&self, room: UserPtr) -> Result<isize> {
+        let message = *self.device.message.lock();
+        let mut writer = UserSlice::new(room, message.len() + 1).writer();
+        writer.write_slice(message.as_bytes())?;
+        writer.write_slice(&[0])?;
+        Ok(0)
+    }
+
+    fn nth_byte(&self, n: i32) -> Result<isize> {
+        let n = usize::try_from(n).map_err(|_| EINVAL)?;
+        let message = *self.device.message.lock();
+        match message.as_bytes().get(n) {
+            Some(byte) => Ok((*byte).into()),
+            None if n == message.len() => Ok(0),
+            None => Err(EINVAL),
+        }
+    }
+
+    fn get(&self, buffer: &mut Buffer) -> Result<isize> {
+        let message = *self.device.message.lock();
+        let mut writer = buffer.user_slice().writer();
+        let length = message.len().min(writer.len());
+        writer.write_slice(message.as_bytes().get(..length).unwrap_or_default())?;
+        buffer.length = message.len() as u64;
+        Ok(0)
+    }
+
+    fn set(&self, buffer: Buffer) -> Result<isize> {
+        let mut reader = buffer.user_slice().reader();
+        let mut room = [0; BUF_LEN];
+        let text = room.get_mut(..reader.len()).ok_or(EINVAL)?;
+        reader.read_slice(text)?;
+        *self.device.message.lock() = Message::concat(&[text]);
+        Ok(0)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.device.taken.store(false, Release);
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 9: a file that one process at a time can open, while the others sleep.
+//!
+//! ```sh
+//! insmod sleep.ko && tail -f /proc/sleep &
+//! cat /proc/sleep &            # sleeps
+//! cat_noblock /proc/sleep      # "Open would block"
+//! kill %1                      # now cat gets its turn
+//! rmmod sleep
+//! ```
+//!
+//! Changed from the guide: openers get the file in order of arrival, and closing it wakes the next
+//! one, not all of them. Nobody who comes later can get in between, since the closer leaves the
+//! file taken, for whom it wakes. A signal ends the wait (`EINTR`); one that comes together with
+//! the turn leaves the process with the file. The module cannot be unloaded while somebody sleeps.
+
+use kernel::{
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+};
+use lkm::{
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+    message::{
+        Inbox,
+        Message, //
+    },
+    new_turn_queue,
+    proc_fs,
+    wait::TurnQueue, //
+};
+
+module! {
+    type: Sleep,
+    name: "sleep",
+    authors: ["lkmpg-rs developers"],
+    description: "A file in /proc that puts all but one opener to sleep",
+    license: "GPL",
+}
+
+#[pin_data]
+struct Sleep {
+    #[pin]
+    _file: proc_fs::Node<Turn>,
+}
+
+impl kernel::InPlaceModule for Sleep {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _file <- proc_fs::Node::new(
+                module,
+                proc_fs::Options::new(c"sleep", 0o644),
+                Arc::pin_init(Gate::new(), GFP_KERNEL)?,
+            ),
+        })
+    }
+}
+
+/// What all openers share.
+#[pin_data]
+struct Gate {
+    #[pin]
+    taken: Mutex<bool>,
+    #[pin]
+    queue: TurnQueue,
+    #[pin]
+    message: Mutex<Message<79>>,
+}
+
+impl Gate {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            taken <- new_mutex!(false),
+            queue <- new_turn_queue!("sleep"),
+            message <- new_mutex!(Message::new()),
+        })
+    }
+}
+
+/// The one process that has the file open.
+struct Turn {
+    gate: Arc<Gate>,
+    inbox: Inbox,
+}
+
+#[vtable]
+impl FileOperations for Turn {
+    type Data = Gate;
+
+    fn open(gate: ArcBorrow<'_, Gate>, file: &OpenFile) -> impl PinInit<Self, Error> {
+        let mut taken = gate.taken.lock();
+        if !*taken {
+            *taken = true;
+        } else if file.nonblocking() {
+            return Err(EAGAIN);
+        } else {
+            gate.queue.wait(taken).map_err(|_| EINTR)?;
+        }
+        Ok(Turn {
+            gate: gate.into(),
+            inbox: Inbox::new(),
+        })
+    }
+
+    fn read(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        out: &mut IovIterDest<'_>,
+    ) -> Result<usize> {
+        let message = *self.gate.message.lock();
+        let shown = Message::<91>::concat(&[b"Last input:", message.as_bytes(), b"\n"]);
+        out.simple_read_from_buffer(pos, shown.as_bytes())
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        self.inbox.take(data, &self.gate.message)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut taken = self.gate.taken.lock();
+        *taken = self.gate.queue.hand_over();
+    }
+}
