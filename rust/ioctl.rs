@@ -31,9 +31,9 @@ use kernel::{
 /// # use kernel::prelude::*;
 /// use lkm::ioctl::{Command, Nothing, Read, Request, Write};
 ///
-/// const RESET: Command<Nothing> = Command::new(b'x', 0);
-/// const GET_SPEED: Command<Read<u32>> = Command::new(b'x', 1);
-/// const SET_SPEED: Command<Write<u32>> = Command::new(b'x', 2);
+/// const RESET: Command<Nothing> = Command::io(b'x', 0);
+/// const GET_SPEED: Command<Read<u32>> = Command::ior(b'x', 1);
+/// const SET_SPEED: Command<Write<u32>> = Command::iow(b'x', 2);
 ///
 /// fn ioctl(request: Request) -> Result<isize> {
 ///     request

@@ -65,43 +65,43 @@ impl<K> Command<K> {
 }
 
 impl Command<Nothing> {
-    /// Command `nr` of the type `kind`.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IO(kind, nr)`.
+    pub const fn io(kind: u8, nr: u8) -> Self {
         Self::encode(0, 0, 0, kind, nr)
     }
 }
 
 impl Command<Value> {
-    /// Command `nr` of the type `kind`.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IOWR(kind, nr, int)`.
+    pub const fn value(kind: u8, nr: u8) -> Self {
         Self::encode(READ | WRITE, 4, 4, kind, nr)
     }
 }
 
 impl<T: Plain> Command<Read<T>> {
-    /// Command `nr` of the type `kind`.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IOR(kind, nr, T)`.
+    pub const fn ior(kind: u8, nr: u8) -> Self {
         Self::encode(READ, size_of::<T>(), size_of::<T>(), kind, nr)
     }
 }
 
 impl<T: Plain> Command<Write<T>> {
-    /// Command `nr` of the type `kind`.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IOW(kind, nr, T)`.
+    pub const fn iow(kind: u8, nr: u8) -> Self {
         Self::encode(WRITE, size_of::<T>(), size_of::<T>(), kind, nr)
     }
 }
 
 impl<T: Plain> Command<ReadWrite<T>> {
-    /// Command `nr` of the type `kind`.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IOWR(kind, nr, T)`.
+    pub const fn iowr(kind: u8, nr: u8) -> Self {
         Self::encode(READ | WRITE, size_of::<T>(), size_of::<T>(), kind, nr)
     }
 }
 
 impl Command<Pointer> {
-    /// Command `nr` of the type `kind`. A pointer has 4 bytes in a 32-bit process.
-    pub const fn new(kind: u8, nr: u8) -> Self {
+    /// `_IOR(kind, nr, char *)`. A pointer has 4 bytes in a 32-bit process.
+    pub const fn pointer(kind: u8, nr: u8) -> Self {
         Self::encode(READ, size_of::<*const u8>(), 4, kind, nr)
     }
 }
