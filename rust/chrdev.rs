@@ -178,6 +178,10 @@ impl Class {
     }
 
     /// `class::devnode`: says which mode a node in `/dev` has.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the driver core, with a device that [`Nodes::new`] created.
     unsafe extern "C" fn devnode(
         device: *const bindings::device,
         mode: *mut bindings::umode_t,
@@ -271,6 +275,10 @@ impl<T: FileOperations> Shared<T> {
     };
 
     /// `kobj_type::release`.
+    ///
+    /// # Safety
+    ///
+    /// `kobj` must be that of a [`Shared`] that [`Device::new`] leaked, with no reference left.
     unsafe extern "C" fn free(kobj: *mut bindings::kobject) {
         let shared = kernel::container_of!(Opaque::cast_from(kobj), Self, kobj);
         // SAFETY: `Device::new` leaked the box, and this was the last reference to it.
@@ -338,6 +346,11 @@ impl<T: FileOperations> Drop for Device<T> {
 struct Vtable<T: FileOperations>(PhantomData<T>);
 
 impl<T: FileOperations> Vtable<T> {
+    /// `file_operations::open`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by `chrdev_open`, for a `cdev` of a [`Device<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: `chrdev_open` found the `cdev` for the inode, and holds a reference to it.
         let cdev = unsafe {
@@ -352,6 +365,11 @@ impl<T: FileOperations> Vtable<T> {
         unsafe { Shims::<T>::open(&(*shared).data, file) }
     }
 
+    /// `file_operations::release`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the VFS for a file that [`Self::open`] opened.
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The file was opened by `open`, and this is its last operation.
         unsafe { Shims::<T>::release(file) };

@@ -235,6 +235,11 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `file_operations::read_iter`, `proc_ops::proc_read_iter`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the VFS as that operation, on a file between [`Self::open`] and
+    /// [`Self::release`].
     pub(crate) unsafe extern "C" fn read_iter(
         kiocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
@@ -249,6 +254,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `file_operations::write_iter`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn write_iter(
         kiocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
@@ -263,6 +272,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `proc_ops::proc_write`, which has no iterator form.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn write(
         file: *mut bindings::file,
         buf: *const c_char,
@@ -277,6 +290,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `llseek`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn llseek(
         file: *mut bindings::file,
         offset: Offset,
@@ -291,6 +308,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `poll`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn poll(
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
@@ -306,6 +327,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `unlocked_ioctl`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn ioctl(
         file: *mut bindings::file,
         number: c_uint,
@@ -317,6 +342,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `compat_ioctl`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn compat_ioctl(
         file: *mut bindings::file,
         number: c_uint,
@@ -328,6 +357,10 @@ impl<T: FileOperations> Shims<T> {
     }
 
     /// `mmap`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
     pub(crate) unsafe extern "C" fn mmap(
         file: *mut bindings::file,
         vma: *mut bindings::vm_area_struct,

@@ -169,7 +169,8 @@ impl Buffer {
 fn copy_in<T: Plain>(pointer: UserPtr) -> Result<T> {
     let mut value = core::mem::MaybeUninit::<T>::uninit();
     // SAFETY: The bytes are those of `value`, and may be uninitialised.
-    let bytes = unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
+    let bytes =
+        unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
     UserSlice::new(pointer, size_of::<T>())
         .reader()
         .read_raw(bytes)?;

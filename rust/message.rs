@@ -124,6 +124,12 @@ pub struct Inbox {
     cut: Atomic<bool>,
 }
 
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Inbox {
     /// Creates an inbox for a file that is being opened.
     pub const fn new() -> Self {

@@ -6,6 +6,10 @@
 ///
 /// What C calls `THIS_MODULE`, usable in constants. It needs `module!` in the calling crate.
 #[macro_export]
+#[allow(
+    clippy::crate_in_macro_def,
+    reason = "it is the calling crate's module that is wanted"
+)]
 macro_rules! this_module {
     () => {
         ::kernel::module::this_module::<crate::LocalModule>()

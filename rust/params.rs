@@ -114,7 +114,11 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
     pub const fn elements(&'static self) {}
 
     #[doc(hidden)]
-    pub const fn describe(&'static self, _elements: &'static (), name: &'static CStr) -> KernelParam {
+    pub const fn describe(
+        &'static self,
+        _elements: &'static (),
+        name: &'static CStr,
+    ) -> KernelParam {
         kernel_param(name, self.module, T::OPS, MODE, self.value.get().cast())
     }
 
@@ -152,7 +156,11 @@ impl<const MODE: u16> Str<MODE> {
     pub const fn elements(&'static self) {}
 
     #[doc(hidden)]
-    pub const fn describe(&'static self, _elements: &'static (), name: &'static CStr) -> KernelParam {
+    pub const fn describe(
+        &'static self,
+        _elements: &'static (),
+        name: &'static CStr,
+    ) -> KernelParam {
         let ops = &raw const bindings::param_ops_charp;
         kernel_param(name, self.module, ops, MODE, self.value.get().cast())
     }
@@ -221,7 +229,11 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
     }
 
     #[doc(hidden)]
-    pub const fn describe(&'static self, elements: &'static Elements, name: &'static CStr) -> KernelParam {
+    pub const fn describe(
+        &'static self,
+        elements: &'static Elements,
+        name: &'static CStr,
+    ) -> KernelParam {
         let ops = &raw const bindings::param_array_ops;
         let arg = core::ptr::from_ref(&elements.0).cast_mut().cast();
         kernel_param(name, self.module, ops, MODE, arg)

@@ -107,11 +107,7 @@ impl<'a> Options<'a> {
     /// # Safety
     ///
     /// `data` must be valid for `ops` until the result has been dropped.
-    unsafe fn create(
-        &self,
-        ops: &'static bindings::proc_ops,
-        data: *mut c_void,
-    ) -> Result<Entry> {
+    unsafe fn create(&self, ops: &'static bindings::proc_ops, data: *mut c_void) -> Result<Entry> {
         self.check()?;
         let parent = self.parent();
         // SAFETY: The name is a C string, `parent` exists; `ops` is static, and `data` fits it.
@@ -273,11 +269,21 @@ impl<T: Show> File<T> {
         })
     }
 
+    /// `proc_ops::proc_open`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by procfs, for an entry of a [`File<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The file is being opened. `show` fits the data of the entry.
         unsafe { bindings::single_open(file, Some(Self::show), (*inode).i_private) }
     }
 
+    /// The `show` of the file's `seq_file`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by `seq_file`, for a file that [`Self::open`] opened.
     unsafe extern "C" fn show(seq: *mut bindings::seq_file, _: *mut c_void) -> c_int {
         // SAFETY: `open` made the entry's data the private pointer, and the entry is not removed
         // as long as a caller is inside.
@@ -287,6 +293,11 @@ impl<T: Show> File<T> {
         from_result(|| data.show(out).map(|()| 0))
     }
 
+    /// `proc_ops::proc_write`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by procfs, for a file that [`Self::open`] opened.
     unsafe extern "C" fn write(
         file: *mut bindings::file,
         buf: *const c_char,
@@ -345,6 +356,11 @@ impl<T: FileOperations> Node<T> {
         })
     }
 
+    /// `proc_ops::proc_open`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by procfs, for an entry of a [`Node<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: This is the pointer that `new` gave, and the entry is not removed as long as a
         // caller is inside. `_entry` may still be uninitialised.
@@ -365,6 +381,11 @@ impl<T: FileOperations> Node<T> {
         ret
     }
 
+    /// `proc_ops::proc_release`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by procfs, for a file that [`Self::open`] opened.
     unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: As in `open`.
         let module = unsafe { (*(*inode).i_private.cast::<Self>()).module.as_ptr() };

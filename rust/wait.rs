@@ -201,11 +201,7 @@ impl WaitQueue {
             // SAFETY: `entry` was initialised, and stays where it is until `_leave` has taken it
             // out of the queue again.
             let interrupted = unsafe {
-                bindings::prepare_to_wait_event(
-                    self.head.get(),
-                    entry.get(),
-                    TASK_INTERRUPTIBLE,
-                )
+                bindings::prepare_to_wait_event(self.head.get(), entry.get(), TASK_INTERRUPTIBLE)
             } != 0;
             if let Some(value) = condition(&mut guard) {
                 return Ok(value);

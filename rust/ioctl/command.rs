@@ -44,7 +44,10 @@ const WRITE: u32 = 1;
 
 impl<K> Command<K> {
     const fn encode(direction: u32, size: usize, compat_size: usize, kind: u8, nr: u8) -> Self {
-        assert!(size < 1 << 14, "an ioctl's argument has at most 16383 bytes");
+        assert!(
+            size < 1 << 14,
+            "an ioctl's argument has at most 16383 bytes"
+        );
         let base = direction << 30 | (kind as u32) << 8 | nr as u32;
         Self {
             number: base | (size as u32) << 16,

@@ -120,9 +120,9 @@ impl TurnQueue {
         loop {
             // SAFETY: `entry` was initialised, and stays where it is until `_leave` has taken it
             // out of the queue again.
-            let interrupted = unsafe {
-                bindings::prepare_to_wait_event(head, entry.get(), TASK_INTERRUPTIBLE)
-            } != 0;
+            let interrupted =
+                unsafe { bindings::prepare_to_wait_event(head, entry.get(), TASK_INTERRUPTIBLE) }
+                    != 0;
             // The turn is given with the queue locked. If it had not been given when the call
             // above found a signal and took the entry out, it will not be given any more.
             if has_turn(&entry) {
@@ -144,12 +144,7 @@ impl TurnQueue {
     pub fn hand_over(&self) -> bool {
         // SAFETY: The head is valid by construction. Every entry's function is `take_turn`.
         let woken = unsafe {
-            bindings::__wake_up(
-                self.queue.head.get(),
-                TASK_NORMAL,
-                1,
-                core::ptr::null_mut(),
-            )
+            bindings::__wake_up(self.queue.head.get(), TASK_NORMAL, 1, core::ptr::null_mut())
         };
         woken > 0
     }
@@ -165,6 +160,10 @@ fn has_turn(entry: &Opaque<bindings::wait_queue_entry>) -> bool {
 /// `wait_queue_entry::func`: gives the turn to a waiter, whether it sleeps or just woke up.
 ///
 /// The waiter takes itself out of the queue. Until then it is passed over.
+///
+/// # Safety
+///
+/// To be called by `__wake_up`, for an entry of [`TurnQueue::wait`] in its queue.
 unsafe extern "C" fn take_turn(
     entry: *mut bindings::wait_queue_entry,
     mode: c_uint,
