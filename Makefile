@@ -17,8 +17,10 @@ else
 -include $(OUT)/kernel/toolchain.mk
 endif
 
-TOOLS	:= $(foreach tool,LLVM CC RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
-		$(if $($(tool):default=),$(if $(filter-out default,$(origin $(tool))),$(tool)=$($(tool)))))
+# The tools that were chosen for this kernel, or by the caller.
+TOOLS	:= $(foreach tool,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
+		$(if $($(tool)),$(tool)=$($(tool))))
+TOOLS	+= $(if $(filter-out default,$(origin CC)),CC=$(CC))
 KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(if $(V),,-s)
 
 .PHONY: all
@@ -69,23 +71,32 @@ test: all
 	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--no-fail-fast)
 
 .PHONY: check
-check: kernel
+check: modules
 	+$(Q)$(MAKE) --no-print-directory .check
 
 .PHONY: .check
+.check: export KDIR := $(KDIR)
+.check: export TOOLS := $(TOOLS)
 .check:
-	$(Q)scripts/check $(OUT)
+	+$(Q)env $(TOOLS) scripts/check $(OUT)
 
 .PHONY: doctor
 doctor:
 	$(Q)scripts/doctor
 
-.PHONY: doc
+.PHONY: doc .doc
 doc: modules
-	$(Q)scripts/doc $(OUT)
+	+$(Q)$(MAKE) --no-print-directory .doc
 
-.PHONY: rust-analyzer
+.doc:
+	$(Q)env $(TOOLS) scripts/doc $(OUT)
+
+.PHONY: rust-analyzer .rust-analyzer
 rust-analyzer: modules
+	+$(Q)$(MAKE) --no-print-directory .rust-analyzer
+
+.rust-analyzer:
+	+$(Q)$(KBUILD) rust-analyzer
 	$(Q)scripts/rust-project $(OUT)
 
 .PHONY: clean

@@ -190,6 +190,29 @@ impl PollTable<'_> {
     }
 }
 
+/// Reads at `pos` from a file whose whole content is `content`, and advances `pos`.
+///
+/// Returns the number of bytes, 0 at the end. Fails with `EFAULT` if there is something to read
+/// but none of it can be copied, where upstream's `IovIterDest::simple_read_from_buffer` would
+/// return 0, which a reader takes for the end. Does what `simple_read_from_buffer` does in C. May
+/// sleep.
+pub fn read_from_buffer(
+    out: &mut IovIterDest<'_>,
+    pos: &mut Offset,
+    content: &[u8],
+) -> Result<usize> {
+    let rest = usize::try_from(*pos)
+        .ok()
+        .and_then(|pos| content.get(pos..))
+        .unwrap_or_default();
+    let wanted = out.len().min(rest.len());
+    let copied = out.simple_read_from_buffer(pos, content)?;
+    if copied == 0 && wanted > 0 {
+        return Err(EFAULT);
+    }
+    Ok(copied)
+}
+
 /// The C functions behind [`FileOperations`].
 pub(crate) struct Shims<T>(PhantomData<T>);
 

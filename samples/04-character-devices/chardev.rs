@@ -36,6 +36,7 @@ use kernel::{
 use lkm::{
     chrdev,
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -100,13 +101,8 @@ impl FileOperations for Reader {
         })
     }
 
-    fn read(
-        &self,
-        _file: &OpenFile,
-        pos: &mut Offset,
-        out: &mut IovIterDest<'_>,
-    ) -> Result<usize> {
-        out.simple_read_from_buffer(pos, self.message.as_bytes())
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        read_from_buffer(out, pos, self.message.as_bytes())
     }
 
     fn write(

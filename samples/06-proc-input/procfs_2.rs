@@ -28,6 +28,7 @@ use kernel::{
 };
 use lkm::{
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -90,17 +91,12 @@ impl FileOperations for Session {
         })
     }
 
-    fn read(
-        &self,
-        _file: &OpenFile,
-        pos: &mut Offset,
-        out: &mut IovIterDest<'_>,
-    ) -> Result<usize> {
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
         if *pos == 0 {
             *shown = Message::concat(&[LABEL, self.last.lock().as_bytes()]);
         }
-        out.simple_read_from_buffer(pos, shown.as_bytes())
+        read_from_buffer(out, pos, shown.as_bytes())
     }
 
     fn write(

@@ -42,6 +42,7 @@ use kernel::{
 use lkm::{
     chrdev,
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -126,14 +127,9 @@ impl FileOperations for Session {
         })
     }
 
-    fn read(
-        &self,
-        _file: &OpenFile,
-        pos: &mut Offset,
-        out: &mut IovIterDest<'_>,
-    ) -> Result<usize> {
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let message = *self.device.message.lock();
-        out.simple_read_from_buffer(pos, message.as_bytes())
+        read_from_buffer(out, pos, message.as_bytes())
     }
 
     fn write(

@@ -31,6 +31,7 @@ use kernel::{
 };
 use lkm::{
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -115,15 +116,10 @@ impl FileOperations for Turn {
         })
     }
 
-    fn read(
-        &self,
-        _file: &OpenFile,
-        pos: &mut Offset,
-        out: &mut IovIterDest<'_>,
-    ) -> Result<usize> {
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let message = *self.gate.message.lock();
         let shown = Message::<91>::concat(&[b"Last input:", message.as_bytes(), b"\n"]);
-        out.simple_read_from_buffer(pos, shown.as_bytes())
+        read_from_buffer(out, pos, shown.as_bytes())
     }
 
     fn write(
