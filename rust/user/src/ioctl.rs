@@ -44,7 +44,13 @@ pub fn read<T: Plain>(fd: impl AsFd, command: Command<Read<T>>) -> io::Result<T>
 /// Writes a `T`. Returns what the kernel returned.
 pub fn write<T: Plain>(fd: impl AsFd, command: Command<Write<T>>, value: &T) -> io::Result<c_int> {
     // SAFETY: The kernel reads a `T`.
-    unsafe { ioctl(fd, command.number(), (&raw const *value).expose_provenance()) }
+    unsafe {
+        ioctl(
+            fd,
+            command.number(),
+            (&raw const *value).expose_provenance(),
+        )
+    }
 }
 
 /// Writes a `T`, and reads what the kernel makes of it.

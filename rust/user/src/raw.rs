@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! System calls with any pointer, for tests of what the kernel does with a bad one.
+//!
+//! The functions are safe because of who calls them: a test passes addresses that are nobody's
+//! ([`BadMemory`](crate::memory::BadMemory)) or memory that no Rust value lives in
+//! ([`LowMemory`]).
+
+use rustix::{io::Errno, mm};
+use std::{
+    ffi::c_int,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
+};
+
+/// read(2).
+pub fn read(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize, Errno> {
+    // SAFETY: See the module's documentation.
+    let ret = unsafe {
+        libc::read(
+            fd.as_raw_fd(),
+            ptr::with_exposed_provenance_mut(address),
+            length,
+        )
+    };
+    result(ret)
+}
+
+/// write(2).
+pub fn write(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize, Errno> {
+    // SAFETY: The kernel only reads, and checks the address.
+    let ret = unsafe {
+        libc::write(
+            fd.as_raw_fd(),
+            ptr::with_exposed_provenance(address),
+            length,
+        )
+    };
+    result(ret)
+}
+
+/// ioctl(2).
+pub fn ioctl(fd: BorrowedFd<'_>, number: u32, argument: usize) -> Result<c_int, Errno> {
+    // SAFETY: See the module's documentation.
+    let ret = unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument) };
+    result(ret as isize).map(|ret| ret as c_int)
+}
+
+/// ioctl(2) as a 32-bit process calls it.
+///
+/// Fails with `ENOSYS` where the kernel does not run such processes.
+#[cfg(target_arch = "x86_64")]
+pub fn compat_ioctl(fd: BorrowedFd<'_>, number: u32, argument: u32) -> Result<c_int, Errno> {
+    /// The system call's number on i386.
+    const IOCTL: i32 = 54;
+
+    let ret: i32;
+    // SAFETY: This is the system call of i386, which clobbers nothing but the result; the kernel
+    // clears r8 to r11. `rbx` is LLVM's, and restored.
+    unsafe {
+        std::arch::asm!(
+            "xchg {fd:r}, rbx",
+            "int 0x80",
+            "xchg {fd:r}, rbx",
+            fd = inout(reg) fd.as_raw_fd() as u64 => _,
+            inlateout("eax") IOCTL => ret,
+            in("ecx") number,
+            in("edx") argument,
+            out("r8") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    if ret < 0 {
+        Err(Errno::from_raw_os_error(-ret))
+    } else {
+        Ok(ret)
+    }
+}
+
+/// A page below 4 GiB, where a 32-bit process's memory is.
+pub struct LowMemory(*mut u8);
+
+/// The length of [`LowMemory`].
+const PAGE: usize = 4096;
+
+impl LowMemory {
+    /// Maps a page.
+    pub fn new() -> Result<Self, Errno> {
+        let prot = mm::ProtFlags::READ | mm::ProtFlags::WRITE;
+        let flags = mm::MapFlags::PRIVATE | mm::MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
+        // SAFETY: The kernel chooses an address where nothing is mapped.
+        let page = unsafe { mm::mmap_anonymous(ptr::null_mut(), PAGE, prot, flags)? };
+        Ok(Self(page.cast()))
+    }
+
+    /// The address, as a 32-bit process knows it.
+    pub fn address(&self) -> u32 {
+        self.0.expose_provenance() as u32
+    }
+
+    /// Writes to the beginning of the page.
+    pub fn write(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= PAGE);
+        // SAFETY: The page is mapped and writable; nobody holds a reference into it.
+        unsafe { self.0.copy_from(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Reads from the beginning of the page.
+    pub fn read(&self, length: usize) -> Vec<u8> {
+        assert!(length <= PAGE);
+        let mut bytes = vec![0; length];
+        // SAFETY: The page is mapped and readable.
+        unsafe { self.0.copy_to(bytes.as_mut_ptr(), length) };
+        bytes
+    }
+}
+
+impl Drop for LowMemory {
+    fn drop(&mut self) {
+        // SAFETY: The page is ours, and nobody holds a reference into it.
+        let _ = unsafe { mm::munmap(self.0.cast(), PAGE) };
+    }
+}
+
+fn result(ret: isize) -> Result<usize, Errno> {
+    usize::try_from(ret)
+        .map_err(|_| Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL))
+}

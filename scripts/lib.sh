@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What scripts/setup, scripts/kernel and scripts/doctor share: where things are
+# kept, how they speak, and which tools they choose. Sourced, by bash.
+#
+# shellcheck disable=SC2034 # Much of what is set here is for the scripts that source this.
+
+set -eu -o pipefail
+shopt -s nullglob lastpipe
+
+program=${0##*/}
+top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:?is needed to find the cache folder}/.cache}/lkmpg-rs
+
+# The oldest tools that will do, and the bindgen that is built where none is.
+rustc_min=1.85.0
+bindgen_min=0.71.1
+llvm_min=17
+bindgen_version=0.72.1
+chosen=$cache/tools/chosen
+bindgen_built=$cache/tools/bindgen-$bindgen_version/bin/bindgen
+
+say() {
+	printf '%s: %s\n' "$program" "$1" >&2
+}
+
+# die WHAT [REMEDY]…
+die() {
+	say "error: $1"
+	[ $# -eq 1 ] || printf '  %s\n' "${@:2}" >&2
+	exit 1
+}
+
+# at_least MINIMUM VERSION: compares the first three numbers of two versions.
+at_least() {
+	local i min has
+	IFS=. read -ra min <<<"$1"
+	IFS=. read -ra has <<<"${2%%[!0-9.]*}"
+	for i in 0 1 2; do
+		[ "${has[i]:-0}" -eq "${min[i]:-0}" ] || break
+	done
+	[ "${has[i]:-0}" -ge "${min[i]:-0}" ]
+}
+
+# lock: one run at a time changes the cache. What the run starts holds the lock
+# as well, so nothing that outlives an aborted run collides with the next one.
+lock() {
+	mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] ||
+		die "the cache folder $cache cannot be written" \
+			'Make it writable, or name another one in XDG_CACHE_HOME.'
+	exec 9>"$cache/lock"
+	flock -n 9 || {
+		say "waiting for another run, which holds $cache/lock"
+		flock 9
+	}
+	rm -rf "$cache"/tmp.*
+}
+
+seconds() {
+	if [ "$1" -lt 60 ]; then
+		printf '%d s' "$1"
+	else
+		printf '%d min %02d s' $(($1 / 60)) $(($1 % 60))
+	fi
+}
+
+# stage NAME STEPS COMMAND…: runs COMMAND with its output in a log, and shows how
+# far it is. STEPS is about how many lines it prints; 0: not known.
+stage() {
+	local name=$1 steps=$2 log start=$SECONDS status
+	shift 2
+	log=$cache/logs/${name// /-}.log
+	mkdir -p "$cache/logs"
+	# Not `COMMAND || …`, which would turn errexit off in COMMAND.
+	set +e
+	(set -e && "$@") </dev/null 2>&1 | progress "$name" "$steps" "$log"
+	status=$?
+	set -e
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ "$status" -ne 0 ]; then
+		tail -n 30 "$log" >&2
+		die "$name failed after $(seconds $((SECONDS - start))). These were the last lines of its log, $log"
+	fi
+	say "$name took $(seconds $((SECONDS - start)))"
+}
+
+progress() {
+	local name=$1 steps=$2 line='' part n=0 start=$SECONDS next=$((SECONDS + 30)) far=''
+	exec 3>"$3"
+	while true; do
+		if IFS= read -r -t 1 part; then
+			printf '%s\n' "$line$part" >&3
+			line='' n=$((n + 1))
+		elif [ $? -gt 128 ]; then
+			line+=$part
+		else
+			break
+		fi
+		[ "$steps" -eq 0 ] || far="$((n < steps ? n * 100 / steps : 99)) %, "
+		if [ -t 2 ]; then
+			printf '\r\033[K%s: %s: %s%s' "$program" "$name" "$far" "$(seconds $((SECONDS - start)))" >&2
+		elif [ "$SECONDS" -ge "$next" ]; then
+			say "$name: $far$(seconds $((SECONDS - start)))"
+			next=$((SECONDS + 30))
+		fi
+	done
+	printf '%s' "$line$part" >&3
+	exec 3>&-
+}
+
+# tools: chooses the tools, here and nowhere else. Sets the variables below, each
+# empty when nothing that is there will do, and tools_id, which differs with
+# every version. What the caller's environment names is taken, or is an error.
+# A complete choice is remembered until one of its tools changes.
+tool_names=(RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER CARGO LLVM CLANG LIBCLANG_PATH BINDGEN)
+
+tools() {
+	local asked="# $PATH ${RUSTUP_TOOLCHAIN-} ${RUST_LIB_SRC-}" name
+	for name in "${tool_names[@]}"; do asked+=" ${!name-}"; done
+	! recall_tools || return 0
+
+	choose RUSTC rust_fault < <(on_path rustc; echo /usr/bin/rustc)
+	choose_rust_companions
+	choose CARGO cargo_fault < <(on_path cargo; echo "${RUSTC%/*}/cargo")
+	choose LLVM llvm_fault < <(printf '%s\n' -{30..17} 1)
+	choose_libclang
+	choose BINDGEN bindgen_fault < <(on_path bindgen; echo "$bindgen_built")
+	tools_id=
+	for name in "${tool_names[@]}"; do [ -n "${!name}" ] || return 0; done
+	tools_id=$("$RUSTC" -vV; "$CLANG" --version; "$BINDGEN" --version)
+	remember_tools
+}
+
+recall_tools() {
+	local first dates=''
+	[ -f "$chosen" ] && IFS= read -r first <"$chosen" && [ "$first" = "$asked" ] || return 1
+	# shellcheck source=/dev/null
+	(. "$chosen" && [ "$(tool_dates)" = "$dates" ]) && . "$chosen"
+}
+
+remember_tools() {
+	local name
+	mkdir -p "${chosen%/*}" 2>/dev/null && [ -w "${chosen%/*}" ] || return 0
+	{
+		printf '%s\n' "$asked"
+		for name in "${tool_names[@]}" tools_id; do printf '%s=%q\n' "$name" "${!name}"; done
+		printf 'dates=%q\n' "$(tool_dates)"
+	} >"$chosen.$$"
+	mv "$chosen.$$" "$chosen"
+}
+
+# The last file is where rustup keeps which toolchain is the default.
+tool_dates() {
+	stat -L -c '%n %Y %s' "$RUSTC" "$CARGO" "$CLANG" "$BINDGEN" \
+		"${RUSTUP_HOME:-$HOME/.rustup}/settings.toml" 2>/dev/null || true
+}
+
+on_path() {
+	type -aP "$1" || true
+}
+
+# choose NAME CHECK <CANDIDATES: sets the variable NAME to the first candidate
+# in which CHECK finds no fault, or to nothing.
+choose() {
+	local -n choice=$1
+	local asked=${!1-} fault candidate candidates
+	mapfile -t candidates
+	[ -z "$asked" ] || candidates=("$asked")
+	choice=
+	for candidate in "${candidates[@]}"; do
+		fault=$("$2" "$candidate")
+		if [ -z "$fault" ]; then
+			choice=$candidate
+			return
+		fi
+	done
+	[ -z "$asked" ] || die "$1=$asked $fault" "Name another in $1, or unset it to have one chosen."
+}
+
+# The compiler itself is used, not rustup's proxy, whose answer depends on the
+# folder it is called in; and so are the tools beside it, which match it.
+choose_rust_companions() {
+	local bin
+	RUSTDOC='' RUSTFMT='' CLIPPY_DRIVER=''
+	[ -n "$RUSTC" ] || return 0
+	bin=$("$RUSTC" --print sysroot)/bin
+	RUSTC=$bin/rustc RUSTDOC=$bin/rustdoc RUSTFMT=$bin/rustfmt CLIPPY_DRIVER=$bin/clippy-driver
+}
+
+# bindgen must read headers with the libclang of the clang that compiles them.
+choose_libclang() {
+	local lib
+	CLANG=''
+	[ -n "$LLVM" ] || return 0
+	CLANG=$(type -P "$(llvm_tool "$LLVM" clang)")
+	lib=$(readlink -f "$CLANG")
+	lib=${lib%/bin/*}/lib
+	: "${LIBCLANG_PATH:=$lib}"
+}
+
+# llvm_tool LLVM NAME: the command, as the kernel's Makefile derives it.
+llvm_tool() {
+	case $1 in
+	*/) echo "$1$2" ;;
+	-*) echo "$2$1" ;;
+	*) echo "$2" ;;
+	esac
+}
+
+# version COMMAND: the first dotted number that it prints when asked, or nothing.
+version() {
+	! [[ $("$1" --version 2>/dev/null) =~ [0-9]+(\.[0-9]+)+ ]] || echo "${BASH_REMATCH[0]}"
+}
+
+# version_fault COMMAND MINIMUM and the checks below say why a tool will not do,
+# and nothing if it will.
+version_fault() {
+	local found
+	found=$(version "$1")
+	if [ -z "$found" ]; then
+		echo 'is missing or does not run'
+	elif ! at_least "$2" "$found"; then
+		echo "is version $found, older than $2"
+	fi
+}
+
+rust_fault() {
+	local fault sysroot tool
+	fault=$(version_fault "$1" $rustc_min)
+	if [ -n "$fault" ]; then
+		echo "$fault"
+		return
+	fi
+	sysroot=$("$1" --print sysroot)
+	if [ ! -e "${RUST_LIB_SRC:-$sysroot/lib/rustlib/src/rust/library}/core/src/lib.rs" ]; then
+		echo 'has no library source (rust-src)'
+		return
+	fi
+	for tool in rustc rustdoc rustfmt clippy-driver; do
+		[ -x "$sysroot/bin/$tool" ] || echo "has no $tool in $sysroot/bin"
+	done
+}
+
+cargo_fault() {
+	version_fault "$1" $rustc_min
+}
+
+bindgen_fault() {
+	version_fault "$1" $bindgen_min
+}
+
+llvm_fault() {
+	local name
+	for name in clang ld.lld llvm-ar llvm-nm llvm-objcopy llvm-strip; do
+		if ! type -P "$(llvm_tool "$1" $name)" >/dev/null; then
+			echo "has no $name"
+			return
+		fi
+	done
+	version_fault "$(llvm_tool "$1" clang)" $llvm_min
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the VM runner and its guest say to each other.
+//!
+//! They are connected by virtio-serial ports, one per stream, so that kernel
+//! messages, the command's output and the bench's own words never mix. Messages
+//! are lines of JSON.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    ffi::OsString,
+    io::{self, BufRead, Write},
+};
+
+/// A virtio-serial port between the runner and the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Port {
+    /// [`FromGuest`] in one direction and [`ToGuest`] in the other.
+    Control = 1,
+    /// The command's standard input.
+    Stdin,
+    /// The command's standard output.
+    Stdout,
+    /// The command's standard error.
+    Stderr,
+    /// A [`Request`] of a test, answered by a [`Reply`].
+    Request,
+    /// The far end of the second serial port, `/dev/ttyS1`: raw bytes.
+    Serial,
+}
+
+impl Port {
+    /// All ports.
+    pub const ALL: [Port; 6] = [
+        Self::Control,
+        Self::Stdin,
+        Self::Stdout,
+        Self::Stderr,
+        Self::Request,
+        Self::Serial,
+    ];
+
+    /// The number of the port on its virtio-serial device.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Where the guest finds it.
+    pub fn device(self) -> String {
+        format!("/dev/vport0p{}", self.number())
+    }
+}
+
+/// Where the guest's init finds its [`Job`] in the initramfs.
+pub const JOB: &str = "/etc/lkmpg/job.json";
+/// Modules to load before the ports can be used, a path a line.
+pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
+/// Where the host's build folder is mounted, if it is shared.
+pub const HOST_DIR: &str = "/host";
+/// The tag of that share.
+pub const HOST_TAG: &str = "host";
+/// The last line of a kernel log: all that the run said comes before it.
+pub const END_OF_LOG: &str = "lkmpg: end of the run";
+
+/// What the guest is booted for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The whole environment of the command.
+    pub env: Vec<(OsString, OsString)>,
+    /// Give the command a terminal of this size instead of three pipes.
+    pub terminal: Option<WindowSize>,
+    /// Mount the host's build folder; these modules come from there, as paths
+    /// below [`HOST_DIR`].
+    pub share: Option<Vec<String>>,
+}
+
+/// The size of a terminal in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// What the guest tells the runner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromGuest {
+    /// The command runs from now on.
+    Started,
+    /// The command has ended.
+    Ended {
+        /// As a shell would report it: the exit status, or 128 plus a signal.
+        status: u8,
+        /// Bytes that were sent to the port [`Port::Stdout`].
+        stdout: u64,
+        /// Bytes that were sent to the port [`Port::Stderr`].
+        stderr: u64,
+    },
+    /// Somebody in the guest asked for it to be turned off.
+    PowerOff,
+    /// The init cannot do its work.
+    Failed(String),
+}
+
+/// What the runner tells the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToGuest {
+    /// The user's terminal changed its size.
+    Resize(WindowSize),
+    /// The modules that there are now, as paths below [`HOST_DIR`].
+    Modules(Vec<String>),
+}
+
+/// What a test asks of the runner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Press and release keys of the PS/2 keyboard.
+    Keys(Vec<Key>),
+}
+
+/// The answer to a [`Request`].
+pub type Reply = Result<(), String>;
+
+/// One change of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// QEMU's name of the key (its `QKeyCode`): `a`, `ret`, `shift`.
+    pub code: String,
+    /// Pressed, or released.
+    pub down: bool,
+}
+
+/// Writes a message.
+pub fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    to.write_all(&line)
+}
+
+/// Reads the next message; `None` when the other side is gone.
+pub fn receive<T: DeserializeOwned>(mut from: impl BufRead) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    from.read_until(b'\n', &mut line)?;
+    if line.last() != Some(&b'\n') {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_have_the_numbers_of_their_place() {
+        for (index, port) in Port::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(port.number()), index + 1);
+        }
+    }
+
+    #[test]
+    fn messages_survive_the_way() {
+        let messages = [FromGuest::Started, FromGuest::Failed("a\nb".into())];
+        let mut wire = Vec::new();
+        for message in &messages {
+            send(&mut wire, message).unwrap();
+        }
+        let mut wire = wire.as_slice();
+        for message in messages {
+            assert_eq!(receive(&mut wire).unwrap(), Some(message));
+        }
+        assert_eq!(receive::<FromGuest>(&mut wire).unwrap(), None);
+    }
+
+    #[test]
+    fn a_message_that_is_cut_off_is_none() {
+        assert_eq!(receive::<FromGuest>(&b"\"Star"[..]).unwrap(), None);
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Kernel modules: those that the boot needs, and those of the host's build.
+
+use anyhow::{Context, Result, bail};
+use lkmpg_guest::{BOOT_MODULES, HOST_DIR};
+use std::{fs, io, os::unix::fs::symlink, path::Path, process::Command};
+
+/// Loads the drivers that a kernel with everything in modules lacks.
+pub fn load_boot_modules() -> Result<()> {
+    let list = match fs::read_to_string(BOOT_MODULES) {
+        Ok(list) => list,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {BOOT_MODULES}")),
+    };
+    for path in list.lines() {
+        // insmod, because the file may be compressed.
+        let status = Command::new("/sbin/insmod").arg(path).status();
+        if !status
+            .with_context(|| format!("cannot run insmod {path}"))?
+            .success()
+        {
+            bail!("cannot load {path}");
+        }
+    }
+    Ok(())
+}
+
+/// Makes `/modules` and the folder of modprobe show the host's modules.
+pub fn link(paths: &[String]) {
+    if let Err(error) = try_link(paths) {
+        eprintln!("lkmpg: cannot show the host's modules: {error:#}");
+    }
+}
+
+fn try_link(paths: &[String]) -> Result<()> {
+    let release = rustix::system::uname().release().to_str()?.to_owned();
+    let extra = format!("/lib/modules/{release}/extra");
+    for dir in ["/modules", &extra] {
+        let _ = fs::remove_dir_all(dir);
+        fs::create_dir_all(dir)?;
+        for path in paths {
+            let name = Path::new(path)
+                .file_name()
+                .context("a module without a name")?;
+            symlink(Path::new(HOST_DIR).join(path), Path::new(dir).join(name))?;
+        }
+    }
+    // Whoever reaps the child, it has run.
+    let _ = Command::new("/sbin/depmod").arg("-a").status();
+    Ok(())
+}

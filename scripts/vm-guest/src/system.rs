@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a system needs before and after its programs.
+
+use anyhow::{Context, Result};
+use rustix::{
+    mount::{MountFlags, mount},
+    system::{RebootCommand, reboot},
+};
+use signal_hook::{
+    consts::{SIGTERM, SIGUSR1, SIGUSR2},
+    iterator::Signals,
+};
+use std::{
+    ffi::CStr,
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, symlink},
+    thread,
+};
+
+/// The file systems without which there are no ports.
+pub fn mount_early() -> Result<()> {
+    attach("devtmpfs", "/dev", c"mode=0755")?;
+    attach("proc", "/proc", c"")?;
+    attach("sysfs", "/sys", c"")
+}
+
+/// The file systems that programs expect.
+pub fn mount_late() -> Result<()> {
+    for dir in ["/dev/pts", "/dev/shm"] {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {dir}"))?;
+    }
+    attach("devpts", "/dev/pts", c"gid=5,mode=0620,ptmxmode=0666")?;
+    attach("tmpfs", "/dev/shm", c"mode=1777")?;
+    attach("tmpfs", "/tmp", c"mode=1777")?;
+    attach("tmpfs", "/run", c"mode=0755")?;
+    // Everybody may look, so that a test need not be root to read its channel.
+    attach("debugfs", "/sys/kernel/debug", c"mode=0755")?;
+    for (target, link) in [
+        ("/proc/self/fd", "fd"),
+        ("fd/0", "stdin"),
+        ("fd/1", "stdout"),
+        ("fd/2", "stderr"),
+    ] {
+        let link = format!("/dev/{link}");
+        symlink(target, &link).with_context(|| format!("cannot link {link}"))?;
+    }
+    // Left to the kernel it would be 0600, and `dmesg` is for everybody here.
+    fs::set_permissions("/dev/kmsg", Permissions::from_mode(0o666))
+        .context("cannot open up /dev/kmsg")?;
+    // A session of its own, for the programs to be in.
+    let _ = rustix::process::setsid();
+    Ok(())
+}
+
+/// Mounts the host's folder.
+pub fn mount_share(tag: &str, dir: &str) -> Result<()> {
+    fs::create_dir_all(dir)?;
+    mount(
+        tag,
+        dir,
+        "9p",
+        MountFlags::RDONLY,
+        c"trans=virtio,version=9p2000.L,msize=262144,cache=none",
+    )
+    .with_context(|| format!("cannot mount the host's build folder on {dir}"))
+}
+
+fn attach(fs_type: &str, dir: &str, options: &CStr) -> Result<()> {
+    mount(fs_type, dir, fs_type, MountFlags::empty(), options)
+        .with_context(|| format!("cannot mount {fs_type} on {dir}"))
+}
+
+/// Adds to the kernel's log.
+pub fn log(text: &str) {
+    for line in text.lines() {
+        // One write is one record, and printed only when its line is complete.
+        // There is nobody to tell if this fails.
+        let _ = fs::write("/dev/kmsg", format!("{line}\n"));
+    }
+}
+
+/// Calls `then` when a program asks the init to end (busybox's `halt`,
+/// `poweroff` and `reboot`).
+pub fn on_power_off(then: impl Fn() + Send + 'static) -> Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGUSR1, SIGUSR2])?;
+    thread::spawn(move || signals.forever().for_each(|_| then()));
+    Ok(())
+}
+
+/// Ends the guest at once.
+pub fn power_off() -> ! {
+    loop {
+        let _ = reboot(RebootCommand::PowerOff);
+    }
+}

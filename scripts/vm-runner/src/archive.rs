@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! An initramfs: a cpio archive that nobody but QEMU sees.
+
+use anyhow::{Context, Result};
+use cpio::newc::{Builder, ModeFileType, trailer};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Component, Path, PathBuf},
+};
+
+/// A cpio archive on its way into `W`.
+pub struct Archive<W: Write> {
+    to: W,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl<W: Write> Archive<W> {
+    /// An empty archive.
+    pub fn new(to: W) -> Self {
+        Self {
+            to,
+            folders: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a folder, and those that it is in.
+    pub fn folder(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = inside(path.as_ref());
+        if path.as_os_str().is_empty() || self.folders.contains(&path) {
+            return Ok(());
+        }
+        self.parent(&path)?;
+        self.entry(&path, ModeFileType::Directory, 0o755, b"")?;
+        self.folders.insert(path);
+        Ok(())
+    }
+
+    /// Adds a folder that belongs to somebody.
+    pub fn owned_folder(&mut self, path: impl AsRef<Path>, owner: u32) -> Result<()> {
+        let path = inside(path.as_ref());
+        self.parent(&path)?;
+        self.owned_entry(&path, ModeFileType::Directory, 0o755, owner, b"")?;
+        self.folders.insert(path);
+        Ok(())
+    }
+
+    /// Adds a file with what it contains.
+    pub fn text(&mut self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
+        let path = inside(path.as_ref());
+        self.parent(&path)?;
+        self.entry(&path, ModeFileType::Regular, 0o644, text.as_ref())
+    }
+
+    /// Adds a copy of a host's file, with its permissions.
+    pub fn file(&mut self, path: impl AsRef<Path>, host: &Path) -> Result<()> {
+        let path = inside(path.as_ref());
+        self.parent(&path)?;
+        let content = fs::read(host).with_context(|| format!("cannot read {}", host.display()))?;
+        let mode = fs::metadata(host)?.permissions().mode() & 0o777;
+        self.entry(&path, ModeFileType::Regular, mode, &content)
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<()> {
+        let path = inside(path.as_ref());
+        self.parent(&path)?;
+        self.entry(
+            &path,
+            ModeFileType::Symlink,
+            0o777,
+            target.as_ref().as_os_str().as_bytes(),
+        )
+    }
+
+    /// Ends the archive.
+    pub fn finish(self) -> Result<W> {
+        trailer(self.to).context("cannot write the initramfs")
+    }
+
+    fn parent(&mut self, path: &Path) -> Result<()> {
+        path.parent().map_or(Ok(()), |it| self.folder(it))
+    }
+
+    fn entry(&mut self, path: &Path, kind: ModeFileType, mode: u32, content: &[u8]) -> Result<()> {
+        self.owned_entry(path, kind, mode, 0, content)
+    }
+
+    fn owned_entry(
+        &mut self,
+        path: &Path,
+        kind: ModeFileType,
+        mode: u32,
+        owner: u32,
+        content: &[u8],
+    ) -> Result<()> {
+        let name = path
+            .to_str()
+            .with_context(|| format!("{} is not valid UTF-8", path.display()))?;
+        let size = u32::try_from(content.len())
+            .with_context(|| format!("/{name} is larger than an initramfs allows"))?;
+        let builder = Builder::new(name)
+            .mode(mode)
+            .set_mode_file_type(kind)
+            .uid(owner)
+            .gid(owner);
+        let mut entry = builder.write(&mut self.to, size);
+        entry
+            .write_all(content)
+            .and_then(|()| entry.finish().map(drop))
+            .context("cannot write the initramfs")
+    }
+}
+
+/// A path as it stands in the archive: relative to its root, and without `/usr`,
+/// which is a link to the root.
+fn inside(path: &Path) -> PathBuf {
+    let path: PathBuf = path
+        .components()
+        .filter(|it| matches!(it, Component::Normal(_)))
+        .collect();
+    match path.strip_prefix("usr") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cpio::NewcReader;
+
+    /// The names, modes and contents in an archive.
+    fn read(archive: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
+        let mut entries = Vec::new();
+        let mut rest = archive;
+        loop {
+            let reader = NewcReader::new(rest).unwrap();
+            if reader.entry().is_trailer() {
+                return entries;
+            }
+            let (name, mode) = (reader.entry().name().to_owned(), reader.entry().mode());
+            let mut content = Vec::new();
+            rest = reader.to_writer(&mut content).unwrap();
+            entries.push((name, mode, content));
+        }
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_once() {
+        let mut archive = Archive::new(Vec::new());
+        archive.text("/etc/a/b", "b").unwrap();
+        archive.text("/etc/a/c", "").unwrap();
+        archive.link("/etc/d", "a/b").unwrap();
+        archive.folder("/etc").unwrap();
+        let entries = read(&archive.finish().unwrap());
+        let names: Vec<_> = entries.iter().map(|it| it.0.as_str()).collect();
+        assert_eq!(names, ["etc", "etc/a", "etc/a/b", "etc/a/c", "etc/d"]);
+        let modes: Vec<_> = entries.iter().map(|it| it.1).collect();
+        assert_eq!(modes, [0o40755, 0o40755, 0o100644, 0o100644, 0o120777]);
+        assert_eq!(entries[2].2, b"b");
+        assert_eq!(entries[4].2, b"a/b");
+    }
+
+    #[test]
+    fn there_is_no_way_out_of_it() {
+        assert_eq!(inside(Path::new("/usr/../a/./b")), PathBuf::from("a/b"));
+        assert_eq!(inside(Path::new("/")), PathBuf::new());
+    }
+
+    #[test]
+    fn usr_is_a_link_to_the_root() {
+        assert_eq!(inside(Path::new("/usr/lib/x")), PathBuf::from("lib/x"));
+        assert_eq!(inside(Path::new("/usr")), PathBuf::from("usr"));
+    }
+
+    #[test]
+    fn a_host_file_that_is_not_there_is_named() {
+        let error = Archive::new(Vec::new())
+            .file("/a", Path::new("/no/such"))
+            .unwrap_err();
+        assert!(format!("{error:#}").contains("/no/such"), "{error:#}");
+    }
+}

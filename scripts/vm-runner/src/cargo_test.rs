@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Cargo's runner: test binaries of the guest's tests go into a guest.
+
+use crate::{
+    kernel::{Kernel, build_dir},
+    options::{Add, Options},
+    outcome::Outcome,
+    run::{environment, run_job},
+    words::Words,
+};
+use anyhow::{Context, Result, anyhow, bail};
+use lkmpg_guest::Job;
+use std::{
+    env,
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The package whose tests run in the guest...
+const PACKAGE: &str = "lkmpg-tests";
+/// ...save those of the runner itself.
+const HOST_TESTS: &[&str] = &["runner"];
+/// Where a test binary is in the guest.
+const FOLDER: &str = "/tests";
+/// Variables that the tests know.
+const PASSED: &[&str] = &["RUST_", "LKMPG_", "KERNEL"];
+
+/// Runs a binary that Cargo has built: in the guest, or here.
+pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
+    if !belongs_into_guest(binary) || selects_nothing(binary, &options.command)? {
+        let error = Command::new(binary).args(&options.command).exec();
+        return Err(error).with_context(|| format!("cannot run {}", binary.display()));
+    }
+    build_modules(&options.kernel)?;
+    let target = Path::new(FOLDER).join(binary.file_name().context("a binary without a name")?);
+    let kernel = Kernel::find(options)?;
+    let mut command: Vec<OsString> = vec![target.clone().into()];
+    command.extend(options.command.iter().cloned());
+    let job = Job {
+        command,
+        env: environment(options, PASSED)?,
+        terminal: None,
+        share: None,
+    };
+    let mut adds = options.add.clone();
+    adds.push(Add {
+        file: binary.to_owned(),
+        target,
+    });
+    let mut words = Words::new(options, false)?;
+    let finished = run_job(options, &kernel, &job, &adds, &mut words)?;
+    Ok(match finished.outcome {
+        Outcome::Ended(0) => {
+            let silence = silence(&options.command, &String::from_utf8_lossy(&finished.stdout));
+            silence.map_or(Outcome::Ended(0), Outcome::Failed)
+        }
+        outcome => outcome,
+    })
+}
+
+/// Cargo says which package it runs a binary of.
+fn belongs_into_guest(binary: &Path) -> bool {
+    let name = binary.file_name().unwrap_or_default().to_string_lossy();
+    // Cargo appends a hash: `chardev-0123456789abcdef`.
+    let name = name.rsplit_once('-').map_or(&*name, |it| it.0);
+    env::var_os("CARGO_PKG_NAME").is_some_and(|it| it == PACKAGE) && !HOST_TESTS.contains(&name)
+}
+
+/// Whether no test of the binary is asked for: that needs no guest to find out.
+fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
+    let list = |arguments: &[OsString]| -> Result<bool> {
+        let output = Command::new(binary)
+            .args(arguments)
+            .arg("--list")
+            .stderr(Stdio::inherit())
+            .output();
+        let output = output.with_context(|| format!("cannot run {}", binary.display()))?;
+        Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .any(|it| it.ends_with(": test")))
+    };
+    Ok(!list(arguments)? && list(&[])?)
+}
+
+/// Brings the modules up to date, unless make is on its way here and did it.
+fn build_modules(kernel: &str) -> Result<()> {
+    if env::var_os("MAKELEVEL").is_some() || kernel.contains('/') {
+        return Ok(());
+    }
+    let root = build_dir()?
+        .parent()
+        .map(PathBuf::from)
+        .context("no root folder")?;
+    let mut make = Command::new("make");
+    make.arg("--directory")
+        .arg(root)
+        .args(["--silent", "--no-print-directory", "modules"]);
+    let make = make
+        .arg(format!("KERNEL={kernel}"))
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr());
+    if !make.status().context("cannot run make")?.success() {
+        bail!("the modules do not build");
+    }
+    Ok(())
+}
+
+/// Why a report that says nothing is none.
+fn silence(arguments: &[OsString], report: &str) -> Option<anyhow::Error> {
+    if arguments
+        .iter()
+        .any(|it| it == "--list" || it == "--help" || it == "-h")
+    {
+        return None;
+    }
+    let summary = report
+        .lines()
+        .rev()
+        .find_map(|it| it.strip_prefix("test result: "));
+    let Some(summary) = summary else {
+        return Some(anyhow!("the tests ended well, but without a report"));
+    };
+    let counts = summary
+        .split(|it: char| !it.is_ascii_digit())
+        .filter_map(|it| it.parse::<u64>().ok());
+    // passed, failed, ignored, measured, filtered out
+    (counts.take(5).sum::<u64>() == 0).then(|| anyhow!("there is no test in the test binary"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUMMARY: &str = "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s";
+
+    #[test]
+    fn silence_is_a_failure() {
+        assert!(silence(&[], "").is_some());
+        assert!(silence(&[], "running 1 test\n").is_some());
+        assert!(silence(&[], SUMMARY).is_some());
+    }
+
+    #[test]
+    fn a_report_is_not() {
+        for count in ["2 passed", "1 ignored", "3 filtered"] {
+            let (number, word) = count.split_once(' ').unwrap();
+            let report = SUMMARY.replace(&format!("0 {word}"), &format!("{number} {word}"));
+            assert!(
+                silence(&[], &format!("running tests\n\n{report}\n\n")).is_none(),
+                "{report}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_run() {
+        assert!(silence(&["--list".into()], "a: test\n").is_none());
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a dynamically linked program needs to run somewhere else.
+
+use anyhow::{Context, Result, bail};
+use object::{
+    Endianness,
+    elf::FileHeader64,
+    read::elf::{FileHeader, ProgramHeader},
+};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A file that a program needs: where it must be, and where it is on the host.
+pub type Needed = (PathBuf, PathBuf);
+
+/// The loader and the libraries of a program; nothing if it is static, or no
+/// program at all.
+pub fn needs(program: &Path) -> Result<Vec<Needed>> {
+    let content =
+        fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
+    let Some(loader) = interpreter(&content) else {
+        return Ok(Vec::new());
+    };
+    // The loader itself knows best what it would load: this is what ldd does.
+    let output = Command::new(&loader)
+        .arg("--list")
+        .arg(fs::canonicalize(program)?)
+        .output();
+    let output = output.with_context(|| {
+        format!(
+            "cannot run {}, which {} needs",
+            loader.display(),
+            program.display()
+        )
+    })?;
+    let list = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "cannot find the libraries of {}: {}",
+            program.display(),
+            error.trim()
+        );
+    }
+    let mut needed =
+        libraries(&list).with_context(|| format!("cannot take {} along", program.display()))?;
+    needed.push((loader.clone(), loader));
+    Ok(needed)
+}
+
+/// The loader that an ELF program asks for.
+fn interpreter(content: &[u8]) -> Option<PathBuf> {
+    let header = FileHeader64::<Endianness>::parse(content).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, content).ok()?;
+    let name = segments
+        .iter()
+        .find_map(|it| it.interpreter(endian, content).ok().flatten())?;
+    Some(PathBuf::from(OsStr::from_bytes(name)))
+}
+
+/// Reads what the loader lists: `\tlibz.so.1 => /lib/libz.so.1 (0x00007f…)`.
+///
+/// All of them go where the C library is, because that is a folder in which the
+/// loader looks without being told.
+fn libraries(list: &str) -> Result<Vec<Needed>> {
+    let mut found = Vec::new();
+    for line in list.lines() {
+        let Some((name, path)) = line.trim().split_once(" => ") else {
+            continue;
+        };
+        if path == "not found" {
+            bail!("its library {name} is not on this machine");
+        }
+        let path = path.rsplit_once(" (0x").map_or(path, |it| it.0);
+        found.push((name, Path::new(path)));
+    }
+    let libc = found
+        .iter()
+        .find(|(name, _)| name.starts_with("libc.so") || name.starts_with("libc.musl"));
+    let folder = libc.and_then(|(_, path)| path.parent()).map(Path::to_owned);
+    let place = |(name, path): (&str, &Path)| {
+        let target = match &folder {
+            Some(folder) if !name.contains('/') => folder.join(name),
+            _ => path.to_owned(),
+        };
+        (target, path.to_owned())
+    };
+    Ok(found.into_iter().map(place).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_go_where_the_loader_looks() {
+        let list = "\tlinux-vdso.so.1 (0x00007ffd)\n\
+                    \tlibfoo.so => /opt/foo (1)/libfoo.so.1.2 (0x00007f01)\n\
+                    \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f02)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x00007f03)\n";
+        let expected: [Needed; 2] = [
+            (
+                "/lib/x86_64-linux-gnu/libfoo.so".into(),
+                "/opt/foo (1)/libfoo.so.1.2".into(),
+            ),
+            (
+                "/lib/x86_64-linux-gnu/libc.so.6".into(),
+                "/lib/x86_64-linux-gnu/libc.so.6".into(),
+            ),
+        ];
+        assert_eq!(libraries(list).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_missing_library_is_named() {
+        let error = libraries("\tlibgone.so.1 => not found\n").unwrap_err();
+        assert!(error.to_string().contains("libgone.so.1"));
+    }
+
+    #[test]
+    fn scripts_and_static_programs_need_nothing() {
+        assert_eq!(interpreter(b"#!/bin/sh\n"), None);
+        assert_eq!(interpreter(b""), None);
+        assert!(needs(&std::env::current_exe().unwrap()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is in the guest when it starts.
+
+use crate::{
+    archive::Archive,
+    elf,
+    kernel::{Kernel, clients},
+    options::Add,
+};
+use anyhow::{Context, Result, bail};
+use lkmpg_guest::{BOOT_MODULES, JOB, Job};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::{
+    env,
+    fs::{self, File},
+    io::{BufWriter, Write},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// kmod's programs; all of them are one.
+const KMOD: &[&str] = &["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"];
+
+/// Drivers without which there is no bench, where the kernel has them as
+/// modules. Those that it has built in are not missed.
+const DRIVERS: &[&str] = &[
+    "virtio_pci",
+    "virtio_console",
+    "9pnet_virtio",
+    "9p",
+    "evdev",
+    "i8042",
+    "atkbd",
+];
+
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n";
+const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";
+const PROFILE: &str = "export PS1='\\u@\\h:\\w\\$ '\nalias ll='ls -l'\n";
+
+/// Packs the guest's files into memory.
+pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
+    let memory = memfd_create("initramfs", MemfdFlags::CLOEXEC)
+        .context("cannot get memory for the initramfs")?;
+    let mut archive = Archive::new(BufWriter::with_capacity(1 << 20, File::from(memory)));
+    system(&mut archive)?;
+    programs(&mut archive)?;
+    for client in clients()? {
+        archive.file(
+            Path::new("/bin").join(client.file_name().unwrap_or_default()),
+            &client,
+        )?;
+    }
+    for add in adds {
+        program(&mut archive, &add.target, &add.file)
+            .with_context(|| format!("cannot add {}", add.file.display()))?;
+    }
+    modules(&mut archive, kernel, job)?;
+    archive.text(JOB, serde_json::to_vec(job)?)?;
+    let memory = archive
+        .finish()?
+        .into_inner()
+        .context("cannot write the initramfs")?;
+    Ok(memory)
+}
+
+fn system(archive: &mut Archive<impl Write>) -> Result<()> {
+    for folder in [
+        "/dev",
+        "/proc",
+        "/sys",
+        "/tmp",
+        "/run",
+        "/root",
+        "/home",
+        "/lib",
+        "/sbin",
+        "/local/bin",
+        "/mnt",
+    ] {
+        archive.folder(folder)?;
+    }
+    // The guest is small enough for one level.
+    archive.link("/usr", ".")?;
+    archive.owned_folder("/home/user", 1000)?;
+    archive.text("/etc/passwd", PASSWD)?;
+    archive.text("/etc/group", GROUP)?;
+    archive.text("/etc/profile", PROFILE)?;
+    archive.link("/etc/mtab", "/proc/mounts")
+}
+
+fn programs(archive: &mut Archive<impl Write>) -> Result<()> {
+    let init = env::current_exe()?.with_file_name("lkmpg-guest");
+    archive.file("/init", &init)?;
+    let busybox = find("busybox", "busybox-static")?;
+    archive.file("/bin/busybox", &busybox)?;
+    for applet in applets(&busybox)?
+        .lines()
+        .filter(|it| *it != "busybox" && !KMOD.contains(it))
+    {
+        archive.link(Path::new("/bin").join(applet), "busybox")?;
+    }
+    program(archive, Path::new("/bin/kmod"), &find("kmod", "kmod")?)?;
+    for name in KMOD {
+        // The kernel itself calls /sbin/modprobe.
+        archive.link(Path::new("/sbin").join(name), "../bin/kmod")?;
+    }
+    Ok(())
+}
+
+/// Adds a host's program with what it needs.
+fn program(archive: &mut Archive<impl Write>, target: &Path, file: &Path) -> Result<()> {
+    archive.file(target, file)?;
+    for (target, file) in elf::needs(file)? {
+        archive.file(target, &file)?;
+    }
+    Ok(())
+}
+
+/// Adds the modules with the index that modprobe wants. With a shared build
+/// folder the guest makes both itself.
+fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Result<()> {
+    let folder = Path::new("/lib/modules").join(&kernel.release);
+    archive.folder("/modules")?;
+    archive.folder(folder.join("extra"))?;
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let inside = |path: &Path| scratch.path().join(path.strip_prefix("/").unwrap_or(path));
+    fs::create_dir_all(inside(&folder).join("extra"))?;
+    for name in [
+        "modules.order",
+        "modules.builtin",
+        "modules.builtin.modinfo",
+    ] {
+        fs::write(inside(&folder).join(name), "")?;
+    }
+    if let Some(own) = &kernel.own_modules {
+        let drivers = drivers(own)?;
+        for driver in &drivers {
+            let target = folder.join(driver);
+            archive.file(&target, &own.join(driver))?;
+            fs::create_dir_all(
+                inside(&target)
+                    .parent()
+                    .context("a driver without a folder")?,
+            )?;
+            symlink(own.join(driver).canonicalize()?, inside(&target))?;
+        }
+        let list: Vec<_> = drivers
+            .iter()
+            .map(|it| format!("{}\n", folder.join(it).display()))
+            .collect();
+        archive.text(BOOT_MODULES, list.concat())?;
+    }
+    let modules = if job.share.is_some() {
+        Vec::new()
+    } else {
+        kernel.modules()?
+    };
+    for module in modules {
+        let name = module.file_name().context("a module without a name")?;
+        let target = Path::new("/modules").join(name);
+        archive.file(&target, &module)?;
+        archive.link(folder.join("extra").join(name), &target)?;
+        symlink(&module, inside(&folder).join("extra").join(name))
+            .with_context(|| format!("there are two modules {}", name.display()))?;
+    }
+    depmod(scratch.path(), &kernel.release)?;
+    for entry in fs::read_dir(inside(&folder))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            archive.file(folder.join(entry.file_name()), &entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn depmod(base: &Path, release: &str) -> Result<()> {
+    let output = Command::new(find("depmod", "kmod")?)
+        .arg("--basedir")
+        .arg(base)
+        .arg(release)
+        .output();
+    let output = output.context("cannot run depmod")?;
+    if !output.status.success() {
+        bail!(
+            "depmod failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+/// The files of [`DRIVERS`] and of what they need, in the order to load them.
+fn drivers(own: &Path) -> Result<Vec<PathBuf>> {
+    let index = own.join("modules.dep");
+    let index =
+        fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
+    Ok(load_order(&index, DRIVERS)
+        .into_iter()
+        .map(PathBuf::from)
+        .collect())
+}
+
+/// Reads `modules.dep`: `a/b.ko: a/c.ko a/d.ko`, where each file is listed with
+/// all that it needs, the last to be loaded first.
+fn load_order<'a>(index: &'a str, names: &[&str]) -> Vec<&'a str> {
+    let mut order = Vec::new();
+    for name in names {
+        let is_it = |path: &str| {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            file.split_once(".ko")
+                .is_some_and(|(it, _)| it.replace('-', "_") == *name)
+        };
+        let line = index
+            .lines()
+            .filter_map(|it| it.split_once(':'))
+            .find(|(path, _)| is_it(path));
+        let Some((path, needs)) = line else { continue };
+        for path in needs.split_whitespace().rev().chain([path]) {
+            if !order.contains(&path) {
+                order.push(path);
+            }
+        }
+    }
+    order
+}
+
+fn applets(busybox: &Path) -> Result<String> {
+    let output = Command::new(busybox)
+        .arg("--list")
+        .output()
+        .context("cannot run busybox")?;
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Finds a program of the host; a user's PATH may lack the folders of root's.
+fn find(name: &str, package: &str) -> Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let mut candidates = folders.map(|it| it.join(name));
+    candidates
+        .find(|it| it.is_file())
+        .with_context(|| format!("there is no {name} here: install the package {package}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_are_loaded_after_what_they_need() {
+        let index = "k/virtio_pci.ko.xz: k/virtio-ring.ko.xz k/virtio.ko.xz\n\
+                     k/virtio.ko.xz:\n\
+                     k/virtio-ring.ko.xz: k/virtio.ko.xz\n\
+                     k/virtio_console.ko: k/virtio-ring.ko.xz k/virtio.ko.xz\n";
+        let order = load_order(
+            index,
+            &["virtio_pci", "not_there", "virtio_ring", "virtio_console"],
+        );
+        assert_eq!(
+            order,
+            [
+                "k/virtio.ko.xz",
+                "k/virtio-ring.ko.xz",
+                "k/virtio_pci.ko.xz",
+                "k/virtio_console.ko"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_its_package() {
+        let error = find("no-such-program", "some-package").unwrap_err();
+        assert!(error.to_string().contains("some-package"));
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Boots a kernel in QEMU, runs a command there, and watches the kernel's log.
+//!
+//! Three things can happen to a command: it ended (whatever it returned), the
+//! kernel was harmed, or the bench could not run it. They never share an exit
+//! code: see [`Outcome`].
+
+pub mod accel;
+pub mod archive;
+pub mod cargo_test;
+pub mod console;
+pub mod elf;
+pub mod initramfs;
+pub mod kernel;
+pub mod keyboard;
+pub mod options;
+pub mod outcome;
+pub mod qemu;
+pub mod run;
+pub mod session;
+pub mod share;
+pub mod splat;
+pub mod streams;
+pub mod terminal;
+pub mod words;
+
+use clap::Parser;
+use options::Options;
+use outcome::Outcome;
+use std::process::ExitCode;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    if let Some(error) = qemu::exec_as_child() {
+        eprintln!("vm: {error:#}");
+        return Outcome::BENCH_FAILED.into();
+    }
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Outcome::BENCH_FAILED
+            } else {
+                0
+            }
+            .into();
+        }
+    };
+    let outcome = match &options.test {
+        Some(binary) => cargo_test::run(&options, binary),
+        None => run::run(&options),
+    };
+    outcome.unwrap_or_else(Outcome::Failed).conclude()
+}

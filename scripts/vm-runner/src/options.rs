@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The command line.
+
+use anyhow::{Result, bail};
+use clap::{Parser, ValueEnum};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+
+/// Boot a kernel in QEMU and run a command in it, or an interactive shell.
+///
+/// The command's standard input, output and error are passed through; kernel
+/// messages appear on standard error. The modules of the build are in
+/// `/modules` and known to modprobe, the samples' clients are on the PATH.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scripts/vm",
+    after_help = "\
+Exit status: the command's own (128 plus the signal that ended it), or
+  124  the command did not end within --timeout
+  125  the bench failed: nothing can be said about the command
+  126  the kernel splatted (oops, WARNING, KASAN, lockdep, leak...): the report
+       is printed, whatever the command returned
+
+Examples:
+  scripts/vm                                      a shell; Ctrl-D leaves it
+  scripts/vm -- insmod /modules/hello_1.ko        one command
+  scripts/vm --add /usr/bin/strace -- strace ls   with a program of this host"
+)]
+pub struct Options {
+    /// Kernel: a name below build/, or the path of a folder with image and release
+    #[arg(long, value_name = "K", env = "KERNEL", default_value = "dev")]
+    pub kernel: String,
+
+    /// Put a host file, with the libraries it needs, on the guest's PATH (or at PATH)
+    #[arg(
+        long,
+        value_name = "FILE[:PATH]",
+        env = "LKMPG_ADD",
+        value_delimiter = ' '
+    )]
+    pub add: Vec<Add>,
+
+    /// Number of CPUs
+    #[arg(long, value_name = "N", env = "LKMPG_SMP", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub smp: u8,
+
+    /// Memory, in QEMU's notation
+    #[arg(long, value_name = "M", env = "LKMPG_MEMORY", default_value = "512M")]
+    pub memory: String,
+
+    /// Seconds that the command may take, not counting the boot [default: 600; none for a shell]
+    #[arg(long, value_name = "S", env = "LKMPG_TIMEOUT", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Seconds that the boot may take
+    #[arg(long, value_name = "S", default_value = "120", value_parser = seconds, hide_short_help = true)]
+    pub boot_timeout: Duration,
+
+    /// Write kernel messages and the runner's words to FILE, instead of standard error
+    #[arg(long, value_name = "FILE", env = "LKMPG_LOG")]
+    pub log: Option<PathBuf>,
+
+    /// Set a variable in the command's environment, or pass on this host's
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+
+    /// What runs the guest: kvm where it works, tcg (emulation) where not
+    #[arg(long, value_name = "A", env = "LKMPG_ACCEL", value_enum, default_value_t = AccelChoice::Auto)]
+    pub accel: AccelChoice,
+
+    /// Print the kernel's messages from the first one, and QEMU's command line
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Be cargo's runner: the command is a test binary (set in .cargo/config.toml)
+    #[arg(long, value_name = "BINARY", hide = true)]
+    pub test: Option<PathBuf>,
+
+    /// Command to run in the guest; without it, an interactive shell
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+/// What to run the guest with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccelChoice {
+    /// KVM where it works.
+    Auto,
+    /// The processor itself.
+    Kvm,
+    /// Emulation.
+    Tcg,
+}
+
+/// A host file for the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Add {
+    /// Where it is on the host.
+    pub file: PathBuf,
+    /// Where it goes in the guest.
+    pub target: PathBuf,
+}
+
+impl FromStr for Add {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some((file, target)) = text.rsplit_once(":/") {
+            return Ok(Self {
+                file: file.into(),
+                target: format!("/{target}").into(),
+            });
+        }
+        let file = PathBuf::from(text);
+        let Some(name) = file.file_name() else {
+            bail!("{text} is not the path of a file")
+        };
+        Ok(Self {
+            target: PathBuf::from("/usr/local/bin").join(name),
+            file,
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_options() {
+        let options = Options::parse_from(["vm", "--smp", "2", "--", "ls", "--smp", "--", "-l"]);
+        assert_eq!(options.smp, 2);
+        assert_eq!(options.command, ["ls", "--smp", "--", "-l"]);
+    }
+
+    #[test]
+    fn cargo_may_append_arguments() {
+        let options = Options::parse_from(["vm", "--test", "target/x", "name", "--exact"]);
+        assert_eq!(options.command, ["name", "--exact"]);
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for arguments in [
+            ["--smp", "0"],
+            ["--timeout", "-1"],
+            ["--timeout", "x"],
+            ["--add", "/"],
+            ["--bogus", "1"],
+        ] {
+            assert!(
+                Options::try_parse_from([&["vm"], &arguments[..]].concat()).is_err(),
+                "{arguments:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_added_file_goes_to_the_path_or_where_it_is_told() {
+        let add: Add = "/usr/bin/strace".parse().unwrap();
+        assert_eq!(add.target, PathBuf::from("/usr/local/bin/strace"));
+        let add: Add = "a:b:/etc/c".parse().unwrap();
+        assert_eq!((add.file, add.target), ("a:b".into(), "/etc/c".into()));
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! QEMU as a child that cannot outlive its parent, and leaves nothing behind:
+//! all that it is given is a file descriptor.
+
+use crate::{accel::Accel, kernel::Kernel, options::Options};
+use anyhow::{Context, Result, anyhow};
+use lkmpg_guest::{HOST_TAG, Port};
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+    process::{Pid, Signal, getppid, set_parent_process_death_signal},
+};
+use std::{
+    env,
+    ffi::OsString,
+    fs::File,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+const PROGRAM: &str = "qemu-system-x86_64";
+/// A firmware that does nothing but start the kernel, if QEMU came with it.
+const FIRMWARE: &str = "/usr/share/qemu/qboot.rom";
+/// The argument with which this program is about to become QEMU.
+const AS_CHILD: &str = "--exec-as-child-of";
+
+/// A running QEMU. Dropping it ends it.
+pub struct Qemu {
+    /// The process; its standard error is a pipe.
+    pub process: Child,
+    /// What the kernel writes to its console.
+    pub console: File,
+    /// The far end of the second serial port.
+    pub serial: UnixStream,
+    /// QEMU's monitor.
+    pub monitor: UnixStream,
+    ports: Vec<UnixStream>,
+}
+
+/// What to boot.
+pub struct Machine<'a> {
+    /// The kernel.
+    pub kernel: &'a Kernel,
+    /// Its first files.
+    pub initramfs: File,
+    /// Its first words.
+    pub command_line: String,
+    /// A folder of the host to show to the guest.
+    pub share: Option<PathBuf>,
+    /// What runs it.
+    pub accel: Accel,
+}
+
+impl Qemu {
+    /// Starts a machine.
+    pub fn start(machine: &Machine, options: &Options) -> Result<Self> {
+        let mut far_ends = Vec::new();
+        let mut connect = |name: &str| -> Result<UnixStream> {
+            let (near, far) = UnixStream::pair().context("cannot make a socket pair")?;
+            far_ends.push((name.to_owned(), OwnedFd::from(far)));
+            Ok(near)
+        };
+        let serial = connect("serial")?;
+        let monitor = connect("monitor")?;
+        let ports = Port::ALL.iter().map(|it| connect(&port_name(*it))).collect::<Result<_>>()?;
+
+        let (console, console_end) = console_pipe()?;
+
+        let mut arguments = arguments(machine, options);
+        let path = inherited_path(&console_end);
+        arguments.extend(["-chardev".into(), format!("file,id=console,path={path}").into()]);
+        for (name, fd) in &far_ends {
+            arguments.extend(["-chardev".into(), format!("socket,id={name},fd={}", fd.as_raw_fd()).into()]);
+        }
+        if options.verbose {
+            let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+            eprintln!("vm: {PROGRAM} {}", words.join(" "));
+        }
+        let inherited = far_ends.iter().map(|it| it.1.as_fd()).chain([machine.initramfs.as_fd(), console_end.as_fd()]);
+        for fd in inherited {
+            fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
+        }
+        let process = Command::new(env::current_exe()?)
+            .args([AS_CHILD, &std::process::id().to_string(), PROGRAM])
+            .args(arguments)
+            // The terminal's Ctrl-C is not for it.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start QEMU")?;
+        Ok(Self { process, console, serial, monitor, ports })
+    }
+
+    /// The host's end of a port.
+    pub fn port(&self, port: Port) -> Result<UnixStream> {
+        self.ports[usize::from(port.number()) - 1].try_clone().context("cannot clone a socket")
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        // Nobody else waits for it, so it cannot be another process by now.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Becomes QEMU, if that is what the arguments say, and returns only if that
+/// failed. The kernel kills this process when its parent dies.
+pub fn exec_as_child() -> Option<anyhow::Error> {
+    let mut arguments = env::args_os().skip(1);
+    arguments.next().filter(|it| it == AS_CHILD)?;
+    let parent = arguments.next()?.to_str()?.parse().ok().and_then(Pid::from_raw);
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        return Some(anyhow!(error).context("cannot tie QEMU to its parent"));
+    }
+    if getppid() != parent {
+        return Some(anyhow!("the parent has gone"));
+    }
+    let program = arguments.next()?;
+    let error = anyhow!(Command::new(&program).args(arguments).exec());
+    Some(error.context(format!("cannot run {}: install the package qemu-system-x86", program.display())))
+}
+
+fn port_name(port: Port) -> String {
+    format!("port{}", port.number())
+}
+
+/// The command line, save the sockets.
+fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
+    let mut line: Vec<OsString> = Vec::new();
+    let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
+    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    add(&["-machine", "q35", "-smp", &options.smp.to_string(), "-m", &options.memory]);
+    match machine.accel {
+        Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
+        // Five-level page tables would only cost time.
+        Accel::Tcg(_) => add(&["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"]),
+    }
+    if Path::new(FIRMWARE).exists() {
+        add(&["-bios", FIRMWARE]);
+    }
+    add(&["-serial", "chardev:console", "-serial", "chardev:serial", "-mon", "chardev=monitor,mode=control"]);
+    // Each port that is possible costs the guest time, used or not.
+    add(&["-device", &format!("virtio-serial-pci,max_ports={}", Port::ALL.len() + 1)]);
+    for port in Port::ALL {
+        let (number, name) = (port.number(), port_name(port));
+        add(&["-device", &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}")]);
+    }
+    add(&["-append", &machine.command_line, "-initrd", &inherited_path(&machine.initramfs)]);
+    line.extend(["-kernel".into(), machine.kernel.image.clone().into()]);
+    if let Some(folder) = &machine.share {
+        let mut share = OsString::from("local,id=share,security_model=none,readonly=on,path=");
+        share.push(folder.to_string_lossy().replace(',', ",,"));
+        line.extend(["-fsdev".into(), share]);
+        line.extend(["-device".into(), format!("virtio-9p-pci,fsdev=share,mount_tag={HOST_TAG}").into()]);
+    }
+    line
+}
+
+fn inherited_path(fd: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// A pipe for what the kernel says, a large one: its console does not wait for
+/// a slow reader, but drops what the reader does not take.
+fn console_pipe() -> Result<(File, File)> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe")?;
+    fcntl_setpipe_size(&writer, 1 << 20).context("cannot enlarge a pipe")?;
+    Ok((reader.into(), writer.into()))
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One guest, from its boot to its outcome.
+
+use crate::{
+    accel::{self, Accel},
+    initramfs,
+    kernel::{Kernel, build_dir},
+    keyboard,
+    options::{Add, Options},
+    outcome::Outcome,
+    qemu::{Machine, Qemu},
+    session::{Event, Session},
+    share::Modules,
+    streams::{self, Output, Tail},
+    terminal,
+    words::Words,
+};
+use anyhow::{Context, Result};
+use lkmpg_guest::{Job, Port};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
+    iterator::Signals,
+};
+use std::{
+    env,
+    ffi::OsString,
+    sync::mpsc::{Sender, channel},
+    thread,
+};
+
+/// What a run leaves behind.
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The last bytes of the command's standard output.
+    pub stdout: Vec<u8>,
+}
+
+/// Runs the command of the options, or a shell.
+pub fn run(options: &Options) -> Result<Outcome> {
+    let interactive = options.command.is_empty();
+    let on_terminal = interactive && terminal::is_terminal();
+    let command: Vec<OsString> = if on_terminal {
+        vec!["/bin/sh".into(), "-l".into()]
+    } else if interactive {
+        // It prompts, although nobody types.
+        ["/bin/sh", "-l", "-i", "+m"].map(OsString::from).into()
+    } else {
+        options.command.clone()
+    };
+    let kernel = Kernel::find(options)?;
+    let job = Job {
+        command,
+        env: environment(options, &[])?,
+        terminal: on_terminal.then(terminal::size),
+        share: if interactive {
+            Some(Modules::now(&kernel)?.paths())
+        } else {
+            None
+        },
+    };
+    let mut words = Words::new(options, true)?;
+    Ok(run_job(options, &kernel, &job, &options.add, &mut words)?.outcome)
+}
+
+/// Runs a job.
+pub fn run_job(
+    options: &Options,
+    kernel: &Kernel,
+    job: &Job,
+    adds: &[Add],
+    words: &mut Words,
+) -> Result<Finished> {
+    let accel = accel::choose(options)?;
+    words.say(&introduction(options, kernel, &accel, job));
+    let machine = Machine {
+        kernel,
+        initramfs: initramfs::pack(kernel, job, adds)?,
+        command_line: command_line(job),
+        share: job.share.is_some().then(build_dir).transpose()?,
+        accel,
+    };
+    let (sender, events) = channel();
+    watch_signals(&sender)?;
+    let mut qemu = Qemu::start(&machine, options)?;
+    let raw = job.terminal.map(|_| terminal::Raw::new()).transpose()?;
+    if raw.is_some() {
+        words.terminal_is_raw();
+    }
+    let tail = Tail::default();
+    connect(&mut qemu, &sender, &tail)?;
+    let outcome = Session::new(options, kernel, job, &qemu, words, sender).run(&events);
+    drop(raw);
+    drop(qemu);
+    let stdout = std::mem::take(&mut *tail.lock().unwrap_or_else(|it| it.into_inner()));
+    Ok(Finished { outcome, stdout })
+}
+
+/// Everything that the command finds in its environment: nothing of ours, save
+/// what the user wants there.
+pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, OsString)>> {
+    let mut variables: Vec<(OsString, OsString)> = [
+        ("HOME", "/root"),
+        ("LOGNAME", "root"),
+        ("PATH", "/usr/local/bin:/sbin:/bin"),
+        ("SHELL", "/bin/sh"),
+        ("USER", "root"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
+    variables.push((
+        "TERM".into(),
+        env::var_os("TERM").unwrap_or_else(|| "dumb".into()),
+    ));
+    for (name, value) in env::vars_os() {
+        if passed
+            .iter()
+            .any(|it| name.to_string_lossy().starts_with(it))
+        {
+            variables.push((name, value));
+        }
+    }
+    for variable in &options.env {
+        let (name, value) = match variable.split_once('=') {
+            Some((name, value)) => (name, value.into()),
+            None => (
+                variable.as_str(),
+                env::var_os(variable).with_context(|| format!("{variable} is not set here"))?,
+            ),
+        };
+        variables.push((name.into(), value));
+    }
+    Ok(variables)
+}
+
+/// What the kernel is told.
+fn command_line(job: &Job) -> String {
+    let mut words = vec![
+        "console=ttyS0",
+        "earlyprintk=ttyS0",
+        "panic=-1",
+        "printk.devkmsg=on",
+        "hostname=lkmpg",
+        // There is no mouse, and looking for it takes a third of a second.
+        "i8042.noaux",
+        "pty.legacy_count=0",
+        "no_timer_check",
+        "sysctl.kernel.dmesg_restrict=0",
+        "sysctl.kernel.hung_task_timeout_secs=30",
+        "rcupdate.rcu_cpu_stall_timeout=60",
+    ];
+    if job.terminal.is_none() {
+        // Nobody is there to look: what goes wrong ends the run, and is seen
+        // whatever a program does to the console's log level.
+        words.extend([
+            "ignore_loglevel",
+            "oops=panic",
+            "sysctl.kernel.hung_task_panic=1",
+        ]);
+    }
+    words.join(" ")
+}
+
+fn introduction(options: &Options, kernel: &Kernel, accel: &Accel, job: &Job) -> String {
+    let accel = match accel {
+        Accel::Kvm => "KVM".to_owned(),
+        Accel::Tcg(why) => format!("emulated ({why})"),
+    };
+    let smp = options.smp;
+    let cpus = if smp == 1 { "CPU" } else { "CPUs" };
+    let mut text = format!(
+        "{} {}, {accel}, {smp} {cpus}, {}",
+        kernel.name, kernel.release, options.memory
+    );
+    if job.terminal.is_some() {
+        text += "; Ctrl-D leaves, Ctrl-] ends it at once";
+    }
+    text
+}
+
+fn watch_signals(sender: &Sender<Event>) -> Result<()> {
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGWINCH]).context("cannot catch signals")?;
+    let sender = sender.clone();
+    thread::spawn(move || {
+        signals
+            .forever()
+            .try_for_each(|it| sender.send(Event::Signal(it)))
+    });
+    Ok(())
+}
+
+/// Starts the threads that listen to the guest.
+fn connect(qemu: &mut Qemu, sender: &Sender<Event>, tail: &Tail) -> Result<()> {
+    streams::console(qemu.console.try_clone()?, sender.clone());
+    streams::output(
+        Output::Stdout,
+        qemu.port(Port::Stdout)?,
+        sender.clone(),
+        Some(tail.clone()),
+    );
+    streams::output(
+        Output::Stderr,
+        qemu.port(Port::Stderr)?,
+        sender.clone(),
+        None,
+    );
+    streams::serial(qemu.serial.try_clone()?, qemu.port(Port::Serial)?)?;
+    let (requests, monitor) = (qemu.port(Port::Request)?, qemu.monitor.try_clone()?);
+    // The test that asks is told what went wrong.
+    thread::spawn(move || keyboard::serve(requests, monitor));
+    streams::control(qemu.port(Port::Control)?, sender.clone());
+    if let Some(stderr) = qemu.process.stderr.take() {
+        streams::complaints(stderr, sender.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The course of a run: what happens in a guest, and what follows from it.
+
+use crate::{
+    console::Console,
+    kernel::Kernel,
+    options::Options,
+    outcome::Outcome,
+    qemu::Qemu,
+    share::Modules,
+    streams::{self, Output},
+    terminal,
+    words::Words,
+};
+use anyhow::{Result, anyhow};
+use lkmpg_guest::{FromGuest, Job, Port, ToGuest, send};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGPIPE, SIGWINCH};
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    time::{Duration, Instant},
+};
+
+/// How long a command may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+/// How long the guest may take from the command's end to the end of its log,
+/// which includes the search for leaks.
+const END_LIMIT: Duration = Duration::from_secs(120);
+/// How long a panic may take to print.
+const PANIC_LIMIT: Duration = Duration::from_secs(10);
+/// How often a shell's guest learns what was built.
+const REFRESH: Duration = Duration::from_millis(500);
+/// The streams that close when QEMU ends: the console, its complaints, and the
+/// command's two outputs.
+const STREAMS: u8 = 4;
+
+/// What happens while a guest runs.
+#[derive(Debug)]
+pub enum Event {
+    /// The kernel said something.
+    Console(Vec<u8>),
+    /// The init said something.
+    Guest(FromGuest),
+    /// QEMU complained.
+    Qemu(String),
+    /// So many bytes of the command's output were passed on.
+    Carried(Output, u64),
+    /// Our own output is closed.
+    OutputLost(Output, Errno),
+    /// One of the [`STREAMS`] has ended.
+    Closed,
+    /// The user left the terminal.
+    Left,
+    /// A signal for us.
+    Signal(i32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Booting,
+    Running,
+    /// The command returned `status`, having written so much.
+    Ending {
+        status: u8,
+        written: [u64; 2],
+    },
+}
+
+/// A run in its course.
+pub struct Session<'a> {
+    options: &'a Options,
+    kernel: &'a Kernel,
+    job: &'a Job,
+    qemu: &'a Qemu,
+    words: &'a mut Words,
+    sender: Sender<Event>,
+    console: Console,
+    phase: Phase,
+    deadline: Option<Instant>,
+    carried: [u64; 2],
+    closed: u8,
+    complaints: Vec<String>,
+    modules: Modules,
+    splat_is_seen: bool,
+}
+
+impl<'a> Session<'a> {
+    /// A run that has just begun.
+    pub fn new(
+        options: &'a Options,
+        kernel: &'a Kernel,
+        job: &'a Job,
+        qemu: &'a Qemu,
+        words: &'a mut Words,
+        sender: Sender<Event>,
+    ) -> Self {
+        Self {
+            options,
+            kernel,
+            job,
+            qemu,
+            words,
+            sender,
+            console: Console::default(),
+            phase: Phase::Booting,
+            deadline: Some(Instant::now() + options.boot_timeout),
+            carried: [0; 2],
+            closed: 0,
+            complaints: Vec::new(),
+            modules: Modules::default(),
+            splat_is_seen: false,
+        }
+    }
+
+    /// Follows it to its end.
+    pub fn run(mut self, events: &Receiver<Event>) -> Outcome {
+        let outcome = loop {
+            let step = match self.next(events) {
+                Some(event) => self.handle(event),
+                None => Ok(Some(self.out_of_time())),
+            };
+            match step {
+                Ok(None) => {}
+                Ok(Some(outcome)) => break outcome,
+                Err(error) => break Outcome::Failed(error),
+            }
+        };
+        let rest = self.console.finish();
+        self.words.kernel(&rest);
+        self.report(outcome)
+    }
+
+    /// The next event, or none by the deadline.
+    fn next(&mut self, events: &Receiver<Event>) -> Option<Event> {
+        loop {
+            self.show_modules();
+            let left = self.deadline.map_or(Duration::MAX, |it| {
+                it.saturating_duration_since(Instant::now())
+            });
+            match events.recv_timeout(left.min(REFRESH)) {
+                Ok(event) => return Some(event),
+                Err(RecvTimeoutError::Timeout) if left > REFRESH => {}
+                // We hold a sender ourselves, so nothing else than time can run out.
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Tells a guest that lives on what was built meanwhile.
+    fn show_modules(&mut self) {
+        if self.job.share.is_none() || self.phase != Phase::Running {
+            return;
+        }
+        // In the midst of a build there may be nothing to see.
+        if let Ok(now) = Modules::now(self.kernel) {
+            if now != self.modules {
+                self.tell(&ToGuest::Modules(now.paths()));
+                self.modules = now;
+            }
+        }
+    }
+
+    /// Takes an event; returns the outcome, if that is it.
+    fn handle(&mut self, event: Event) -> Result<Option<Outcome>> {
+        match event {
+            Event::Console(bytes) => self.listen(&bytes),
+            Event::Guest(message) => {
+                if let Some(outcome) = self.hear(message)? {
+                    return Ok(Some(outcome));
+                }
+            }
+            Event::Qemu(line) => {
+                self.words.say(&format!("QEMU says: {line}"));
+                let broken = line.contains("KVM internal error");
+                self.complaints.push(line);
+                if broken {
+                    return Err(anyhow!("KVM does not work here: use --accel tcg"));
+                }
+            }
+            Event::Carried(output, length) => self.carried[output as usize] += length,
+            Event::OutputLost(Output::Stdout, _) => return Ok(Some(by_signal(SIGPIPE))),
+            // The command goes on without anybody who reads its complaints.
+            Event::OutputLost(Output::Stderr, _) => {}
+            Event::Closed => {
+                self.closed += 1;
+                if self.closed == STREAMS {
+                    return self.gone().map(Some);
+                }
+            }
+            Event::Left => return Ok(Some(Outcome::Ended(0))),
+            Event::Signal(SIGWINCH) => {
+                if self.job.terminal.is_some() {
+                    self.tell(&ToGuest::Resize(terminal::size()));
+                }
+            }
+            Event::Signal(signal) => return Ok(Some(by_signal(signal))),
+        }
+        Ok(self.ended())
+    }
+
+    fn listen(&mut self, bytes: &[u8]) {
+        let before = (self.console.panicked(), self.console.splat().is_some());
+        let lines = self.console.take(bytes);
+        self.words.kernel(&lines);
+        let (panicked, splatted) = (self.console.panicked(), self.console.splat().is_some());
+        if panicked && !before.0 {
+            self.deadline = Some(Instant::now() + PANIC_LIMIT);
+        }
+        if splatted && !before.1 {
+            self.splat_is_seen = self.words.kernel_is_seen();
+        }
+    }
+
+    fn hear(&mut self, message: FromGuest) -> Result<Option<Outcome>> {
+        match message {
+            FromGuest::Started => {
+                self.phase = Phase::Running;
+                self.words.command_runs();
+                let limit = if self.job.share.is_some() {
+                    None
+                } else {
+                    Some(COMMAND_LIMIT)
+                };
+                self.deadline = self.options.timeout.or(limit).map(|it| Instant::now() + it);
+                let port = self.qemu.port(Port::Stdin)?;
+                if terminal::is_in_background() {
+                    streams::close(&port);
+                } else {
+                    streams::input(port, self.job.terminal.is_some(), self.sender.clone());
+                }
+                Ok(None)
+            }
+            FromGuest::Ended {
+                status,
+                stdout,
+                stderr,
+            } => {
+                self.phase = Phase::Ending {
+                    status,
+                    written: [stdout, stderr],
+                };
+                self.deadline = Some(Instant::now() + END_LIMIT);
+                Ok(None)
+            }
+            FromGuest::PowerOff if self.job.share.is_some() => Ok(Some(Outcome::Ended(0))),
+            FromGuest::PowerOff => Err(anyhow!(
+                "the guest was turned off before {} ended",
+                self.command()
+            )),
+            FromGuest::Failed(error) => Err(anyhow!("the guest's init failed: {error}")),
+        }
+    }
+
+    fn tell(&self, message: &ToGuest) {
+        // If the guest is gone, its streams close.
+        let _ = self.qemu.port(Port::Control).map(|it| send(it, message));
+    }
+
+    /// The end is reached when the log is complete and all output is passed on.
+    fn ended(&mut self) -> Option<Outcome> {
+        let Phase::Ending { status, written } = self.phase else {
+            return None;
+        };
+        if !self.console.ended() {
+            return None;
+        }
+        // Only our own reader can keep us waiting now.
+        self.deadline = None;
+        let complete = self
+            .carried
+            .iter()
+            .zip(written)
+            .all(|(carried, written)| *carried >= written);
+        complete.then_some(Outcome::Ended(status))
+    }
+
+    /// QEMU has ended by itself.
+    fn gone(&self) -> Result<Outcome> {
+        match self.phase {
+            _ if !self.complaints.is_empty() => {
+                Err(anyhow!("QEMU ended: {}", self.complaints.join("\n")))
+            }
+            // `poweroff -f` in a shell.
+            Phase::Running if self.job.share.is_some() => Ok(Outcome::Ended(0)),
+            Phase::Booting => Err(anyhow!(
+                "the guest ended before its init could start {}",
+                self.command()
+            )),
+            _ => Err(anyhow!(
+                "the guest ended without a word about {}",
+                self.command()
+            )),
+        }
+    }
+
+    fn out_of_time(&self) -> Outcome {
+        match self.phase {
+            Phase::Booting => {
+                let limit = self.options.boot_timeout.as_secs_f32();
+                Outcome::Failed(anyhow!(
+                    "the guest did not get to {} within {limit} s",
+                    self.command()
+                ))
+            }
+            Phase::Running => Outcome::TimedOut,
+            Phase::Ending { .. } => Outcome::Failed(anyhow!(
+                "the guest's log did not end after {}",
+                self.command()
+            )),
+        }
+    }
+
+    /// What the kernel said decides, and what was not seen is shown.
+    fn report(self, outcome: Outcome) -> Outcome {
+        if let Some(splat) = self.console.splat() {
+            let seen = if self.splat_is_seen {
+                " (see above)"
+            } else {
+                ":"
+            };
+            self.words.insist(&format!(
+                "the kernel splatted while it ran {}{seen}",
+                self.command()
+            ));
+            if !self.splat_is_seen {
+                self.words.quote(splat.iter());
+            }
+            return Outcome::Splatted;
+        }
+        match outcome {
+            Outcome::TimedOut => {
+                let limit = self.options.timeout.unwrap_or(COMMAND_LIMIT).as_secs_f32();
+                self.words
+                    .insist(&format!("{} did not end within {limit} s", self.command()));
+            }
+            Outcome::Failed(_) => {}
+            outcome => return outcome,
+        }
+        if !self.words.kernel_is_seen() && self.console.tail().next().is_some() {
+            self.words.insist("the kernel's last words:");
+            self.words.quote(self.console.tail());
+        }
+        outcome
+    }
+
+    fn command(&self) -> String {
+        let words: Vec<_> = self
+            .job
+            .command
+            .iter()
+            .map(|it| it.to_string_lossy())
+            .collect();
+        format!("`{}`", words.join(" "))
+    }
+}
+
+fn by_signal(signal: i32) -> Outcome {
+    Outcome::Ended(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Threads that carry bytes between this process and the guest.
+
+use crate::session::Event;
+use lkmpg_guest::receive;
+use rustix::{
+    io::{Errno, read},
+    stdio::{stderr, stdin, stdout},
+};
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::Shutdown,
+    os::{fd::BorrowedFd, unix::net::UnixStream},
+    process::ChildStderr,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+/// How much is carried at once.
+const PIECE: usize = 64 << 10;
+/// How much of the command's output is remembered.
+const TAIL: usize = 4 << 10;
+/// The key that ends the VM from the terminal: Ctrl-].
+const ESCAPE: u8 = 0x1d;
+
+/// One of the command's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// The last bytes of the command's standard output.
+pub type Tail = Arc<Mutex<Vec<u8>>>;
+
+/// Carries the command's output to ours.
+pub fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: Option<Tail>) {
+    thread::spawn(move || {
+        let to = match which {
+            Output::Stdout => stdout(),
+            Output::Stderr => stderr(),
+        };
+        let mut buffer = vec![0; PIECE];
+        while let Ok(length @ 1..) = port.read(&mut buffer) {
+            let piece = &buffer[..length];
+            if let Some(tail) = &tail {
+                remember(&mut tail.lock().unwrap_or_else(|it| it.into_inner()), piece);
+            }
+            let event = match write_all(to, piece) {
+                Ok(()) => Event::Carried(which, length as u64),
+                Err(error) => Event::OutputLost(which, error),
+            };
+            if events.send(event).is_err() {
+                return;
+            }
+        }
+        let _ = events.send(Event::Closed);
+    });
+}
+
+fn remember(tail: &mut Vec<u8>, piece: &[u8]) {
+    tail.extend_from_slice(&piece[piece.len().saturating_sub(TAIL)..]);
+    tail.drain(..tail.len().saturating_sub(TAIL));
+}
+
+/// Our standard input and outputs may be non-blocking, as the shell left them.
+fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => thread::sleep(Duration::from_millis(1)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Carries our standard input to the command.
+pub fn input(mut port: UnixStream, terminal: bool, events: Sender<Event>) {
+    thread::spawn(move || {
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let length = match read(stdin(), &mut buffer[..]) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    thread::sleep(Duration::from_millis(10));
+                    continue;
+                }
+                // A closed or broken input is an empty one.
+                Err(_) => break,
+            };
+            if terminal && buffer[..length].contains(&ESCAPE) {
+                let _ = events.send(Event::Left);
+                return;
+            }
+            if port.write_all(&buffer[..length]).is_err() {
+                return;
+            }
+        }
+        close(&port);
+        if terminal {
+            let _ = events.send(Event::Left);
+        }
+    });
+}
+
+/// Lets the guest read the end of its input, after all that was sent.
+pub fn close(port: &UnixStream) {
+    // It can only be closed already.
+    let _ = port.shutdown(Shutdown::Write);
+}
+
+/// Reads the kernel's log.
+pub fn console(mut console: impl Read + Send + 'static, events: Sender<Event>) {
+    thread::spawn(move || {
+        let mut buffer = vec![0; PIECE];
+        while let Ok(length @ 1..) = console.read(&mut buffer) {
+            if events
+                .send(Event::Console(buffer[..length].to_vec()))
+                .is_err()
+            {
+                return;
+            }
+        }
+        let _ = events.send(Event::Closed);
+    });
+}
+
+/// Reads what the init says.
+pub fn control(control: UnixStream, events: Sender<Event>) {
+    thread::spawn(move || {
+        let mut control = BufReader::new(control);
+        while let Ok(Some(message)) = receive(&mut control) {
+            if events.send(Event::Guest(message)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Reads QEMU's complaints.
+pub fn complaints(stderr: ChildStderr, events: Sender<Event>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if events.send(Event::Qemu(line)).is_err() {
+                return;
+            }
+        }
+        let _ = events.send(Event::Closed);
+    });
+}
+
+/// Connects the far end of the second serial port with the guest's own handle
+/// to it. What nobody reads yet is kept here: a serial line never waits.
+pub fn serial(line: UnixStream, port: UnixStream) -> io::Result<()> {
+    for (mut from, mut to) in [(line.try_clone()?, port.try_clone()?), (port, line)] {
+        let (sender, receiver) = channel::<Vec<u8>>();
+        thread::spawn(move || {
+            let mut buffer = vec![0; PIECE];
+            while let Ok(length @ 1..) = from.read(&mut buffer) {
+                if sender.send(buffer[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        thread::spawn(move || receiver.iter().try_for_each(|it| to.write_all(&it)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_end_of_all_pieces() {
+        let mut tail = Vec::new();
+        let all: Vec<u8> = (0..3 * TAIL).map(|it| it as u8).collect();
+        for size in [1, 7, TAIL - 1, TAIL, TAIL + 1, 3 * TAIL] {
+            tail.clear();
+            all.chunks(size).for_each(|it| remember(&mut tail, it));
+            assert_eq!(tail, all[2 * TAIL..], "in pieces of {size}");
+        }
+    }
+}

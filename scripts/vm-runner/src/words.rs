@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is said to the user: on standard error, or in the log file.
+
+use crate::options::Options;
+use anyhow::{Context, Result};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+/// The kernel's words and ours.
+pub struct Words {
+    file: Option<File>,
+    /// Show what the kernel says...
+    live: bool,
+    /// ...even before the command runs.
+    verbose: bool,
+    running: bool,
+    terminal: bool,
+}
+
+impl Words {
+    /// Opens the log file, if there is to be one. `live`: without one, pass on
+    /// what the kernel says while the command runs.
+    pub fn new(options: &Options, live: bool) -> Result<Self> {
+        let create = |path: &PathBuf| {
+            File::create(path).with_context(|| format!("cannot create {}", path.display()))
+        };
+        let file = options.log.as_ref().map(create).transpose()?;
+        Ok(Self {
+            file,
+            live,
+            verbose: options.verbose,
+            running: false,
+            terminal: false,
+        })
+    }
+
+    /// The user's terminal is raw from now on: lines must be returned.
+    pub fn terminal_is_raw(&mut self) {
+        self.terminal = true;
+    }
+
+    /// The command runs from now on.
+    pub fn command_runs(&mut self) {
+        self.running = true;
+    }
+
+    /// Whether what the kernel says now is seen by the user.
+    pub fn kernel_is_seen(&self) -> bool {
+        self.file.is_none() && (self.verbose || self.live && self.running)
+    }
+
+    /// Passes on lines of the kernel's log.
+    pub fn kernel(&mut self, lines: &[String]) {
+        let seen = self.kernel_is_seen();
+        for line in lines {
+            match &mut self.file {
+                // A full disk is no reason to end the run.
+                Some(file) => drop(writeln!(file, "{line}")),
+                None if seen && !line.ends_with(lkmpg_guest::END_OF_LOG) => self.print(line),
+                None => {}
+            }
+        }
+    }
+
+    /// Says something that need not be seen.
+    pub fn say(&mut self, text: &str) {
+        match &mut self.file {
+            Some(file) => drop(writeln!(file, "vm: {text}")),
+            None => self.print(&format!("vm: {text}")),
+        }
+    }
+
+    /// Says something that must be seen.
+    pub fn insist(&mut self, text: &str) {
+        if let Some(file) = &mut self.file {
+            let _ = writeln!(file, "vm: {text}");
+        }
+        self.print(&format!("vm: {text}"));
+    }
+
+    /// Quotes the kernel.
+    pub fn quote<'a>(&self, lines: impl Iterator<Item = &'a String>) {
+        lines.for_each(|it| self.print(&format!("  {it}")));
+    }
+
+    fn print(&self, line: &str) {
+        let end = if self.terminal { "\r\n" } else { "\n" };
+        // Standard error may be closed.
+        let _ = write!(io::stderr(), "{line}{end}");
+    }
+}

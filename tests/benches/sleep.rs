@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What it costs to hand `/proc/sleep` to the next one, over the number of those who wait.
+//!
+//! Beside it, in the same run, the guide's way: the closer wakes everybody.
+
+use lkmpg_tests::{Module, wait_until};
+use std::{
+    fs::{self, File},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+const ROUNDS: usize = 5;
+const VARIANTS: [(&str, &str); 2] = [("sleep", "/proc/sleep"), ("sleep_all", "/proc/sleep_all")];
+
+fn main() {
+    println!(
+        "hand-off to the next opener, microseconds each: median of {ROUNDS} rounds (least, most)"
+    );
+    println!(
+        "{:>8}  {:>26}  {:>26}",
+        "waiting", "sleep: wakes one", "sleep_all: wakes all"
+    );
+    for waiters in [10, 100, 1000] {
+        let mut times = [const { Vec::new() }; VARIANTS.len()];
+        for _ in 0..ROUNDS {
+            for ((module, file), times) in VARIANTS.iter().zip(&mut times) {
+                let _module = Module::load(module, &[]).expect("the module loads");
+                times.push(hand_offs(file, waiters) / waiters as u32);
+            }
+        }
+        let cells = times.map(|mut times| {
+            times.sort();
+            let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
+            let (least, most) = (times[0], times[ROUNDS - 1]);
+            format!(
+                "{:.1} ({:.1}, {:.1})",
+                micros(times[ROUNDS / 2]),
+                micros(least),
+                micros(most)
+            )
+        });
+        println!("{waiters:>8}  {:>26}  {:>26}", cells[0], cells[1]);
+    }
+}
+
+/// How long it takes until all of `waiters` threads had the file, one after the other.
+fn hand_offs(file: &str, waiters: usize) -> Duration {
+    let first = File::open(file).expect("open");
+    thread::scope(|scope| {
+        let (sender, tids) = mpsc::channel();
+        for _ in 0..waiters {
+            let sender = sender.clone();
+            let wait = move || {
+                sender.send(rustix::thread::gettid()).expect("send");
+                drop(File::open(file).expect("open"));
+            };
+            thread::Builder::new()
+                .stack_size(64 << 10)
+                .spawn_scoped(scope, wait)
+                .expect("a thread");
+        }
+        for tid in tids.iter().take(waiters) {
+            let stat = format!("/proc/self/task/{}/stat", tid.as_raw_nonzero());
+            wait_until("all to sleep", || {
+                fs::read_to_string(&stat).is_ok_and(|it| it.contains(") S "))
+            });
+        }
+        let start = Instant::now();
+        drop(first);
+        start
+    })
+    .elapsed()
+}

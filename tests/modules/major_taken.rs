@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Has major number 100, which the sample `ioctl` wants.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+};
+use lkm::{
+    chrdev,
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+};
+
+module! {
+    type: MajorTaken,
+    name: "major_taken",
+    authors: ["lkmpg-rs developers"],
+    description: "Has major number 100, which ioctl wants",
+    license: "GPL",
+}
+
+struct MajorTaken {
+    _device: chrdev::Registration<Nothing>,
+}
+
+impl kernel::Module for MajorTaken {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let options = chrdev::Options::new(c"major_taken").major(100).nodes(0);
+        let nothing = Arc::new((), GFP_KERNEL)?;
+        Ok(MajorTaken {
+            _device: chrdev::Registration::new(module, options, nothing)?,
+        })
+    }
+}
+
+struct Nothing;
+
+#[vtable]
+impl FileOperations for Nothing {
+    type Data = ();
+
+    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Nothing)
+    }
+}

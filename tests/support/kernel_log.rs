@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The kernel log, from a moment on.
+
+use rustix::{
+    fs::{Mode, OFlags, SeekFrom, open, seek},
+    io::Errno,
+};
+use std::os::fd::OwnedFd;
+
+/// The messages that the kernel logs from now on.
+#[derive(Debug)]
+pub struct KernelLog {
+    kmsg: OwnedFd,
+}
+
+impl KernelLog {
+    /// Remembers where the log ends now.
+    pub fn now() -> Self {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let kmsg = open("/dev/kmsg", flags, Mode::empty()).expect("/dev/kmsg");
+        seek(&kmsg, SeekFrom::End(0)).expect("seek");
+        Self { kmsg }
+    }
+
+    /// Returns what was logged since the last call, a message a line, without its time.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut record = [0; 8192];
+        loop {
+            match rustix::io::read(&self.kmsg, &mut record) {
+                Ok(length) => lines.extend(message(&record[..length])),
+                Err(Errno::AGAIN) => return lines,
+                // Older messages were overwritten; go on with the oldest that is left.
+                Err(Errno::PIPE) => panic!("the log was overwritten before it was read"),
+                Err(errno) => panic!("cannot read /dev/kmsg: {errno}"),
+            }
+        }
+    }
+
+    /// Returns those of [`lines`](Self::lines) that begin with `prefix`.
+    pub fn lines_with(&self, prefix: &str) -> Vec<String> {
+        self.lines()
+            .into_iter()
+            .filter(|line| line.starts_with(prefix))
+            .collect()
+    }
+
+    /// Waits until a line that contains `text` is logged; returns it.
+    pub fn wait_for(&self, text: &str) -> String {
+        let mut seen = Vec::new();
+        crate::wait_until(&format!("{text:?} in the log"), || {
+            seen.extend(self.lines());
+            seen.iter().any(|line| line.contains(text))
+        });
+        seen.into_iter()
+            .find(|line| line.contains(text))
+            .expect("it is there")
+    }
+}
+
+/// The text of a record of /dev/kmsg: `priority,sequence,time,flags;text\n KEY=value\n…`.
+fn message(record: &[u8]) -> Option<String> {
+    let record = String::from_utf8_lossy(record);
+    let (facts, text) = record.split_once(';')?;
+    let facility = facts.split(',').next()?.parse::<u32>().ok()? >> 3;
+    // What user space writes to the log is not the kernel's.
+    (facility == 0).then(|| text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Loading and unloading modules.
+
+use rustix::{
+    io::Errno,
+    system::{delete_module, finit_module},
+};
+use std::{
+    ffi::CString,
+    fmt,
+    fs::{self, File},
+    path::PathBuf,
+    thread,
+};
+
+/// `delete_module`'s flag not to wait for the module, which is all that there is.
+const O_NONBLOCK: i32 = 0o4000;
+
+/// Why a module did not load.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The build made no such module.
+    Missing(std::io::Error),
+    /// The kernel, or the module's init, refused.
+    Refused(Errno),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(error) => write!(f, "there is no such module: {error}"),
+            Self::Refused(errno) => write!(f, "the kernel refused it: {errno}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// A loaded module, which goes when this is dropped.
+#[derive(Debug)]
+pub struct Module {
+    name: String,
+    loaded: bool,
+}
+
+impl Module {
+    /// Loads a module of the build, with parameters as `insmod` takes them.
+    ///
+    /// Modules are a resource of the whole guest: tests that run at the same time take turns.
+    pub fn load(name: &str, parameters: &[&str]) -> Result<Self, LoadError> {
+        let file = File::open(module_file(name)).map_err(LoadError::Missing)?;
+        let parameters = CString::new(parameters.join(" ")).expect("parameters without NUL");
+        finit_module(&file, &parameters, 0).map_err(LoadError::Refused)?;
+        Ok(Self::adopt(name))
+    }
+
+    /// Takes responsibility for a module that something else loaded.
+    pub fn adopt(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            loaded: true,
+        }
+    }
+
+    /// Unloads the module, or says why it cannot be.
+    pub fn unload(mut self) -> Result<(), InUse> {
+        match self.delete() {
+            Ok(()) => Ok(()),
+            Err(errno) => Err(InUse {
+                module: self,
+                errno,
+            }),
+        }
+    }
+
+    fn delete(&mut self) -> Result<(), Errno> {
+        let name = CString::new(&*self.name).expect("a name without NUL");
+        delete_module(&name, O_NONBLOCK)?;
+        self.loaded = false;
+        Ok(())
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        if !self.loaded {
+            return;
+        }
+        // A test that failed may have left it in use; that is not the news then.
+        match self.delete() {
+            Err(errno) if !thread::panicking() => {
+                panic!("{} does not unload: {errno}", self.name);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A module that could not be unloaded.
+#[derive(Debug)]
+pub struct InUse {
+    module: Module,
+    errno: Errno,
+}
+
+impl InUse {
+    /// Returns the module, which is still loaded, after a look at why it is.
+    pub fn into_module(self, expected: Errno) -> Module {
+        assert_eq!(self.errno, expected);
+        assert!(is_loaded(&self.module.name));
+        self.module
+    }
+}
+
+/// Where the build's module is in the guest.
+pub fn module_file(name: &str) -> PathBuf {
+    PathBuf::from(format!("/modules/{name}.ko"))
+}
+
+/// Whether a module is loaded.
+pub fn is_loaded(name: &str) -> bool {
+    let modules = fs::read_to_string("/proc/modules").expect("/proc/modules");
+    modules
+        .lines()
+        .any(|line| line.split(' ').next() == Some(name))
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Processes, devices, and waiting for things.
+
+use rustix::{
+    io::Errno,
+    process::{Gid, Uid},
+    thread::{set_thread_res_gid, set_thread_res_uid},
+};
+use std::{
+    collections::HashMap,
+    fs, io, thread,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before it counts as not happening.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs `f` as a user without privileges.
+pub fn as_user<T: Send>(uid: u32, f: impl FnOnce() -> T + Send) -> T {
+    // Credentials belong to the thread.
+    thread::scope(|scope| {
+        let user = scope.spawn(move || {
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(uid));
+            set_thread_res_gid(gid, gid, gid).expect("setresgid");
+            set_thread_res_uid(uid, uid, uid).expect("setresuid");
+            f()
+        });
+        match user.join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The errno of a failed system call.
+pub fn errno_of(error: io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or_else(|| panic!("not the kernel's error: {error}"))
+}
+
+/// The character devices in /proc/devices: their names and major numbers.
+pub fn majors() -> HashMap<String, u32> {
+    let devices = fs::read_to_string("/proc/devices").expect("/proc/devices");
+    devices
+        .lines()
+        .skip_while(|line| !line.starts_with("Character"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter_map(|(major, name)| Some((name.trim().to_owned(), major.parse().ok()?)))
+        .collect()
+}
+
+/// Waits until `condition` holds, where there is no event to wait for. Fails after a minute.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
