@@ -90,7 +90,7 @@ impl<'a> Options<'a> {
         if unsafe { bindings::kern_path(path.as_char_ptr(), 0, &mut found) } == 0 {
             // SAFETY: `kern_path` filled `found` with references of ours.
             unsafe { bindings::path_put(&found) };
-            return Err(EEXIST);
+            return Err(EBUSY);
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ pub struct Directory {
 impl Directory {
     /// Creates a directory.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
+    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
     /// `ENOMEM`. May sleep (`proc_mkdir_data`).
     pub fn new(options: Options<'_>) -> Result<Arc<Self>> {
         options.check()?;
@@ -249,7 +249,7 @@ pub struct File<T: Show> {
 impl<T: Show> File<T> {
     /// Creates a file that shows `data`.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
+    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
     /// `ENOMEM`. The file may be opened before this returns. May sleep (`proc_create_data`).
     pub fn new<'a, E>(
         options: Options<'a>,

@@ -118,7 +118,7 @@ fn a_name_that_is_taken_is_refused() {
     let _module = load();
     // The same name is wanted by a module of another one.
     match Module::load("proc_taken", &[]) {
-        Err(LoadError::Refused(errno)) => assert_eq!(errno, Errno::EXIST),
+        Err(LoadError::Refused(errno)) => assert_eq!(errno, Errno::BUSY),
         other => panic!("{other:?}"),
     }
     assert_eq!(

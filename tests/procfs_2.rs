@@ -141,7 +141,8 @@ fn messages_are_never_torn() {
     let writing = AtomicUsize::new(inputs.len());
     thread::scope(|scope| {
         for input in &inputs {
-            scope.spawn(|| {
+            let writing = &writing;
+            scope.spawn(move || {
                 for _ in 0..300 {
                     fs::write(FILE, input).expect("write");
                 }
