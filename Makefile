@@ -33,6 +33,7 @@ help:
 #: make              build the modules and the clients for KERNEL (default: dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
+#: make bench        run the benchmarks in the VM; T=sleep one
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
@@ -69,6 +70,10 @@ vm: all
 .PHONY: test
 test: all
 	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--no-fail-fast)
+
+.PHONY: bench
+bench: all
+	$(Q)$(CARGO) bench --quiet --package lkmpg-tests $(if $(T),--bench $(T),--benches)
 
 .PHONY: check
 check: modules

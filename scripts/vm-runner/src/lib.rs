@@ -28,7 +28,7 @@ pub mod words;
 use clap::Parser;
 use options::Options;
 use outcome::Outcome;
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
         eprintln!("vm: {error:#}");
         return Outcome::BENCH_FAILED.into();
     }
-    let options = match Options::try_parse() {
+    let options = match Options::try_parse_from(arguments()) {
         Ok(options) => options,
         Err(error) => {
             let _ = error.print();
@@ -53,4 +53,13 @@ pub fn main() -> ExitCode {
         None => run::run(&options),
     };
     outcome.unwrap_or_else(Outcome::Failed).conclude()
+}
+
+/// The command line. Cargo passes a test binary's options right behind it.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    if arguments.len() > 3 && arguments[1] == "--test" {
+        arguments.insert(3, "--".into());
+    }
+    arguments
 }
