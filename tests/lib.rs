@@ -4,12 +4,29 @@
 
 #[path = "support/kernel_log.rs"]
 mod kernel_log;
+#[path = "support/keyboard.rs"]
+mod keyboard;
 #[path = "support/module.rs"]
 mod module;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/serial.rs"]
+mod serial;
 
 pub use kernel_log::KernelLog;
+pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_loaded, module_file};
 pub use process::{as_user, errno_of, majors, wait_until};
+pub use serial::FarEnd;
+
+/// Opens a port to the host, as soon as whoever has it now gives it back.
+fn open_port(port: lkmpg_guest::Port) -> std::fs::File {
+    let mut file = None;
+    wait_until("a port to the host", || {
+        let mut options = std::fs::File::options();
+        file = options.read(true).write(true).open(port.device()).ok();
+        file.is_some()
+    });
+    file.expect("it was opened")
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The far end of the guest's second serial port.
+
+use lkmpg_guest::Port;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
+
+/// How long the line may be silent before nothing more is expected.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// What is connected to `/dev/ttyS1` at its other end, for one test at a time.
+#[derive(Debug)]
+pub struct FarEnd {
+    port: File,
+}
+
+impl FarEnd {
+    /// Goes to the far end. What arrived there before is thrown away.
+    pub fn new() -> Self {
+        let mut far_end = Self {
+            port: super::open_port(Port::Serial),
+        };
+        far_end.read_for(Duration::from_millis(50), usize::MAX);
+        far_end
+    }
+
+    /// Sends bytes to the guest's end.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.port.write_all(bytes).expect("the line takes bytes");
+    }
+
+    /// Reads exactly `length` bytes that were sent from the guest's end.
+    pub fn read(&mut self, length: usize) -> Vec<u8> {
+        let bytes = self.read_for(SILENCE, length);
+        assert_eq!(
+            bytes.len(),
+            length,
+            "the line fell silent after {:?}",
+            String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(80)..])
+        );
+        bytes
+    }
+
+    /// Reads until nothing came for a while, or there are `most` bytes.
+    pub fn read_for(&mut self, silence: Duration, most: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4096];
+        let mut last = Instant::now();
+        while bytes.len() < most {
+            let left = silence.saturating_sub(last.elapsed());
+            let mut fds = [PollFd::new(&self.port, PollFlags::IN)];
+            let limit = Timespec::try_from(left).expect("a short time");
+            if poll(&mut fds, Some(&limit)).expect("poll") == 0 {
+                break;
+            }
+            let room = buffer.len().min(most - bytes.len());
+            let length = self
+                .port
+                .read(&mut buffer[..room])
+                .expect("the line is read");
+            bytes.extend(&buffer[..length]);
+            last = Instant::now();
+        }
+        bytes
+    }
+}
+
+impl Default for FarEnd {
+    fn default() -> Self {
+        Self::new()
+    }
+}
