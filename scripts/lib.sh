@@ -46,6 +46,9 @@ at_least() {
 # lock: one run at a time changes the cache. What the run starts holds the lock
 # as well, so nothing that outlives an aborted run collides with the next one.
 lock() {
+	[[ $cache != *[[:space:]:]* ]] ||
+		die "the kernel cannot be built in $cache, because of the space or colon in its name" \
+			'Name another folder in XDG_CACHE_HOME.'
 	mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] ||
 		die "the cache folder $cache cannot be written" \
 			'Make it writable, or name another one in XDG_CACHE_HOME.'
@@ -111,13 +114,14 @@ progress() {
 
 # tools: chooses the tools, here and nowhere else. Sets the variables below, each
 # empty when nothing that is there will do, and tools_id, which differs with
-# every version. What the caller's environment names is taken, or is an error.
-# A complete choice is remembered until one of its tools changes.
+# every version. RUSTC, CARGO, LLVM, LIBCLANG_PATH or BINDGEN in the environment
+# are taken, or are an error. A complete choice is remembered until a tool changes.
 tool_names=(RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER CARGO LLVM CLANG LIBCLANG_PATH BINDGEN)
+declare -A asked_for
+for name in "${tool_names[@]}"; do asked_for[$name]=${!name-}; done
 
 tools() {
-	local asked="# $PATH ${RUSTUP_TOOLCHAIN-} ${RUST_LIB_SRC-}" name
-	for name in "${tool_names[@]}"; do asked+=" ${!name-}"; done
+	local asked="# $PATH ${RUSTUP_TOOLCHAIN-} ${RUST_LIB_SRC-} ${asked_for[*]}" name
 	! recall_tools || return 0
 
 	choose RUSTC rust_fault < <(on_path rustc; echo /usr/bin/rustc)
@@ -164,7 +168,7 @@ on_path() {
 # in which CHECK finds no fault, or to nothing.
 choose() {
 	local -n choice=$1
-	local asked=${!1-} fault candidate candidates
+	local asked=${asked_for[$1]} fault candidate candidates
 	mapfile -t candidates
 	[ -z "$asked" ] || candidates=("$asked")
 	choice=
@@ -191,12 +195,11 @@ choose_rust_companions() {
 # bindgen must read headers with the libclang of the clang that compiles them.
 choose_libclang() {
 	local lib
-	CLANG=''
+	CLANG='' LIBCLANG_PATH=''
 	[ -n "$LLVM" ] || return 0
 	CLANG=$(type -P "$(llvm_tool "$LLVM" clang)")
 	lib=$(readlink -f "$CLANG")
-	lib=${lib%/bin/*}/lib
-	: "${LIBCLANG_PATH:=$lib}"
+	LIBCLANG_PATH=${asked_for[LIBCLANG_PATH]:-${lib%/bin/*}/lib}
 }
 
 # llvm_tool LLVM NAME: the command, as the kernel's Makefile derives it.

@@ -60,7 +60,7 @@ pub fn start(job: &Job) -> Result<Running> {
         Err(error) => {
             let text = format!(
                 "scripts/vm: cannot run {}: {error}\n",
-                job.command[0].display()
+                job.command[0].to_string_lossy()
             );
             stderr.write_all(text.as_bytes())?;
             (None, text.len() as u64)

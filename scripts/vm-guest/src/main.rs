@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|it| it == terminal::SESSION) {
         let error = terminal::become_session(&arguments[2], &arguments[3..]);
-        eprintln!("{}: {error}", arguments[3].display());
+        eprintln!("{}: {error}", arguments[3].to_string_lossy());
         return ExitCode::from(127);
     }
     if let Err(error) = run() {

@@ -163,7 +163,7 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
         archive.file(&target, &module)?;
         archive.link(folder.join("extra").join(name), &target)?;
         symlink(&module, inside(&folder).join("extra").join(name))
-            .with_context(|| format!("there are two modules {}", name.display()))?;
+            .with_context(|| format!("there are two modules {}", target.display()))?;
     }
     depmod(scratch.path(), &kernel.release)?;
     for entry in fs::read_dir(inside(&folder))? {

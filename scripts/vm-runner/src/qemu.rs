@@ -19,13 +19,14 @@ use std::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 const PROGRAM: &str = "qemu-system-x86_64";
-/// A firmware that does nothing but start the kernel, if QEMU came with it.
-const FIRMWARE: &str = "/usr/share/qemu/qboot.rom";
+/// A PC without what nobody uses, which its firmware would look for. It keeps
+/// that firmware, because it is what makes the keyboard speak as on any PC.
+const MACHINE: &str = "q35,sata=off,smbus=off,smm=off,usb=off";
 /// The argument with which this program is about to become QEMU.
 const AS_CHILD: &str = "--exec-as-child-of";
 
@@ -67,21 +68,33 @@ impl Qemu {
         };
         let serial = connect("serial")?;
         let monitor = connect("monitor")?;
-        let ports = Port::ALL.iter().map(|it| connect(&port_name(*it))).collect::<Result<_>>()?;
+        let ports = Port::ALL
+            .iter()
+            .map(|it| connect(&port_name(*it)))
+            .collect::<Result<_>>()?;
 
         let (console, console_end) = console_pipe()?;
 
         let mut arguments = arguments(machine, options);
         let path = inherited_path(&console_end);
-        arguments.extend(["-chardev".into(), format!("file,id=console,path={path}").into()]);
+        arguments.extend([
+            "-chardev".into(),
+            format!("file,id=console,path={path}").into(),
+        ]);
         for (name, fd) in &far_ends {
-            arguments.extend(["-chardev".into(), format!("socket,id={name},fd={}", fd.as_raw_fd()).into()]);
+            arguments.extend([
+                "-chardev".into(),
+                format!("socket,id={name},fd={}", fd.as_raw_fd()).into(),
+            ]);
         }
         if options.verbose {
             let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
             eprintln!("vm: {PROGRAM} {}", words.join(" "));
         }
-        let inherited = far_ends.iter().map(|it| it.1.as_fd()).chain([machine.initramfs.as_fd(), console_end.as_fd()]);
+        let inherited = far_ends
+            .iter()
+            .map(|it| it.1.as_fd())
+            .chain([machine.initramfs.as_fd(), console_end.as_fd()]);
         for fd in inherited {
             fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
         }
@@ -95,12 +108,20 @@ impl Qemu {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start QEMU")?;
-        Ok(Self { process, console, serial, monitor, ports })
+        Ok(Self {
+            process,
+            console,
+            serial,
+            monitor,
+            ports,
+        })
     }
 
     /// The host's end of a port.
     pub fn port(&self, port: Port) -> Result<UnixStream> {
-        self.ports[usize::from(port.number()) - 1].try_clone().context("cannot clone a socket")
+        self.ports[usize::from(port.number()) - 1]
+            .try_clone()
+            .context("cannot clone a socket")
     }
 }
 
@@ -117,7 +138,12 @@ impl Drop for Qemu {
 pub fn exec_as_child() -> Option<anyhow::Error> {
     let mut arguments = env::args_os().skip(1);
     arguments.next().filter(|it| it == AS_CHILD)?;
-    let parent = arguments.next()?.to_str()?.parse().ok().and_then(Pid::from_raw);
+    let parent = arguments
+        .next()?
+        .to_str()?
+        .parse()
+        .ok()
+        .and_then(Pid::from_raw);
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return Some(anyhow!(error).context("cannot tie QEMU to its parent"));
     }
@@ -126,7 +152,10 @@ pub fn exec_as_child() -> Option<anyhow::Error> {
     }
     let program = arguments.next()?;
     let error = anyhow!(Command::new(&program).args(arguments).exec());
-    Some(error.context(format!("cannot run {}: install the package qemu-system-x86", program.display())))
+    Some(error.context(format!(
+        "cannot run {}: install the package qemu-system-x86",
+        program.to_string_lossy()
+    )))
 }
 
 fn port_name(port: Port) -> String {
@@ -137,30 +166,61 @@ fn port_name(port: Port) -> String {
 fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
     let mut line: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
-    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-    add(&["-machine", "q35", "-smp", &options.smp.to_string(), "-m", &options.memory]);
+    add(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+    ]);
+    add(&[
+        "-machine",
+        MACHINE,
+        "-smp",
+        &options.smp.to_string(),
+        "-m",
+        &options.memory,
+    ]);
     match machine.accel {
         Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
         // Five-level page tables would only cost time.
         Accel::Tcg(_) => add(&["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"]),
     }
-    if Path::new(FIRMWARE).exists() {
-        add(&["-bios", FIRMWARE]);
-    }
-    add(&["-serial", "chardev:console", "-serial", "chardev:serial", "-mon", "chardev=monitor,mode=control"]);
+    add(&[
+        "-serial",
+        "chardev:console",
+        "-serial",
+        "chardev:serial",
+        "-mon",
+        "chardev=monitor,mode=control",
+    ]);
     // Each port that is possible costs the guest time, used or not.
-    add(&["-device", &format!("virtio-serial-pci,max_ports={}", Port::ALL.len() + 1)]);
+    add(&[
+        "-device",
+        &format!("virtio-serial-pci,max_ports={}", Port::ALL.len() + 1),
+    ]);
     for port in Port::ALL {
         let (number, name) = (port.number(), port_name(port));
-        add(&["-device", &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}")]);
+        add(&[
+            "-device",
+            &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}"),
+        ]);
     }
-    add(&["-append", &machine.command_line, "-initrd", &inherited_path(&machine.initramfs)]);
+    add(&[
+        "-append",
+        &machine.command_line,
+        "-initrd",
+        &inherited_path(&machine.initramfs),
+    ]);
     line.extend(["-kernel".into(), machine.kernel.image.clone().into()]);
     if let Some(folder) = &machine.share {
         let mut share = OsString::from("local,id=share,security_model=none,readonly=on,path=");
         share.push(folder.to_string_lossy().replace(',', ",,"));
         line.extend(["-fsdev".into(), share]);
-        line.extend(["-device".into(), format!("virtio-9p-pci,fsdev=share,mount_tag={HOST_TAG}").into()]);
+        line.extend([
+            "-device".into(),
+            format!("virtio-9p-pci,fsdev=share,mount_tag={HOST_TAG}").into(),
+        ]);
     }
     line
 }

@@ -64,17 +64,17 @@ fn is_leak_count(message: &str) -> bool {
     message.starts_with("kmemleak: ") && message.contains(" new suspected memory leaks")
 }
 
-/// A line without its time stamp (`[    1.234567] `) and without its caller
-/// (`[    T1] `). A program may have written to the same console before it.
+/// A line without its time stamp (`[    1.234567] `) and its caller
+/// (`[    1.234567][    T1] `). A program may have written to the same console
+/// before it.
 pub fn message(line: &str) -> &str {
     let mut rest = line;
-    while let Some(open) = rest.find('[') {
-        rest = &rest[open + 1..];
-        let Some((stamp, message)) = rest.split_once("] ") else {
-            break;
-        };
-        if is_time(stamp.trim_start()) {
-            return without_caller(message);
+    while let Some((_, opened)) = rest.split_once('[') {
+        match opened.split_once(']') {
+            Some((stamp, message)) if is_time(stamp.trim_start()) => {
+                return without_caller(message);
+            }
+            _ => rest = opened,
         }
     }
     line
@@ -88,11 +88,9 @@ fn is_time(stamp: &str) -> bool {
 }
 
 fn without_caller(message: &str) -> &str {
-    let caller = message.strip_prefix('[').and_then(|it| it.split_once("] "));
-    match caller {
-        Some((caller, rest)) if caller.trim_start().starts_with(['T', 'C']) => rest,
-        _ => message,
-    }
+    let caller = message.strip_prefix('[').and_then(|it| it.split_once(']'));
+    let message = caller.map_or(message, |it| it.1);
+    message.strip_prefix(' ').unwrap_or(message)
 }
 
 #[cfg(test)]
@@ -124,8 +122,7 @@ mod tests {
             "[    1.234567] unreferenced object 0xffff888003a1b2c0 (size 64):",
             "[    1.234567] Kernel panic - not syncing: sysrq triggered crash",
             "[    1.234567][   T12] WARNING: suspicious RCU usage",
-            "[    1.234567] [   T12] WARNING: suspicious RCU usage",
-            "[    1.234567] [     C0] BUG: scheduling while atomic: swapper/0/0/0x1",
+            "[    1.234567][     C0] BUG: scheduling while atomic: swapper/0/0/0x1",
             "some program's half a line[    1.234567] BUG: Bad page state in process cat  pfn:01234",
         ] {
             assert!(is_splat(line), "{line}");
@@ -159,7 +156,7 @@ mod tests {
     #[test]
     fn the_message_is_what_follows_the_stamps() {
         assert_eq!(message("[    1.234567] a [b] c"), "a [b] c");
-        assert_eq!(message("[    1.234567] [    T1] [ BUG: x ]"), "[ BUG: x ]");
+        assert_eq!(message("[    1.234567][    T1] [ BUG: x ]"), "[ BUG: x ]");
         assert_eq!(message("[    1.234567] [ BUG: x ]"), "[ BUG: x ]");
         assert_eq!(message("[x] [    1.234567] y"), "y");
         assert_eq!(message("no stamp"), "no stamp");
