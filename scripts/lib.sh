@@ -161,7 +161,7 @@ tool_dates() {
 }
 
 on_path() {
-	type -aP "$1" || true
+	type -aP "$1" | awk '!seen[$0]++' || true
 }
 
 # choose NAME CHECK <CANDIDATES: sets the variable NAME to the first candidate

@@ -12,6 +12,8 @@ mod module;
 mod process;
 #[path = "support/serial.rs"]
 mod serial;
+#[path = "support/vm.rs"]
+pub mod vm;
 
 pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;

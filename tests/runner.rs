@@ -1,1 +1,252 @@
-//! x
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The VM runner's promises: how a command ended, and what the kernel did.
+
+use lkmpg_tests::vm::{Ran, any_kernel, kernel, kernel_has, run, vm};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+/// Loads the module that crashes, in a way of its choice.
+fn crash(how: &str) -> Ran {
+    let insmod = format!("insmod /modules/crash.ko how={how}");
+    in_kernel_under_test(&insmod)
+}
+
+fn in_kernel_under_test(script: &str) -> Ran {
+    let arguments = ["--timeout", "300", "--", "sh", "-c", script];
+    vm(&kernel(), &arguments)
+        .output()
+        .expect("scripts/vm starts")
+        .into()
+}
+
+#[test]
+fn the_status_is_the_commands() {
+    run(&["--", "true"]).expect(0);
+    run(&["--", "false"]).expect(1);
+    run(&["--", "sh", "-c", "exit 3"]).expect(3);
+    run(&["--", "sh", "-c", "kill -KILL $$"]).expect(128 + 9);
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    run(&["--", "no-such-command"])
+        .expect(127)
+        .says("no-such-command");
+}
+
+#[test]
+fn a_command_that_hangs_runs_out_of_time() {
+    run(&["--timeout", "1", "--", "sleep", "1000"])
+        .expect(124)
+        .says("`sleep 1000` did not end within 1 s");
+}
+
+#[test]
+fn a_panic_ends_the_run_with_its_backtrace() {
+    in_kernel_under_test("echo c >/proc/sysrq-trigger; sleep 1000")
+        .expect(126)
+        .says("Kernel panic - not syncing: sysrq triggered crash")
+        .says("Call Trace:");
+}
+
+#[test]
+fn a_panic_of_rust_is_a_splat() {
+    crash("1").expect(126).says("as asked").says("Call Trace:");
+}
+
+#[test]
+fn a_warning_is_a_splat_although_the_command_succeeds() {
+    crash("2")
+        .expect(126)
+        .says("WARNING: tests/modules/crash.rs");
+}
+
+#[test]
+fn a_sleep_in_atomic_context_is_a_splat() {
+    crash("3").expect(126).says("BUG: ");
+}
+
+#[test]
+fn a_lock_inversion_is_a_splat_where_the_kernel_looks_for_it() {
+    if kernel_has("PROVE_LOCKING") {
+        crash("4")
+            .expect(126)
+            .says("possible circular locking dependency");
+    } else {
+        crash("4").expect(0);
+    }
+}
+
+#[test]
+fn a_leak_is_a_splat_where_the_kernel_looks_for_it() {
+    if kernel_has("DEBUG_KMEMLEAK") {
+        crash("5").expect(126).says("unreferenced object");
+    } else {
+        crash("5").expect(0);
+    }
+}
+
+#[test]
+fn a_task_that_never_wakes_up_is_a_splat() {
+    in_kernel_under_test(
+        "echo 1 >/proc/sys/kernel/hung_task_timeout_secs; insmod /modules/crash.ko how=6",
+    )
+    .expect(126)
+    .says("blocked for more than");
+}
+
+#[test]
+fn a_module_that_loops_runs_out_of_time() {
+    run(&[
+        "--timeout",
+        "2",
+        "--",
+        "insmod",
+        "/modules/crash.ko",
+        "how=7",
+    ])
+    .expect(124);
+}
+
+#[test]
+fn a_module_may_say_what_it_likes() {
+    crash("0")
+        .expect(0)
+        .says("crash: WARNING: no BUG: no Oops:");
+}
+
+#[test]
+fn a_splat_in_the_background_counts_too() {
+    in_kernel_under_test("insmod /modules/crash.ko how=2 & sleep 1").expect(126);
+}
+
+#[test]
+fn a_guest_that_says_nothing_is_a_failure_of_the_bench() {
+    run(&["--", "poweroff", "-f"])
+        .expect(125)
+        .says("without a word");
+    run(&["--", "sh", "-c", "poweroff; sleep 1000"])
+        .expect(125)
+        .says("turned off");
+    run(&["--", "sh", "-c", "echo b >/proc/sysrq-trigger; sleep 1000"]).expect(125);
+}
+
+/// A folder with what looks like a kernel.
+fn folder_with_image(image: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("image"), image).expect("an image");
+    fs::write(folder.path().join("release"), "1.2.3\n").expect("a release");
+    folder
+}
+
+fn boot(folder: &Path) -> Ran {
+    let arguments = ["--boot-timeout", "3", "--", "true"];
+    let output = vm(folder.to_str().expect("UTF-8"), &arguments).output();
+    output.expect("scripts/vm starts").into()
+}
+
+#[test]
+fn a_kernel_that_does_not_boot_is_a_failure_of_the_bench() {
+    // Neither QEMU...
+    boot(folder_with_image(b"no kernel").path()).expect(125);
+    // ...nor the machine knows what to do with these.
+    let mut looks_right = vec![0; 64 << 10];
+    looks_right[0x1f1] = 4;
+    looks_right[0x1fe..0x206].copy_from_slice(b"\x55\xaa\xeb\x66HdrS");
+    looks_right[0x206..0x208].copy_from_slice(&[0x0f, 0x02]);
+    looks_right[0x22c..0x230].copy_from_slice(&[0xff; 4]);
+    boot(folder_with_image(&looks_right).path()).expect(125);
+}
+
+#[test]
+fn a_boot_that_takes_too_long_is_a_failure_of_the_bench() {
+    run(&["--boot-timeout", "0.1", "--", "true"])
+        .expect(125)
+        .says("`true` within 0.1 s");
+}
+
+#[test]
+fn a_kernel_that_is_not_there_is_named_with_the_remedy() {
+    let ran: Ran = vm("nonesuch", &["--", "true"])
+        .output()
+        .expect("it starts")
+        .into();
+    ran.expect(125).says("make KERNEL=nonesuch");
+}
+
+#[test]
+fn what_qemu_complains_about_is_shown() {
+    run(&["--memory", "nonsense", "--", "true"])
+        .expect(125)
+        .says("nonsense");
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("qemu-system-x86_64");
+    fs::write(&broken, "#!/bin/sh\necho 'this is broken' >&2\nexit 3\n").expect("a script");
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let path = std::env::var("PATH").expect("a PATH");
+    let path = format!("{}:{path}", folder.path().display());
+    let mut command = vm(&any_kernel(), &["--", "true"]);
+    let ran: Ran = command
+        .env("PATH", path)
+        .output()
+        .expect("it starts")
+        .into();
+    ran.expect(125).says("this is broken");
+}
+
+#[test]
+fn wrong_arguments_are_a_failure_of_the_bench() {
+    run(&["--nonsense"]).expect(125).says("--nonsense");
+    run(&["--smp", "0", "--", "true"]).expect(125);
+    run(&["--add", "/no/such/file", "--", "true"])
+        .expect(125)
+        .says("/no/such/file");
+    run(&["--env", "NO_SUCH_VARIABLE", "--", "true"])
+        .expect(125)
+        .says("NO_SUCH_VARIABLE");
+    run(&["--log", "/no/such/file", "--", "true"])
+        .expect(125)
+        .says("/no/such/file");
+    let help = run(&["--help"]).expect(0).text();
+    assert!(help.contains("124") && help.contains("125") && help.contains("126"));
+}
+
+/// Runs something as Cargo runs a test binary of the guest.
+fn run_as_test(binary: &Path) -> Ran {
+    let mut command = vm(&any_kernel(), &["--test", binary.to_str().expect("UTF-8")]);
+    command
+        .env("CARGO_PKG_NAME", "lkmpg-tests")
+        .env("MAKELEVEL", "1");
+    command.output().expect("scripts/vm starts").into()
+}
+
+#[test]
+fn a_test_binary_that_reports_nothing_is_a_failure_of_the_bench() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let silent = folder.path().join("true");
+    fs::copy("/bin/busybox", &silent).expect("busybox is copied");
+    run_as_test(&silent).expect(125).says("without a report");
+    // One that fails has failed, whatever it says.
+    let failing = folder.path().join("false");
+    fs::copy("/bin/busybox", &failing).expect("busybox is copied");
+    run_as_test(&failing).expect(1);
+}
+
+#[test]
+fn binaries_of_other_packages_run_on_the_host() {
+    let mut command = vm(
+        &any_kernel(),
+        &["--test", "/bin/sh", "-c", "cat /proc/sys/kernel/hostname"],
+    );
+    let ran: Ran = command
+        .env("CARGO_PKG_NAME", "lkmpg-vm")
+        .output()
+        .expect("it starts")
+        .into();
+    let here = Command::new("cat")
+        .arg("/proc/sys/kernel/hostname")
+        .output()
+        .expect("cat")
+        .stdout;
+    assert_eq!(ran.expect(0).stdout, here);
+}

@@ -21,8 +21,8 @@ use std::{
 
 /// The package whose tests run in the guest...
 const PACKAGE: &str = "lkmpg-tests";
-/// ...save those of the runner itself.
-const HOST_TESTS: &[&str] = &["runner"];
+/// ...save those of the runner itself, which begin so.
+const HOST_TESTS: &str = "runner";
 /// Where a test binary is in the guest.
 const FOLDER: &str = "/tests";
 /// Variables that the tests know.
@@ -34,7 +34,12 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     let is_idle =
         || Ok::<_, anyhow::Error>(!is_bench && selects_nothing(binary, &options.command)?);
     if !belongs_into_guest(binary) || is_idle()? {
-        let error = Command::new(binary).args(&options.command).exec();
+        let mut command = Command::new(binary);
+        // It is the guest's tests that take turns.
+        let error = command
+            .args(&options.command)
+            .env_remove("RUST_TEST_THREADS")
+            .exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
     build_modules(&options.kernel)?;
@@ -67,9 +72,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
 /// Cargo says which package it runs a binary of.
 fn belongs_into_guest(binary: &Path) -> bool {
     let name = binary.file_name().unwrap_or_default().to_string_lossy();
-    // Cargo appends a hash: `chardev-0123456789abcdef`.
-    let name = name.rsplit_once('-').map_or(&*name, |it| it.0);
-    env::var_os("CARGO_PKG_NAME").is_some_and(|it| it == PACKAGE) && !HOST_TESTS.contains(&name)
+    env::var_os("CARGO_PKG_NAME").is_some_and(|it| it == PACKAGE) && !name.starts_with(HOST_TESTS)
 }
 
 /// Whether no test of the binary is asked for: that needs no guest to find out.

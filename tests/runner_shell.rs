@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The VM runner's promises: the interactive shell.
+
+use lkmpg_tests::{
+    vm::{any_kernel, root, run, run_with_input, vm},
+    wait_until,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcgetattr, tcsetwinsize},
+};
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{Read, Write},
+    os::unix::ffi::OsStrExt,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A user at a terminal.
+struct User {
+    screen: File,
+    terminal: File,
+    seen: String,
+}
+
+impl User {
+    fn new() -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&screen).expect("a terminal");
+        unlockpt(&screen).expect("a terminal");
+        let name = ptsname(&screen, Vec::new()).expect("its name");
+        let name = OsStr::from_bytes(name.as_bytes());
+        let terminal = File::options()
+            .read(true)
+            .write(true)
+            .open(name)
+            .expect("a terminal");
+        let seen = String::new();
+        Self {
+            screen: File::from(screen),
+            terminal,
+            seen,
+        }
+    }
+
+    fn runs(&self, command: &mut Command) -> Child {
+        let end = || self.terminal.try_clone().expect("a terminal");
+        command
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("scripts/vm starts")
+    }
+
+    fn resizes(&self, rows: u16, columns: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.screen, size).expect("a size");
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.screen
+            .write_all(keys.as_bytes())
+            .expect("the terminal takes keys");
+    }
+
+    /// Waits until the screen shows `text`, after what was seen before.
+    #[track_caller]
+    fn sees(&mut self, text: &str) {
+        let start = Instant::now();
+        loop {
+            if let Some(at) = self.seen.find(text) {
+                self.seen.drain(..at + text.len());
+                return;
+            }
+            let mut fds = [PollFd::new(&self.screen, PollFlags::IN)];
+            let second = Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            };
+            if poll(&mut fds, Some(&second)).expect("poll") > 0 {
+                let mut buffer = [0; 4096];
+                let length = self.screen.read(&mut buffer).expect("the screen");
+                self.seen += &String::from_utf8_lossy(&buffer[..length]);
+            }
+            assert!(start.elapsed() < LIMIT, "no {text:?} in {:?}", self.seen);
+        }
+    }
+
+    fn does(&mut self, command: &str) {
+        self.types(&format!("{command}\r"));
+    }
+}
+
+#[test]
+fn a_shell_without_a_terminal_prompts_and_ends() {
+    let ran = run(&[]).expect(0);
+    assert!(
+        format!("{}{}", ran.text(), ran.stderr).contains("root@lkmpg"),
+        "{ran:?}"
+    );
+    run_with_input(&[], b"exit 7\n").expect(7);
+}
+
+#[test]
+fn a_terminal_is_a_terminal() {
+    let mut user = User::new();
+    user.resizes(33, 101);
+    let before = tcgetattr(&user.terminal).expect("its settings");
+    let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
+    user.sees("root@lkmpg:~# ");
+    user.does("tty; stty size");
+    user.sees("/dev/pts/0");
+    user.sees("33 101");
+
+    // Editing, interrupting, stopping.
+    user.does("echo woXX\x7f\x7frks");
+    user.sees("\nworks");
+    user.does("sleep 1000");
+    user.sees("sleep 1000");
+    std::thread::sleep(Duration::from_millis(300));
+    user.types("\x03");
+    user.does("echo status $?");
+    user.sees("status 130");
+    user.does("sleep 1000");
+    user.sees("sleep 1000");
+    std::thread::sleep(Duration::from_millis(300));
+    user.types("\x1a");
+    user.sees("Stopped");
+    user.does("kill %1");
+
+    user.resizes(40, 90);
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a process");
+    kill_process(pid, Signal::WINCH).expect("it is signalled");
+    std::thread::sleep(Duration::from_millis(300));
+    user.does("stty size");
+    user.sees("40 90");
+
+    // Modules work, and the kernel's words are seen.
+    user.does("insmod /modules/hello_1.ko");
+    user.sees("hello_1: Hello world 1.");
+    user.does("rmmod hello_1; modprobe hello_2 && rmmod hello_2");
+    user.sees("hello_2: Goodbye");
+
+    user.does("exit 3");
+    // Leaving is no failure, whatever the last command did.
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let after = tcgetattr(&user.terminal).expect("its settings");
+    assert_eq!(before.local_modes, after.local_modes);
+    assert_eq!(before.output_modes, after.output_modes);
+}
+
+/// A module that was not there when the guest booted.
+struct NewModule(std::path::PathBuf);
+
+impl NewModule {
+    fn new(name: &str, like: &str) -> Self {
+        let tests = root().join("build").join(any_kernel()).join("tests");
+        let samples = root().join("build").join(any_kernel()).join("samples");
+        let new = Self(tests.join(name));
+        let mut folders = fs::read_dir(samples).expect("samples").flatten();
+        let old = folders.find_map(|it| Some(it.path().join(like)).filter(|it| it.exists()));
+        fs::copy(old.expect("a module"), &new.0).expect("a copy");
+        new
+    }
+}
+
+impl Drop for NewModule {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn what_is_built_meanwhile_is_seen() {
+    let mut user = User::new();
+    let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
+    user.sees("root@lkmpg:~# ");
+    let name = "built_meanwhile.ko";
+    let module = NewModule::new(name, "hello_1.ko");
+    user.does(&format!(
+        "until insmod /modules/{name} 2>/dev/null; do sleep 0.1; done"
+    ));
+    user.sees("hello_1: Hello world 1.");
+    user.does("rmmod hello_1");
+    user.sees("Goodbye");
+    drop(module);
+    user.does(&format!(
+        "while [ -e /modules/{name} ]; do sleep 0.1; done; echo it is $((6 * 7))"
+    ));
+    user.sees("it is 42");
+    // The way out of a guest that does not listen any more.
+    user.types("\x1d");
+    wait_until("the runner to end", || {
+        child.try_wait().expect("a process").is_some()
+    });
+    assert!(child.wait().expect("it ends").success());
+}

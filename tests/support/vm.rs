@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `scripts/vm` itself, for the tests of it, which run on the host.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+/// The folder of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The kernel that the tests are for.
+pub fn kernel() -> String {
+    env::var("KERNEL").unwrap_or_else(|_| "dev".into())
+}
+
+/// A kernel for tests to which it does not matter: the one that boots fastest.
+pub fn any_kernel() -> String {
+    let dev = root().join("build/dev/kernel/image");
+    if dev.exists() { "dev".into() } else { kernel() }
+}
+
+/// Whether the kernel that the tests are for was configured with `symbol`.
+pub fn kernel_has(symbol: &str) -> bool {
+    let config = root().join("build").join(kernel()).join("kernel/config");
+    let config = fs::read_to_string(&config).unwrap_or_default();
+    config.lines().any(|it| it == format!("CONFIG_{symbol}=y"))
+}
+
+/// `scripts/vm` with nothing of the caller's settings.
+pub fn vm<S: AsRef<OsStr>>(kernel: &str, arguments: &[S]) -> Command {
+    let mut command = Command::new(root().join("scripts/vm"));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("LKMPG_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("KERNEL", kernel).args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit status; none if a signal ended it.
+    pub status: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Fails unless the run ended with `status`, and shows what it wrote.
+    #[track_caller]
+    pub fn expect(self, status: i32) -> Self {
+        assert_eq!(
+            self.status,
+            Some(status),
+            "stdout: {}\nstderr: {}",
+            String::from_utf8_lossy(&self.stdout),
+            self.stderr
+        );
+        self
+    }
+
+    /// Fails unless standard error mentions `text`.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} in: {}",
+            self.stderr
+        );
+        self
+    }
+
+    /// Fails if standard error mentions `text`.
+    #[track_caller]
+    pub fn does_not_say(self, text: &str) -> Self {
+        assert!(!self.stderr.contains(text), "{text:?} in: {}", self.stderr);
+        self
+    }
+
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs `scripts/vm` with any kernel.
+pub fn run(arguments: &[&str]) -> Ran {
+    vm(&any_kernel(), arguments)
+        .output()
+        .expect("scripts/vm starts")
+        .into()
+}
+
+/// Runs it with something on its standard input.
+pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Ran {
+    let mut command = vm(&any_kernel(), arguments);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("scripts/vm starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // It need not read all of it.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        child.wait_with_output().expect("scripts/vm ends").into()
+    })
+}
+
+/// The process of QEMU that `runner` has started, once it has.
+pub fn qemu_of(runner: &Child) -> u32 {
+    let mut found = None;
+    crate::wait_until("QEMU to start", || {
+        found = children(runner.id())
+            .into_iter()
+            .find(|it| name(*it).starts_with("qemu"));
+        found.is_some()
+    });
+    found.expect("it was found")
+}
+
+/// Whether a process is there, and is not just waiting to be forgotten.
+pub fn is_running(process: u32) -> bool {
+    stat(process).is_some_and(|it| !it.starts_with(['Z', 'X']))
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let processes = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let is_child = |it: &u32| {
+        let stat = stat(*it).unwrap_or_default();
+        stat.split(' ').nth(1) == Some(parent.to_string().as_str())
+    };
+    processes.filter(is_child).collect()
+}
+
+/// The line of `/proc/PID/stat` behind the name: the state, the parent…
+fn stat(process: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    Some(stat.rsplit_once(") ")?.1.to_owned())
+}
+
+fn name(process: u32) -> String {
+    fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default()
+}
