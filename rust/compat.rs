@@ -6,6 +6,8 @@
 //! `cfg(linux_7_3)` for Linux 7.3 and newer, and nothing else asks for it: where kernels differ,
 //! this module has one name that is right on each.
 
+use kernel::prelude::*;
+
 /// Evaluates to the `&'static ThisModule` of the calling module.
 ///
 /// What C calls `THIS_MODULE`, usable in statics. It needs `module!` in the calling crate.
@@ -34,4 +36,19 @@ macro_rules! this_module {
     () => {
         &crate::THIS_MODULE
     };
+}
+
+#[cfg(linux_7_3)]
+pub(crate) use kernel::sync::rcu::synchronize_rcu;
+
+/// Waits until every reader under RCU that there is now has finished. May sleep.
+#[cfg(not(linux_7_3))]
+pub(crate) fn synchronize_rcu() {
+    // SAFETY: The caller may sleep, as for the kernel crate's own function in 7.3.
+    unsafe { crate::bindings::synchronize_rcu() };
+}
+
+/// The error of one of C's error numbers: the kernel crate of 7.2 names only some of them.
+pub(crate) fn errno(number: u32) -> Error {
+    Error::from_errno(-(number as i32))
 }
