@@ -7,13 +7,13 @@
 //! one gets it from a macro at the call site, as `kernel::new_mutex!` does.
 
 mod bindings;
+mod compat;
 
 pub mod chrdev;
 pub mod fops;
 pub mod init;
 pub mod ioctl;
 pub mod message;
-pub mod module;
 pub mod params;
 pub mod proc_fs;
 pub mod wait;
