@@ -9,6 +9,7 @@
 mod bindings;
 
 pub mod chrdev;
+pub mod file;
 pub mod fops;
 pub mod init;
 pub mod ioctl;
