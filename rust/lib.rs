@@ -13,6 +13,7 @@ pub mod file;
 pub mod fops;
 pub mod init;
 pub mod ioctl;
+pub mod kthread;
 pub mod message;
 pub mod module;
 pub mod params;
