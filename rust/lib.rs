@@ -9,6 +9,7 @@
 mod bindings;
 
 pub mod chrdev;
+pub mod cycles;
 pub mod file;
 pub mod fops;
 pub mod init;
