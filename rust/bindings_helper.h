@@ -5,8 +5,22 @@
  */
 
 #include <linux/fs.h>
+#include <linux/fs_struct.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
+#include <linux/tty.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
+const size_t LKM_FILE_F_PATH = offsetof(struct file, f_path);
+
+/* Since 7.3 a kernel thread's own root directory is empty. */
+#ifdef scoped_with_init_fs
+const bool LKM_HAS_INIT_FS = true;
+#else
+const bool LKM_HAS_INIT_FS = false;
+extern struct fs_struct *userspace_init_fs;
+#endif
+
+/* A number that is put together differently for each architecture. */
+const unsigned int LKM_TCGETS = TCGETS;

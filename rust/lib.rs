@@ -10,9 +10,12 @@ mod bindings;
 mod compat;
 
 pub mod chrdev;
+pub mod cycles;
+pub mod file;
 pub mod fops;
 pub mod init;
 pub mod ioctl;
+pub mod kthread;
 pub mod message;
 pub mod params;
 pub mod proc_fs;
