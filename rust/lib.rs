@@ -13,10 +13,23 @@ pub mod chrdev;
 pub mod cycles;
 pub mod file;
 pub mod fops;
+#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+pub mod i8042;
 pub mod init;
 pub mod ioctl;
 pub mod kthread;
+#[cfg(target_arch = "x86_64")]
+pub mod ioport;
+pub mod irq;
+#[cfg(CONFIG_KPROBES)]
+pub mod kprobe;
 pub mod message;
 pub mod params;
+pub mod percpu;
 pub mod proc_fs;
+pub mod rcu;
+pub mod ring;
+pub mod timer;
+#[cfg(CONFIG_TTY)]
+pub mod tty;
 pub mod wait;
