@@ -17,12 +17,12 @@ pub mod fops;
 pub mod i8042;
 pub mod init;
 pub mod ioctl;
-pub mod kthread;
 #[cfg(target_arch = "x86_64")]
 pub mod ioport;
 pub mod irq;
 #[cfg(CONFIG_KPROBES)]
 pub mod kprobe;
+pub mod kthread;
 pub mod message;
 pub mod params;
 pub mod percpu;

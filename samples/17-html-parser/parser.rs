@@ -92,6 +92,12 @@ impl Hidden {
     }
 }
 
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Parser {
     /// A parser at the start of a document.
     pub const fn new() -> Self {
@@ -344,7 +350,7 @@ impl Parser {
 
         loop {
             let (valid, rest) = match core::str::from_utf8(bytes) {
-                Ok(all) if all.is_empty() => return Ok(()),
+                Ok("") => return Ok(()),
                 Ok(all) => return out(all),
                 Err(e) => {
                     let (valid, rest) = split(bytes, e.valid_up_to());
