@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# KERNEL=dev|debug chooses the kernel, KDIR=/path any other prepared tree,
+# KERNEL=dev|debug|debian… chooses the kernel, KDIR=/path any other prepared tree,
 # T=name one sample's tests, V=1 shows the commands.
 
+# What builds and installs is for the machine's own kernel, if that takes modules
+# in Rust; the bench is for dev.
+ifeq ($(filter-out all modules clients install uninstall,$(MAKECMDGOALS)),)
+KERNEL	?= $(shell scripts/default-kernel)
+else
 KERNEL	?= dev
+endif
 OUT	:= build/$(KERNEL)
 CARGO	?= cargo
 Q	:= $(if $(V),,@)
@@ -30,7 +36,8 @@ all: modules clients
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make              build the modules and the clients for KERNEL (default: dev)
+#: make              build the modules and the clients for KERNEL (default: the
+#:                   running kernel if it is one of Debian's with Rust, else dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
 #: make bench        run the benchmarks in the VM; T=sleep one
@@ -38,9 +45,13 @@ help:
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
 #: make rust-analyzer  rust-project.json for editors
+#: make install      put the modules where modprobe finds them (as root; DESTDIR,
+#:                   SIGN_KEY and SIGN_CERT); make uninstall removes them
 #: make clean        remove build/ (kernels stay in the cache)
 #:
 #: KERNEL=debug      the kernel with the sanitizers
+#: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
+#: KERNEL=RELEASE    one of Debian's, by what uname -r says, to build for only
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
 
 .PHONY: kernel
@@ -103,6 +114,20 @@ rust-analyzer: modules
 .rust-analyzer:
 	+$(Q)$(KBUILD) rust-analyzer
 	$(Q)scripts/rust-project $(OUT)
+
+# These build nothing, so that nothing is built by root.
+.PHONY: install uninstall
+install:
+	$(Q)DESTDIR=$(DESTDIR) scripts/install $(OUT)
+
+uninstall:
+	$(Q)DESTDIR=$(DESTDIR) scripts/install --remove $(OUT)
+
+# What dkms.conf runs. It installs no packages.
+.PHONY: dkms
+dkms:
+	$(Q)scripts/kernel $(KERNEL)
+	+$(Q)$(MAKE) --no-print-directory kbuild
 
 .PHONY: clean
 clean:

@@ -5,8 +5,32 @@
  */
 
 #include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/i8042.h>
+#include <linux/interrupt.h>
+#include <linux/kprobes.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
+#include <linux/tty.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
+const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
+const size_t LKM_FILE_F_PATH = offsetof(struct file, f_path);
+
+/* Since 7.3 a kernel thread's own root directory is empty. */
+#ifdef scoped_with_init_fs
+const bool LKM_HAS_INIT_FS = true;
+#else
+const bool LKM_HAS_INIT_FS = false;
+extern struct fs_struct *userspace_init_fs;
+#endif
+
+/* A number that is put together differently for each architecture. */
+const unsigned int LKM_TCGETS = TCGETS;
+
+/* One member each of structs that drag half the kernel in. */
+const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
+const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
+const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
+const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);

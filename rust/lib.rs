@@ -7,13 +7,29 @@
 //! one gets it from a macro at the call site, as `kernel::new_mutex!` does.
 
 mod bindings;
+mod compat;
 
 pub mod chrdev;
+pub mod cycles;
+pub mod file;
 pub mod fops;
+#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+pub mod i8042;
 pub mod init;
 pub mod ioctl;
+#[cfg(target_arch = "x86_64")]
+pub mod ioport;
+pub mod irq;
+#[cfg(CONFIG_KPROBES)]
+pub mod kprobe;
+pub mod kthread;
 pub mod message;
-pub mod module;
 pub mod params;
+pub mod percpu;
 pub mod proc_fs;
+pub mod rcu;
+pub mod ring;
+pub mod timer;
+#[cfg(CONFIG_TTY)]
+pub mod tty;
 pub mod wait;

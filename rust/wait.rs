@@ -15,7 +15,10 @@
 //!
 //! Reference: chapter 9 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    compat, //
+};
 use kernel::{
     error::code::ERESTARTSYS,
     prelude::*,
@@ -210,7 +213,7 @@ impl WaitQueue {
                 return Err(ERESTARTSYS);
             }
             if jiffies == 0 {
-                return Err(ETIME);
+                return Err(compat::errno(bindings::ETIME));
             }
             drop(guard);
             // SAFETY: Switches to another task; any number of jiffies up to the maximum will do.
@@ -287,6 +290,6 @@ impl PinnedDrop for WaitQueue {
             unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
         // epoll reads the head under RCU.
-        kernel::sync::rcu::synchronize_rcu();
+        compat::synchronize_rcu();
     }
 }

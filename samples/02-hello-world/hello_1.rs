@@ -18,11 +18,13 @@ module! {
     authors: ["lkmpg-rs developers"],
     description: "The simplest module",
     license: "GPL",
-    params: {
-        fail: u8 {
-            default: 0,
-            description: "Errno to fail with, 0 for none",
-        },
+}
+
+lkm::module_params! {
+    fail: u8 {
+        default: 0,
+        description: "Errno to fail with, 0 for none",
+        permissions: 0,
     },
 }
 
@@ -31,7 +33,7 @@ struct Hello1;
 impl kernel::Module for Hello1 {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         pr_alert!("Hello world 1.\n");
-        kernel::error::to_result(-i32::from(module_parameters::fail.value()))?;
+        kernel::error::to_result(-i32::from(fail.value()))?;
         Ok(Hello1)
     }
 }

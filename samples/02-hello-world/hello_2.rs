@@ -23,11 +23,13 @@ module! {
     authors: ["lkmpg-rs developers"],
     description: "A module that is made in place, field by field",
     license: "GPL",
-    params: {
-        fail: u8 {
-            default: 0,
-            description: "Errno to fail with, 0 for none",
-        },
+}
+
+lkm::module_params! {
+    fail: u8 {
+        default: 0,
+        description: "Errno to fail with, 0 for none",
+        permissions: 0,
     },
 }
 
@@ -41,7 +43,7 @@ impl kernel::InPlaceModule for Hello2 {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _greeting: Greeting::new(),
-            _rest: to_result(-i32::from(module_parameters::fail.value()))?,
+            _rest: to_result(-i32::from(fail.value()))?,
         })
     }
 }

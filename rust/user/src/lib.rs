@@ -2,6 +2,8 @@
 
 //! What the clients and the tests cannot do without `unsafe`, as safe functions.
 
+#[path = "../../cycles.rs"]
+pub mod cycles;
 pub mod ioctl;
 pub mod memory;
 pub mod raw;

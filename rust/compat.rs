@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What differs between the kernels that modules are built for, 7.2 and newer.
+//!
+//! The guide compares `LINUX_VERSION_CODE` for that (chapter 4.1.6). Here `rust/Kbuild` sets
+//! `cfg(linux_7_3)` for Linux 7.3 and newer, and nothing else asks for it: where kernels differ,
+//! this module has one name that is right on each.
+
+use kernel::prelude::*;
+
+/// Evaluates to the `&'static ThisModule` of the calling module.
+///
+/// What C calls `THIS_MODULE`, usable in statics. It needs `module!` in the calling crate.
+#[cfg(linux_7_3)]
+#[macro_export]
+#[allow(
+    clippy::crate_in_macro_def,
+    reason = "it is the calling crate's module that is wanted"
+)]
+macro_rules! this_module {
+    () => {
+        ::kernel::module::this_module::<crate::LocalModule>()
+    };
+}
+
+/// Evaluates to the `&'static ThisModule` of the calling module.
+///
+/// What C calls `THIS_MODULE`, usable in statics. It needs `module!` in the calling crate.
+#[cfg(not(linux_7_3))]
+#[macro_export]
+#[allow(
+    clippy::crate_in_macro_def,
+    reason = "it is the calling crate's module that is wanted"
+)]
+macro_rules! this_module {
+    () => {
+        &crate::THIS_MODULE
+    };
+}
+
+#[cfg(linux_7_3)]
+pub(crate) use kernel::sync::rcu::synchronize_rcu;
+
+/// Waits until every reader under RCU that there is now has finished. May sleep.
+#[cfg(not(linux_7_3))]
+pub(crate) fn synchronize_rcu() {
+    // SAFETY: The caller may sleep, as for the kernel crate's own function in 7.3.
+    unsafe { crate::bindings::synchronize_rcu() };
+}
+
+/// The error of one of C's error numbers: the kernel crate of 7.2 names only some of them.
+pub(crate) fn errno(number: u32) -> Error {
+    Error::from_errno(-(number as i32))
+}

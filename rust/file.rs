@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Files that the kernel opens, reads and writes itself.
+//!
+//! User space is usually the right place for this. A [`File`] is for the rest: it is opened by
+//! path, belongs to the kernel alone (no process has a descriptor for it), and is closed when it is
+//! dropped. It works on regular files and on devices, ttys among them.
+//!
+//! Everything here sleeps and needs a process context: a system call, a work item or a
+//! [kernel thread](crate::kthread). With `CONFIG_DEBUG_ATOMIC_SLEEP` the kernel reports any other
+//! caller.
+//!
+//! A path is looked up as the calling process would: from its root, in its mounts, with its
+//! permissions. A kernel thread has root's permissions. Since 7.3 its own root directory is empty,
+//! so here it is lent that of process 1, as before 7.3, for the time of the look-up.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/file.h`](srctree/include/linux/file.h)
+
+use crate::bindings;
+use core::{
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    fs::file::{
+        flags::*,
+        Offset, //
+    },
+    iov::IovIterSource,
+    page::PAGE_SIZE,
+    prelude::*,
+    task::{
+        might_sleep,
+        Task, //
+    },
+};
+
+/// How to open a file.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::file;
+/// fn note(text: &[u8]) -> Result {
+///     let mut file = file::Options::new()
+///         .append()
+///         .create()
+///         .mode(0o600)
+///         .open(c"/var/log/notes")?;
+///     file.write_all(text)
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Options {
+    read: bool,
+    write: bool,
+    flags: u32,
+    mode: bindings::umode_t,
+}
+
+impl Options {
+    /// Nothing yet: at least [`read`](Self::read), [`write`](Self::write) or
+    /// [`append`](Self::append) must follow. Files that are created get mode 0644.
+    pub const fn new() -> Self {
+        Self {
+            read: false,
+            write: false,
+            flags: 0,
+            mode: 0o644,
+        }
+    }
+
+    /// Opens for reading.
+    pub const fn read(mut self) -> Self {
+        self.read = true;
+        self
+    }
+
+    /// Opens for writing.
+    pub const fn write(mut self) -> Self {
+        self.write = true;
+        self
+    }
+
+    /// Opens for writing, at what is the end when the bytes arrive (`O_APPEND`).
+    pub const fn append(mut self) -> Self {
+        self.write = true;
+        self.flags |= O_APPEND;
+        self
+    }
+
+    /// Creates the file if it does not exist (`O_CREAT`).
+    pub const fn create(mut self) -> Self {
+        self.flags |= O_CREAT;
+        self
+    }
+
+    /// Creates the file, and fails with `EEXIST` if it exists (`O_CREAT | O_EXCL`).
+    pub const fn create_new(mut self) -> Self {
+        self.flags |= O_CREAT | O_EXCL;
+        self
+    }
+
+    /// Empties the file (`O_TRUNC`). It needs [`write`](Self::write).
+    pub const fn truncate(mut self) -> Self {
+        self.flags |= O_TRUNC;
+        self
+    }
+
+    /// Fails with `EAGAIN` rather than to wait, be it for data, for room or for the other end of a
+    /// FIFO or a line (`O_NONBLOCK`).
+    pub const fn nonblocking(mut self, yes: bool) -> Self {
+        if yes {
+            self.flags |= O_NONBLOCK;
+        } else {
+            self.flags &= !O_NONBLOCK;
+        }
+        self
+    }
+
+    /// The permission bits of a file that is created. The process's umask is taken off.
+    pub const fn mode(mut self, mode: u16) -> Self {
+        self.mode = mode & 0o7777;
+        self
+    }
+
+    /// Opens a file (`filp_open`).
+    ///
+    /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
+    /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
+    /// the caller's controlling tty, and files beyond 2 GiB are welcome. May sleep.
+    pub fn open(&self, path: &CStr) -> Result<File> {
+        might_sleep();
+        let access = match (self.read, self.write) {
+            (true, true) => O_RDWR,
+            (false, true) => O_WRONLY,
+            (true, false) if self.flags & O_TRUNC == 0 => O_RDONLY,
+            _ => return Err(EINVAL),
+        };
+        let flags = self.flags | access | O_NOCTTY | O_LARGEFILE;
+
+        let _root = LentRoot::new();
+        // SAFETY: `path` is a C string.
+        let file = from_err_ptr(unsafe {
+            bindings::filp_open(path.as_char_ptr(), flags as c_int, self.mode)
+        })?;
+        // INVARIANT: `filp_open` returned a reference of ours to a new open file.
+        Ok(File {
+            file: NonNull::new(file).ok_or(ENOENT)?,
+            position: 0,
+        })
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the current task is a kernel thread.
+fn is_kernel_thread(task: *mut bindings::task_struct) -> bool {
+    // SAFETY: `task` is the current task. Nobody changes this flag.
+    unsafe { (*task).flags & bindings::PF_KTHREAD != 0 }
+}
+
+/// The root directory of process 1, lent to a kernel thread (`scoped_with_init_fs`).
+struct LentRoot {
+    /// What the current task had before.
+    own: Option<*mut bindings::fs_struct>,
+}
+
+impl LentRoot {
+    fn new() -> Self {
+        let task = Task::current_raw();
+        if !bindings::LKM_HAS_INIT_FS || !is_kernel_thread(task) {
+            return Self { own: None };
+        }
+        // SAFETY: Only the current task reads or writes the field while it runs, and the kernel
+        // keeps `userspace_init_fs` forever.
+        let own = unsafe { core::ptr::replace(&raw mut (*task).fs, bindings::userspace_init_fs) };
+        Self { own: Some(own) }
+    }
+}
+
+impl Drop for LentRoot {
+    fn drop(&mut self) {
+        if let Some(own) = self.own {
+            // SAFETY: As in `new`. The value never leaves the task that made it.
+            unsafe { (*Task::current_raw()).fs = own };
+        }
+    }
+}
+
+/// An open file that belongs to the kernel. Dropping it closes it, which may sleep.
+///
+/// In a kernel thread, the file is gone when it has been dropped: a file system can be unmounted
+/// right then. In a system call it goes when the process returns to user space.
+///
+/// # Invariants
+///
+/// `file` is an open file, this value owns a reference to it, and nobody uses its own position.
+pub struct File {
+    file: NonNull<bindings::file>,
+    position: Offset,
+}
+
+// SAFETY: A file may be used and closed by any task.
+unsafe impl Send for File {}
+// SAFETY: Shared references allow what C allows several tasks to do at once.
+unsafe impl Sync for File {}
+
+impl File {
+    /// Reads at the file's position, and advances it. Returns the number of bytes, 0 at the end.
+    ///
+    /// Fails as [`read_at`](Self::read_at) does.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut position = self.position;
+        let count = self.read_raw(buffer.as_mut_ptr(), buffer.len(), &mut position)?;
+        self.position = position;
+        Ok(count)
+    }
+
+    /// Reads at a position in bytes; devices without one ignore it. Returns the number of bytes, 0
+    /// at the end.
+    ///
+    /// Fails with `EBADF` if the file is not open for reading, `EISDIR` if it is a directory,
+    /// `EINVAL` if it cannot be read from kernel memory, and with what read(2) fails with. A wait
+    /// for a device can be interrupted (`ERESTARTSYS`). May sleep (`kernel_read`).
+    pub fn read_at(&self, buffer: &mut [u8], mut position: Offset) -> Result<usize> {
+        self.read_raw(buffer.as_mut_ptr(), buffer.len(), &mut position)
+    }
+
+    fn read_raw(&self, buffer: *mut u8, len: usize, position: &mut Offset) -> Result<usize> {
+        self.check(O_WRONLY)?;
+        // SAFETY: By the type invariants; the callers own `len` bytes at `buffer`.
+        let ret = unsafe { bindings::kernel_read(self.as_raw(), buffer.cast(), len, position) };
+        to_count(ret)
+    }
+
+    /// Writes at the file's position, and advances it. Returns the number of bytes, which may be
+    /// fewer than given.
+    ///
+    /// Fails as [`write_at`](Self::write_at) does.
+    pub fn write(&mut self, data: &[u8]) -> Result<usize> {
+        let mut position = self.position;
+        let count = self.write_raw(data, &mut position)?;
+        self.position = position;
+        Ok(count)
+    }
+
+    /// Writes all of `data` at the file's position, and advances it by what was written, also on
+    /// failure.
+    ///
+    /// Fails as [`write_at`](Self::write_at) does, and with `EIO` if the file takes no more bytes
+    /// without saying why.
+    pub fn write_all(&mut self, mut data: &[u8]) -> Result {
+        while !data.is_empty() {
+            let count = self.write(data)?;
+            data = data.get(count..).unwrap_or_default();
+            if count == 0 {
+                return Err(EIO);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends all of `data` to a regular file, or nothing: if only a part of it fits, that is cut
+    /// off again.
+    ///
+    /// The file must be open to [append](Options::append). If somebody else appends at the same
+    /// time, the part stays. Fails as [`write_at`](Self::write_at) does.
+    pub fn append_all(&mut self, data: &[u8]) -> Result {
+        let start = self.write(data)?;
+        let (mut written, start) = (start, self.position - start as Offset);
+        while written < data.len() {
+            match self.write(data.get(written..).unwrap_or_default()) {
+                Ok(count) if count > 0 => written += count,
+                outcome => {
+                    let end = start + written as Offset;
+                    if self.position == end && self.size()? == end {
+                        self.set_size(start)?;
+                    }
+                    return outcome.and(Err(EIO));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes at a position in bytes; devices and files open to append ignore it. Returns the
+    /// number of bytes, which may be fewer than given.
+    ///
+    /// Fails with `EBADF` if the file is not open for writing, `EINVAL` if it cannot be written
+    /// from kernel memory, and with what write(2) fails with. A wait for a device can be
+    /// interrupted (`ERESTARTSYS`). May sleep (`kernel_write`).
+    pub fn write_at(&self, data: &[u8], mut position: Offset) -> Result<usize> {
+        self.write_raw(data, &mut position)
+    }
+
+    fn write_raw(&self, data: &[u8], position: &mut Offset) -> Result<usize> {
+        self.check(O_RDONLY)?;
+        // SAFETY: By the type invariants.
+        let ret = unsafe {
+            bindings::kernel_write(self.as_raw(), data.as_ptr().cast(), data.len(), position)
+        };
+        to_count(ret)
+    }
+
+    /// Writes what a process gave to a `write` of ours, straight from its memory, as if it had
+    /// written to this file. Returns the number of bytes, which may be fewer than given.
+    ///
+    /// Fails as [`write_at`](Self::write_at) does, and with `EFAULT` if the memory cannot be read.
+    /// May sleep (`vfs_iter_write`).
+    pub fn write_from(&self, data: &mut IovIterSource<'_>, position: &mut Offset) -> Result<usize> {
+        self.check(O_RDONLY)?;
+        // SAFETY: By the type invariants; `data` and `position` are valid for the call.
+        to_count(unsafe { bindings::vfs_iter_write(self.as_raw(), data.as_raw(), position, 0) })
+    }
+
+    /// Reads from the file's position to its end, at most `limit` bytes.
+    ///
+    /// Fails with `EFBIG` if there is more, `ENOMEM`, or as [`read_at`](Self::read_at) does. It
+    /// does not trust the file's size, which is 0 for much of `/proc`. May sleep.
+    pub fn read_to_end(&mut self, limit: usize) -> Result<KVVec<u8>> {
+        let hint = match self.size() {
+            Ok(size) => usize::try_from(size.saturating_sub(self.position)).unwrap_or(0),
+            Err(_) => 0,
+        };
+        if hint > limit {
+            return Err(EFBIG);
+        }
+
+        let mut content = KVVec::new();
+        // The last read needs room to find nothing.
+        content.reserve(hint.saturating_add(1), GFP_KERNEL)?;
+        loop {
+            if content.len() > limit {
+                return Err(EFBIG);
+            }
+            let allowed = (limit - content.len()).saturating_add(1);
+            let room: &mut [MaybeUninit<u8>] = content.spare_capacity_mut();
+            let len = room.len().min(allowed);
+            let start = room.as_mut_ptr().cast();
+            let mut position = self.position;
+            let count = self.read_raw(start, len, &mut position)?;
+            if count == 0 {
+                return Ok(content);
+            }
+            // SAFETY: The kernel has just written that many bytes to the spare capacity.
+            unsafe { content.inc_len(count) };
+            self.position = position;
+            if content.len() == content.capacity() {
+                content.reserve(content.len().max(PAGE_SIZE), GFP_KERNEL)?;
+            }
+        }
+    }
+
+    /// Returns the position of [`read`](Self::read) and [`write`](Self::write), in bytes. After
+    /// appending it is where the appended bytes end.
+    pub fn position(&self) -> Offset {
+        self.position
+    }
+
+    /// Sets the position of [`read`](Self::read) and [`write`](Self::write), in bytes.
+    pub fn set_position(&mut self, position: Offset) {
+        self.position = position;
+    }
+
+    /// Returns where the file ends, in bytes.
+    ///
+    /// Fails with `ESPIPE` or `EINVAL` if it has no end that is known. May sleep (`vfs_llseek`).
+    pub fn size(&mut self) -> Result<Offset> {
+        might_sleep();
+        // SAFETY: By the type invariants. This sets the file's own position, which nobody uses.
+        let end = unsafe { bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_END as c_int) };
+        if end < 0 {
+            return Err(Error::from_errno(end as c_int));
+        }
+        Ok(end)
+    }
+
+    /// Cuts the file, or fills it with zeroes, to `size` bytes.
+    ///
+    /// Fails with `EBADF` if the file is not open for writing, and with what truncate(2) fails
+    /// with: `EISDIR`, `EINVAL` if it is not a regular file, `EPERM`, `EROFS`… May sleep
+    /// (`vfs_truncate`).
+    pub fn set_size(&self, size: Offset) -> Result {
+        self.check(O_RDONLY)?;
+        if size < 0 {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariants; an open file keeps its path.
+        to_result(unsafe {
+            let path = self.as_raw().byte_add(bindings::LKM_FILE_F_PATH).cast();
+            bindings::vfs_truncate(path, size)
+        })
+    }
+
+    /// Waits until content and attributes are on the device.
+    ///
+    /// Fails with `EINVAL` if the file has none to be on, and with `EIO`, `ENOSPC`… if bytes that
+    /// were written could not be stored. May sleep (`vfs_fsync`).
+    pub fn sync(&self) -> Result {
+        might_sleep();
+        // SAFETY: By the type invariants.
+        to_result(unsafe { bindings::vfs_fsync(self.as_raw(), 0) })
+    }
+
+    /// Closes the file, and says what went wrong with bytes that were still on their way, as
+    /// close(2) does. May sleep (`filp_close`).
+    pub fn close(self) -> Result {
+        let this = core::mem::ManuallyDrop::new(self);
+        // SAFETY: The value is not used again.
+        unsafe { this.close_raw() }
+    }
+
+    /// # Safety
+    ///
+    /// The value must not be used again: its reference is gone.
+    unsafe fn close_raw(&self) -> Result {
+        might_sleep();
+        let file = self.as_raw();
+        // A kernel thread never returns to user space, where the rest of closing is done
+        // otherwise; C would leave it to a work item, for some time later.
+        let here = is_kernel_thread(Task::current_raw());
+        if here {
+            // SAFETY: By the type invariants.
+            unsafe { bindings::get_file(file) };
+        }
+        // SAFETY: By the type invariants. This gives up the value's reference.
+        let ret = unsafe { bindings::filp_close(file, core::ptr::null_mut()) };
+        if here {
+            // SAFETY: The reference is the one taken above, and the caller may sleep.
+            unsafe { bindings::__fput_sync(file) };
+        }
+        to_result(ret)
+    }
+
+    /// Whether this is a regular file.
+    pub fn is_regular(&self) -> bool {
+        self.kind() == bindings::S_IFREG
+    }
+
+    /// Whether this is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.kind() == bindings::S_IFDIR
+    }
+
+    /// Whether this is a tty, be it one without hardware or hung up. May sleep.
+    pub fn is_tty(&self) -> bool {
+        might_sleep();
+        if self.kind() != bindings::S_IFCHR {
+            return false;
+        }
+        // SAFETY: An open file keeps its operations.
+        let Some(ioctl) = (unsafe { (*(*self.as_raw()).f_op).unlocked_ioctl }) else {
+            return false;
+        };
+        // What isatty(3) does, but with an address that is nobody's: a tty fails on that, or on
+        // itself; everything else does not know the command.
+        //
+        // SAFETY: By the type invariants. The function checks the address, which comes from user
+        // space for it.
+        let ret = unsafe { ioctl(self.as_raw(), bindings::LKM_TCGETS, c_ulong::MAX) };
+        ret == EFAULT.to_errno() as c_long || ret == EIO.to_errno() as c_long
+    }
+
+    fn kind(&self) -> u32 {
+        // SAFETY: An open file keeps its inode, whose type never changes.
+        let mode = unsafe { (*(*self.as_raw()).f_inode).i_mode };
+        u32::from(mode) & bindings::S_IFMT
+    }
+
+    /// Refuses what the kernel would warn about: access that the file was not opened for.
+    fn check(&self, other: u32) -> Result {
+        might_sleep();
+        // SAFETY: By the type invariants. The access mode does not change.
+        if unsafe { (*self.as_raw()).f_flags } & O_ACCMODE == other {
+            return Err(EBADF);
+        }
+        if self.is_directory() {
+            return Err(EISDIR);
+        }
+        Ok(())
+    }
+
+    fn as_raw(&self) -> *mut bindings::file {
+        self.file.as_ptr()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        //
+        // SAFETY: The value is not used again.
+        let _ = unsafe { self.close_raw() };
+    }
+}
+
+/// Reads the whole of a regular file, at most `limit` bytes.
+///
+/// Fails with `EISDIR` for a directory, `EINVAL` for anything else that is not a regular file,
+/// without waiting for the other end of a FIFO or a line, `EFBIG` if the file is longer than
+/// `limit`, `ENOMEM`, and with what open(2) and read(2) fail with. May sleep.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::file;
+/// fn greeting() -> Result<KVVec<u8>> {
+///     file::read(c"/etc/motd", 4096)
+/// }
+/// ```
+pub fn read(path: &CStr, limit: usize) -> Result<KVVec<u8>> {
+    open_regular(path)?.read_to_end(limit)
+}
+
+/// Opens a regular file for reading.
+///
+/// Fails with `EISDIR` for a directory, and with `EINVAL` for anything else that is not a regular
+/// file, without waiting for the other end of a FIFO or a line. May sleep.
+pub fn open_regular(path: &CStr) -> Result<File> {
+    let file = Options::new().read().nonblocking(true).open(path)?;
+    if file.is_directory() {
+        return Err(EISDIR);
+    }
+    if !file.is_regular() {
+        return Err(EINVAL);
+    }
+    Ok(file)
+}
+
+fn to_count(ret: isize) -> Result<usize> {
+    usize::try_from(ret).map_err(|_| Error::from_errno(ret as c_int))
+}

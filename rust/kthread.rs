@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Kernel threads.
+//!
+//! [`spawn`] runs a closure in a thread of the kernel's own: a process context that belongs to no
+//! process, with root's permissions. The [`Thread`] that it returns stops the thread and waits for
+//! it when it is dropped, so a module that keeps it can be unloaded at any time.
+//!
+//! A thread is not killed: it is asked to stop, and ends when its closure returns. The closure
+//! finds out through [`Current`], and from any other interruptible wait, which fails with
+//! `ERESTARTSYS` once the thread has been asked.
+//!
+//! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+
+use crate::bindings;
+use core::{
+    cell::UnsafeCell,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    sync::aref::ARef,
+    task::{
+        Task,
+        MAX_SCHEDULE_TIMEOUT, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// Starts a kernel thread that runs `closure`.
+///
+/// `name` is what `ps` shows, in brackets; the first 15 bytes are shown everywhere. Fails with
+/// `ENOMEM`, or with `EINTR` if the caller is killed meanwhile; `closure` is dropped then. May sleep
+/// (`kthread_create`, `wake_up_process`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::kthread::{self, Thread};
+/// struct Ticker {
+///     thread: Thread<u32>,
+/// }
+///
+/// impl Ticker {
+///     fn start() -> Result<Self> {
+///         let thread = kthread::spawn(c"ticker", |me| {
+///             let mut ticks = 0;
+///             while me.sleep(1000) {
+///                 ticks += 1;
+///             }
+///             ticks
+///         })?;
+///         Ok(Self { thread })
+///     }
+///
+///     fn stop(self) -> u32 {
+///         self.thread.stop().unwrap_or(0)
+///     }
+/// }
+/// ```
+pub fn spawn<F, R>(name: &CStr, closure: F) -> Result<Thread<R>>
+where
+    F: FnOnce(&Current<'_>) -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let packet = Handle::new(closure)?;
+    // SAFETY: `main` is given what it expects. The thread is not running yet, and never will if
+    // this fails.
+    let task = from_err_ptr(unsafe {
+        bindings::kthread_create_on_node(
+            Some(Packet::<F, R>::main),
+            packet.0.as_ptr().cast(),
+            bindings::NUMA_NO_NODE,
+            c"%s".as_char_ptr(),
+            name.as_char_ptr(),
+        )
+    })?;
+
+    // The reference keeps the task, should the thread end before it is stopped.
+    //
+    // SAFETY: A thread that has not been started does not go away.
+    let task: ARef<Task> = unsafe { &*task.cast::<Task>() }.into();
+    task.wake_up();
+    // INVARIANT: This is a kernel thread, and nobody else stops it.
+    let running = Running(task);
+    Ok(Thread { running, packet })
+}
+
+/// What a thread and its owner share.
+struct Shared<R> {
+    unparked: Opaque<bindings::completion>,
+    ended: Opaque<bindings::completion>,
+    result: UnsafeCell<Option<R>>,
+    /// Frees the [`Packet`] that this is part of.
+    free: unsafe fn(NonNull<Self>),
+}
+
+/// What is allocated for a thread: [`Shared`], and the closure, whose type the owner forgets.
+#[repr(C)]
+struct Packet<F, R> {
+    shared: Shared<R>,
+    closure: UnsafeCell<Option<F>>,
+}
+
+impl<F, R> Packet<F, R>
+where
+    F: FnOnce(&Current<'_>) -> R,
+{
+    fn new(closure: F) -> Self {
+        Self {
+            shared: Shared {
+                unparked: Opaque::uninit(),
+                ended: Opaque::uninit(),
+                result: UnsafeCell::new(None),
+                free: Self::free,
+            },
+            closure: UnsafeCell::new(Some(closure)),
+        }
+    }
+
+    /// The thread's function in C.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be a packet from [`Handle::new`] that is kept until the thread has exited. The
+    /// call must be the only one for it.
+    unsafe extern "C" fn main(data: *mut c_void) -> c_int {
+        // SAFETY: By the safety requirements.
+        let packet = unsafe { &*data.cast::<Self>() };
+        // SAFETY: Until the thread has exited, nobody else looks at the closure.
+        let closure = unsafe { (*packet.closure.get()).take() };
+        if let Some(closure) = closure {
+            let result = closure(&Current {
+                unparked: &packet.shared.unparked,
+                _here: NotThreadSafe,
+            });
+            // SAFETY: Until the thread has exited, nobody else looks at the result.
+            unsafe { *packet.shared.result.get() = Some(result) };
+        }
+        // SAFETY: The completion is initialised.
+        unsafe { bindings::complete_all(packet.shared.ended.get()) };
+        0
+    }
+
+    /// # Safety
+    ///
+    /// `shared` must be part of a packet from [`Handle::new`], and nobody may refer to it any more.
+    unsafe fn free(shared: NonNull<Shared<R>>) {
+        // SAFETY: `shared` is the packet's first field, and `Handle::new` leaked a box.
+        drop(unsafe { KBox::from_raw(shared.cast::<Self>().as_ptr()) });
+    }
+}
+
+/// The owner's end of a [`Packet`].
+///
+/// # Invariants
+///
+/// The pointer is the first field of an initialised packet, which this value owns.
+struct Handle<R>(NonNull<Shared<R>>);
+
+impl<R> Handle<R> {
+    fn new<F: FnOnce(&Current<'_>) -> R>(closure: F) -> Result<Self> {
+        let packet = KBox::leak(KBox::new(Packet::new(closure), GFP_KERNEL)?);
+        // SAFETY: Both are valid for writes, and do not move from here on.
+        unsafe {
+            bindings::init_completion(packet.shared.unparked.get());
+            bindings::init_completion(packet.shared.ended.get());
+        }
+        // INVARIANT: The packet has just been made and initialised.
+        Ok(Self(NonNull::from(packet).cast()))
+    }
+}
+
+impl<R> Deref for Handle<R> {
+    type Target = Shared<R>;
+
+    fn deref(&self) -> &Shared<R> {
+        // SAFETY: By the type invariants.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<R> Drop for Handle<R> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. If there was a thread, [`Thread`] stopped it first.
+        unsafe { (self.free)(self.0) };
+    }
+}
+
+/// A thread that was started. Dropping it stops the thread.
+///
+/// # Invariants
+///
+/// This is a kernel thread that nobody else stops.
+struct Running(ARef<Task>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The thread may have ended: the reference keeps what this looks at. The result is that
+        // of `Packet::main`, or `EINTR` if the thread never came to call it.
+        //
+        // SAFETY: By the type invariants.
+        unsafe { bindings::kthread_stop(self.0.as_ptr()) };
+    }
+}
+
+/// A kernel thread. Dropping it asks the thread to stop and waits until it has, which may sleep.
+///
+/// A thread must not drop the value that stands for itself: it would wait for its own end.
+pub struct Thread<R> {
+    // Dropped first: afterwards the packet is the owner's alone.
+    running: Running,
+    packet: Handle<R>,
+}
+
+// SAFETY: Any task may stop a thread. The result is then passed from one to the other.
+unsafe impl<R: Send> Send for Thread<R> {}
+// SAFETY: A shared reference gives no access to the result.
+unsafe impl<R: Send> Sync for Thread<R> {}
+
+impl<R> Thread<R> {
+    /// Asks the thread to stop, waits until it has, and returns its result.
+    ///
+    /// Returns `None` if the thread was stopped before it came to run; its closure was then
+    /// dropped without being called. The thread may have ended by itself before. May sleep, and
+    /// cannot be interrupted (`kthread_stop`).
+    pub fn stop(self) -> Option<R> {
+        let Self { running, packet } = self;
+        drop(running);
+        // SAFETY: The thread has exited, so the result is the owner's.
+        unsafe { (*packet.result.get()).take() }
+    }
+
+    /// Waits until the closure has returned of its own accord.
+    ///
+    /// Fails with `ERESTARTSYS` if a signal arrives first. May sleep
+    /// (`wait_for_completion_interruptible`).
+    pub fn wait(&self) -> Result {
+        // SAFETY: The completion is initialised. Once complete, it stays so.
+        to_result(unsafe { bindings::wait_for_completion_interruptible(self.packet.ended.get()) })
+    }
+
+    /// Whether the closure has returned. Callable from any context.
+    pub fn has_ended(&self) -> bool {
+        // SAFETY: The completion is initialised.
+        unsafe { bindings::completion_done(self.packet.ended.get()) }
+    }
+
+    /// Lets one call of [`Current::park`] return: the one in progress or the next one.
+    ///
+    /// Callable from any context (`complete`).
+    pub fn unpark(&self) {
+        // SAFETY: The completion is initialised.
+        unsafe { bindings::complete(self.packet.unparked.get()) };
+    }
+
+    /// Returns the thread's task.
+    pub fn task(&self) -> &Task {
+        &self.running.0
+    }
+}
+
+/// The kernel thread that runs: what [`spawn`] gives to the closure.
+pub struct Current<'a> {
+    unparked: &'a Opaque<bindings::completion>,
+    /// The functions are about the task that calls them.
+    _here: NotThreadSafe,
+}
+
+impl Current<'_> {
+    /// Whether the thread has been asked to stop. Callable from any context
+    /// (`kthread_should_stop`).
+    pub fn should_stop(&self) -> bool {
+        // SAFETY: The current task is a kernel thread.
+        unsafe { bindings::kthread_should_stop() }
+    }
+
+    /// Sleeps for a number of milliseconds, or until the thread is asked to stop.
+    ///
+    /// Returns whether the thread may go on: `false` once it has been asked to stop. May sleep
+    /// (`schedule_timeout_interruptible`).
+    #[must_use = "a thread that was asked to stop has to end"]
+    pub fn sleep(&self, time: Msecs) -> bool {
+        let mut left = msecs_to_jiffies(time)
+            .try_into()
+            .unwrap_or(MAX_SCHEDULE_TIMEOUT);
+        // Being asked to stop counts as a signal (`TIF_NOTIFY_SIGNAL`), so it ends a sleep even if
+        // it comes between the check and the sleep.
+        while left > 0 && !self.should_stop() {
+            // SAFETY: Switches to another task; any number of jiffies up to the maximum will do.
+            left = unsafe { bindings::schedule_timeout_interruptible(left) };
+        }
+        !self.should_stop()
+    }
+
+    /// Sleeps until [`Thread::unpark`] is called, or until the thread is asked to stop.
+    ///
+    /// Each call of `unpark` lets one call of `park` return, and may come first. Returns whether
+    /// the thread may go on: `false` once it has been asked to stop. May sleep
+    /// (`wait_for_completion_interruptible`).
+    #[must_use = "a thread that was asked to stop has to end"]
+    pub fn park(&self) -> bool {
+        while !self.should_stop() {
+            // Being asked to stop interrupts the wait, as in `sleep`.
+            //
+            // SAFETY: The completion is initialised, and lives until the thread has exited.
+            let ret = unsafe { bindings::wait_for_completion_interruptible(self.unparked.get()) };
+            if ret == 0 {
+                break;
+            }
+        }
+        !self.should_stop()
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Device file access from kernel space: a device that passes on what it is given to a tty.
+//!
+//! ```sh
+//! insmod xktty.ko tty=ttyS1
+//! echo 'Dunia, vipi?' > /dev/xktty
+//! rmmod xktty
+//! ```
+//!
+//! A write is one to the tty, from the writer's own memory: the tty's line discipline sees it (a
+//! newline may become CR LF), other writers wait until it is through, it waits while the line is
+//! stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it fails with `EIO`.
+//!
+//! Opening fails with `EBUSY` while another process has the device, and otherwise with what stands
+//! in the way of the tty: `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is no tty,
+//! `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it.
+//! The tty may be the console: kernel messages then come out between the writes, and stay whole.
+//!
+//! Changed from the text: writes are not cut at 200 bytes, and not copied; with `set_fs` gone, a
+//! kernel function takes the caller's memory and the kernel's own alike, told apart by what
+//! describes it (`iov_iter`). The lock that kept others out was a mutex that one process took and
+//! another might release.
+
+use kernel::{
+    fs::file::Offset,
+    iov::IovIterSource,
+    prelude::*,
+    str::CString,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        Arc,
+        ArcBorrow, //
+    },
+};
+use lkm::{
+    chrdev,
+    file::{
+        self,
+        File, //
+    },
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+};
+
+module! {
+    type: Xktty,
+    name: "xktty",
+    authors: ["lkmpg-rs developers"],
+    description: "A device that passes on to a tty what it is given",
+    license: "GPL",
+}
+
+lkm::module_params! {
+    tty: str {
+        default: c"ttyS0",
+        description: "Name of the tty, as in /dev",
+        permissions: 0o444,
+    },
+}
+
+struct Xktty {
+    _device: chrdev::Registration<Session>,
+}
+
+impl kernel::Module for Xktty {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let taken = Arc::new(Atomic::new(false), GFP_KERNEL)?;
+        let options = chrdev::Options::new(c"xktty");
+        Ok(Xktty {
+            _device: chrdev::Registration::new(module, options, taken)?,
+        })
+    }
+}
+
+/// Keeps all but one process out. Dropping it lets the next one in.
+struct Turn(Arc<Atomic<bool>>);
+
+impl Turn {
+    fn take(taken: ArcBorrow<'_, Atomic<bool>>) -> Result<Self> {
+        if taken.xchg(true, Acquire) {
+            return Err(EBUSY);
+        }
+        Ok(Turn(taken.into()))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Release);
+    }
+}
+
+/// The one process that has the device open.
+struct Session {
+    // Closed first, which may wait until its last bytes are out.
+    port: File,
+    _turn: Turn,
+}
+
+#[vtable]
+impl FileOperations for Session {
+    type Data = Atomic<bool>;
+
+    fn open(taken: ArcBorrow<'_, Atomic<bool>>, file: &OpenFile) -> impl PinInit<Self, Error> {
+        let turn = Turn::take(taken)?;
+        let path = CString::try_from_fmt(fmt!("/dev/{}", &*tty.read()))?;
+        let options = file::Options::new().write().nonblocking(file.nonblocking());
+        let port = options.open(&path)?;
+        if !port.is_tty() {
+            return Err(ENODEV);
+        }
+        // A port without hardware can be opened: setserial(8) needs it. Writing nothing tells.
+        port.write_at(&[], 0)?;
+        Ok(Session { port, _turn: turn })
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        self.port.write_from(data, pos)
+    }
+}

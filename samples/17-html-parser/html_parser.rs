@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A survey of 2006: an HTML parser in the kernel, and what that is good for.
+//!
+//! ```sh
+//! echo '<p>Hello, <b>world</b> &amp; all' > /tmp/page.html
+//! insmod html_parser.ko path=/tmp/page.html
+//! cat /proc/html_parser
+//! cat /proc/html_parser_timing
+//! html_parser_user --time /tmp/page.html    # beside the kernel's table
+//! rmmod html_parser
+//! ```
+//!
+//! Each time `/proc/html_parser` is opened, the file is read and its markup stripped off, with the
+//! permissions of the process that opens it. `parser.rs` says what becomes of the markup. A file of
+//! more than `limit=` bytes is refused (`EFBIG`), as are directories (`EISDIR`) and everything else
+//! that is not a regular file (`EINVAL`), without waiting for anybody.
+//!
+//! Only root can open the two files, since each opener has the kernel keep some `limit` bytes.
+//!
+//! Changed from the survey: its parser wrote past the end of its buffers. What it measured was most
+//! likely reading at the end of the file, since nothing took the position back: here each read
+//! starts at 0. See `README.md` for the numbers.
+
+use kernel::{
+    fs::file::Offset,
+    iov::IovIterDest,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+};
+use lkm::{
+    cycles,
+    file::{
+        self,
+        File, //
+    },
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+    message::Message,
+    proc_fs, //
+};
+
+#[expect(unreachable_pub, reason = "a crate in user space")]
+mod parser;
+#[expect(unreachable_pub, reason = "a crate in user space")]
+mod timing;
+
+use timing::{
+    Subject,
+    Timing, //
+};
+
+module! {
+    type: HtmlParser,
+    name: "html_parser",
+    authors: ["lkmpg-rs developers"],
+    description: "Reads a file in the kernel and strips the HTML markup off it",
+    license: "GPL",
+}
+
+lkm::module_params! {
+    path: str {
+        default: c"/tmp/page.html",
+        description: "File to parse",
+        permissions: 0o444,
+    },
+    limit: u32 {
+        default: 16 << 20,
+        description: "The longest file to read, in bytes",
+        permissions: 0o644,
+    },
+}
+
+#[pin_data]
+struct HtmlParser {
+    #[pin]
+    _text: proc_fs::Node<Snapshot>,
+    #[pin]
+    _timing: proc_fs::Node<Snapshot>,
+}
+
+impl kernel::InPlaceModule for HtmlParser {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let text = proc_fs::Options::new(c"html_parser", 0o400);
+        let timing = proc_fs::Options::new(c"html_parser_timing", 0o400);
+        try_pin_init!(Self {
+            _text <- proc_fs::Node::new(module, text, Arc::new(strip as Make, GFP_KERNEL)?),
+            _timing <- proc_fs::Node::new(module, timing, Arc::new(measure as Make, GFP_KERNEL)?),
+        })
+    }
+}
+
+/// Makes what a file in `/proc` shows.
+type Make = fn() -> Result<KVVec<u8>>;
+
+/// A file in `/proc` that was opened, with what it showed at that moment.
+struct Snapshot(KVVec<u8>);
+
+#[vtable]
+impl FileOperations for Snapshot {
+    type Data = Make;
+
+    fn open(make: ArcBorrow<'_, Make>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        make().map(Snapshot)
+    }
+
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        out.simple_read_from_buffer(pos, &self.0)
+    }
+
+    fn size(&self) -> Offset {
+        self.0.len() as Offset
+    }
+}
+
+/// `/proc/html_parser`
+fn strip() -> Result<KVVec<u8>> {
+    let document = file::read(&path.read(), limit.value() as usize)?;
+    let mut text = KVVec::new();
+    strip_into(&document, &mut text)?;
+    Ok(text)
+}
+
+fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
+    parser::parse(document, &mut |part| {
+        Ok(text.extend_from_slice(part.as_bytes(), GFP_KERNEL)?)
+    })
+}
+
+/// `/proc/html_parser_timing`
+fn measure() -> Result<KVVec<u8>> {
+    let mut page = Page::new()?;
+    let timing = Timing::measure(page.document.len(), &mut page)?;
+    let mut table = Message::<512>::new();
+    timing.write(&mut table).map_err(|_| EOVERFLOW)?;
+
+    let mut copy = KVVec::new();
+    copy.extend_from_slice(table.as_bytes(), GFP_KERNEL)?;
+    Ok(copy)
+}
+
+/// What is measured.
+struct Page {
+    file: File,
+    document: KVVec<u8>,
+    text: KVVec<u8>,
+}
+
+impl Page {
+    fn new() -> Result<Self> {
+        let mut file = file::open_regular(&path.read())?;
+        let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
+        if size > limit.value() as usize {
+            return Err(EFBIG);
+        }
+        Ok(Self {
+            file,
+            document: KVVec::from_elem(0, size, GFP_KERNEL)?,
+            text: KVVec::with_capacity(size, GFP_KERNEL)?,
+        })
+    }
+}
+
+impl Subject for Page {
+    type Error = Error;
+
+    fn renew(&mut self) -> Result {
+        *self = Self::new()?;
+        KVVec::from_elem(1u8, timing::FLUSH, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result {
+        if current!().signal_pending() {
+            return Err(EINTR);
+        }
+        let count = self.file.read_at(&mut self.document, 0)?;
+        if count < self.document.len() {
+            // The file has become shorter.
+            return Err(EAGAIN);
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self) -> Result {
+        if current!().signal_pending() {
+            return Err(EINTR);
+        }
+        self.text.clear();
+        strip_into(&self.document, &mut self.text)
+    }
+
+    fn cycles(&self) -> u64 {
+        cycles::now()
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The twin of `html_parser.ko` in user space.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use html_parser::{
+    parser,
+    timing::{FLUSH, RUNS, Run, Subject, Timing},
+};
+use std::{
+    fs::{self, File},
+    hint::black_box,
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Strips the markup off an HTML file, and measures how long that takes.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show the text in a file.
+    Show {
+        /// The HTML file.
+        file: PathBuf,
+    },
+    /// Measure reading and parsing a file, and show the kernel's times beside it, if
+    /// html_parser.ko is loaded for the same file.
+    Time {
+        /// The HTML file.
+        file: PathBuf,
+    },
+    /// Measure files of 1 kB to 16 MB, here and in the kernel, as tab-separated values for
+    /// html_parser_plot. It loads and unloads html_parser.ko.
+    Bench,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().action {
+        Action::Show { file } => show(&file),
+        Action::Time { file } => time(&file),
+        Action::Bench => bench(),
+    }
+}
+
+fn show(path: &Path) -> Result<()> {
+    let mut file = open(path)?;
+    let mut out = io::stdout().lock();
+    let mut text = |part: &str| out.write_all(part.as_bytes());
+    let mut parser = parser::Parser::new();
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let count = file.read(&mut piece)?;
+        if count == 0 {
+            break;
+        }
+        parser.feed(&piece[..count], &mut text)?;
+    }
+    parser.finish(&mut text)?;
+    Ok(())
+}
+
+fn time(path: &Path) -> Result<()> {
+    let mut table = String::new();
+    measure(path)?.write(&mut table)?;
+    if kernel_path().is_some_and(|loaded| loaded == path) {
+        let kernel = fs::read_to_string(KERNEL_TABLE).context(KERNEL_TABLE)?;
+        print!("Kernel\n{kernel}\nUser space\n");
+    }
+    print!("{table}");
+    Ok(())
+}
+
+const KERNEL_TABLE: &str = "/proc/html_parser_timing";
+const SIZES: [usize; 4] = [1000, 64 << 10, 1 << 20, 16 << 20];
+
+fn bench() -> Result<()> {
+    println!("bytes\twhere\trun\tcold\twarm\tparse");
+    for size in SIZES {
+        let path = std::env::temp_dir().join("html_parser.html");
+        fs::write(&path, page(size)).with_context(|| format!("writing {}", path.display()))?;
+        let kernel = measure_kernel(&path)?;
+        let user = measure(&path)?.runs;
+        fs::remove_file(&path)?;
+        for (place, runs) in [("kernel", kernel), ("user", user)] {
+            for (number, Run { cold, warm, parse }) in (1..).zip(runs) {
+                println!("{size}\t{place}\t{number}\t{cold}\t{warm}\t{parse}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A page of so many bytes that looks like those on the web: half of it is markup.
+fn page(size: usize) -> Vec<u8> {
+    let item = "<li class=\"item\"><a href=\"/chapter/4\">Character devices</a> &mdash; how they \
+        are <em>opened</em>, read and written; what a driver does for them.\n";
+    item.bytes().cycle().take(size).collect()
+}
+
+fn measure(path: &Path) -> Result<Timing> {
+    let mut page = Page::new(path)?;
+    Timing::measure(page.document.len(), &mut page)
+}
+
+fn measure_kernel(path: &Path) -> Result<[Run; RUNS]> {
+    let parameter = format!("path={}", path.display());
+    run(Command::new("modprobe").args(["html_parser", &parameter]))?;
+    let table = fs::read_to_string(KERNEL_TABLE).context(KERNEL_TABLE);
+    run(Command::new("rmmod").arg("html_parser"))?;
+    parse_table(&table?)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(())
+}
+
+fn kernel_path() -> Option<PathBuf> {
+    let path = fs::read_to_string("/sys/module/html_parser/parameters/path").ok()?;
+    Some(path.trim_end_matches('\n').into())
+}
+
+fn parse_table(table: &str) -> Result<[Run; RUNS]> {
+    let mut lines = table.lines().skip(2);
+    let mut runs = [Run::default(); RUNS];
+    for run in &mut runs {
+        let line = lines.next().context("the kernel's table is too short")?;
+        let numbers = line.split_whitespace().map(str::parse);
+        let numbers: Vec<u64> = numbers
+            .collect::<Result<_, _>>()
+            .context("the kernel's table")?;
+        let [_, cold, warm, parse] = numbers[..] else {
+            bail!("the kernel's table has a line of another kind: {line}");
+        };
+        *run = Run { cold, warm, parse };
+    }
+    Ok(runs)
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("opening {}", path.display()))
+}
+
+/// What is measured: as in the module.
+struct Page<'a> {
+    path: &'a Path,
+    file: File,
+    document: Vec<u8>,
+    text: String,
+}
+
+impl<'a> Page<'a> {
+    fn new(path: &'a Path) -> Result<Self> {
+        let file = open(path)?;
+        let size = file.metadata()?.len().try_into()?;
+        // Memory that was written, and not only promised, as in the kernel.
+        let mut document = Vec::with_capacity(size);
+        document.resize(size, black_box(1));
+        Ok(Self {
+            path,
+            file,
+            document,
+            text: String::with_capacity(size),
+        })
+    }
+}
+
+impl Subject for Page<'_> {
+    type Error = anyhow::Error;
+
+    fn renew(&mut self) -> Result<()> {
+        *self = Self::new(self.path)?;
+        black_box(vec![1_u8; FLUSH]);
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let count = self.file.read_at(&mut self.document, 0)?;
+        ensure!(count == self.document.len(), "the file has become shorter");
+        Ok(())
+    }
+
+    fn parse(&mut self) -> Result<()> {
+        self.text.clear();
+        parser::parse(&self.document, &mut |part| {
+            self.text.push_str(part);
+            Ok(())
+        })
+    }
+
+    fn cycles(&self) -> u64 {
+        lkm::cycles::now()
+    }
+}
