@@ -42,6 +42,18 @@ fn a_command_that_hangs_runs_out_of_time() {
 }
 
 #[test]
+fn a_shells_insmod_is_kmods() {
+    // Of busybox's there is none, not even as a part of its shell.
+    run(&[
+        "--",
+        "sh",
+        "-c",
+        "insmod --version && readlink $(which insmod) | grep kmod",
+    ])
+    .expect(0);
+}
+
+#[test]
 fn a_panic_ends_the_run_with_its_backtrace() {
     in_kernel_under_test("echo c >/proc/sysrq-trigger; sleep 1000")
         .expect(126)

@@ -120,14 +120,14 @@ fn a_terminal_is_a_terminal() {
     user.resizes(33, 101);
     let before = tcgetattr(&user.terminal).expect("its settings");
     let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
-    user.sees("root@lkmpg:~# ");
+    user.sees("root@lkmpg:/root# ");
     user.does("tty; stty size");
     user.sees("/dev/pts/0");
     user.sees("33 101");
 
     // Editing, interrupting, stopping.
     user.does("echo woXX\x7f\x7frks");
-    user.sees("\nworks");
+    user.sees("works");
     user.does("sleep 1000");
     user.sees("sleep 1000");
     std::thread::sleep(Duration::from_millis(300));
@@ -199,7 +199,7 @@ impl Drop for NewModule {
 fn what_is_built_meanwhile_is_seen() {
     let mut user = User::new();
     let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
-    user.sees("root@lkmpg:~# ");
+    user.sees("root@lkmpg:/root# ");
     let name = "built_meanwhile.ko";
     let module = NewModule::new(name, "hello_1.ko");
     user.does(&format!(

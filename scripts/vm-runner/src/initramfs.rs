@@ -20,6 +20,9 @@ use std::{
     process::Command,
 };
 
+/// The shell of an interactive guest; all others have `/bin/sh`.
+pub const SHELL: &str = "/bin/bash";
+
 /// kmod's programs; all of them are one.
 const KMOD: &[&str] = &["depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod"];
 
@@ -37,7 +40,7 @@ const DRIVERS: &[&str] = &[
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";
-const PROFILE: &str = "export PS1='\\u@\\h:\\w\\$ '\nalias ll='ls -l'\n";
+const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
 
 /// Packs the guest's files into memory.
 pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
@@ -46,6 +49,9 @@ pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
     let mut archive = Archive::new(BufWriter::with_capacity(1 << 20, File::from(memory)));
     system(&mut archive)?;
     programs(&mut archive)?;
+    if job.terminal.is_some() {
+        interactive_shell(&mut archive)?;
+    }
     for client in clients()? {
         archive.file(
             Path::new("/bin").join(client.file_name().unwrap_or_default()),
@@ -95,18 +101,34 @@ fn programs(archive: &mut Archive<impl Write>) -> Result<()> {
     archive.file("/init", &init)?;
     let busybox = find("busybox", "busybox-static")?;
     archive.file("/bin/busybox", &busybox)?;
-    for applet in applets(&busybox)?
-        .lines()
-        .filter(|it| *it != "busybox" && !KMOD.contains(it))
-    {
+    // Its shell would take its own insmod for kmod's, whatever the PATH says.
+    let apart = |it: &str| KMOD.contains(&it) || ["busybox", "sh"].contains(&it);
+    for applet in applets(&busybox)?.lines().filter(|it| !apart(it)) {
         archive.link(Path::new("/bin").join(applet), "busybox")?;
     }
+    program(archive, Path::new("/bin/sh"), &find("dash", "dash")?)?;
     program(archive, Path::new("/bin/kmod"), &find("kmod", "kmod")?)?;
     for name in KMOD {
         // The kernel itself calls /sbin/modprobe.
         archive.link(Path::new("/sbin").join(name), "../bin/kmod")?;
     }
     Ok(())
+}
+
+/// A shell to type in, and what it must know of the user's terminal.
+fn interactive_shell(archive: &mut Archive<impl Write>) -> Result<()> {
+    program(archive, Path::new(SHELL), &find("bash", "bash")?)?;
+    let terminal = env::var("TERM").unwrap_or_default();
+    let Some(initial) = terminal.chars().next() else {
+        return Ok(());
+    };
+    let entry = format!("terminfo/{initial}/{terminal}");
+    let known = ["/etc", "/lib", "/usr/share", "/usr/lib"].map(|it| Path::new(it).join(&entry));
+    match known.iter().find(|it| it.is_file()) {
+        Some(known) => archive.file(known, known),
+        // It gets along with a terminal that it does not know.
+        None => Ok(()),
+    }
 }
 
 /// Adds a host's program with what it needs.

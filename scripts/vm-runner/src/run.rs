@@ -5,7 +5,7 @@
 use crate::{
     accel::{self, Accel},
     initramfs,
-    kernel::{Kernel, build_dir},
+    kernel::{Kernel, PROGRAMS, build_dir},
     keyboard,
     options::{Add, Options},
     outcome::Outcome,
@@ -17,7 +17,7 @@ use crate::{
     words::Words,
 };
 use anyhow::{Context, Result};
-use lkmpg_guest::{Job, Port};
+use lkmpg_guest::{HOST_DIR, Job, Port};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
     iterator::Signals,
@@ -28,6 +28,9 @@ use std::{
     sync::mpsc::{Sender, channel},
     thread,
 };
+
+/// Where the guest's own programs are.
+const PATH: &str = "/sbin:/bin";
 
 /// What a run leaves behind.
 pub struct Finished {
@@ -42,7 +45,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let interactive = options.command.is_empty();
     let on_terminal = interactive && terminal::is_terminal();
     let command: Vec<OsString> = if on_terminal {
-        vec!["/bin/sh".into(), "-l".into()]
+        [initramfs::SHELL, "-l"].map(OsString::from).into()
     } else if interactive {
         // It prompts, although nobody types.
         ["/bin/sh", "-l", "-i", "+m"].map(OsString::from).into()
@@ -50,9 +53,16 @@ pub fn run(options: &Options) -> Result<Outcome> {
         options.command.clone()
     };
     let kernel = Kernel::find(options)?;
+    let mut env = environment(options, &[])?;
+    if interactive {
+        // The clients as they are on the host now come before those that were
+        // there at the boot.
+        let path = format!("/usr/local/bin:{HOST_DIR}/{PROGRAMS}:{PATH}");
+        env.push(("PATH".into(), path.into()));
+    }
     let job = Job {
         command,
-        env: environment(options, &[])?,
+        env,
         terminal: on_terminal.then(terminal::size),
         share: if interactive {
             Some(Modules::now(&kernel)?.paths())
@@ -103,7 +113,7 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
     let mut variables: Vec<(OsString, OsString)> = [
         ("HOME", "/root"),
         ("LOGNAME", "root"),
-        ("PATH", "/usr/local/bin:/sbin:/bin"),
+        ("PATH", &format!("/usr/local/bin:{PATH}")),
         ("SHELL", "/bin/sh"),
         ("USER", "root"),
     ]

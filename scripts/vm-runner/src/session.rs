@@ -272,6 +272,12 @@ impl<'a> Session<'a> {
             .iter()
             .zip(written)
             .all(|(carried, written)| *carried >= written);
+        // Leaving a shell is no failure, whatever its last command did.
+        let status = if self.job.terminal.is_some() {
+            0
+        } else {
+            status
+        };
         complete.then_some(Outcome::Ended(status))
     }
 
