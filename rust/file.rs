@@ -144,6 +144,10 @@ impl Options {
             _ => return Err(EINVAL),
         };
         let flags = self.flags | access | O_NOCTTY | O_LARGEFILE;
+        // For C it would be the working directory.
+        if path.to_bytes().is_empty() {
+            return Err(ENOENT);
+        }
 
         let _root = LentRoot::new();
         // SAFETY: `path` is a C string.

@@ -12,6 +12,8 @@ mod module;
 mod process;
 #[path = "support/serial.rs"]
 mod serial;
+#[path = "support/tmpfs.rs"]
+mod tmpfs;
 #[path = "support/vm.rs"]
 pub mod vm;
 
@@ -19,8 +21,9 @@ pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_loaded, module_file};
-pub use process::{as_user, errno_of, majors, wait_until};
+pub use process::{as_user, errno_named, errno_of, majors, wait_until};
 pub use serial::FarEnd;
+pub use tmpfs::Tmpfs;
 
 /// Opens a port to the host, as soon as whoever has it now gives it back.
 fn open_port(port: lkmpg_guest::Port) -> std::fs::File {

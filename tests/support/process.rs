@@ -38,6 +38,16 @@ pub fn errno_of(error: io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or_else(|| panic!("not the kernel's error: {error}"))
 }
 
+/// Whether a text of the kernel names an error: by its number, or by its name if the kernel knows
+/// names (`CONFIG_SYMBOLIC_ERRNAME`).
+pub fn errno_named(text: &str, errno: Errno) -> bool {
+    // `Errno` calls itself `Errno::NOENT` or `NOENT`.
+    let name = format!("{errno:?}");
+    let name = name.rsplit("::").next().unwrap_or(&name);
+    let number = format!("Error({})", errno.raw_os_error());
+    text.contains(&number) || text.contains(&format!("E{name}"))
+}
+
 /// The character devices in /proc/devices: their names and major numbers.
 pub fn majors() -> HashMap<String, u32> {
     let devices = fs::read_to_string("/proc/devices").expect("/proc/devices");
