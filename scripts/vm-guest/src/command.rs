@@ -32,6 +32,7 @@ pub fn start(job: &Job) -> Result<Running> {
     let stdin = ports::open(Port::Stdin)?;
     let stdout = ports::open(Port::Stdout)?;
     let mut stderr = ports::open(Port::Stderr)?;
+    crate::system::log("T ports");
     let screen = job.terminal.map(Screen::new).transpose()?;
     let mut command = match &screen {
         Some(screen) => screen.command(&job.command)?,

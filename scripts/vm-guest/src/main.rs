@@ -40,8 +40,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     system::mount_early()?;
+    system::log("T early");
     modules::load_boot_modules()?;
     let control = ports::open(Port::Control)?;
+    system::log("T control");
     let reader = control.try_clone()?;
     let control = Arc::new(Mutex::new(control));
     match serve(&control, reader) {
@@ -57,6 +59,7 @@ fn run() -> Result<()> {
 /// Runs the job to its end.
 fn serve(control: &Control, reader: File) -> Result<()> {
     system::mount_late()?;
+    system::log("T late");
     let job = fs::read(JOB).with_context(|| format!("cannot read {JOB}"))?;
     let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
     if let Some(paths) = &job.share {
@@ -64,6 +67,7 @@ fn serve(control: &Control, reader: File) -> Result<()> {
         modules::link(paths);
     }
     let running = command::start(&job)?;
+    system::log("T started");
     let screen = running.screen()?;
     system::on_power_off({
         let control = control.clone();
@@ -72,6 +76,7 @@ fn serve(control: &Control, reader: File) -> Result<()> {
     thread::spawn(move || listen(reader, screen));
     tell(control, &FromGuest::Started);
     let ended = running.wait()?;
+    system::log("T waited");
     tell(control, &ended);
     leaks::report()
 }
