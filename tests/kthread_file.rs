@@ -251,7 +251,7 @@ fn it_goes_on_when_the_path_comes_into_being() {
     log.wait_for(&format!("kthread_file: Writing to {path} again."));
 
     // And when it vanishes.
-    fs::rename(disk.path().join("folder"), disk.path().join("gone")).expect("mv");
+    fs::rename(disk.path().join("folder"), disk.path().join("old")).expect("rename");
     wait_for_state("failing");
     log.wait_for(&format!("kthread_file: Cannot open {path}"));
     module.unload().expect("not in use");
