@@ -16,4 +16,6 @@ pub mod message;
 pub mod module;
 pub mod params;
 pub mod proc_fs;
+#[cfg(CONFIG_TTY)]
+pub mod tty;
 pub mod wait;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Terminals.
+//!
+//! [`Tty::current`] is the terminal that the calling process is controlled by, if it is.
+//!
+//! C header: [`include/linux/tty.h`](srctree/include/linux/tty.h)
+//!
+//! Reference: chapter 10 of the guide.
+
+use crate::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    error::code::ERESTARTSYS,
+    prelude::*, //
+};
+
+/// A counted reference to a terminal.
+///
+/// The terminal may be hung up meanwhile, by a closed line or a session that ends; writing to it
+/// then fails.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::tty::Tty;
+/// fn greet() {
+///     if let Some(tty) = Tty::current() {
+///         if let Err(e) = tty.write_line(b"Hello") {
+///             pr_info!("Nobody listens: {e:?}\n");
+///         }
+///     }
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// The pointer is valid, and this value owns a reference.
+pub struct Tty(NonNull<bindings::tty_struct>);
+
+// SAFETY: A `tty_struct` is counted, and used by many threads.
+unsafe impl Send for Tty {}
+// SAFETY: `write` is safe on several threads at once, see there.
+unsafe impl Sync for Tty {}
+
+impl Tty {
+    /// How long [`write`](Self::write) waits for a terminal that takes nothing, in ticks.
+    const PATIENCE: u32 = 1000;
+
+    /// Returns the controlling terminal of the calling process, `None` if it has none.
+    ///
+    /// Callable from process context (`get_current_tty`).
+    pub fn current() -> Option<Self> {
+        // SAFETY: May be called by any task.
+        let tty = unsafe { bindings::get_current_tty() };
+        // INVARIANT: The function returns NULL or a reference for the caller.
+        NonNull::new(tty).map(Self)
+    }
+
+    /// Writes a line, and the carriage return and line feed that a raw terminal needs.
+    ///
+    /// Fails as [`write`](Self::write) does. May sleep.
+    pub fn write_line(&self, line: &[u8]) -> Result {
+        self.write(line)?;
+        self.write(b"\r\n")
+    }
+
+    /// Writes all of `bytes`, as they are, past what `stty` says about output.
+    ///
+    /// What processes write at the same time may come in between, if it does not fit the
+    /// terminal's buffer at once. Fails with `EIO` if the terminal was hung up or its line is
+    /// broken, `ETIME` if it has taken nothing for a second or more, as when Ctrl-S stopped it, or
+    /// `ERESTARTSYS` if a signal arrives while it takes nothing; a part may then have been
+    /// written. May sleep (`tty_operations::write`).
+    pub fn write(&self, mut bytes: &[u8]) -> Result {
+        let mut patience = kernel::time::msecs_to_jiffies(Self::PATIENCE).max(1);
+        while !bytes.is_empty() {
+            let taken = self.write_some(bytes)?;
+            if taken > 0 {
+                bytes = bytes.get(taken..).unwrap_or_default();
+                continue;
+            }
+            if patience == 0 {
+                return Err(ETIME);
+            }
+            if kernel::current!().signal_pending() {
+                return Err(ERESTARTSYS);
+            }
+            patience -= 1;
+            // SAFETY: Sleeps for a tick.
+            unsafe { bindings::schedule_timeout_interruptible(1) };
+        }
+        Ok(())
+    }
+
+    /// Writes as much of `bytes` as the terminal takes now.
+    fn write_some(&self, bytes: &[u8]) -> Result<usize> {
+        let tty = self.0.as_ptr();
+        // A hang-up takes the line discipline away before it calls the driver, and waits for all
+        // who hold it. So the driver expects a `write` now, as it does in write(2).
+        let _discipline = Discipline::hold(tty)?;
+        // SAFETY: By the type invariants; the flags are an aligned word.
+        let flags = unsafe {
+            tty.byte_add(bindings::LKM_TTY_FLAGS)
+                .cast::<c_ulong>()
+                .read_volatile()
+        };
+        if flags & bindings::LKM_TTY_DEAD != 0 {
+            return Err(EIO);
+        }
+        // SAFETY: By the type invariants; the operations do not change.
+        let write = unsafe {
+            tty.byte_add(bindings::LKM_TTY_OPS)
+                .cast::<*const c_void>()
+                .read()
+                .byte_add(bindings::LKM_TTY_OPERATIONS_WRITE)
+                .cast::<Option<Write>>()
+                .read()
+        };
+        // SAFETY: By the type invariants.
+        let room = unsafe { bindings::tty_write_room(tty) } as usize;
+        let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        // SAFETY: The discipline is held, which is what drivers ask for; they lock themselves.
+        let taken = unsafe { write.ok_or(EIO)?(tty, bytes.as_ptr(), bytes.len()) };
+        kernel::error::to_result(taken.min(0) as c_int)?;
+        Ok(taken.unsigned_abs())
+    }
+}
+
+/// `tty_operations::write`.
+type Write = unsafe extern "C" fn(*mut bindings::tty_struct, *const u8, usize) -> isize;
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::tty_kref_put(self.0.as_ptr()) };
+    }
+}
+
+/// A terminal's line discipline, which keeps the terminal from being hung up.
+///
+/// # Invariants
+///
+/// The pointer is a reference of this value's.
+struct Discipline(NonNull<bindings::tty_ldisc>);
+
+impl Discipline {
+    fn hold(tty: *mut bindings::tty_struct) -> Result<Self> {
+        // SAFETY: The caller owns a reference to `tty`.
+        let discipline = unsafe { bindings::tty_ldisc_ref_wait(tty) };
+        // INVARIANT: The function returns NULL, after a hang-up, or a reference for the caller.
+        NonNull::new(discipline).map(Self).ok_or(EIO)
+    }
+}
+
+impl Drop for Discipline {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::tty_ldisc_deref(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 10: messages to the terminal of whoever loads the module.
+//!
+//! ```sh
+//! insmod print_string.ko; rmmod print_string
+//! setsid rmmod print_string    # a process without a terminal: nothing to see
+//! ```
+//!
+//! The message goes to the terminal that controls the process which loads the module, or which
+//! removes it, and nowhere if there is none. As in the guide it ends in a carriage return and a
+//! line feed, since it does not pass the line discipline, which would add the one to the other.
+//!
+//! Changed from the guide: the terminal may be hung up at any moment, as by closing its window,
+//! and may be stopped by Ctrl-S. The first makes the message go nowhere, the second delays `rmmod`
+//! for a second and no longer.
+
+use kernel::prelude::*;
+use lkm::tty::Tty;
+
+module! {
+    type: PrintString,
+    name: "print_string",
+    authors: ["lkmpg-rs developers"],
+    description: "Messages to the terminal of whoever loads the module",
+    license: "GPL",
+}
+
+struct PrintString;
+
+impl kernel::Module for PrintString {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        print_string("The module has been inserted.  Hello world!");
+        Ok(PrintString)
+    }
+}
+
+impl Drop for PrintString {
+    fn drop(&mut self) {
+        print_string("The module has been removed.  Farewell world!");
+    }
+}
+
+/// Prints to the current process's terminal, if it has one.
+fn print_string(text: &str) {
+    if let Some(tty) = Tty::current() {
+        if let Err(e) = tty.write_line(text.as_bytes()) {
+            pr_info!("The terminal did not take the message: {e:?}\n");
+        }
+    }
+}
