@@ -16,6 +16,7 @@ pub mod message;
 pub mod module;
 pub mod params;
 pub mod proc_fs;
+pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
 pub mod wait;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Timers that go off some ticks from now.
+//!
+//! A [`Timer`] counts in jiffies, the kernel's ticks (1 to 10 ms, by its configuration), and is
+//! cheap to start and to move: right for what happens every so often, or when something has not
+//! happened for too long. For less than a tick, or for exact times, upstream has
+//! [`kernel::time::hrtimer`]; for work that sleeps, [`kernel::workqueue`].
+//!
+//! C header: [`include/linux/timer.h`](srctree/include/linux/timer.h)
+//!
+//! Reference: chapter 11 of the guide.
+
+use crate::bindings;
+use core::convert::Infallible;
+use kernel::{
+    prelude::*,
+    sync::LockClassKey,
+    time::Jiffies,
+    types::Opaque, //
+};
+
+/// Creates a [`Timer`] initialiser with a lock class of its own.
+#[macro_export]
+macro_rules! new_timer {
+    ($handler:expr, $name:literal) => {
+        $crate::timer::Timer::new(
+            $handler,
+            ::kernel::optional_name!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+
+/// What a timer does after it went off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It waits to be started again.
+    Stop,
+    /// It goes off again in so many jiffies, at least one.
+    After(Jiffies),
+}
+
+/// What a timer calls.
+pub trait Handler: Send + Sync {
+    /// The timer went off.
+    ///
+    /// Runs in softirq context, on any CPU, but not twice at a time. It must not sleep: no
+    /// `Mutex`, no allocation with `GFP_KERNEL`, no copy to or from user space. It must not take a
+    /// `SpinLock` that is also taken in process context, where the timer could interrupt the
+    /// holder (a `SpinLockIrq` will do, from 7.3 on). Atomics and waking a
+    /// [`WaitQueue`](crate::wait::WaitQueue) are always right.
+    fn expired(&self) -> Next;
+}
+
+/// A timer.
+///
+/// Dropping it stops it, waits until the handler has returned, and keeps it from being started
+/// again: no handler runs afterwards. That may sleep, and must not happen with a lock held that
+/// the handler takes (`timer_shutdown_sync`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// # use lkm::{new_timer, timer::{self, Next, Timer}};
+/// struct Blinker(Atomic<bool>);
+///
+/// impl timer::Handler for Blinker {
+///     fn expired(&self) -> Next {
+///         let on = self.0.load(Relaxed);
+///         self.0.store(!on, Relaxed);
+///         Next::After(kernel::time::msecs_to_jiffies(500))
+///     }
+/// }
+///
+/// fn blink() -> Result<Pin<KBox<Timer<Blinker>>>> {
+///     let blinker = new_timer!(Blinker(Atomic::new(false)), "blinker");
+///     let timer = KBox::pin_init(blinker, GFP_KERNEL)?;
+///     timer.start(1);
+///     Ok(timer)
+/// }
+/// ```
+#[pin_data(PinnedDrop)]
+pub struct Timer<T: Handler> {
+    #[pin]
+    timer: Opaque<bindings::timer_list>,
+    #[pin]
+    handler: T,
+}
+
+// SAFETY: A `timer_list` may be started and stopped by any thread.
+unsafe impl<T: Handler> Send for Timer<T> {}
+
+// SAFETY: `mod_timer` locks, and the handler is `Sync`.
+unsafe impl<T: Handler> Sync for Timer<T> {}
+
+impl<T: Handler> Timer<T> {
+    /// Creates a timer that is not started. Use [`new_timer!`](crate::new_timer).
+    pub fn new<E: From<Infallible>>(
+        handler: impl PinInit<T, E>,
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self, E> {
+        pin_init!(Self {
+            handler <- handler,
+            // SAFETY: `slot` is valid for writes; `name` and `key` are static. The function fits
+            // a timer that is this field.
+            timer <- Opaque::ffi_init(|slot| unsafe {
+                bindings::timer_init_key(
+                    slot,
+                    Some(Self::expired),
+                    0,
+                    name.as_char_ptr(),
+                    key.as_ptr(),
+                )
+            }),
+        }? E)
+    }
+
+    /// Has the timer go off at the next tick but `jiffies - 1`, whether it was started or not.
+    ///
+    /// Zero counts as one. Callable from any context but NMI, also from the handler (`mod_timer`).
+    #[inline]
+    pub fn start(&self, jiffies: Jiffies) {
+        // As far as the counter can tell the future from the past.
+        let jiffies = jiffies.clamp(1, (Jiffies::MAX >> 1) - 1);
+        // SAFETY: `jiffies` is a word that always has a value.
+        let now = unsafe { (&raw const bindings::jiffies).read_volatile() };
+        // SAFETY: The timer was initialised, is pinned, and is shut down before it goes.
+        unsafe { bindings::mod_timer(self.timer.get(), now.wrapping_add(jiffies)) };
+    }
+
+    /// `timer_list::function`.
+    ///
+    /// # Safety
+    ///
+    /// `timer` must be that of a [`Timer<T>`] that has not been shut down.
+    unsafe extern "C" fn expired(timer: *mut bindings::timer_list) {
+        let this = kernel::container_of!(Opaque::cast_from(timer), Self, timer);
+        // SAFETY: `new` gave the function to a timer that is part of a `Self`, whose `drop` waits
+        // until this function has returned.
+        let this = unsafe { &*this };
+        if let Next::After(jiffies) = this.handler.expired() {
+            this.start(jiffies);
+        }
+    }
+}
+
+impl<T: Handler> core::ops::Deref for Timer<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.handler
+    }
+}
+
+#[pinned_drop]
+impl<T: Handler> PinnedDrop for Timer<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: The timer was initialised.
+        unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
+    }
+}
