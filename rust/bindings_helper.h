@@ -5,6 +5,8 @@
  */
 
 #include <linux/fs.h>
+#include <linux/i8042.h>
+#include <linux/interrupt.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
 #include <linux/tty.h>

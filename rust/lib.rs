@@ -10,12 +10,18 @@ mod bindings;
 
 pub mod chrdev;
 pub mod fops;
+#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+pub mod i8042;
 pub mod init;
 pub mod ioctl;
+#[cfg(target_arch = "x86_64")]
+pub mod ioport;
+pub mod irq;
 pub mod message;
 pub mod module;
 pub mod params;
 pub mod proc_fs;
+pub mod ring;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;

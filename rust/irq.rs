@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Interrupt lines that belong to no device of the driver core.
+//!
+//! Upstream's `kernel::irq` asks for the line of a bound device. The lines of a PC that were there
+//! before there were buses, such as the keyboard's, have a number instead.
+//!
+//! [`Registration`] has a handler that runs in the interrupt. [`ThreadedRegistration`] has a
+//! bottom half, too: a thread, where it may sleep.
+//!
+//! C header: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h)
+//!
+//! Reference: chapter 12 of the guide.
+
+use crate::bindings;
+use core::ops::{
+    BitOr,
+    Deref, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+pub use kernel::irq::{
+    IrqReturn,
+    ThreadedIrqReturn, //
+};
+
+/// How a line is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Flags(c_ulong);
+
+impl Flags {
+    /// For this handler alone, triggered as the line is configured.
+    pub const NONE: Flags = Flags(0);
+    /// The line may have other handlers; they all must say so, and agree on the trigger.
+    pub const SHARED: Flags = Flags(bindings::IRQF_SHARED as c_ulong);
+    /// The line stays masked until the thread is done.
+    pub const ONESHOT: Flags = Flags(bindings::IRQF_ONESHOT as c_ulong);
+    /// Triggered when the signal rises.
+    pub const RISING: Flags = Flags(bindings::IRQF_TRIGGER_RISING as c_ulong);
+    /// Triggered when the signal falls.
+    pub const FALLING: Flags = Flags(bindings::IRQF_TRIGGER_FALLING as c_ulong);
+    /// Triggered while the signal is high.
+    pub const HIGH: Flags = Flags(bindings::IRQF_TRIGGER_HIGH as c_ulong);
+    /// Triggered while the signal is low.
+    pub const LOW: Flags = Flags(bindings::IRQF_TRIGGER_LOW as c_ulong);
+}
+
+impl BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What an interrupt calls.
+pub trait Handler: Send + Sync {
+    /// An interrupt came, for this device or for another one on the line.
+    ///
+    /// Runs in hard interrupt context, with interrupts off, on any CPU, but not twice at a time;
+    /// on PREEMPT_RT in a thread. It must not sleep: no `Mutex`, no `SpinLock` that is also taken
+    /// elsewhere (a `SpinLockIrq` may be), no allocation with `GFP_KERNEL`. It may be called
+    /// before the registration is complete, and until it is dropped.
+    fn handle(&self) -> IrqReturn;
+}
+
+/// What an interrupt calls, with a bottom half.
+pub trait ThreadedHandler: Send + Sync {
+    /// An interrupt came; as [`Handler::handle`].
+    ///
+    /// [`ThreadedIrqReturn::WakeThread`] has the bottom half run.
+    fn handle(&self) -> ThreadedIrqReturn;
+
+    /// The bottom half. It may sleep.
+    ///
+    /// Runs in a thread of its own, once or more after it was last asked for.
+    fn handle_threaded(&self) -> IrqReturn;
+}
+
+/// A handler on an interrupt line.
+///
+/// Dropping it frees the line, and returns when the handler cannot run any more. That may sleep
+/// (`free_irq`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// # use lkm::irq::{self, Flags, IrqReturn};
+/// struct Ticks(Atomic<u64>);
+///
+/// impl irq::Handler for Ticks {
+///     fn handle(&self) -> IrqReturn {
+///         self.0.fetch_add(1, Relaxed);
+///         IrqReturn::None
+///     }
+/// }
+///
+/// fn watch_the_clock() -> Result<Pin<KBox<irq::Registration<Ticks>>>> {
+///     let ticks = Ticks(Atomic::new(0));
+///     KBox::pin_init(irq::Registration::new(8, Flags::SHARED, c"ticks", ticks), GFP_KERNEL)
+/// }
+/// ```
+#[pin_data]
+pub struct Registration<T: Handler> {
+    // Freed first: afterwards nobody calls the handler.
+    _line: Line,
+    #[pin]
+    handler: T,
+}
+
+impl<T: Handler> Registration<T> {
+    /// Asks for line number `irq`. `name` appears in `/proc/interrupts`.
+    ///
+    /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
+    /// such line or the flags make no sense, or `ENOMEM`. May sleep (`request_irq`).
+    pub fn new<'a, E>(
+        irq: u32,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
+        try_pin_init!(&this in Self {
+            handler <- handler,
+            // SAFETY: The handler was initialised, is pinned, and is dropped after the line. The
+            // function fits it.
+            _line: unsafe {
+                let handler = &raw mut (*this.as_ptr()).handler;
+                Line::new(irq, Some(Self::handle), None, flags, name, handler.cast())
+            }?,
+        })
+    }
+
+    /// `irq_handler_t`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the interrupt core, with the handler of a line of this type's.
+    unsafe extern "C" fn handle(_irq: c_int, handler: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: This is the handler that `new` gave; the line is freed before it goes.
+        unsafe { &*handler.cast::<T>() }.handle() as bindings::irqreturn_t
+    }
+}
+
+impl<T: Handler> Deref for Registration<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.handler
+    }
+}
+
+/// A handler with a bottom half on an interrupt line.
+///
+/// Dropping it frees the line, and returns when neither half can run any more; a bottom half that
+/// was asked for may then not have run. That may sleep (`free_irq`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::irq::{self, Flags, IrqReturn, ThreadedIrqReturn};
+/// struct Alarm;
+///
+/// impl irq::ThreadedHandler for Alarm {
+///     fn handle(&self) -> ThreadedIrqReturn {
+///         ThreadedIrqReturn::WakeThread
+///     }
+///
+///     fn handle_threaded(&self) -> IrqReturn {
+///         pr_info!("Good morning\n");
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// fn set() -> Result<Pin<KBox<irq::ThreadedRegistration<Alarm>>>> {
+///     let flags = Flags::SHARED | Flags::ONESHOT;
+///     KBox::pin_init(irq::ThreadedRegistration::new(8, flags, c"alarm", Alarm), GFP_KERNEL)
+/// }
+/// ```
+#[pin_data]
+pub struct ThreadedRegistration<T: ThreadedHandler> {
+    // Freed first: afterwards nobody calls the handler.
+    line: Line,
+    #[pin]
+    handler: T,
+}
+
+impl<T: ThreadedHandler> ThreadedRegistration<T> {
+    /// Asks for line number `irq`. `name` appears in `/proc/interrupts`, and in the thread's name.
+    ///
+    /// Fails as [`Registration::new`] does. May sleep (`request_threaded_irq`).
+    pub fn new<'a, E>(
+        irq: u32,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
+        try_pin_init!(&this in Self {
+            handler <- handler,
+            // SAFETY: The handler was initialised, is pinned, and is dropped after the line. The
+            // functions fit it.
+            line: unsafe {
+                let handler = &raw mut (*this.as_ptr()).handler;
+                Line::new(
+                    irq,
+                    Some(Self::handle),
+                    Some(Self::handle_threaded),
+                    flags,
+                    name,
+                    handler.cast(),
+                )
+            }?,
+        })
+    }
+
+    /// Has the bottom half run, though no interrupt came.
+    ///
+    /// Callable from any context but NMI (`irq_wake_thread`).
+    #[inline]
+    pub fn wake_thread(&self) {
+        // SAFETY: The line is ours, with this cookie, until it is dropped.
+        unsafe { bindings::irq_wake_thread(self.line.irq, self.line.cookie) };
+    }
+
+    /// `irq_handler_t`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the interrupt core, with the handler of a line of this type's.
+    unsafe extern "C" fn handle(_irq: c_int, handler: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: This is the handler that `new` gave; the line is freed before it goes.
+        unsafe { &*handler.cast::<T>() }.handle() as bindings::irqreturn_t
+    }
+
+    /// `irq_handler_t`, of the thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::handle`].
+    unsafe extern "C" fn handle_threaded(
+        _irq: c_int,
+        handler: *mut c_void,
+    ) -> bindings::irqreturn_t {
+        // SAFETY: As in `handle`; freeing the line waits for the thread.
+        unsafe { &*handler.cast::<T>() }.handle_threaded() as bindings::irqreturn_t
+    }
+}
+
+impl<T: ThreadedHandler> Deref for ThreadedRegistration<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.handler
+    }
+}
+
+/// A part in an interrupt line.
+///
+/// # Invariants
+///
+/// `cookie` is registered on the line `irq`, and this value owns that registration.
+struct Line {
+    irq: c_uint,
+    cookie: *mut c_void,
+}
+
+// SAFETY: A line may be freed by any thread.
+unsafe impl Send for Line {}
+// SAFETY: Waking the thread locks.
+unsafe impl Sync for Line {}
+
+impl Line {
+    /// # Safety
+    ///
+    /// `cookie` must be what the functions expect, until the result has been dropped.
+    unsafe fn new(
+        irq: c_uint,
+        hard: bindings::irq_handler_t,
+        thread: bindings::irq_handler_t,
+        flags: Flags,
+        name: &'static CStr,
+        cookie: *mut c_void,
+    ) -> Result<Self> {
+        // SAFETY: By the safety requirements; the name is static, which C asks for.
+        to_result(unsafe {
+            let name = name.as_char_ptr();
+            bindings::request_threaded_irq(irq, hard, thread, flags.0, name, cookie)
+        })?;
+        // INVARIANT: The cookie was registered above.
+        Ok(Self { irq, cookie })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::free_irq(self.irq, self.cookie) };
+    }
+}
