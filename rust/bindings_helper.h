@@ -7,11 +7,13 @@
 #include <linux/fs.h>
 #include <linux/i8042.h>
 #include <linux/interrupt.h>
+#include <linux/kprobes.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
 #include <linux/tty.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
+const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
 
 /* One member each of structs that drag half the kernel in. */

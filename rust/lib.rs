@@ -17,6 +17,8 @@ pub mod ioctl;
 #[cfg(target_arch = "x86_64")]
 pub mod ioport;
 pub mod irq;
+#[cfg(CONFIG_KPROBES)]
+pub mod kprobe;
 pub mod message;
 pub mod module;
 pub mod params;

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Seeing calls of a function of the kernel.
+//!
+//! A [`Probe`] on a function calls its [`Handler`] each time the function is entered, with the
+//! arguments. Nothing is patched that would have to be restored in order: there may be any number
+//! of probes on a function, and each goes when it likes.
+//!
+//! What the arguments are, only the C source says, and it may change with the kernel. So a
+//! [`Handler`] states the types, and the types are such that a wrong one gives a wrong value or an
+//! error, and no crash: numbers, and addresses that are read without faulting.
+//!
+//! C header: [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
+//!
+//! Reference: chapter 8 of the guide.
+
+use crate::bindings;
+use core::{
+    marker::PhantomPinned,
+    ops::Deref, //
+};
+use kernel::{
+    error::to_result,
+    page::PAGE_SIZE,
+    prelude::*,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// What a probe calls.
+pub trait Handler: Send + Sync {
+    /// The types of the function's first arguments, one to six: a tuple of [`Argument`]s.
+    type Arguments: Arguments;
+
+    /// The function was entered.
+    ///
+    /// Runs in the context of the caller, with preemption off and possibly interrupts, too. It
+    /// must not sleep: no `Mutex`, no allocation with `GFP_KERNEL`, no copy to or from user space
+    /// but by the types of this module. It must not take a lock with which the function may be
+    /// called. A call of the function from here is not seen, but counted by [`Probe::missed`].
+    fn entered(&self, arguments: Self::Arguments);
+}
+
+/// A probe on a function.
+///
+/// Dropping it takes it off, and returns when the handler cannot run any more. That may sleep
+/// (`unregister_kprobe`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// # use lkm::kprobe::{self, Probe};
+/// /// Counts the calls of `do_exit(long code)` that report a failure.
+/// struct Failures(Atomic<u64>);
+///
+/// impl kprobe::Handler for Failures {
+///     type Arguments = (isize,);
+///
+///     fn entered(&self, (code,): (isize,)) {
+///         if code != 0 {
+///             self.0.fetch_add(1, Relaxed);
+///         }
+///     }
+/// }
+///
+/// fn watch() -> Result<Pin<KBox<Probe<Failures>>>> {
+///     KBox::pin_init(Probe::new(c"do_exit", Failures(Atomic::new(0))), GFP_KERNEL)
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `probe` is registered.
+#[pin_data(PinnedDrop)]
+pub struct Probe<T: Handler> {
+    #[pin]
+    probe: Opaque<bindings::kprobe>,
+    #[pin]
+    handler: T,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: A probe may be unregistered by any thread.
+unsafe impl<T: Handler> Send for Probe<T> {}
+
+// SAFETY: A shared reference reaches only the handler, which is `Sync`, and a counter.
+unsafe impl<T: Handler> Sync for Probe<T> {}
+
+impl<T: Handler> Probe<T> {
+    /// Puts a probe on the entry of the function `symbol`.
+    ///
+    /// Fails with `ENOENT` if the kernel has no such function (it may have been inlined),
+    /// `EINVAL` if it must not be probed, or `ENOMEM`. The handler may run before this returns.
+    /// May sleep (`register_kprobe`).
+    pub fn new<'a, E>(
+        symbol: &'static CStr,
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
+        // INVARIANT: Initialisation succeeds only if the probe was registered.
+        try_pin_init!(&this in Self {
+            handler <- handler,
+            probe <- Opaque::zeroed(),
+            _pin: PhantomPinned,
+            _: {
+                // SAFETY: The fields were initialised, and are pinned; nobody else knows the probe.
+                let probe = unsafe { (*this.as_ptr()).probe.get() };
+                // SAFETY: As above. The name is static.
+                unsafe {
+                    (*probe).symbol_name = symbol.as_char_ptr();
+                    (*probe).pre_handler = Some(Self::entered);
+                }
+                // SAFETY: The probe is set up, and is unregistered before it goes.
+                to_result(unsafe { bindings::register_kprobe(probe) })?;
+            },
+        })
+    }
+
+    /// Returns how many calls were not seen because this CPU was in the handler of a probe.
+    pub fn missed(&self) -> usize {
+        // SAFETY: By the type invariants. The counter is an aligned word.
+        unsafe { (&raw const (*self.probe.get()).nmissed).read_volatile() }
+    }
+
+    /// `kprobe::pre_handler`.
+    ///
+    /// # Safety
+    ///
+    /// To be called on the entry of a function, with the probe of a [`Probe<T>`].
+    unsafe extern "C" fn entered(
+        probe: *mut bindings::kprobe,
+        registers: *mut bindings::pt_regs,
+    ) -> c_int {
+        let this = kernel::container_of!(Opaque::cast_from(probe), Self, probe);
+        // SAFETY: `new` gave the function to a probe that is part of a `Self`. Unregistering it
+        // waits until this function has returned.
+        let this = unsafe { &*this };
+        // SAFETY: These are the registers on entry of the function, ours during the call.
+        let registers = Registers(unsafe { &*registers });
+        this.handler
+            .entered(T::Arguments::from_registers(registers));
+        // The function runs on as if nothing had been.
+        0
+    }
+}
+
+impl<T: Handler> Deref for Probe<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.handler
+    }
+}
+
+#[pinned_drop]
+impl<T: Handler> PinnedDrop for Probe<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::unregister_kprobe(self.probe.get()) };
+    }
+}
+
+/// The registers on entry of a function.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Registers<'a>(&'a bindings::pt_regs);
+
+impl Registers<'_> {
+    /// Returns argument `N`. This is where the calling conventions are.
+    fn argument<const N: usize>(self) -> usize {
+        const { assert!(N < 6) };
+        let registers = self.0;
+        #[cfg(target_arch = "x86_64")]
+        let arguments = [
+            registers.di,
+            registers.si,
+            registers.dx,
+            registers.cx,
+            registers.r8,
+            registers.r9,
+        ];
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: `pt_regs` begins with x0 to x30.
+        let arguments = unsafe { &*core::ptr::from_ref(registers).cast::<[usize; 6]>() };
+        arguments[N]
+    }
+}
+
+/// A type that an argument can have.
+pub trait Argument {
+    /// Makes the argument out of what the register holds.
+    fn from_register(value: usize) -> Self;
+}
+
+macro_rules! impl_number {
+    ($($type:ty),*) => {$(
+        impl Argument for $type {
+            fn from_register(value: usize) -> Self {
+                value as $type
+            }
+        }
+    )*};
+}
+
+impl_number!(i8, u8, i16, u16, i32, u32, i64, u64, isize, usize);
+
+impl Argument for bool {
+    fn from_register(value: usize) -> Self {
+        value as u8 != 0
+    }
+}
+
+/// The first arguments of a function: a tuple of one to six [`Argument`]s.
+pub trait Arguments {
+    #[doc(hidden)]
+    fn from_registers(registers: Registers<'_>) -> Self;
+}
+
+macro_rules! impl_arguments {
+    ($($name:ident: $n:literal),+) => {
+        impl<$($name: Argument),+> Arguments for ($($name,)+) {
+            fn from_registers(registers: Registers<'_>) -> Self {
+                ($($name::from_register(registers.argument::<$n>()),)+)
+            }
+        }
+    };
+}
+
+impl_arguments!(A: 0);
+impl_arguments!(A: 0, B: 1);
+impl_arguments!(A: 0, B: 1, C: 2);
+impl_arguments!(A: 0, B: 1, C: 2, D: 3);
+impl_arguments!(A: 0, B: 1, C: 2, D: 3, E: 4);
+impl_arguments!(A: 0, B: 1, C: 2, D: 3, E: 4, F: 5);
+
+/// A `const char __user *`: a string in the memory of the calling process.
+///
+/// The memory may be paged out, or not have been touched yet, and a handler cannot wait for it;
+/// and another thread may change it between the handler's look and the function's. A function that
+/// is called later, with a copy in the kernel, has neither problem: see [`Filename`].
+pub struct UserString(*const c_void, NotThreadSafe);
+
+impl UserString {
+    /// Copies from byte `offset` of the string into `buffer`, until either ends.
+    ///
+    /// If the result is shorter than `buffer`, the string ends with it. Fails with `EFAULT` if the
+    /// memory is not there now. Callable from any context (`copy_from_user_nofault`).
+    pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+        read_string(self.0, offset, buffer, |to, from| {
+            // SAFETY: `to` is valid for writes. The function checks what it reads.
+            unsafe { bindings::copy_from_user_nofault(to.as_mut_ptr().cast(), from, to.len()) }
+        })
+    }
+}
+
+impl Argument for UserString {
+    fn from_register(value: usize) -> Self {
+        Self(core::ptr::without_provenance(value), NotThreadSafe)
+    }
+}
+
+/// A `struct filename *`: the kernel's copy of a path that a process gave.
+pub struct Filename(*const c_void, NotThreadSafe);
+
+impl Filename {
+    /// Copies from byte `offset` of the path into `buffer`, until either ends.
+    ///
+    /// If the result is shorter than `buffer`, the path ends with it. If the kernel could not copy
+    /// the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty path,
+    /// `ENAMETOOLONG` from 4,096 bytes on. Callable from any context (`copy_from_kernel_nofault`).
+    pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+        kernel::error::from_err_ptr(self.0.cast_mut())?;
+        let mut name: *const c_void = core::ptr::null();
+        let member = self.0.wrapping_byte_add(bindings::LKM_FILENAME_NAME);
+        // SAFETY: `name` is valid for writes. The function checks what it reads.
+        let failed = unsafe {
+            bindings::copy_from_kernel_nofault((&raw mut name).cast(), member, size_of_val(&name))
+        };
+        if failed != 0 {
+            return Err(EFAULT);
+        }
+        read_string(name, offset, buffer, |to, from| {
+            // SAFETY: `to` is valid for writes. The function checks what it reads.
+            unsafe { bindings::copy_from_kernel_nofault(to.as_mut_ptr().cast(), from, to.len()) }
+        })
+    }
+}
+
+impl Argument for Filename {
+    fn from_register(value: usize) -> Self {
+        Self(core::ptr::without_provenance(value), NotThreadSafe)
+    }
+}
+
+/// Copies a string that may end just before memory that is not there.
+fn read_string(
+    string: *const c_void,
+    offset: usize,
+    buffer: &mut [u8],
+    copy: impl Fn(&mut [u8], *const c_void) -> c_long,
+) -> Result<&[u8]> {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        let from = string.wrapping_byte_add(offset).wrapping_byte_add(length);
+        let in_page = PAGE_SIZE - from.addr() % PAGE_SIZE;
+        let taken = rest.len().min(in_page);
+        let part = rest.get_mut(..taken).ok_or(EINVAL)?;
+        if copy(part, from) != 0 {
+            return Err(EFAULT);
+        }
+        if let Some(end) = part.iter().position(|byte| *byte == 0) {
+            length += end;
+            break;
+        }
+        length += taken;
+    }
+    Ok(buffer.get(..length).unwrap_or_default())
+}
