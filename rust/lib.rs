@@ -22,7 +22,9 @@ pub mod kprobe;
 pub mod message;
 pub mod module;
 pub mod params;
+pub mod percpu;
 pub mod proc_fs;
+pub mod rcu;
 pub mod ring;
 pub mod timer;
 #[cfg(CONFIG_TTY)]

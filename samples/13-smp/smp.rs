@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 13: five ways for several CPUs to count together.
+//!
+//! ```sh
+//! insmod smp.ko && cat /proc/smp && sleep 5 && cat /proc/smp; rmmod smp
+//! insmod smp.ko increments=1000
+//! ```
+//!
+//! A thread on each CPU adds 1 to each counter, a million times, all to the same one at the same
+//! time. With a plain variable some of that would be lost: two CPUs read the same value, and both
+//! write the next. Rust refuses to build that. What it accepts:
+//!
+//! - a `Mutex`: who comes late sleeps;
+//! - a `SpinLock`: who comes late burns time, but may be where sleeping is forbidden;
+//! - an atomic: the hardware adds, and passes the variable from CPU to CPU;
+//! - a per-CPU counter: a variable each, added up by who wants to know;
+//! - RCU: a new copy each time. That is for data that is read much and seldom written: readers
+//!   wait for nobody. Writing is dear, as the last column shows.
+//!
+//! The guide has no module for this chapter.
+
+use kernel::{
+    new_mutex, //
+    new_spinlock,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu,
+        Arc,
+        Mutex,
+        SpinLock, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    },
+};
+use lkm::{
+    new_wait_queue,
+    percpu::{
+        self,
+        Task,
+        Threads,
+        Worker, //
+    },
+    proc_fs,
+    rcu::Rcu,
+    wait::WaitQueue, //
+};
+
+module! {
+    type: Smp,
+    name: "smp",
+    authors: ["lkmpg-rs developers"],
+    description: "Five ways for several CPUs to count together",
+    license: "GPL",
+}
+
+lkm::module_params! {
+    increments: u32 {
+        default: 1_000_000,
+        description: "How often each CPU adds 1 to each counter",
+        permissions: 0o444,
+    },
+}
+
+#[pin_data]
+struct Smp {
+    #[pin]
+    _file: proc_fs::File<Race>,
+}
+
+impl kernel::InPlaceModule for Smp {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _file <- proc_fs::File::new(proc_fs::Options::new(c"smp", 0o444), Race::new()?),
+        })
+    }
+}
+
+/// What the file shows. The threads stop when the file is gone.
+struct Race {
+    threads: Threads<Counters>,
+    counters: Arc<Counters>,
+}
+
+impl Race {
+    fn new() -> Result<Self> {
+        let counters = Arc::pin_init(Counters::new(), GFP_KERNEL)?;
+        let threads = Threads::new(c"smp", counters.clone())?;
+        counters.start(threads.count());
+        Ok(Self { threads, counters })
+    }
+}
+
+#[vtable]
+impl proc_fs::Show for Race {
+    fn show(&self, out: &SeqFile) -> Result {
+        let expected = self.threads.count() as u64 * u64::from(increments.value());
+        let line = self.counters.line.lock();
+        kernel::seq_print!(out, "counter       count   expected  ns each\n");
+        for (kind, spent) in KINDS.iter().zip(&self.counters.spent) {
+            let (name, sum) = (kind.name, (kind.sum)(&self.counters));
+            let each = spent.load(Relaxed) / expected.max(1);
+            kernel::seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
+        }
+        let done = line.arrived == KINDS.len() * line.threads;
+        kernel::seq_print!(out, "{}\n", if done { "done" } else { "counting" });
+        Ok(())
+    }
+}
+
+/// What the threads share.
+#[pin_data]
+struct Counters {
+    #[pin]
+    mutex: Mutex<u64>,
+    #[pin]
+    spinlock: SpinLock<u64>,
+    atomic: Atomic<u64>,
+    per_cpu: percpu::Counter,
+    rcu: Rcu<u64>,
+    /// For each kind, what the threads took together, in nanoseconds.
+    spent: [Atomic<u64>; KINDS.len()],
+    #[pin]
+    line: Mutex<StartLine>,
+    #[pin]
+    go: WaitQueue,
+}
+
+/// Where the threads wait for each other, so that all are at the same counter.
+struct StartLine {
+    threads: usize,
+    arrived: usize,
+}
+
+/// One way to count.
+struct Kind {
+    name: &'static str,
+    add: fn(&Counters, u32) -> Result,
+    sum: fn(&Counters) -> u64,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind {
+        name: "Mutex",
+        add: |counters, times| {
+            (0..times).try_for_each(|_| {
+                *counters.mutex.lock() += 1;
+                Ok(())
+            })
+        },
+        sum: |counters| *counters.mutex.lock(),
+    },
+    Kind {
+        name: "SpinLock",
+        add: |counters, times| {
+            (0..times).try_for_each(|_| {
+                *counters.spinlock.lock() += 1;
+                Ok(())
+            })
+        },
+        sum: |counters| *counters.spinlock.lock(),
+    },
+    Kind {
+        name: "atomic",
+        add: |counters, times| {
+            (0..times).try_for_each(|_| {
+                counters.atomic.fetch_add(1, Relaxed);
+                Ok(())
+            })
+        },
+        sum: |counters| counters.atomic.load(Relaxed),
+    },
+    Kind {
+        name: "per-CPU",
+        add: |counters, times| {
+            (0..times).try_for_each(|_| {
+                counters.per_cpu.add(1);
+                Ok(())
+            })
+        },
+        sum: |counters| counters.per_cpu.sum(),
+    },
+    Kind {
+        name: "RCU",
+        add: |counters, times| (0..times).try_for_each(|_| counters.rcu.update(|n| n + 1)),
+        sum: |counters| *counters.rcu.read(&rcu::read_lock()),
+    },
+];
+
+impl Counters {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            mutex <- new_mutex!(0),
+            spinlock <- new_spinlock!(0),
+            atomic: Atomic::new(0),
+            per_cpu: percpu::Counter::new()?,
+            rcu: Rcu::new(0)?,
+            spent: [const { Atomic::new(0) }; KINDS.len()],
+            line <- new_mutex!(StartLine { threads: 0, arrived: 0 }),
+            go <- new_wait_queue!("smp"),
+        })
+    }
+
+    /// Lets the threads start.
+    fn start(&self, threads: usize) {
+        self.line.lock().threads = threads;
+        self.go.wake_all();
+    }
+
+    /// Waits until all threads are through with the first `kinds`, or the module is removed.
+    fn wait(&self, kinds: usize, worker: &Worker) -> Result {
+        self.go.wait(&self.line, |line| {
+            let all_here = line.threads > 0 && line.arrived >= kinds * line.threads;
+            (all_here || worker.should_stop()).then_some(())
+        })
+    }
+
+    fn race(&self, worker: &Worker) -> Result {
+        for (n, (kind, spent)) in KINDS.iter().zip(&self.spent).enumerate() {
+            self.wait(n, worker)?;
+            let start = Instant::<Monotonic>::now();
+            let mut left = increments.value();
+            while left > 0 {
+                if worker.should_stop() {
+                    return Ok(());
+                }
+                let times = left.min(1000);
+                (kind.add)(self, times)?;
+                left -= times;
+                worker.pause();
+            }
+            spent.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+            self.line.lock().arrived += 1;
+            self.go.wake_all();
+        }
+        Ok(())
+    }
+}
+
+impl Task for Counters {
+    fn run(&self, worker: &Worker) {
+        if let Err(e) = self.race(worker) {
+            pr_alert!("CPU {} gave up: {e:?}\n", worker.cpu().as_u32());
+        }
+    }
+}
