@@ -24,7 +24,11 @@ fn load() -> Module {
 }
 
 fn open() -> File {
-    OpenOptions::new().read(true).write(true).open(FILE).expect("open")
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(FILE)
+        .expect("open")
 }
 
 /// Puts in so many tokens.
@@ -114,7 +118,11 @@ fn a_limited_wait_ends() {
 #[test]
 fn who_does_not_want_to_wait_is_told_so() {
     let _module = load();
-    let mut file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(FILE).expect("open");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(FILE)
+        .expect("open");
     assert_eq!(file.read(&mut [0]).map_err(errno_of), Err(Errno::AGAIN));
     put(1);
     assert_eq!(file.read(&mut [0]).map_err(errno_of), Ok(1));
@@ -130,7 +138,13 @@ fn poll_readable(file: &File) -> PollFlags {
 /// The same with epoll.
 fn epoll_readable(file: &File) -> epoll::EventFlags {
     let set = epoll::create(epoll::CreateFlags::empty()).expect("epoll");
-    epoll::add(&set, file, epoll::EventData::new_u64(0), epoll::EventFlags::IN).expect("add");
+    epoll::add(
+        &set,
+        file,
+        epoll::EventData::new_u64(0),
+        epoll::EventFlags::IN,
+    )
+    .expect("add");
     let mut events = Vec::with_capacity(1);
     epoll::wait(&set, rustix::buffer::spare_capacity(&mut events), None).expect("wait");
     events[0].flags
@@ -156,7 +170,11 @@ fn a_sleeping_poller_keeps_the_module() {
         1,
         || assert!(poll_readable(&file).contains(PollFlags::IN)),
         || {
-            let refused = module.take().expect("a module").unload().expect_err("it is in use");
+            let refused = module
+                .take()
+                .expect("a module")
+                .unload()
+                .expect_err("it is in use");
             module = Some(refused.into_module(Errno::AGAIN));
             put(1);
         },
