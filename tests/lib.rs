@@ -2,6 +2,10 @@
 
 //! What the tests in the guest share.
 
+#[path = "support/counters.rs"]
+pub mod counters;
+#[path = "support/evdev.rs"]
+mod evdev;
 #[path = "support/kernel_log.rs"]
 mod kernel_log;
 #[path = "support/keyboard.rs"]
@@ -10,6 +14,8 @@ mod keyboard;
 mod module;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/pty.rs"]
+pub mod pty;
 #[path = "support/serial.rs"]
 mod serial;
 #[path = "support/tmpfs.rs"]
@@ -17,6 +23,7 @@ mod tmpfs;
 #[path = "support/vm.rs"]
 pub mod vm;
 
+pub use evdev::Evdev;
 pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;

@@ -18,7 +18,8 @@
 //! controller's status (port 0x64) but not the scan code (port 0x60): the controller gives that
 //! out once, to the driver, or if it is asked again, the next one, which the driver then misses.
 //! The scan code comes from the driver, by its filter, in the same interrupt. The bottom half is
-//! the interrupt's thread. What the keyboard says for itself (acknowledge, resend) is left out.
+//! the interrupt's thread. What the keyboard says to its driver (acknowledge, resend) is left out;
+//! only while that one sets it up, after boot, more such answers pass for scan codes.
 
 use kernel::{
     new_mutex,

@@ -65,5 +65,17 @@ fn message(record: &[u8]) -> Option<String> {
     let (facts, text) = record.split_once(';')?;
     let facility = facts.split(',').next()?.parse::<u32>().ok()? >> 3;
     // What user space writes to the log is not the kernel's.
-    (facility == 0).then(|| text.lines().next().unwrap_or_default().to_owned())
+    (facility == 0).then(|| unescape(text.lines().next().unwrap_or_default()))
+}
+
+/// Undoes /dev/kmsg's `\x5c` for what is not printable, and for the backslash itself.
+fn unescape(text: &str) -> String {
+    let mut parts = text.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let byte = part.get(..2).and_then(|it| u8::from_str_radix(it, 16).ok());
+        bytes.push(byte.expect("two digits"));
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -9,7 +9,7 @@
 use rustix::{io::Errno, mm};
 use std::{
     ffi::c_int,
-    os::fd::{AsRawFd, BorrowedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
     ptr,
 };
 
@@ -37,6 +37,15 @@ pub fn write(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize,
         )
     };
     result(ret)
+}
+
+/// open(2) for reading, with whatever path is at an address.
+pub fn open(path: usize) -> Result<OwnedFd, Errno> {
+    // SAFETY: The kernel only reads, and checks the address.
+    let ret = unsafe { libc::open(ptr::with_exposed_provenance(path), libc::O_RDONLY) };
+    let fd = result(ret as isize)?;
+    // SAFETY: The file was just opened, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
 /// ioctl(2).

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The keyboard as user space sees it.
+
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+use std::{fs, os::fd::OwnedFd};
+
+/// `struct input_event` on 64-bit machines: time, type, code, value.
+const EVENT: usize = 24;
+const EV_SYN: u16 = 0;
+const EV_KEY: u16 = 1;
+const SYN_DROPPED: u16 = 3;
+/// The value of a key that is still down.
+const REPEATED: i32 = 2;
+
+/// The PC's keyboard, at its evdev node.
+#[derive(Debug)]
+pub struct Evdev {
+    node: OwnedFd,
+}
+
+impl Evdev {
+    /// Opens the node of the keyboard. The kernel may still be about to find it.
+    pub fn keyboard() -> Self {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let mut node = None;
+        crate::wait_until("a PS/2 keyboard", || {
+            node =
+                name().and_then(|it| open(format!("/dev/input/{it}"), flags, Mode::empty()).ok());
+            node.is_some()
+        });
+        Self {
+            node: node.expect("it was opened"),
+        }
+    }
+
+    /// Returns the keys that changed since the last call, and whether each is down.
+    pub fn keys(&self) -> Vec<(u16, bool)> {
+        let (mut keys, mut events) = (Vec::new(), [0; 64 * EVENT]);
+        loop {
+            let length = match rustix::io::read(&self.node, &mut events) {
+                Ok(length) => length,
+                Err(Errno::AGAIN) => return keys,
+                Err(errno) => panic!("cannot read the keyboard's events: {errno}"),
+            };
+            for event in events[..length].chunks_exact(EVENT) {
+                let half = |at: usize| u16::from_ne_bytes([event[at], event[at + 1]]);
+                let (kind, code, value) = (half(16), half(18), i32::from(half(20)));
+                assert!((kind, code) != (EV_SYN, SYN_DROPPED), "evdev lost events");
+                if kind == EV_KEY && value != REPEATED {
+                    keys.push((code, value != 0));
+                }
+            }
+        }
+    }
+}
+
+/// The name of the keyboard's node.
+fn name() -> Option<String> {
+    let devices = fs::read_to_string("/proc/bus/input/devices").expect("the input devices");
+    let keyboard = devices
+        .split("\n\n")
+        .find(|device| device.contains("AT Translated Set 2 keyboard"))?;
+    let mut words = keyboard.split_whitespace();
+    words.find(|it| it.starts_with("event")).map(String::from)
+}
