@@ -16,6 +16,7 @@ cache=${XDG_CACHE_HOME:-${HOME:?is needed to find the cache folder}/.cache}/lkmp
 # The oldest tools that will do, and the bindgen that is built where none is.
 rustc_min=1.85.0
 bindgen_min=0.71.1
+bindgen_min_llvm22=0.72.1
 llvm_min=17
 bindgen_version=0.72.1
 chosen=$cache/tools/chosen
@@ -249,8 +250,11 @@ cargo_fault() {
 	version_fault "$1" $rustc_min
 }
 
+# Older bindgens misread what libclang tells them from LLVM 22 on.
 bindgen_fault() {
-	version_fault "$1" $bindgen_min
+	local oldest=$bindgen_min
+	if [ -n "${CLANG-}" ] && at_least 22 "$(version "$CLANG")"; then oldest=$bindgen_min_llvm22; fi
+	version_fault "$1" "$oldest"
 }
 
 llvm_fault() {

@@ -2,7 +2,9 @@
 
 //! Chapter 12: intrpt.
 
-use lkmpg_tests::{Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_of, wait_until};
+use lkmpg_tests::{
+    Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_named, errno_of, wait_until,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
@@ -280,10 +282,9 @@ fn another_filter_is_in_the_way() {
         Err(LoadError::Refused(errno)) => assert_eq!(errno, Errno::BUSY),
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        log.lines_with("intrpt: A"),
-        ["intrpt: Another driver filters the keyboard: EBUSY"]
-    );
+    let lines = log.lines_with("intrpt: Another driver filters the keyboard: ");
+    assert_eq!(lines.len(), 1);
+    assert!(errno_named(&lines[0], Errno::BUSY), "{lines:?}");
     assert_eq!(handlers(), "i8042");
     assert!(!fs::exists(NODE).expect("stat"));
     other.unload().expect("unload");

@@ -3,7 +3,7 @@
 //! Chapter 10: print_string.
 
 use lkmpg_tests::{
-    FarEnd, KernelLog, Module, errno_of, is_loaded,
+    FarEnd, KernelLog, Module, errno_named, errno_of, is_loaded,
     pty::{Pty, session, session_without_terminal},
 };
 use rustix::{
@@ -34,15 +34,6 @@ fn the_loader_and_the_unloader_see_it() {
     assert!(second.run(UNLOAD).status.success());
     assert_eq!(String::from_utf8_lossy(&second.read()), FAREWELL);
     assert_eq!(first.read(), b"", "each message goes to one terminal");
-}
-
-#[test]
-fn it_needs_no_file_open_on_the_terminal() {
-    let mut pty = Pty::new();
-    let script = format!("exec <&- >&- 2>&-; {LOAD}; {UNLOAD}");
-    assert!(pty.run(&script).status.success());
-    let both = format!("{HELLO}{FAREWELL}");
-    assert_eq!(String::from_utf8_lossy(&pty.read()), both);
 }
 
 #[test]
@@ -84,10 +75,9 @@ fn a_stopped_terminal_delays_it_only() {
     let log = KernelLog::now();
     tcflow(&pty.terminal, Action::OOff).expect("stop");
     assert!(pty.run(LOAD).status.success());
-    assert_eq!(
-        log.lines_with("print_string: The"),
-        ["print_string: The terminal did not take the message: ETIME"]
-    );
+    let lines = log.lines_with("print_string: The terminal did not take the message: ");
+    assert_eq!(lines.len(), 1);
+    assert!(errno_named(&lines[0], Errno::TIME), "{lines:?}");
     tcflow(&pty.terminal, Action::OOn).expect("go on");
     assert!(pty.run(UNLOAD).status.success());
     assert_eq!(String::from_utf8_lossy(&pty.read()), FAREWELL);
