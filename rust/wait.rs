@@ -272,6 +272,11 @@ impl WaitQueue {
     }
 }
 
+/// The other end is gone.
+const EPOLLHUP: usize = 0x0010;
+/// The queue goes, too (`POLLFREE`).
+const POLLFREE: usize = 0x4000;
+
 #[pinned_drop]
 impl PinnedDrop for WaitQueue {
     fn drop(self: Pin<&mut Self>) {
@@ -280,12 +285,18 @@ impl PinnedDrop for WaitQueue {
         }
         // Waiters borrow the queue, pollers do not: poll(2) and epoll keep entries in it while
         // they sleep. The file's operations are no longer called, so nobody comes any more.
-        // Tell epoll to let go, wake poll(2), and wait until it has.
-        //
-        // SAFETY: `head` is valid until this function returns.
-        unsafe { bindings::__wake_up_pollfree(self.head.get()) };
+        // Tell epoll to let go, wake poll(2), and wait until both have. This is what
+        // `__wake_up_pollfree` does, which warns if poll(2) takes a moment.
         while !self.is_empty() {
-            self.wake_all();
+            // SAFETY: `head` is valid until this function returns; the key is a mask of events.
+            unsafe {
+                bindings::__wake_up(
+                    self.head.get(),
+                    TASK_NORMAL,
+                    0,
+                    core::ptr::without_provenance_mut(EPOLLHUP | POLLFREE),
+                )
+            };
             // SAFETY: Sleeps for a tick.
             unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
