@@ -2,12 +2,14 @@
 
 //! Whether the processor itself can run the guest.
 
-use crate::options::{AccelChoice, Options};
+use crate::{
+    host::Host,
+    options::{AccelChoice, Options},
+};
 use anyhow::{Context, Result};
 use rustix::fs::{Access, access};
 use std::{
     env, fs,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -44,12 +46,11 @@ fn obstacle(options: &Options) -> Result<Option<String>> {
     if access("/dev/kvm", Access::READ_OK | Access::WRITE_OK).is_err() {
         return Ok(Some("you may not use /dev/kvm".into()));
     }
-    let works = match cached() {
+    let works = match Host::known().kvm {
         Some(works) => works,
         None => {
             let works = probe(options)?;
-            // Without a cache the next run probes again.
-            let _ = remember(works);
+            Host::learn(|it| it.kvm = Some(works));
             works
         }
     };
@@ -78,47 +79,4 @@ fn probe(options: &Options) -> Result<bool> {
         .stderr(Stdio::null())
         .status();
     Ok(status.context("cannot probe KVM")?.success())
-}
-
-/// What the last probe found, if that was in this boot of the machine.
-fn cached() -> Option<bool> {
-    let answer = fs::read_to_string(cache()?).ok()?;
-    match answer.strip_prefix(&boot_id()?)? {
-        " works\n" => Some(true),
-        " does not work\n" => Some(false),
-        _ => None,
-    }
-}
-
-fn remember(works: bool) -> Option<()> {
-    let file = cache()?;
-    fs::create_dir_all(file.parent()?).ok()?;
-    fs::write(
-        file,
-        format!(
-            "{} {}\n",
-            boot_id()?,
-            if works { "works" } else { "does not work" }
-        ),
-    )
-    .ok()
-}
-
-fn boot_id() -> Option<String> {
-    Some(
-        fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .ok()?
-            .trim()
-            .to_owned(),
-    )
-}
-
-fn cache() -> Option<PathBuf> {
-    let set = |name| {
-        env::var_os(name)
-            .filter(|it| !it.is_empty())
-            .map(PathBuf::from)
-    };
-    let folder = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
-    Some(folder.join("lkmpg-rs/kvm"))
 }

@@ -22,6 +22,7 @@ pub struct Console {
     splat: Option<Vec<String>>,
     panicked: bool,
     ended: bool,
+    tsc_khz: Option<u32>,
 }
 
 impl Console {
@@ -60,6 +61,7 @@ impl Console {
 
     fn take_line(&mut self, line: &str) {
         self.panicked |= splat::is_panic(line);
+        self.tsc_khz = tsc_khz(splat::message(line)).or(self.tsc_khz);
         self.ended |= splat::message(line) == lkmpg_guest::END_OF_LOG;
         if self.splat.is_none() && splat::is_splat(line) {
             let context = self.tail.len().saturating_sub(CONTEXT);
@@ -80,6 +82,11 @@ impl Console {
         self.splat.as_deref()
     }
 
+    /// What was said so far does not belong to the tail.
+    pub fn start_tail(&mut self) {
+        self.tail.clear();
+    }
+
     /// The last lines.
     pub fn tail(&self) -> impl Iterator<Item = &String> {
         self.tail.iter()
@@ -90,10 +97,22 @@ impl Console {
         self.panicked
     }
 
+    /// The frequency of the time-stamp counter, if the kernel has measured it.
+    pub fn tsc_khz(&self) -> Option<u32> {
+        self.tsc_khz
+    }
+
     /// Whether the run has said all that it had to say.
     pub fn ended(&self) -> bool {
         self.ended
     }
+}
+
+/// `tsc: Refined TSC clocksource calibration: 2596.105 MHz`
+fn tsc_khz(message: &str) -> Option<u32> {
+    let mhz = message.strip_prefix("tsc: Refined TSC clocksource calibration: ")?;
+    let (mhz, khz) = mhz.strip_suffix(" MHz")?.split_once('.')?;
+    format!("{mhz}{khz}").parse().ok()
 }
 
 #[cfg(test)]
@@ -145,6 +164,17 @@ mod tests {
         assert!(!console.ended());
         console.take(b"[    1.000000] lkmpg: end of the run\n");
         assert!(console.ended());
+    }
+
+    #[test]
+    fn the_counters_frequency_is_taken_where_it_is_exact() {
+        let mut console = Console::default();
+        console.take(b"[    0.016000] tsc: Detected 2592.476 MHz processor\n");
+        assert_eq!(console.tsc_khz(), None);
+        console.take(
+            b"[    1.5] x\n[    1.500000] tsc: Refined TSC clocksource calibration: 2596.105 MHz\n",
+        );
+        assert_eq!(console.tsc_khz(), Some(2_596_105));
     }
 
     #[test]

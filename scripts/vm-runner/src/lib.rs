@@ -11,6 +11,7 @@ pub mod archive;
 pub mod cargo_test;
 pub mod console;
 pub mod elf;
+pub mod host;
 pub mod initramfs;
 pub mod kernel;
 pub mod keyboard;

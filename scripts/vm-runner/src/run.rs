@@ -4,6 +4,7 @@
 
 use crate::{
     accel::{self, Accel},
+    host::Host,
     initramfs,
     kernel::{Kernel, PROGRAMS, build_dir},
     keyboard,
@@ -87,7 +88,7 @@ pub fn run_job(
     let machine = Machine {
         kernel,
         initramfs: initramfs::pack(kernel, job, adds)?,
-        command_line: command_line(job),
+        command_line: command_line(job, &accel),
         share: job.share.is_some().then(build_dir).transpose()?,
         accel,
     };
@@ -145,7 +146,7 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
 }
 
 /// What the kernel is told.
-fn command_line(job: &Job) -> String {
+fn command_line(job: &Job, accel: &Accel) -> String {
     let mut words = vec![
         "console=ttyS0",
         "earlyprintk=ttyS0",
@@ -169,7 +170,13 @@ fn command_line(job: &Job) -> String {
             "sysctl.kernel.hung_task_panic=1",
         ]);
     }
-    words.join(" ")
+    let mut line = words.join(" ");
+    // An emulated guest has this machine's counter. To be told is faster, and
+    // more exact, than to measure it.
+    if let (Accel::Tcg(_), Some(khz)) = (accel, Host::known().tsc_khz) {
+        line += &format!(" tsc_early_khz={khz}");
+    }
+    line
 }
 
 fn introduction(options: &Options, kernel: &Kernel, accel: &Accel, job: &Job) -> String {
