@@ -27,12 +27,12 @@ pub struct Running {
     stderr: JoinHandle<u64>,
 }
 
-/// Starts the command.
-pub fn start(job: &Job) -> Result<Running> {
+/// Starts the command. `announce` is called just before, since the command may
+/// end the guest.
+pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     let stdin = ports::open(Port::Stdin)?;
     let stdout = ports::open(Port::Stdout)?;
     let mut stderr = ports::open(Port::Stderr)?;
-    crate::system::log("T ports");
     let screen = job.terminal.map(Screen::new).transpose()?;
     let mut command = match &screen {
         Some(screen) => screen.command(&job.command)?,
@@ -56,6 +56,7 @@ pub fn start(job: &Job) -> Result<Running> {
     command.current_dir(home.map_or("/".as_ref(), |(_, home)| home.as_os_str()));
 
     let ended = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?);
+    announce();
     let (child, error_count) = match command.spawn() {
         Ok(child) => (Some(child), 0),
         Err(error) => {

@@ -40,10 +40,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     system::mount_early()?;
-    system::log("T early");
     modules::load_boot_modules()?;
     let control = ports::open(Port::Control)?;
-    system::log("T control");
     let reader = control.try_clone()?;
     let control = Arc::new(Mutex::new(control));
     match serve(&control, reader) {
@@ -59,24 +57,20 @@ fn run() -> Result<()> {
 /// Runs the job to its end.
 fn serve(control: &Control, reader: File) -> Result<()> {
     system::mount_late()?;
-    system::log("T late");
     let job = fs::read(JOB).with_context(|| format!("cannot read {JOB}"))?;
     let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
     if let Some(paths) = &job.share {
         system::mount_share(HOST_TAG, HOST_DIR)?;
         modules::link(paths);
     }
-    let running = command::start(&job)?;
-    system::log("T started");
-    let screen = running.screen()?;
     system::on_power_off({
         let control = control.clone();
         move || tell(&control, &FromGuest::PowerOff)
     })?;
+    let running = command::start(&job, || tell(control, &FromGuest::Started))?;
+    let screen = running.screen()?;
     thread::spawn(move || listen(reader, screen));
-    tell(control, &FromGuest::Started);
     let ended = running.wait()?;
-    system::log("T waited");
     tell(control, &ended);
     leaks::report()
 }

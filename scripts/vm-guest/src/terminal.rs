@@ -27,8 +27,8 @@ pub struct Screen(File);
 impl Screen {
     /// Makes a terminal.
     pub fn new(size: WindowSize) -> Result<Self> {
-        let screen =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("cannot make a terminal")?;
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .context("cannot make a terminal")?;
         grantpt(&screen).context("cannot grant the terminal")?;
         unlockpt(&screen).context("cannot unlock the terminal")?;
         let screen = Self(screen.into());
