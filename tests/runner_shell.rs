@@ -32,7 +32,8 @@ struct User {
 
 impl User {
     fn new() -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a terminal");
         grantpt(&screen).expect("a terminal");
         unlockpt(&screen).expect("a terminal");
         let name = ptsname(&screen, Vec::new()).expect("its name");

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, ModeFileType, trailer};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
@@ -16,6 +16,8 @@ use std::{
 pub struct Archive<W: Write> {
     to: W,
     folders: BTreeSet<PathBuf>,
+    /// Copies of the host's files, and of which.
+    copies: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl<W: Write> Archive<W> {
@@ -24,6 +26,7 @@ impl<W: Write> Archive<W> {
         Self {
             to,
             folders: BTreeSet::new(),
+            copies: BTreeMap::new(),
         }
     }
 
@@ -55,9 +58,13 @@ impl<W: Write> Archive<W> {
         self.entry(&path, ModeFileType::Regular, 0o644, text.as_ref())
     }
 
-    /// Adds a copy of a host's file, with its permissions.
+    /// Adds a copy of a host's file, with its permissions. Several programs need
+    /// the same libraries: the same copy again is no other.
     pub fn file(&mut self, path: impl AsRef<Path>, host: &Path) -> Result<()> {
         let path = inside(path.as_ref());
+        if self.copies.insert(path.clone(), host.to_owned()).as_deref() == Some(host) {
+            return Ok(());
+        }
         self.parent(&path)?;
         let content = fs::read(host).with_context(|| format!("cannot read {}", host.display()))?;
         let mode = fs::metadata(host)?.permissions().mode() & 0o777;
@@ -163,6 +170,21 @@ mod tests {
         assert_eq!(modes, [0o40755, 0o40755, 0o100644, 0o100644, 0o120777]);
         assert_eq!(entries[2].2, b"b");
         assert_eq!(entries[4].2, b"a/b");
+    }
+
+    #[test]
+    fn a_copy_is_made_once_unless_it_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|it| folder.path().join(it));
+        fs::write(&one, "1").unwrap();
+        fs::write(&other, "2").unwrap();
+        let mut archive = Archive::new(Vec::new());
+        for host in [&one, &one, &other] {
+            archive.file("/a", host).unwrap();
+        }
+        let entries = read(&archive.finish().unwrap());
+        let contents: Vec<_> = entries.iter().map(|it| it.2.as_slice()).collect();
+        assert_eq!(contents, [b"1", b"2"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use lkmpg_guest::Job;
 use std::{
     env,
     ffi::OsString,
+    fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -30,19 +31,15 @@ const PASSED: &[&str] = &["RUST_", "LKMPG_", "KERNEL"];
 
 /// Runs a binary that Cargo has built: in the guest, or here.
 pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
-    let is_bench = options.command.iter().any(|it| it == "--bench");
-    let is_idle =
-        || Ok::<_, anyhow::Error>(!is_bench && selects_nothing(binary, &options.command)?);
-    if !belongs_into_guest(binary) || is_idle()? {
+    if !belongs_into_guest(binary) || selects_nothing(binary, &options.command)? {
         let mut command = Command::new(binary);
         // It is the guest's tests that take turns.
-        let error = command
+        command
             .args(&options.command)
-            .env_remove("RUST_TEST_THREADS")
-            .exec();
-        return Err(error).with_context(|| format!("cannot run {}", binary.display()));
+            .env_remove("RUST_TEST_THREADS");
+        return Err(command.exec()).with_context(|| format!("cannot run {}", binary.display()));
     }
-    build_modules(&options.kernel)?;
+    build(&options.kernel)?;
     let target = Path::new(FOLDER).join(binary.file_name().context("a binary without a name")?);
     let kernel = Kernel::find(options)?;
     let mut command: Vec<OsString> = vec![target.clone().into()];
@@ -54,6 +51,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         share: None,
     };
     let mut adds = options.add.clone();
+    adds.extend(companions(binary)?);
     adds.push(Add {
         file: binary.to_owned(),
         target,
@@ -69,14 +67,49 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     })
 }
 
+/// The name of the test that a binary is: Cargo appends a hash, as in
+/// `chardev-0123456789abcdef`.
+fn test_name(binary: &Path) -> String {
+    let name = binary.file_name().unwrap_or_default().to_string_lossy();
+    name.rsplit_once('-').map_or(&*name, |it| it.0).to_owned()
+}
+
+/// What a test wants to have added to the guest: `tests/NAME.add` has what
+/// `--add` takes, one a line.
+fn companions(binary: &Path) -> Result<Vec<Add>> {
+    let list = root()?
+        .join("tests")
+        .join(test_name(binary))
+        .with_extension("add");
+    let text = match fs::read_to_string(&list) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", list.display())),
+    };
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|it| !it.is_empty() && !it.starts_with('#'));
+    lines.map(str::parse).collect()
+}
+
+fn root() -> Result<PathBuf> {
+    let build = build_dir()?;
+    Ok(build
+        .parent()
+        .context("no folder around build/")?
+        .to_owned())
+}
+
 /// Cargo says which package it runs a binary of.
 fn belongs_into_guest(binary: &Path) -> bool {
-    let name = binary.file_name().unwrap_or_default().to_string_lossy();
-    env::var_os("CARGO_PKG_NAME").is_some_and(|it| it == PACKAGE) && !name.starts_with(HOST_TESTS)
+    let package = env::var_os("CARGO_PKG_NAME");
+    package.is_some_and(|it| it == PACKAGE) && !test_name(binary).starts_with(HOST_TESTS)
 }
 
 /// Whether no test of the binary is asked for: that needs no guest to find out.
 fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
+    if arguments.iter().any(|it| it == "--bench") {
+        return Ok(false);
+    }
     let list = |arguments: &[OsString]| -> Result<bool> {
         let output = Command::new(binary)
             .args(arguments)
@@ -91,25 +124,21 @@ fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
     Ok(!list(arguments)? && list(&[])?)
 }
 
-/// Brings the modules up to date, unless make is on its way here and did it.
-fn build_modules(kernel: &str) -> Result<()> {
+/// Brings modules and clients up to date, unless make is on its way here and did.
+fn build(kernel: &str) -> Result<()> {
     if env::var_os("MAKELEVEL").is_some() || kernel.contains('/') {
         return Ok(());
     }
-    let root = build_dir()?
-        .parent()
-        .map(PathBuf::from)
-        .context("no root folder")?;
     let mut make = Command::new("make");
     make.arg("--directory")
-        .arg(root)
-        .args(["--silent", "--no-print-directory", "modules"]);
+        .arg(root()?)
+        .args(["--silent", "--no-print-directory", "all"]);
     let make = make
         .arg(format!("KERNEL={kernel}"))
         .stdin(Stdio::null())
         .stdout(std::io::stderr());
     if !make.status().context("cannot run make")?.success() {
-        bail!("the modules do not build");
+        bail!("the modules and clients do not build");
     }
     Ok(())
 }
@@ -159,6 +188,12 @@ mod tests {
                 "{report}"
             );
         }
+    }
+
+    #[test]
+    fn a_test_has_its_name_without_the_hash() {
+        assert_eq!(test_name(Path::new("deps/chan_relay-0123")), "chan_relay");
+        assert_eq!(test_name(Path::new("deps/true")), "true");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 #[derive(Debug, Parser)]
 #[command(
     name = "scripts/vm",
+    bin_name = "scripts/vm",
+    override_usage = "scripts/vm [OPTIONS] [-- CMD...]",
     after_help = "\
 Exit status: the command's own (128 plus the signal that ended it), or
   124  the command did not end within --timeout
@@ -36,7 +38,7 @@ pub struct Options {
         long,
         value_name = "FILE[:PATH]",
         env = "LKMPG_ADD",
-        value_delimiter = ' '
+        value_delimiter = '\n'
     )]
     pub add: Vec<Add>,
 

@@ -233,6 +233,7 @@ fn inherited_path(fd: &impl AsRawFd) -> String {
 /// a slow reader, but drops what the reader does not take.
 fn console_pipe() -> Result<(File, File)> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe")?;
-    fcntl_setpipe_size(&writer, 1 << 20).context("cannot enlarge a pipe")?;
+    // With very many of them a user gets small ones only, which mostly do.
+    let _ = fcntl_setpipe_size(&writer, 1 << 20);
     Ok((reader.into(), writer.into()))
 }

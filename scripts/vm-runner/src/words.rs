@@ -2,13 +2,17 @@
 
 //! What is said to the user: on standard error, or in the log file.
 
-use crate::options::Options;
+use crate::{options::Options, splat};
 use anyhow::{Context, Result};
 use std::{
     fs::File,
     io::{self, Write},
     path::PathBuf,
 };
+
+/// What the kernel says a second after its boot, whatever it runs. Nobody wants
+/// to see it at a prompt; the log file has it.
+const CHATTER: &[&str] = &["CE: ", "clocksource: ", "tsc: ", lkmpg_guest::END_OF_LOG];
 
 /// The kernel's words and ours.
 pub struct Words {
@@ -60,7 +64,7 @@ impl Words {
             match &mut self.file {
                 // A full disk is no reason to end the run.
                 Some(file) => drop(writeln!(file, "{line}")),
-                None if seen && !line.ends_with(lkmpg_guest::END_OF_LOG) => self.print(line),
+                None if seen && (self.verbose || !is_chatter(line)) => self.print(line),
                 None => {}
             }
         }
@@ -92,4 +96,9 @@ impl Words {
         // Standard error may be closed.
         let _ = write!(io::stderr(), "{line}{end}");
     }
+}
+
+fn is_chatter(line: &str) -> bool {
+    let message = splat::message(line);
+    CHATTER.iter().any(|it| message.starts_with(it))
 }
