@@ -39,11 +39,14 @@ lkm::module_params! {
     },
 }
 
+/// Tries something, and tells whether it is as it should be.
+type Case = fn() -> Result<bool>;
+
 struct Threads;
 
 impl kernel::Module for Threads {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cases: [(&str, fn() -> Result<bool>); 10] = [
+        let cases: [(&str, Case); 10] = [
             ("a result", result),
             ("an end by itself", end_by_itself),
             ("a stop before the start", stop_before_start),
@@ -172,7 +175,7 @@ fn stop_waiting() -> Result<bool> {
     let flag = begun.clone();
     let thread = kthread::spawn(c"threads", move |_| {
         flag.store(1, Relaxed);
-        never.queue.wait(&never.lock, |_| None::<()>)
+        never.queue.wait(&never.lock, |()| None::<()>)
     })?;
     wait_for(&begun)?;
     Ok(thread.stop() == Some(Err(ERESTARTSYS)))
@@ -220,7 +223,8 @@ fn wait_for(flag: &Atomic<u32>) -> Result {
 }
 
 fn file_path() -> Result<kernel::str::CString> {
-    kernel::str::CString::try_from_fmt(fmt!("{}/threads", &*folder.read())).map_err(Into::into)
+    let path = kernel::str::CString::try_from_fmt(fmt!("{}/threads", &*folder.read()))?;
+    Ok(path)
 }
 
 fn file_position() -> Result<bool> {
