@@ -42,8 +42,8 @@ use kernel::{
 /// Starts a kernel thread that runs `closure`.
 ///
 /// `name` is what `ps` shows, in brackets; the first 15 bytes are shown everywhere. Fails with
-/// `ENOMEM`, or with `EINTR` if the caller is killed meanwhile; `closure` is dropped then. May sleep
-/// (`kthread_create`, `wake_up_process`).
+/// `ENOMEM`, or with `EINTR` if the caller is killed meanwhile; `closure` is dropped then. May
+/// sleep (`kthread_create`, `wake_up_process`).
 ///
 /// # Examples
 ///

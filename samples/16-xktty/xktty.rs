@@ -10,11 +10,11 @@
 //!
 //! A write is one to the tty, from the writer's own memory: the tty's line discipline sees it (a
 //! newline may become CR LF), other writers wait until it is through, it waits while the line is
-//! stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it fails with `EIO`.
+//! stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it fails (`EIO`).
 //!
 //! Opening fails with `EBUSY` while another process has the device, and otherwise with what stands
-//! in the way of the tty: `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is no tty,
-//! `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it.
+//! in the way of the tty: `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is not a
+//! tty, `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it.
 //! The tty may be the console: kernel messages then come out between the writes, and stay whole.
 //!
 //! Changed from the text: writes are not cut at 200 bytes, and not copied; with `set_fs` gone, a

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A survey of 2006: an HTML parser in the kernel, and what that is good for.
+//! The survey's HTML parser in the kernel, and what that is good for.
 //!
 //! ```sh
 //! echo '<p>Hello, <b>world</b> &amp; all' > /tmp/page.html
 //! insmod html_parser.ko path=/tmp/page.html
 //! cat /proc/html_parser
 //! cat /proc/html_parser_timing
-//! html_parser_user --time /tmp/page.html    # beside the kernel's table
+//! html_parser_user time /tmp/page.html      # beside the kernel's table
 //! rmmod html_parser
 //! ```
 //!
@@ -18,8 +18,9 @@
 //!
 //! Only root can open the two files, since each opener has the kernel keep some `limit` bytes.
 //!
-//! Changed from the survey: its parser wrote past the end of its buffers. What it measured was most
-//! likely reading at the end of the file, since nothing took the position back: here each read
+//! Changed from the survey: there the file's own `read` is called with the address limit lifted, for
+//! a fixed 1,000 bytes; `set_fs` is gone, and nothing is cut here. Nothing in what it shows sets the
+//! position back, so that most of the reads that it times may be at the end of the file; here each
 //! starts at 0. See `README.md` for the numbers.
 
 use kernel::{
