@@ -5,7 +5,7 @@
 
 # What builds and installs is for the machine's own kernel, if that takes modules
 # in Rust; the bench is for dev.
-ifeq ($(filter-out all modules clients install uninstall,$(MAKECMDGOALS)),)
+ifeq ($(filter-out all modules clients install uninstall doctor,$(MAKECMDGOALS)),)
 KERNEL	?= $(shell scripts/default-kernel)
 else
 KERNEL	?= dev

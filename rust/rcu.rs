@@ -8,7 +8,10 @@
 //!
 //! Reference: chapter 13 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    compat, //
+};
 use kernel::{
     prelude::*,
     sync::{
@@ -120,7 +123,7 @@ impl<T: Send + Sync> Drop for Rcu<T> {
         // SAFETY: By the type invariants. Readers borrow this value, so there are none.
         drop(unsafe { KBox::from_raw(self.current.load(Acquire)) });
         // What was replaced is dropped by code of the module, which must stay until then.
-        rcu::rcu_barrier();
+        compat::rcu_barrier();
     }
 }
 

@@ -8,7 +8,10 @@
 //!
 //! Reference: chapter 10 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    compat, //
+};
 use core::ptr::NonNull;
 use kernel::{
     error::code::ERESTARTSYS,
@@ -82,7 +85,7 @@ impl Tty {
                 continue;
             }
             if patience == 0 {
-                return Err(ETIME);
+                return Err(compat::errno(bindings::ETIME));
             }
             if kernel::current!().signal_pending() {
                 return Err(ERESTARTSYS);
