@@ -54,9 +54,10 @@ help:
 #: KERNEL=RELEASE    one of Debian's, by what uname -r says, to build for only
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
 
+# Not for a tree of the caller's.
 .PHONY: kernel
 kernel:
-ifndef KDIR
+ifneq ($(filter undefined file,$(origin KDIR)),)
 	$(Q)scripts/setup
 	$(Q)scripts/kernel $(KERNEL)
 endif
