@@ -361,6 +361,24 @@ fn a_major_that_is_taken_is_refused_with_advice() {
     );
 }
 
+#[test]
+fn a_c_program_with_the_guides_numbers_works() {
+    let program = "/tmp/ioctl_guide";
+    fs::write(program, include_bytes!(env!("IOCTL_GUIDE"))).expect("write");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let _module = load();
+    let output = Command::new(program)
+        .arg("Message passed by ioctl")
+        .output()
+        .expect("the program runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "get_msg:Message passed by ioctl\nget_nth_byte:Message passed by ioctl\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 fn client(arguments: &[&str]) -> Output {
     Command::new("ioctl")
         .args(arguments)
