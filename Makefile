@@ -54,12 +54,14 @@ help:
 #: KERNEL=RELEASE    one of Debian's, by what uname -r says, to build for only
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
 
-# Not for a tree of the caller's.
+# A tree of the caller's is taken as it is, if it will do.
 .PHONY: kernel
 kernel:
 ifneq ($(filter undefined file,$(origin KDIR)),)
 	$(Q)scripts/setup
 	$(Q)scripts/kernel $(KERNEL)
+else
+	$(Q)KDIR=$(KDIR) scripts/doctor --kdir
 endif
 
 # The kernel's settings may only just have come to be: read this file again.
