@@ -5,6 +5,41 @@
 //! The crate is compiled to metadata and linked into nothing: every module carries just the code
 //! of it that it uses, and loads alone. The price is that no `static` can live here. What needs
 //! one gets it from a macro at the call site, as `kernel::new_mutex!` does.
+//!
+//! # Pitfalls
+//!
+//! Those of chapter 14 of the guide, and who sees them.
+//!
+//! **The standard library**: the compiler. A module has `core` and the `kernel` crate, and nothing
+//! that needs a process around it.
+//!
+//! ```compile_fail,E0433
+//! let passwords = std::fs::read("/etc/passwd");
+//! ```
+//!
+//! **Interrupts left disabled**: whatever turns something off is a guard that turns it on again when
+//! it goes out of scope, and cannot be handed to another CPU. A guard that is leaked on purpose
+//! (`core::mem::forget` is safe) leaves it off: the kernel warns when `init` returns like that, and
+//! lockdep when a system call does.
+//!
+//! **Sleeping where one must not**: partly the compiler. What a handler is called with, in
+//! [`timer`], [`irq`], [`kprobe`] and [`i8042`], is `Sync` and can do nothing that sleeps; but a
+//! function that allocates with `GFP_KERNEL`, or locks a `Mutex`, has the same type as one that does
+//! not, so a handler that calls it compiles. A kernel with `CONFIG_DEBUG_ATOMIC_SLEEP` sees it when
+//! it runs, even if that time it would not have slept. Waiting for a
+//! condition under a lock is safe by its form: [`wait`] is given the lock, not a guard, and takes it
+//! only to look.
+//!
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! fn example(lock: &kernel::sync::SpinLock<u32>) {
+//!     send(lock.lock()); // It is this CPU that does not preempt now.
+//! }
+//! ```
+//!
+//! **The large carnivore**: `unsafe` is refused in samples, so what a module can reach is what a type
+//! of the `kernel` crate or of this one lets it reach. There is no function here to patch what belongs
+//! to others, such as the system call table.
 
 mod bindings;
 mod compat;
