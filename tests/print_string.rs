@@ -37,6 +37,15 @@ fn the_loader_and_the_unloader_see_it() {
 }
 
 #[test]
+fn it_needs_no_file_open_on_the_terminal() {
+    let mut pty = Pty::new();
+    let script = format!("exec <&- >&- 2>&-; {LOAD}; {UNLOAD}");
+    assert!(pty.run(&script).status.success());
+    let both = format!("{HELLO}{FAREWELL}");
+    assert_eq!(String::from_utf8_lossy(&pty.read()), both);
+}
+
+#[test]
 fn it_works_on_the_serial_line() {
     let mut far_end = FarEnd::new();
     let line = File::options()

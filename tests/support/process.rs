@@ -41,11 +41,9 @@ pub fn errno_of(error: io::Error) -> Errno {
 /// Whether a text of the kernel names an error: by its number, or by its name if the kernel knows
 /// names (`CONFIG_SYMBOLIC_ERRNAME`).
 pub fn errno_named(text: &str, errno: Errno) -> bool {
-    // `Errno` calls itself `Errno::NOENT` or `NOENT`.
-    let name = format!("{errno:?}");
-    let name = name.rsplit("::").next().unwrap_or(&name);
+    let name = format!("{:?}", nix::errno::Errno::from_raw(errno.raw_os_error()));
     let number = format!("Error({})", errno.raw_os_error());
-    text.contains(&number) || text.contains(&format!("E{name}"))
+    text.contains(&number) || text.contains(&name)
 }
 
 /// The character devices in /proc/devices: their names and major numbers.
