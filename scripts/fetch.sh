@@ -151,6 +151,8 @@ fetch_source() {
 
 # unpack_source TARBALL FOLDER
 unpack_source() {
+	start_work
+	[ ! -d "$2" ] || return 0
 	need_space $source_space 'a kernel source'
 	mkdir "$work/tree"
 	mkdir -p "${2%/*}"
