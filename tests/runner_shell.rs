@@ -129,18 +129,16 @@ fn a_terminal_is_a_terminal() {
     // Editing, interrupting, stopping.
     user.does("echo woXX\x7f\x7frks");
     user.sees("works");
-    user.does("sleep 1000");
-    user.sees("sleep 1000");
-    std::thread::sleep(Duration::from_millis(300));
+    user.does("sh -c 'echo run''ning; exec sleep 1000'");
+    user.sees("running");
     user.types("\x03");
     user.does("echo status $?");
     user.sees("status 130");
-    user.does("sleep 1000");
-    user.sees("sleep 1000");
-    std::thread::sleep(Duration::from_millis(300));
+    user.does("sh -c 'echo run''ning; exec sleep 1000'");
+    user.sees("running");
     user.types("\x1a");
     user.sees("Stopped");
-    user.does("kill -KILL %1; wait");
+    user.does("kill -KILL %1");
 
     user.resizes(40, 90);
     let pid = i32::try_from(child.id())
@@ -148,9 +146,8 @@ fn a_terminal_is_a_terminal() {
         .and_then(Pid::from_raw)
         .expect("a process");
     kill_process(pid, Signal::WINCH).expect("it is signalled");
-    std::thread::sleep(Duration::from_millis(300));
-    user.does("stty size");
-    user.sees("40 90");
+    user.does("until [ \"$(stty size)\" = '40 90' ]; do :; done; echo re''sized");
+    user.sees("resized");
 
     // Modules work, and the kernel's words are seen.
     user.does("insmod /modules/hello_1.ko");
