@@ -8,15 +8,18 @@
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
 #include <linux/interrupt.h>
+#include <linux/kobject.h>
 #include <linux/kprobes.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
+#include <linux/sysfs.h>
 #include <linux/tty.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
 const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
 const size_t LKM_FILE_F_PATH = offsetof(struct file, f_path);
+const size_t LKM_ATTRIBUTE_GROUP_ATTRS = offsetof(struct attribute_group, attrs);
 
 /* Since 7.3 a kernel thread's own root directory is empty. */
 #ifdef scoped_with_init_fs
@@ -34,3 +37,6 @@ const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
+/* A union or a plain member, depending on the kernel's version. */
+const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);
+const size_t LKM_KOBJ_ATTRIBUTE_STORE = offsetof(struct kobj_attribute, store);

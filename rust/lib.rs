@@ -64,6 +64,7 @@ pub mod percpu;
 pub mod proc_fs;
 pub mod rcu;
 pub mod ring;
+pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;

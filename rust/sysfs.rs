@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Directories in `/sys/kernel`, and the attributes in them.
+//!
+//! An attribute is a file with one value. [`Attributes`] lists those of a type, and a
+//! [`Directory`] shows a value of that type. What is shown is a [`Text`], which holds no more than
+//! sysfs can take; what is stored arrives as an [`Input`], which checks and parses it. Raw bytes,
+//! such as tables and images, are [`Binary`] attributes.
+//!
+//! C headers: [`include/linux/kobject.h`](srctree/include/linux/kobject.h),
+//! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
+
+use crate::bindings;
+use core::{
+    num::{
+        IntErrorKind,
+        ParseIntError, //
+    },
+    ptr::NonNull,
+    str::FromStr, //
+};
+use kernel::{
+    error::{
+        from_result,
+        to_result, //
+    },
+    fmt,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// What an attribute shows.
+///
+/// It holds up to one byte less than a page. If more is written, reading the attribute fails with
+/// `EFBIG`; nothing is cut.
+pub struct Text<'a> {
+    room: &'a mut [u8],
+    length: usize,
+    overflow: bool,
+}
+
+impl Text<'_> {
+    /// Appends bytes, or fails with `EFBIG`.
+    pub fn push(&mut self, bytes: &[u8]) -> Result {
+        let end = self.length + bytes.len();
+        let Some(room) = self.room.get_mut(self.length..end) else {
+            self.overflow = true;
+            return Err(EFBIG);
+        };
+        room.copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+
+    /// Writes a value and a line end, as most attributes show it.
+    pub fn line(&mut self, value: impl fmt::Display) -> Result {
+        // `Arguments` is not `Display` for the kernel's own formatting.
+        core::fmt::Write::write_fmt(self, fmt!("{}\n", value)).map_err(|_| EFBIG)
+    }
+}
+
+impl core::fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.push(text.as_bytes()).map_err(|_| core::fmt::Error)
+    }
+}
+
+/// What was written to an attribute: at least 1 byte and at most a page.
+///
+/// sysfs hands over a longer write in pieces, as if they were several writes.
+#[derive(Clone, Copy, Default)]
+pub struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    /// All bytes.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The text, without the line end that `echo` adds.
+    ///
+    /// Fails with `EINVAL` if it is not UTF-8, or has a NUL in it.
+    pub fn text(self) -> Result<&'a str> {
+        let text = self.0.strip_suffix(b"\n").unwrap_or(self.0);
+        if text.contains(&0) {
+            return Err(EINVAL);
+        }
+        core::str::from_utf8(text).map_err(|_| EINVAL)
+    }
+
+    /// Parses the text as a decimal number.
+    ///
+    /// Fails with `EINVAL` if it is none, and with `ERANGE` if it does not fit the type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// fn percent(input: lkm::sysfs::Input<'_>) -> Result<u8> {
+    ///     let value = input.parse()?;
+    ///     if value > 100 { Err(ERANGE) } else { Ok(value) }
+    /// }
+    /// ```
+    pub fn parse<T: FromStr<Err = ParseIntError>>(self) -> Result<T> {
+        self.text()?
+            .parse()
+            .map_err(|e: ParseIntError| match e.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => ERANGE,
+                _ => EINVAL,
+            })
+    }
+}
+
+type Show<T> = fn(&T, &mut Text<'_>) -> Result;
+type Store<T> = fn(&T, Input<'_>) -> Result;
+
+/// A file with a value.
+///
+/// All functions run in the context of the calling process and may sleep. They may run at the same
+/// time as themselves and each other.
+pub struct Attribute<T> {
+    name: &'static CStr,
+    mode: u16,
+    show: Option<Show<T>>,
+    store: Option<Store<T>>,
+    notify: bool,
+}
+
+impl<T> Attribute<T> {
+    /// Everybody may read it.
+    pub const fn read_only(name: &'static CStr, show: Show<T>) -> Self {
+        Self {
+            name,
+            mode: 0o444,
+            show: Some(show),
+            store: None,
+            notify: false,
+        }
+    }
+
+    /// Everybody may read it, and root may write it.
+    pub const fn read_write(name: &'static CStr, show: Show<T>, store: Store<T>) -> Self {
+        Self {
+            name,
+            mode: 0o644,
+            show: Some(show),
+            store: Some(store),
+            notify: false,
+        }
+    }
+
+    /// Root may write it.
+    pub const fn write_only(name: &'static CStr, store: Store<T>) -> Self {
+        Self {
+            name,
+            mode: 0o200,
+            show: None,
+            store: Some(store),
+            notify: false,
+        }
+    }
+
+    /// Wakes processes that poll the attribute when something was stored (see
+    /// [`Directory::notify`]).
+    pub const fn notify(mut self) -> Self {
+        self.notify = true;
+        self
+    }
+
+    /// Sets the permissions. There are none for what the attribute does not do, and sysfs lets
+    /// nobody but the owner and the group write.
+    pub const fn mode(mut self, mode: u16) -> Self {
+        let mut able = 0;
+        if self.show.is_some() {
+            able |= 0o444;
+        }
+        if self.store.is_some() {
+            able |= 0o220;
+        }
+        self.mode = mode & able;
+        self
+    }
+}
+
+type Read<T> = fn(&T, u64, &mut [u8]) -> Result<usize>;
+type Write<T> = fn(&T, u64, &[u8]) -> Result<usize>;
+
+/// A file with bytes.
+///
+/// The functions get an offset and up to a page of bytes, and return how many they took or gave. A
+/// longer read or write of the caller's is done in several. They run in the context of the calling
+/// process, may sleep, and may run at the same time as themselves and each other.
+pub struct Binary<T> {
+    name: &'static CStr,
+    mode: u16,
+    size: usize,
+    read: Option<Read<T>>,
+    write: Option<Write<T>>,
+}
+
+impl<T> Binary<T> {
+    /// Everybody may read it. `size` is that of the file, in bytes; 0 if it is not known.
+    pub const fn read_only(name: &'static CStr, size: usize, read: Read<T>) -> Self {
+        Self {
+            name,
+            mode: 0o444,
+            size,
+            read: Some(read),
+            write: None,
+        }
+    }
+
+    /// Everybody may read it, and root may write it.
+    ///
+    /// If `size` is not 0, no access goes beyond it: reads end there, and writes that begin there
+    /// fail with `EFBIG`.
+    pub const fn read_write(
+        name: &'static CStr,
+        size: usize,
+        read: Read<T>,
+        write: Write<T>,
+    ) -> Self {
+        Self {
+            name,
+            mode: 0o644,
+            size,
+            read: Some(read),
+            write: Some(write),
+        }
+    }
+}
+
+/// Attributes that belong together: in the directory itself, or in one below it.
+pub struct Group<T: 'static> {
+    name: Option<&'static CStr>,
+    attributes: &'static [Attribute<T>],
+    binaries: &'static [Binary<T>],
+}
+
+impl<T> Group<T> {
+    /// Attributes in the directory itself.
+    pub const fn new(attributes: &'static [Attribute<T>]) -> Self {
+        Self {
+            name: None,
+            attributes,
+            binaries: &[],
+        }
+    }
+
+    /// Puts the attributes into a directory of their own.
+    pub const fn named(mut self, name: &'static CStr) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Adds binary attributes.
+    pub const fn binaries(mut self, binaries: &'static [Binary<T>]) -> Self {
+        self.binaries = binaries;
+        self
+    }
+}
+
+/// A type that has attributes.
+pub trait Attributes: Sized + Send + Sync + 'static {
+    /// Lists them.
+    const GROUPS: &'static [Group<Self>];
+}
+
+/// A directory in `/sys/kernel`.
+///
+/// Dropping it removes it and waits for callers that are in an attribute's function; so such a
+/// function must not drop it. A file that is left open fails with `ENODEV`.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::{atomic::{Atomic, Relaxed}, Arc}};
+/// use lkm::sysfs::{Attribute, Attributes, Directory, Group};
+///
+/// struct Lamp {
+///     level: Atomic<u32>,
+/// }
+///
+/// impl Attributes for Lamp {
+///     const GROUPS: &'static [Group<Self>] = &[Group::new(&[Attribute::read_write(
+///         c"level",
+///         |lamp, out| out.line(lamp.level.load(Relaxed)),
+///         |lamp, input| Ok(lamp.level.store(input.parse()?, Relaxed)),
+///     )])];
+/// }
+///
+/// fn lamp() -> Result<Directory<Lamp>> {
+///     let lamp = Lamp { level: Atomic::new(7) };
+///     Directory::new(c"lamp", Arc::new(lamp, GFP_KERNEL)?)
+/// }
+/// ```
+pub struct Directory<T: Attributes> {
+    // Goes first: when it is gone, so are all callers.
+    kobject: Kobject,
+    files: KVec<Pin<KBox<File<T>>>>,
+    binaries: KVec<Pin<KBox<BinaryFile<T>>>>,
+    data: Arc<T>,
+}
+
+// SAFETY: The pointers are to what the value itself owns, and C locks the rest.
+unsafe impl<T: Attributes> Send for Directory<T> {}
+// SAFETY: As above; `T` is `Sync`.
+unsafe impl<T: Attributes> Sync for Directory<T> {}
+
+impl<T: Attributes> Directory<T> {
+    /// Creates `/sys/kernel/<name>` with all attributes.
+    ///
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it, or an attribute's, is none that a
+    /// file can have, or is there twice, or `ENOMEM`. May sleep (`kobject_create_and_add`,
+    /// `sysfs_create_group`).
+    pub fn new(name: &CStr, data: Arc<T>) -> Result<Self> {
+        check_names::<T>()?;
+        let mut directory = Self {
+            kobject: Kobject::new(name)?,
+            files: KVec::new(),
+            binaries: KVec::new(),
+            data,
+        };
+        for group in T::GROUPS {
+            directory.add(group)?;
+        }
+        Ok(directory)
+    }
+
+    fn add(&mut self, group: &'static Group<T>) -> Result {
+        let data: *const T = &*self.data;
+        let mut attributes = KVec::with_capacity(group.attributes.len() + 1, GFP_KERNEL)?;
+        for attribute in group.attributes {
+            let file = KBox::pin(File::new(group.name, attribute, data), GFP_KERNEL)?;
+            attributes.push(
+                file.attribute.get().cast::<bindings::attribute>(),
+                GFP_KERNEL,
+            )?;
+            self.files.push(file, GFP_KERNEL)?;
+        }
+        attributes.push(core::ptr::null_mut(), GFP_KERNEL)?;
+
+        let mut binaries = KVec::with_capacity(group.binaries.len() + 1, GFP_KERNEL)?;
+        for binary in group.binaries {
+            let file = KBox::pin(BinaryFile::new(binary, data), GFP_KERNEL)?;
+            binaries.push(file.attribute.get().cast_const(), GFP_KERNEL)?;
+            self.binaries.push(file, GFP_KERNEL)?;
+        }
+        binaries.push(core::ptr::null(), GFP_KERNEL)?;
+
+        let mut raw: bindings::attribute_group = pin_init::zeroed();
+        raw.name = group
+            .name
+            .map_or(core::ptr::null(), |name| name.as_char_ptr());
+        raw.bin_attrs = binaries.as_ptr();
+        // SAFETY: This is where the member of this type is.
+        unsafe {
+            (&raw mut raw)
+                .byte_add(bindings::LKM_ATTRIBUTE_GROUP_ATTRS)
+                .cast::<*mut *mut bindings::attribute>()
+                .write(attributes.as_mut_ptr());
+        }
+        // SAFETY: The directory exists. The lists end with NULL and are used during this call
+        // only; the attributes are on the heap, and go after the directory.
+        to_result(unsafe { bindings::sysfs_create_group(self.kobject.as_raw(), &raw) })
+    }
+
+    /// The value that the attributes belong to.
+    pub fn data(&self) -> &Arc<T> {
+        &self.data
+    }
+
+    /// Tells processes that poll an attribute that it changed, by `EPOLLPRI | EPOLLERR`.
+    ///
+    /// `group` is the name of the attribute's group, if it has one. May sleep (`sysfs_notify`).
+    pub fn notify(&self, group: Option<&CStr>, attribute: &CStr) {
+        // SAFETY: The directory exists.
+        unsafe { notify(self.kobject.as_raw(), group, attribute) };
+    }
+}
+
+/// # Safety
+///
+/// `kobject` must have a directory.
+unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribute: &CStr) {
+    let group = group.map_or(core::ptr::null(), |name| name.as_char_ptr());
+    // SAFETY: By the safety requirements, and since the names are C strings.
+    unsafe { bindings::sysfs_notify(kobject, group, attribute.as_char_ptr()) };
+}
+
+/// Refuses what C would only warn about, with a stack trace in the log.
+fn check_names<T: Attributes>() -> Result {
+    for (index, group) in T::GROUPS.iter().enumerate() {
+        check_name(group.name.unwrap_or(c"-"))?;
+        for attribute in group.attributes {
+            check_name(attribute.name)?;
+        }
+        for binary in group.binaries {
+            check_name(binary.name)?;
+        }
+
+        // A name must be there once among the names of all groups in the same place.
+        let names = || {
+            let same = T::GROUPS.iter().filter(|it| it.name == group.name);
+            same.flat_map(|it| {
+                let binaries = it.binaries.iter().map(|it| it.name);
+                Iterator::chain(it.attributes.iter().map(|it| it.name), binaries)
+            })
+        };
+        let twice = |name: &CStr| names().filter(|it| *it == name).count() > 1;
+        let named = T::GROUPS
+            .iter()
+            .take(index)
+            .any(|it| it.name.is_some() && it.name == group.name);
+        if named || names().any(twice) {
+            return Err(EINVAL);
+        }
+    }
+    Ok(())
+}
+
+fn check_name(name: &CStr) -> Result {
+    let bytes = name.to_bytes();
+    if bytes.is_empty()
+        || bytes.len() > bindings::NAME_MAX as usize
+        || bytes.contains(&b'/')
+        || matches!(bytes, b"." | b"..")
+    {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// An attribute, as C knows it.
+#[repr(C)]
+struct File<T: 'static> {
+    // Must be first.
+    attribute: Opaque<bindings::kobj_attribute>,
+    data: *const T,
+    group: Option<&'static CStr>,
+    definition: &'static Attribute<T>,
+}
+
+impl<T: Attributes> File<T> {
+    fn new(group: Option<&'static CStr>, attribute: &'static Attribute<T>, data: *const T) -> Self {
+        let mut raw: bindings::kobj_attribute = pin_init::zeroed();
+        raw.attr = describe(attribute.name, attribute.mode, attribute);
+
+        type ShowFn = unsafe extern "C" fn(
+            *mut bindings::kobject,
+            *mut bindings::kobj_attribute,
+            *mut c_char,
+        ) -> isize;
+        type StoreFn = unsafe extern "C" fn(
+            *mut bindings::kobject,
+            *mut bindings::kobj_attribute,
+            *const c_char,
+            usize,
+        ) -> isize;
+        let show: Option<ShowFn> = attribute.show.map(|_| Self::show as ShowFn);
+        let store: Option<StoreFn> = attribute.store.map(|_| Self::store as StoreFn);
+        // SAFETY: This is where the members of these types are.
+        unsafe {
+            let raw = &raw mut raw;
+            raw.byte_add(bindings::LKM_KOBJ_ATTRIBUTE_SHOW)
+                .cast::<Option<ShowFn>>()
+                .write(show);
+            raw.byte_add(bindings::LKM_KOBJ_ATTRIBUTE_STORE)
+                .cast::<Option<StoreFn>>()
+                .write(store);
+        }
+        Self {
+            attribute: Opaque::new(raw),
+            data,
+            group,
+            definition: attribute,
+        }
+    }
+
+    /// `kobj_attribute::show`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by sysfs, on an attribute of a [`Directory<T>`] that is not gone yet.
+    unsafe extern "C" fn show(
+        _kobject: *mut bindings::kobject,
+        attribute: *mut bindings::kobj_attribute,
+        buffer: *mut c_char,
+    ) -> isize {
+        // SAFETY: The attribute is the first member of a `File`, which goes after the directory,
+        // which goes after this call; and so does the data.
+        let (file, data) = unsafe {
+            let file = &*attribute.cast::<Self>();
+            (file, &*file.data)
+        };
+        // SAFETY: The buffer is a page, cleared, and the call's own.
+        let room = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), PAGE_SIZE - 1) };
+        let mut text = Text {
+            room,
+            length: 0,
+            overflow: false,
+        };
+        from_result(|| {
+            let result = file
+                .definition
+                .show
+                .map_or(Err(EIO), |show| show(data, &mut text));
+            if text.overflow {
+                return Err(EFBIG);
+            }
+            result.map(|()| text.length as isize)
+        })
+    }
+
+    /// `kobj_attribute::store`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::show`].
+    unsafe extern "C" fn store(
+        kobject: *mut bindings::kobject,
+        attribute: *mut bindings::kobj_attribute,
+        buffer: *const c_char,
+        count: usize,
+    ) -> isize {
+        // SAFETY: As in `show`.
+        let (file, data) = unsafe {
+            let file = &*attribute.cast::<Self>();
+            (file, &*file.data)
+        };
+        // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
+        let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
+        from_result(|| {
+            let store = file.definition.store.ok_or(EIO)?;
+            store(data, Input(bytes))?;
+            if file.definition.notify {
+                // SAFETY: The directory exists.
+                unsafe { notify(kobject, file.group, file.definition.name) };
+            }
+            Ok(count as isize)
+        })
+    }
+}
+
+/// A binary attribute, as C knows it.
+struct BinaryFile<T> {
+    attribute: Opaque<bindings::bin_attribute>,
+    data: *const T,
+    read: Option<Read<T>>,
+    write: Option<Write<T>>,
+}
+
+impl<T: Attributes> BinaryFile<T> {
+    fn new(binary: &'static Binary<T>, data: *const T) -> Self {
+        let mut raw: bindings::bin_attribute = pin_init::zeroed();
+        raw.attr = describe(binary.name, binary.mode, binary);
+        raw.size = binary.size;
+        if binary.read.is_some() {
+            raw.read = Some(Self::read);
+        }
+        if binary.write.is_some() {
+            raw.write = Some(Self::write);
+        }
+        Self {
+            attribute: Opaque::new(raw),
+            data,
+            read: binary.read,
+            write: binary.write,
+        }
+    }
+
+    /// `bin_attribute::read`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by sysfs, on an attribute of a [`Directory<T>`] that is not gone yet.
+    unsafe extern "C" fn read(
+        _file: *mut bindings::file,
+        _kobject: *mut bindings::kobject,
+        attribute: *const bindings::bin_attribute,
+        buffer: *mut c_char,
+        offset: bindings::loff_t,
+        count: usize,
+    ) -> isize {
+        let file = kernel::container_of!(Opaque::cast_from(attribute.cast_mut()), Self, attribute);
+        // SAFETY: The attribute is part of a `BinaryFile`, which goes after the directory, which
+        // goes after this call; and so does the data.
+        let (file, data) = unsafe { (&*file, &*(*file).data) };
+        // SAFETY: The buffer has room for `count` bytes, and is the call's own. It is cleared
+        // before a reference to it is made.
+        let room = unsafe {
+            core::ptr::write_bytes(buffer, 0, count);
+            core::slice::from_raw_parts_mut(buffer.cast::<u8>(), count)
+        };
+        from_result(|| {
+            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
+            let read = file.read.ok_or(EIO)?;
+            Ok(read(data, offset, room)?.min(count) as isize)
+        })
+    }
+
+    /// `bin_attribute::write`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read`].
+    unsafe extern "C" fn write(
+        _file: *mut bindings::file,
+        _kobject: *mut bindings::kobject,
+        attribute: *const bindings::bin_attribute,
+        buffer: *mut c_char,
+        offset: bindings::loff_t,
+        count: usize,
+    ) -> isize {
+        let file = kernel::container_of!(Opaque::cast_from(attribute.cast_mut()), Self, attribute);
+        // SAFETY: As in `read`.
+        let (file, data) = unsafe { (&*file, &*(*file).data) };
+        // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
+        let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
+        from_result(|| {
+            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
+            let write = file.write.ok_or(EIO)?;
+            Ok(write(data, offset, bytes)?.min(count) as isize)
+        })
+    }
+}
+
+/// Fills in what all kinds of attributes have. `_definition` is where one is defined.
+fn describe<D>(name: &'static CStr, mode: u16, _definition: &'static D) -> bindings::attribute {
+    let mut raw: bindings::attribute = pin_init::zeroed();
+    raw.name = name.as_char_ptr();
+    raw.mode = mode;
+    // The attribute itself is on the heap, where lockdep accepts no keys. Its definition is part
+    // of the module, and has an address of its own, which is all that lockdep needs.
+    #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+    {
+        const { assert!(size_of::<D>() >= size_of::<bindings::lock_class_key>()) };
+        raw.key = core::ptr::from_ref(_definition).cast_mut().cast();
+    }
+    raw
+}
+
+/// A directory in `/sys/kernel`.
+///
+/// # Invariants
+///
+/// The `kobject` was added, and this value owns the first reference to it.
+struct Kobject(NonNull<bindings::kobject>);
+
+impl Kobject {
+    fn new(name: &CStr) -> Result<Self> {
+        check_name(name)?;
+        // SAFETY: The kernel created this when it booted, and keeps it.
+        let parent = unsafe { bindings::kernel_kobj };
+        // SAFETY: `parent` has a directory, and `name` is a C string.
+        let taken = unsafe {
+            bindings::kernfs_find_and_get_ns((*parent).sd, name.as_char_ptr(), core::ptr::null())
+        };
+        if !taken.is_null() {
+            // SAFETY: Gives back the reference that the function took.
+            unsafe { bindings::kernfs_put(taken) };
+            return Err(EEXIST);
+        }
+        // SAFETY: As above. The `kobject` is one that C frees, when nobody refers to it any more.
+        let kobject = unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), parent) };
+        // INVARIANT: The `kobject` was just added.
+        Ok(Self(NonNull::new(kobject).ok_or(ENOMEM)?))
+    }
+
+    fn as_raw(&self) -> *mut bindings::kobject {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Kobject {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. `kobject_del` removes the directory with all that is in
+        // it, and waits for callers. Nothing of the module's is used after that, so it does not
+        // matter when C frees the `kobject`.
+        unsafe {
+            bindings::kobject_del(self.0.as_ptr());
+            bindings::kobject_put(self.0.as_ptr());
+        }
+    }
+}
