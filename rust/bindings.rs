@@ -20,5 +20,6 @@
 )]
 
 pub(crate) use kernel::bindings::*;
+use pin_init::MaybeZeroable;
 
 include!(env!("LKM_BINDINGS"));

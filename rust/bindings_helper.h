@@ -14,6 +14,9 @@
 #include <linux/proc_fs.h>
 #include <linux/sysfs.h>
 #include <linux/tty.h>
+#include <net/genetlink.h>
+#include <net/netlink.h>
+#include <net/sock.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
 const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
@@ -40,3 +43,5 @@ const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
 /* A union or a plain member, depending on the kernel's version. */
 const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);
 const size_t LKM_KOBJ_ATTRIBUTE_STORE = offsetof(struct kobj_attribute, store);
+/* kernel::bindings does not know what is in it. */
+const size_t LKM_SOCK_USER_DATA = offsetof(struct sock, sk_user_data);

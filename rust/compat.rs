@@ -62,3 +62,10 @@ pub(crate) fn synchronize_rcu() {
 pub(crate) fn errno(number: u32) -> Error {
     Error::from_errno(-(number as i32))
 }
+
+// SAFETY: It is an array of bytes. (`rust/bindings/lib.rs` has the same for its own.)
+#[cfg(not(linux_7_3))]
+unsafe impl<Storage> Zeroable for crate::bindings::__BindgenBitfieldUnit<Storage> where
+    Storage: Zeroable
+{
+}

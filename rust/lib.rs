@@ -59,6 +59,7 @@ pub mod irq;
 pub mod kprobe;
 pub mod kthread;
 pub mod message;
+pub mod netlink;
 pub mod params;
 pub mod percpu;
 pub mod proc_fs;

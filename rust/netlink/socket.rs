@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Sockets with a protocol number.
+
+use super::{
+    Attributes,
+    Header,
+    Message,
+    Messages,
+    Packet,
+    Sender, //
+};
+use crate::{
+    bindings,
+    compat::{
+        errno,
+        synchronize_rcu, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        rcu,
+        Arc,
+        Completion, //
+    },
+};
+
+/// What a [`Socket`] does with requests.
+pub trait Protocol: Send + Sync + 'static {
+    /// Handles a request.
+    ///
+    /// If it fails, the sender gets an error message with the errno. If not, and the sender asked
+    /// for it, it gets an acknowledgement, after what was sent here. Runs in the context of the
+    /// sender, may sleep, and may run at the same time for several senders.
+    fn receive(&self, request: &Request<'_>) -> Result;
+}
+
+/// A message that asks the module for something.
+pub struct Request<'a> {
+    message: Message<'a>,
+    sender: Sender<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// What the message begins with.
+    pub fn header(&self) -> Header {
+        self.message.header()
+    }
+
+    /// What follows the header.
+    pub fn payload(&self) -> &'a [u8] {
+        self.message.payload()
+    }
+
+    /// The payload as attributes.
+    pub fn attributes(&self) -> Attributes<'a> {
+        Attributes::new(self.payload())
+    }
+
+    /// Whether the sender may administer the network: it, and whoever opened its socket, have
+    /// `CAP_NET_ADMIN` (`netlink_capable`).
+    pub fn is_privileged(&self) -> bool {
+        self.sender.is_privileged()
+    }
+
+    /// Begins an answer. May sleep.
+    pub fn reply(&self, kind: u16) -> Result<Packet> {
+        Packet::begin(Header {
+            length: 0,
+            kind,
+            flags: 0,
+            sequence: self.header().sequence,
+            port: self.sender.port(),
+        })
+    }
+
+    /// Sends an answer.
+    ///
+    /// Fails with `EAGAIN` if the sender's queue is full, because it does not read, and
+    /// `ECONNREFUSED` if it is gone. May sleep, but does not wait for the sender
+    /// (`netlink_unicast`).
+    pub fn send(&self, packet: Packet) -> Result {
+        self.sender.send(packet)
+    }
+
+    /// Sends a message to a group, as [`Socket::publish`] does.
+    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
+        // SAFETY: The socket exists while it is handling a message.
+        unsafe { packet.broadcast(self.sender.socket(), group) }
+    }
+}
+
+/// A protocol number, and how to use it.
+#[derive(Clone, Copy)]
+pub struct Options {
+    number: u8,
+    groups: u32,
+    open_groups: bool,
+}
+
+impl Options {
+    /// The protocol `number`, from 0 to 31, of which those below 23 are given away in
+    /// `include/uapi/linux/netlink.h`.
+    pub const fn new(number: u8) -> Self {
+        Self {
+            number,
+            groups: 0,
+            open_groups: false,
+        }
+    }
+
+    /// Has the groups 1 to `groups`, but at least 32. Root may join them.
+    pub const fn groups(mut self, groups: u32) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Lets everybody join the groups.
+    pub const fn open_groups(mut self) -> Self {
+        self.open_groups = true;
+        self
+    }
+}
+
+/// The kernel's end of a netlink protocol, in the first network namespace.
+///
+/// A process that has a socket of the protocol open keeps the module. Dropping the value waits for
+/// requests that are being handled; after that, senders get `ECONNREFUSED`.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::Arc};
+/// use lkm::netlink::{Options, Protocol, Request, Socket};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn receive(&self, request: &Request<'_>) -> Result {
+///         request.send(request.reply(request.header().kind)?)
+///     }
+/// }
+///
+/// fn echo(module: &'static ThisModule) -> Result<Socket<Echo>> {
+///     Socket::new(module, Options::new(30), Arc::new(Echo, GFP_KERNEL)?)
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `socket` is a kernel-side socket that this value owns, whose user data is `shared`.
+pub struct Socket<T: Protocol> {
+    socket: NonNull<bindings::sock>,
+    shared: Pin<KBox<Shared<T>>>,
+}
+
+// SAFETY: Sockets may be used and released by any thread.
+unsafe impl<T: Protocol> Send for Socket<T> {}
+// SAFETY: Sockets have their own locks.
+unsafe impl<T: Protocol> Sync for Socket<T> {}
+
+/// What the socket's function needs.
+#[pin_data]
+struct Shared<T> {
+    protocol: Arc<T>,
+    /// Those who use this: the socket, and calls of its function.
+    users: Atomic<i32>,
+    #[pin]
+    unused: Completion,
+}
+
+impl<T: Protocol> Socket<T> {
+    /// Opens the kernel's end.
+    ///
+    /// Fails with `EBUSY` if there is one of that number (C does not tell this from lack of
+    /// memory), or `EINVAL` if there is no such number. May sleep (`netlink_kernel_create`).
+    pub fn new(module: &'static ThisModule, options: Options, protocol: Arc<T>) -> Result<Self> {
+        if u32::from(options.number) >= bindings::MAX_LINKS {
+            return Err(EINVAL);
+        }
+        let shared = KBox::pin_init(
+            pin_init!(Shared {
+                protocol,
+                users: Atomic::new(1),
+                unused <- Completion::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        let mut config: bindings::netlink_kernel_cfg = pin_init::zeroed();
+        config.groups = options.groups;
+        config.input = Some(Self::input);
+        if options.open_groups {
+            config.flags = bindings::NL_CFG_F_NONROOT_RECV;
+        }
+        // SAFETY: The first network namespace always exists, the module is the caller's, and the
+        // configuration is copied. `input` expects what is done next, or nothing.
+        let socket = unsafe {
+            bindings::__netlink_kernel_create(
+                &raw mut bindings::init_net,
+                options.number.into(),
+                module.as_ptr(),
+                &mut config,
+            )
+        };
+        let socket = NonNull::new(socket).ok_or(EBUSY)?;
+        // SAFETY: The socket is ours.
+        unsafe { user_data(socket.as_ptr()) }
+            .store(core::ptr::from_ref(&*shared).cast_mut().cast(), Release);
+        // INVARIANT: The socket was just created, and has its user data.
+        Ok(Self { socket, shared })
+    }
+
+    /// Sends a message to a group. Returns whether somebody is in it.
+    ///
+    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
+    /// May sleep (`netlink_broadcast`).
+    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
+        // SAFETY: By the type invariants.
+        unsafe { packet.broadcast(self.socket.as_ptr(), group) }
+    }
+
+    /// `netlink_kernel_cfg::input`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by netlink, with a message to a socket of this type.
+    unsafe extern "C" fn input(skb: *mut bindings::sk_buff) {
+        // SAFETY: The message was received by our socket, and is freed after this call.
+        let sender = unsafe { Sender::new(skb) };
+        // SAFETY: A message keeps its receiver.
+        let call = unsafe { Call::<T>::enter(sender.socket()) };
+        let protocol = call.as_ref().map(Call::protocol);
+        for message in Messages::new(sender.bytes()) {
+            match message {
+                Ok(message) => answer(protocol, message, sender),
+                Err(malformed) => {
+                    // Without a header there is nobody to tell, and no question.
+                    if let Some(header) = malformed.header {
+                        let error = errno(bindings::EBADMSG);
+                        let _ = Packet::error(header, sender.port(), error)
+                            .and_then(|packet| sender.send(packet));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Handles a message, and says how it went.
+///
+/// There is no protocol yet, or no more, if the socket is just being opened or closed.
+fn answer<T: Protocol>(protocol: Option<&T>, message: Message<'_>, sender: Sender<'_>) {
+    let header = message.header();
+    // As for all protocols: what is no request, or is about netlink itself, needs no handling.
+    let is_request =
+        header.has(bindings::NLM_F_REQUEST) && u32::from(header.kind) >= bindings::NLMSG_MIN_TYPE;
+    let result = match protocol {
+        Some(protocol) if is_request => protocol.receive(&Request { message, sender }),
+        Some(_) => Ok(()),
+        None => Err(errno(bindings::ECONNREFUSED)),
+    };
+    if result.is_ok() && !header.has(bindings::NLM_F_ACK) {
+        return;
+    }
+    let error = result.map_or_else(|e| e.to_errno(), |()| 0);
+    // The header is 16 bytes before the payload, which is within the message.
+    let raw = message.payload().as_ptr().wrapping_sub(Header::SIZE);
+    // SAFETY: The message has all the bytes that its header says. C looks at it only to repeat it,
+    // and aligned: messages begin at multiples of 4.
+    unsafe { bindings::netlink_ack(sender.skb, raw.cast_mut().cast(), error, core::ptr::null()) };
+}
+
+impl<T: Protocol> Drop for Socket<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe {
+            user_data(self.socket.as_ptr()).store(core::ptr::null_mut(), Relaxed);
+            bindings::netlink_kernel_release(self.socket.as_ptr());
+        }
+        // Whoever read the user data before has counted itself when this returns.
+        synchronize_rcu();
+        if self.shared.users.fetch_sub(1, Full) > 1 {
+            self.shared.unused.wait_for_completion();
+        }
+    }
+}
+
+/// A call of the socket's function.
+///
+/// # Invariants
+///
+/// The call was counted in `shared`, which stays until it is not any more.
+struct Call<T> {
+    shared: NonNull<Shared<T>>,
+    _not_send: PhantomData<*mut T>,
+}
+
+impl<T> Call<T> {
+    /// # Safety
+    ///
+    /// `socket` must be the socket of a [`Socket<T>`], or one that was.
+    unsafe fn enter(socket: *mut bindings::sock) -> Option<Self> {
+        let guard = rcu::read_lock();
+        // SAFETY: The caller has the socket.
+        let shared = unsafe { user_data(socket) }.load(Acquire);
+        let shared = NonNull::new(shared.cast::<Shared<T>>())?;
+        // SAFETY: `Socket::drop` waits for the end of the RCU section before it stops counting
+        // itself, and until all others have before it frees.
+        unsafe { shared.as_ref() }.users.fetch_add(1, Relaxed);
+        drop(guard);
+        // INVARIANT: The call was just counted.
+        Some(Self {
+            shared,
+            _not_send: PhantomData,
+        })
+    }
+
+    fn protocol(&self) -> &T {
+        // SAFETY: By the type invariants.
+        &unsafe { self.shared.as_ref() }.protocol
+    }
+}
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. If this is the last user, the socket's `drop` waits for
+        // the completion, and until nobody uses that any more.
+        unsafe {
+            let shared = self.shared.as_ref();
+            if shared.users.fetch_sub(1, Full) == 1 {
+                shared.unused.complete_all();
+            }
+        }
+    }
+}
+
+/// `sock::sk_user_data`.
+///
+/// # Safety
+///
+/// `socket` must be valid for the lifetime of the result.
+unsafe fn user_data<'a>(socket: *mut bindings::sock) -> &'a Atomic<*mut c_void> {
+    // SAFETY: By the safety requirements; this is where the member is.
+    unsafe { Atomic::from_ptr(socket.byte_add(bindings::LKM_SOCK_USER_DATA).cast()) }
+}
