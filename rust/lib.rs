@@ -46,6 +46,7 @@ mod compat;
 
 pub mod chrdev;
 pub mod cycles;
+pub mod debugfs;
 pub mod file;
 pub mod fops;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Files in debugfs that a module may be unloaded under.
+//!
+//! [`kernel::debugfs`] writes and reads Rust values, but its files do not keep the module: whoever
+//! closes one after `rmmod` has the kernel follow a pointer into the module that is gone. The
+//! files here are safe then, and are those that it lacks: the plain numbers that C makes in one
+//! line ([`Number`]), immutable bytes ([`Blob`]), and files with a state for each opener
+//! ([`Node`]). Errors are reported, not swallowed.
+//!
+//! Only root can enter debugfs, and nothing may rely on its files to exist.
+//!
+//! C header: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h)
+
+use crate::{
+    bindings,
+    fops::{
+        member,
+        FileOperations,
+        Shims, //
+    },
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::from_err_ptr,
+    prelude::*,
+    str::CString,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// A directory at the top of debugfs.
+///
+/// # Invariants
+///
+/// `entry` is a directory that was created, and this value owns it.
+pub struct Directory {
+    entry: NonNull<bindings::dentry>,
+}
+
+// SAFETY: debugfs has its own locks.
+unsafe impl Send for Directory {}
+// SAFETY: As above.
+unsafe impl Sync for Directory {}
+
+impl Directory {
+    /// Creates a directory. It is removed after the last file in it.
+    ///
+    /// Fails with `EEXIST` if the name is taken, `ENODEV` if the kernel has no debugfs, `EPERM` if
+    /// it is switched off, or `ENOMEM`. May sleep (`debugfs_create_dir`).
+    pub fn new(name: &CStr) -> Result<Arc<Self>> {
+        // SAFETY: `name` is a C string.
+        let entry = from_err_ptr(unsafe {
+            bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut())
+        })?;
+        let entry = NonNull::new(entry).ok_or(ENODEV)?;
+        // INVARIANT: The directory was just created.
+        Ok(Arc::new(Self { entry }, GFP_KERNEL)?)
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::dentry {
+        self.entry.as_ptr()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::debugfs_remove(self.entry.as_ptr()) };
+    }
+}
+
+/// A file of which the dentry is known.
+///
+/// # Invariants
+///
+/// `entry` is a file that was created, and this value owns it.
+struct Entry {
+    entry: NonNull<bindings::dentry>,
+    // Removing a directory removes what is in it. It must not go first.
+    _directory: Arc<Directory>,
+}
+
+// SAFETY: debugfs has its own locks.
+unsafe impl Send for Entry {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Entry {}
+
+impl Entry {
+    /// Takes over what a function that creates a file in `directory` returned.
+    fn new(directory: Arc<Directory>, entry: *mut bindings::dentry) -> Result<Self> {
+        let entry = NonNull::new(from_err_ptr(entry)?).ok_or(ENODEV)?;
+        // INVARIANT: The file was just created, for the caller.
+        Ok(Self {
+            entry,
+            _directory: directory,
+        })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. When this returns, nobody is in an operation that
+        // debugfs guards, or will come.
+        unsafe { bindings::debugfs_remove(self.entry.as_ptr()) };
+    }
+}
+
+/// A number that a [`Number`] can hold.
+///
+/// # Safety
+///
+/// `create` must make a file that reads and writes a `Self` at `value` and nothing else, and whose
+/// code is not in a module.
+pub unsafe trait Scalar: Copy + Send {
+    /// Creates the file.
+    ///
+    /// # Safety
+    ///
+    /// `name` must be a C string, `parent` a directory, and `value` valid until the file was
+    /// removed.
+    unsafe fn create(
+        name: *const c_char,
+        mode: u16,
+        parent: *mut bindings::dentry,
+        value: *mut Self,
+    );
+}
+
+macro_rules! impl_scalar {
+    ($($type:ty: $function:ident;)*) => {$(
+        // SAFETY: That is what the C function of the same type does.
+        unsafe impl Scalar for $type {
+            unsafe fn create(
+                name: *const c_char,
+                mode: u16,
+                parent: *mut bindings::dentry,
+                value: *mut Self,
+            ) {
+                // SAFETY: By the safety requirements.
+                unsafe { bindings::$function(name, mode, parent, value) };
+            }
+        }
+    )*};
+}
+
+impl_scalar! {
+    u8: debugfs_create_u8;
+    u16: debugfs_create_u16;
+    u32: debugfs_create_u32;
+    u64: debugfs_create_u64;
+}
+
+/// A file that shows a number in decimal, and takes one.
+///
+/// What is no number is refused with `EINVAL`. What does not fit is cut, as C does it: 256 makes
+/// a `u8` 0. Root may write whatever the permissions are.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use lkm::debugfs::{Directory, Number};
+///
+/// fn level() -> Result<Number<u8>> {
+///     Number::new(Directory::new(c"lamp")?, c"level", 0o644, 7)
+/// }
+/// ```
+pub struct Number<T: Scalar> {
+    name: CString,
+    value: KBox<UnsafeCell<T>>,
+    directory: Arc<Directory>,
+}
+
+// SAFETY: The number may go to any thread, and debugfs has its own locks.
+unsafe impl<T: Scalar> Send for Number<T> {}
+// SAFETY: All accesses are single loads and stores.
+unsafe impl<T: Scalar> Sync for Number<T> {}
+
+impl<T: Scalar> Number<T> {
+    /// Creates a file with the permission bits `mode`.
+    ///
+    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep (`debugfs_create_u8` and
+    /// so on).
+    pub fn new(directory: Arc<Directory>, name: &CStr, mode: u16, value: T) -> Result<Self> {
+        if exists(&directory, name) {
+            return Err(EEXIST);
+        }
+        let number = Self {
+            name: CString::try_from(name)?,
+            value: KBox::new(UnsafeCell::new(value), GFP_KERNEL)?,
+            directory,
+        };
+        // SAFETY: The directory exists. The number is on the heap, and `drop` removes the file
+        // before it is freed.
+        unsafe {
+            T::create(
+                number.name.as_char_ptr(),
+                mode & 0o666,
+                number.directory.as_raw(),
+                number.value.get(),
+            )
+        };
+        // C does not tell whether it worked.
+        if !exists(&number.directory, name) {
+            return Err(ENOMEM);
+        }
+        Ok(number)
+    }
+
+    /// Returns the number. Callable from any context.
+    pub fn get(&self) -> T {
+        // SAFETY: The value is initialised, and C replaces it with a single store.
+        unsafe { self.value.get().read_volatile() }
+    }
+
+    /// Replaces the number. Callable from any context.
+    pub fn set(&self, value: T) {
+        // SAFETY: Readers take the value with a single load.
+        unsafe { self.value.get().write_volatile(value) }
+    }
+}
+
+impl<T: Scalar> Drop for Number<T> {
+    fn drop(&mut self) {
+        // SAFETY: The name is a C string, and the directory exists. If `new` failed there is no
+        // such file, which is fine. Afterwards nobody uses the number any more.
+        unsafe {
+            bindings::debugfs_lookup_and_remove(self.name.as_char_ptr(), self.directory.as_raw())
+        };
+    }
+}
+
+/// Whether there is a file of that name.
+pub(crate) fn exists(directory: &Directory, name: &CStr) -> bool {
+    // SAFETY: The name is a C string, and the directory exists.
+    let found = unsafe { bindings::debugfs_lookup(name.as_char_ptr(), directory.as_raw()) };
+    if found.is_null() {
+        return false;
+    }
+    // SAFETY: Gives back the reference that the function took.
+    unsafe { bindings::dput(found) };
+    true
+}
+
+/// A file that is a piece of memory.
+///
+/// It can be read, and written in place where the permissions allow it; root may write whatever
+/// they are.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use lkm::debugfs::{Blob, Directory};
+///
+/// fn table() -> Result<Blob> {
+///     let mut bytes = KVec::new();
+///     bytes.extend_from_slice(b"\x7fTAB", GFP_KERNEL)?;
+///     Blob::new(Directory::new(c"lamp")?, c"table", 0o444, bytes)
+/// }
+/// ```
+pub struct Blob {
+    _entry: Entry,
+    // What follows is used by the file, and must go after it.
+    _wrapper: KBox<Opaque<bindings::debugfs_blob_wrapper>>,
+    // There is never a reference to what is in it, since user space may write it.
+    bytes: KVec<u8>,
+}
+
+// SAFETY: The bytes may be used and freed by any thread.
+unsafe impl Send for Blob {}
+// SAFETY: The bytes are only read one by one.
+unsafe impl Sync for Blob {}
+
+impl Blob {
+    /// Creates a file with the permission bits `mode`, of which others than the owner can only
+    /// have those for reading.
+    ///
+    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep (`debugfs_create_blob`).
+    pub fn new(
+        directory: Arc<Directory>,
+        name: &CStr,
+        mode: u16,
+        mut bytes: KVec<u8>,
+    ) -> Result<Self> {
+        let wrapper = bindings::debugfs_blob_wrapper {
+            data: bytes.as_mut_ptr().cast(),
+            size: bytes.len(),
+        };
+        let wrapper = KBox::new(Opaque::new(wrapper), GFP_KERNEL)?;
+        // SAFETY: The name is a C string, and the directory exists. The wrapper and the bytes are
+        // on the heap, and go after the file.
+        let entry = unsafe {
+            bindings::debugfs_create_blob(
+                name.as_char_ptr(),
+                mode & 0o644,
+                directory.as_raw(),
+                wrapper.get(),
+            )
+        };
+        Ok(Self {
+            _entry: Entry::new(directory, entry)?,
+            _wrapper: wrapper,
+            bytes,
+        })
+    }
+
+    /// Copies the bytes from `offset` on as they are now. Returns how many there are, up to the
+    /// length of `out`. Callable from any context.
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> usize {
+        let length = self.bytes.len().saturating_sub(offset).min(out.len());
+        for (index, byte) in out.iter_mut().take(length).enumerate() {
+            // SAFETY: The address is within the bytes, all of which are initialised. They may
+            // change meanwhile, which a volatile read allows for.
+            *byte = unsafe { self.bytes.as_ptr().add(offset + index).read_volatile() };
+        }
+        length
+    }
+}
+
+/// The module that the operations of a [`Node`] are part of.
+///
+/// An open file keeps it.
+pub trait Owner {
+    /// To be set to [`this_module!`](crate::this_module).
+    const MODULE: &'static ThisModule;
+}
+
+/// A file with a state for each opener.
+///
+/// The module cannot be unloaded while the file is open. A file that is open when the node is
+/// dropped stays usable.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{
+/// #     fs::file::Offset, iov::IovIterDest, prelude::*, sync::{Arc, ArcBorrow},
+/// # };
+/// # use lkm::fops::{FileOperations, OpenFile};
+/// use lkm::debugfs::{Directory, Node, Owner};
+///
+/// struct Reader;
+///
+/// impl Owner for Reader {
+///     const MODULE: &'static ThisModule = lkm::this_module!();
+/// }
+///
+/// #[vtable]
+/// impl FileOperations for Reader {
+///     type Data = ();
+///
+///     fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+///         Ok(Reader)
+///     }
+///
+///     fn read(
+///         &self,
+///         _file: &OpenFile,
+///         pos: &mut Offset,
+///         out: &mut IovIterDest<'_>,
+///     ) -> Result<usize> {
+///         out.simple_read_from_buffer(pos, b"on\n")
+///     }
+/// }
+///
+/// fn state() -> Result<Node<Reader>> {
+///     Node::new(Directory::new(c"lamp")?, c"state", 0o444, Arc::new((), GFP_KERNEL)?)
+/// }
+/// ```
+pub struct Node<T: FileOperations> {
+    _entry: Entry,
+    // Used by the file's `open`; must go after it.
+    _data: KBox<Arc<T::Data>>,
+}
+
+impl<T: FileOperations + Owner> Node<T> {
+    /// Creates a file with the permission bits `mode`.
+    ///
+    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep
+    /// (`debugfs_create_file_unsafe`).
+    pub fn new(
+        directory: Arc<Directory>,
+        name: &CStr,
+        mode: u16,
+        data: Arc<T::Data>,
+    ) -> Result<Self> {
+        let data = KBox::new(data, GFP_KERNEL)?;
+        // SAFETY: The name is a C string, and the directory exists. `data` is on the heap, and
+        // goes after the file; only `open` uses it, which debugfs guards against removal also in
+        // an "unsafe" file. The operations are in the module that they name as their owner.
+        let entry = unsafe {
+            bindings::debugfs_create_file_unsafe(
+                name.as_char_ptr(),
+                mode & 0o666,
+                directory.as_raw(),
+                core::ptr::from_ref(&*data).cast_mut().cast(),
+                &Vtable::<T>::OPS,
+            )
+        };
+        Ok(Self {
+            _entry: Entry::new(directory, entry)?,
+            _data: data,
+        })
+    }
+}
+
+/// The `file_operations` of a node.
+struct Vtable<T>(PhantomData<T>);
+
+impl<T: FileOperations + Owner> Vtable<T> {
+    /// `file_operations::open`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by debugfs, on a file of a [`Node<T>`] that has not been dropped yet.
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: `Node::new` gave the data, and dropping the node waits for this call.
+        let data = unsafe { &*(*inode).i_private.cast::<Arc<T::Data>>() };
+        // SAFETY: `release` follows if this succeeds.
+        unsafe { Shims::<T>::open(data, file) }
+    }
+
+    /// `file_operations::release`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the VFS, on a file that [`Self::open`] opened.
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: The file was opened by `open`, and this is its last operation.
+        unsafe { Shims::<T>::release(file) };
+        0
+    }
+
+    const OPS: bindings::file_operations = bindings::file_operations {
+        owner: T::MODULE.as_ptr(),
+        open: Some(Self::open),
+        release: Some(Self::release),
+        read_iter: member!(T::HAS_READ, Shims::<T>::read_iter),
+        write_iter: member!(T::HAS_WRITE, Shims::<T>::write_iter),
+        llseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
+        poll: member!(T::HAS_POLL, Shims::<T>::poll),
+        unlocked_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
+        mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
+        ..pin_init::zeroed()
+    };
+}
