@@ -65,6 +65,7 @@ pub mod params;
 pub mod percpu;
 pub mod proc_fs;
 pub mod rcu;
+pub mod relay;
 pub mod ring;
 pub mod sysfs;
 pub mod timer;

@@ -1,0 +1,742 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Relay channels: much data, from any context, to user space.
+//!
+//! A [`Channel`] has a ring buffer for each CPU, and each ring is a file in debugfs: `<name>0`,
+//! `<name>1` and so on. A ring consists of sub-buffers. Whoever writes fills the one of the CPU it
+//! runs on; a reader gets finished ones through poll(2) and mmap(2), or whatever there is through
+//! read(2). A write never crosses the end of a sub-buffer; what is left over there is padding.
+//!
+//! read(2) keeps count of what it took. A reader that maps a ring has to be told how far the
+//! writers are ([`Channel::state`], [`Channel::padding`]), and to say what it has taken
+//! ([`Channel::consume`]); relay has no file for that. A ring is for one reader, of either kind.
+//!
+//! The module cannot be unloaded while a ring is open or mapped. Dropping the channel removes the
+//! files and wakes those that poll, who get `EPOLLERR`; a ring that is open or mapped stays, with
+//! its content, until the last user lets go.
+//!
+//! C's own read(2) looks at a ring without a lock: while a writer goes on to the next sub-buffer,
+//! it may skip one, or return one of the previous round. Here it is done anew.
+//!
+//! C header: [`include/linux/relay.h`](srctree/include/linux/relay.h)
+
+use crate::{
+    bindings,
+    debugfs::{
+        self,
+        Directory,
+        Owner, //
+    },
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    cpu::{
+        nr_cpu_ids,
+        CpuId, //
+    },
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+    task::TASK_NORMAL,
+    types::Opaque, //
+};
+
+/// What happens to a write when the ring is full: all sub-buffers wait for the reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is refused, and counted ([`State::lost`]): the oldest is kept.
+    Keep,
+    /// It takes the place of the oldest sub-buffer, which is counted ([`State::overwritten`]): the
+    /// newest is kept. To be read when nobody writes; else the reader may find new data under its
+    /// hands.
+    Overwrite,
+}
+
+/// The shape of a channel.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// Bytes in a sub-buffer, at least 1. The largest write.
+    pub subbuffer_size: usize,
+    /// Sub-buffers in a ring, at least 2. The two sizes multiplied must be below 2³¹.
+    pub subbuffers: usize,
+    /// What to do when a ring is full.
+    pub mode: Mode,
+}
+
+/// How far a ring is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct State {
+    /// Sub-buffers that were finished since the channel was made.
+    pub produced: usize,
+    /// Sub-buffers that the reader is done with.
+    pub consumed: usize,
+    /// Writes that found no room.
+    pub lost: u64,
+    /// Sub-buffers that were overwritten before the reader was done with them.
+    pub overwritten: u64,
+}
+
+/// A relay channel.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// use lkm::{debugfs::{Directory, Owner}, relay::{Channel, Mode, Options}};
+///
+/// struct Trace;
+///
+/// impl Owner for Trace {
+///     const MODULE: &'static ThisModule = lkm::this_module!();
+/// }
+///
+/// fn trace() -> Result {
+///     let options = Options { subbuffer_size: 4096, subbuffers: 8, mode: Mode::Keep };
+///     let channel = Channel::<Trace>::new(Directory::new(c"trace")?, c"cpu", options)?;
+///     channel.write(b"Hello")?;
+///     channel.flush();
+///     Ok(())
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `channel` was opened with `shared` as its private data, and this value owns it.
+pub struct Channel<M: Owner> {
+    channel: NonNull<bindings::rchan>,
+    shared: Arc<Shared>,
+    // The files in it must go first.
+    _directory: Arc<Directory>,
+    _module: PhantomData<fn() -> M>,
+}
+
+// SAFETY: The rings are only used with their slots locked.
+unsafe impl<M: Owner> Send for Channel<M> {}
+// SAFETY: As above.
+unsafe impl<M: Owner> Sync for Channel<M> {}
+
+impl<M: Owner> Channel<M> {
+    /// Opens a channel: creates a ring, and a file with permissions 0400, for each CPU that is or
+    /// comes online.
+    ///
+    /// Fails with `EINVAL` if the sizes are not within their limits, `EEXIST` if the name is
+    /// taken, or `ENOMEM`. May sleep (`relay_open`).
+    pub fn new(directory: Arc<Directory>, name: &CStr, options: Options) -> Result<Self> {
+        let size = options.subbuffer_size.checked_mul(options.subbuffers);
+        if options.subbuffer_size == 0
+            || options.subbuffers < 2
+            || size.is_none_or(|size| size > i32::MAX as usize)
+            || name.to_bytes().len() + 10 > bindings::NAME_MAX as usize
+        {
+            return Err(EINVAL);
+        }
+        let first = CString::try_from_fmt(fmt!("{name}0"))?;
+        if debugfs::exists(&directory, &first) {
+            return Err(EEXIST);
+        }
+
+        let shared = Arc::new(Shared::new(options)?, GFP_KERNEL)?;
+        for slot in &shared.slots {
+            slot.init(Files::<M>::CALLBACKS);
+        }
+        let private_data = Arc::into_raw(shared.clone());
+        // SAFETY: The name is a C string, the directory exists, and the callbacks are static. The
+        // private data goes after the channel and those who have a ring open.
+        let channel = unsafe {
+            bindings::relay_open(
+                name.as_char_ptr(),
+                directory.as_raw(),
+                options.subbuffer_size,
+                options.subbuffers,
+                Files::<M>::CALLBACKS,
+                private_data.cast_mut().cast(),
+            )
+        };
+        let Some(channel) = NonNull::new(channel) else {
+            // SAFETY: This is the reference from above, which nobody uses.
+            drop(unsafe { Arc::from_raw(private_data) });
+            return Err(ENOMEM);
+        };
+        // INVARIANT: The channel was just opened.
+        Ok(Self {
+            channel,
+            shared,
+            _directory: directory,
+            _module: PhantomData,
+        })
+    }
+
+    /// Writes to the ring of the CPU that this runs on.
+    ///
+    /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, and with `ENOSPC` if the ring is
+    /// full, which is counted. Callable from any context but an NMI, even with interrupts off
+    /// (`relay_write`).
+    pub fn write(&self, bytes: &[u8]) -> Result {
+        if bytes.len() > self.shared.options.subbuffer_size {
+            return Err(EMSGSIZE);
+        }
+        // The task may move to another CPU before the lock is taken; it may write there, too.
+        let mut ring = self.ring(CpuId::current().as_u32()).ok_or(ENOSPC)?;
+        ring.write(bytes)
+    }
+
+    /// Finishes the sub-buffers that have something in them, so that readers need not wait for
+    /// more. Callable from any context but an NMI (`relay_flush`).
+    pub fn flush(&self) {
+        for cpu in 0..nr_cpu_ids() {
+            if let Some(mut ring) = self.ring(cpu) {
+                ring.flush();
+            }
+        }
+    }
+
+    /// Tells how far the ring of a CPU is. There is none if the CPU was never online, or is none.
+    ///
+    /// Callable from any context but an NMI.
+    pub fn state(&self, cpu: u32) -> Option<State> {
+        Some(self.ring(cpu)?.state())
+    }
+
+    /// Returns how many bytes at the end of a sub-buffer are not data.
+    ///
+    /// `subbuffer` counts as [`State::produced`] does. If it is not finished, or not in the ring
+    /// any more, there is no answer. Callable from any context but an NMI.
+    pub fn padding(&self, cpu: u32, subbuffer: usize) -> Option<usize> {
+        self.ring(cpu)?.padding(subbuffer)
+    }
+
+    /// Gives sub-buffers back that a reader has taken from memory, oldest first
+    /// (`relay_subbufs_consumed`).
+    ///
+    /// Fails with `EINVAL` if fewer are waiting, and `ENODEV` if there is no such ring. Callable
+    /// from any context but an NMI.
+    pub fn consume(&self, cpu: u32, subbuffers: usize) -> Result {
+        self.ring(cpu).ok_or(ENODEV)?.consume(subbuffers)
+    }
+
+    /// The shape.
+    pub fn options(&self) -> Options {
+        self.shared.options
+    }
+
+    fn ring(&self, cpu: u32) -> Option<Ring<'_>> {
+        // SAFETY: The channel exists.
+        unsafe { self.shared.ring(cpu) }
+    }
+}
+
+impl<M: Owner> Drop for Channel<M> {
+    fn drop(&mut self) {
+        // Whoever polls gets the last data.
+        self.flush();
+        // SAFETY: By the type invariants. Nobody writes any more, since nobody has a reference.
+        // What readers still use is counted: the rings by C, what the rings share by `open`.
+        unsafe {
+            let private_data = (*self.channel.as_ptr()).private_data.cast_const();
+            bindings::relay_close(self.channel.as_ptr());
+            drop(Arc::from_raw(private_data.cast::<Shared>()));
+        }
+    }
+}
+
+/// What the callbacks and the files need.
+struct Shared {
+    options: Options,
+    /// For each CPU. They do not move.
+    slots: KVec<Slot>,
+}
+
+// SAFETY: The slots have locks.
+unsafe impl Send for Shared {}
+// SAFETY: As above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn new(options: Options) -> Result<Self> {
+        let cpus = nr_cpu_ids() as usize;
+        let mut slots = KVec::with_capacity(cpus, GFP_KERNEL)?;
+        for _ in 0..cpus {
+            slots.push(Slot::new(), GFP_KERNEL)?;
+        }
+        Ok(Self { options, slots })
+    }
+
+    /// Locks the ring of a CPU.
+    ///
+    /// # Safety
+    ///
+    /// The ring must exist: the channel does, or somebody has it open.
+    unsafe fn ring(&self, cpu: u32) -> Option<Ring<'_>> {
+        let slot = self.slots.get(cpu as usize)?.lock();
+        let buffer = NonNull::new(*slot)?;
+        // INVARIANT: By the safety requirements.
+        Some(Ring {
+            buffer,
+            slot,
+            options: &self.options,
+        })
+    }
+}
+
+/// Where a ring is, once there is one.
+///
+/// A raw spinlock protects it, so that a ring may be used with interrupts off also on a kernel
+/// where other locks sleep, and by a CPU that is not its own. Only within a `swait_queue_head` is
+/// there one that can be initialised whatever the configuration.
+///
+/// # Invariants
+///
+/// After `init`, the slot does not move. The other members are only used with the lock held.
+struct Slot {
+    lock: Opaque<bindings::swait_queue_head>,
+    buffer: UnsafeCell<*mut bindings::rchan_buf>,
+    lost: UnsafeCell<u64>,
+    overwritten: UnsafeCell<u64>,
+}
+
+impl Slot {
+    fn new() -> Self {
+        Self {
+            lock: Opaque::uninit(),
+            buffer: UnsafeCell::new(core::ptr::null_mut()),
+            lost: UnsafeCell::new(0),
+            overwritten: UnsafeCell::new(0),
+        }
+    }
+
+    /// Makes the lock usable. Of `key` lockdep only uses the address.
+    fn init(&self, key: &'static bindings::rchan_callbacks) {
+        // SAFETY: The lock is valid for writes, and the key is in the module, as it must be.
+        unsafe {
+            bindings::__init_swait_queue_head(
+                self.lock.get(),
+                c"lkm::relay".as_char_ptr(),
+                core::ptr::from_ref(key).cast_mut().cast(),
+            )
+        };
+    }
+
+    fn lock(&self) -> Locked<'_> {
+        // SAFETY: `init` has run.
+        let flags = unsafe { bindings::_raw_spin_lock_irqsave(&raw mut (*self.lock.get()).lock) };
+        Locked { slot: self, flags }
+    }
+}
+
+/// A slot that is locked, with interrupts off.
+struct Locked<'a> {
+    slot: &'a Slot,
+    flags: c_ulong,
+}
+
+impl core::ops::Deref for Locked<'_> {
+    type Target = *mut bindings::rchan_buf;
+
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: The lock is held.
+        unsafe { &*self.slot.buffer.get() }
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `Slot::lock` took the lock, and gave the flags.
+        unsafe {
+            let lock = &raw mut (*self.slot.lock.get()).lock;
+            bindings::_raw_spin_unlock_irqrestore(lock, self.flags);
+        }
+    }
+}
+
+/// A ring with its slot locked.
+///
+/// # Invariants
+///
+/// `buffer` is valid.
+struct Ring<'a> {
+    buffer: NonNull<bindings::rchan_buf>,
+    slot: Locked<'a>,
+    options: &'a Options,
+}
+
+impl Ring<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result {
+        let buffer = self.buffer.as_ptr();
+        let size = self.options.subbuffer_size;
+        // SAFETY: By the type invariants, and since the lock is held; here and below.
+        let mut offset = unsafe { (*buffer).offset };
+        if offset + bytes.len() > size {
+            // SAFETY: The lock keeps others from doing the same.
+            if unsafe { bindings::relay_switch_subbuf(buffer, bytes.len()) } != bytes.len() {
+                // SAFETY: The lock is held.
+                unsafe { *self.slot.slot.lost.get() += 1 };
+                return Err(ENOSPC);
+            }
+            // SAFETY: As above.
+            offset = unsafe { (*buffer).offset };
+        }
+        // SAFETY: From `offset` on there is room for the bytes in the sub-buffer at `data`.
+        // Readers do not look beyond `offset`.
+        unsafe {
+            let to = (*buffer).data.cast::<u8>().add(offset);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+            (*buffer).offset = offset + bytes.len();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        let buffer = self.buffer.as_ptr();
+        // SAFETY: By the type invariants. An offset beyond the end means that the ring is full.
+        let offset = unsafe { (*buffer).offset };
+        if (1..=self.options.subbuffer_size).contains(&offset) {
+            // SAFETY: As above; the lock keeps others from writing.
+            unsafe { bindings::relay_switch_subbuf(buffer, 0) };
+        }
+    }
+
+    fn state(&self) -> State {
+        let buffer = self.buffer.as_ptr();
+        // SAFETY: By the type invariants, and since the lock is held.
+        unsafe {
+            State {
+                produced: (*buffer).subbufs_produced,
+                consumed: (*buffer).subbufs_consumed,
+                lost: *self.slot.slot.lost.get(),
+                overwritten: *self.slot.slot.overwritten.get(),
+            }
+        }
+    }
+
+    fn padding(&self, subbuffer: usize) -> Option<usize> {
+        let age = self.state().produced.checked_sub(subbuffer)?;
+        // SAFETY: By the type invariants. An offset beyond the end means that nobody writes to
+        // the sub-buffer that comes next, which is the oldest.
+        let full = unsafe { (*self.buffer.as_ptr()).offset } > self.options.subbuffer_size;
+        if age == 0 || age > self.options.subbuffers - usize::from(!full) {
+            return None;
+        }
+        let index = subbuffer.checked_rem(self.options.subbuffers)?;
+        // SAFETY: By the type invariants; there is an entry for each sub-buffer.
+        Some(unsafe { *(*self.buffer.as_ptr()).padding.add(index) })
+    }
+
+    fn consume(&mut self, subbuffers: usize) -> Result {
+        let state = self.state();
+        if subbuffers > state.produced - state.consumed {
+            return Err(EINVAL);
+        }
+        self.advance(state.consumed + subbuffers, 0);
+        Ok(())
+    }
+
+    /// Finds what a reader gets next.
+    fn next(&mut self) -> Option<Piece> {
+        let buffer = self.buffer.as_ptr();
+        let (size, count) = (self.options.subbuffer_size, self.options.subbuffers);
+        loop {
+            let state = self.state();
+            let mut subbuffer = state.consumed;
+            // SAFETY: By the type invariants, and since the lock is held; here and below.
+            let mut start = unsafe { (*buffer).bytes_consumed };
+            if self.options.mode == Mode::Overwrite && state.produced - subbuffer >= count {
+                // The oldest that is not being overwritten.
+                (subbuffer, start) = (state.produced - count + 1, 0);
+            }
+            let index = subbuffer % count;
+            let end = if subbuffer == state.produced {
+                // SAFETY: As above. Beyond the end means that the ring is full, so it was not begun.
+                Some(unsafe { (*buffer).offset })
+                    .filter(|end| *end <= size)
+                    .unwrap_or(0)
+            } else {
+                // SAFETY: As above; there is an entry for each sub-buffer.
+                size - unsafe { *(*buffer).padding.add(index) }
+            };
+            if start < end {
+                // SAFETY: As above; the sub-buffers follow each other from `start` on.
+                let address = unsafe { (*buffer).start.cast::<u8>().add(index * size + start) };
+                return Some(Piece {
+                    subbuffer,
+                    start,
+                    address,
+                    length: end - start,
+                });
+            }
+            if subbuffer == state.produced {
+                return None;
+            }
+            self.advance(subbuffer + 1, 0);
+        }
+    }
+
+    /// Notes that a reader has taken `length` bytes of a piece. Returns whether they were still
+    /// what they had been when the piece was found: not overwritten, and not given back.
+    fn taken(&mut self, piece: &Piece, length: usize) -> bool {
+        let state = self.state();
+        let overwritten = self.options.mode == Mode::Overwrite
+            && state.produced - piece.subbuffer >= self.options.subbuffers;
+        if overwritten || state.consumed > piece.subbuffer {
+            return false;
+        }
+        self.advance(piece.subbuffer, piece.start + length);
+        true
+    }
+
+    fn advance(&mut self, subbuffer: usize, bytes: usize) {
+        let buffer = self.buffer.as_ptr();
+        // SAFETY: By the type invariants, and since the lock is held. C's `poll` looks at the
+        // count without it.
+        unsafe {
+            (&raw mut (*buffer).subbufs_consumed).write_volatile(subbuffer);
+            (*buffer).bytes_consumed = bytes;
+        }
+    }
+}
+
+/// A part of a sub-buffer that a reader has not seen yet.
+struct Piece {
+    subbuffer: usize,
+    start: usize,
+    address: *const u8,
+    length: usize,
+}
+
+/// The callbacks, and the files. They are static in each module that uses them.
+struct Files<M>(PhantomData<M>);
+
+impl<M: Owner> Files<M> {
+    const CALLBACKS: &'static bindings::rchan_callbacks = &bindings::rchan_callbacks {
+        subbuf_start: Some(subbuf_start),
+        create_buf_file: Some(Self::create_buf_file),
+        remove_buf_file: Some(remove_buf_file),
+    };
+
+    const OPS: bindings::file_operations = bindings::file_operations {
+        owner: M::MODULE.as_ptr(),
+        open: Some(open),
+        release: Some(release),
+        read: Some(read),
+        poll: Some(poll),
+        mmap_prepare: Some(mmap_prepare),
+        ..pin_init::zeroed()
+    };
+
+    /// `rchan_callbacks::create_buf_file`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by relay.
+    unsafe extern "C" fn create_buf_file(
+        name: *const c_char,
+        parent: *mut bindings::dentry,
+        mode: bindings::umode_t,
+        buffer: *mut bindings::rchan_buf,
+        _is_global: *mut c_int,
+    ) -> *mut bindings::dentry {
+        // SAFETY: The name is a C string, and the directory exists. The operations name the module
+        // that they are in, and fit the ring, to which they count their references. debugfs has no
+        // mmap in files that it guards, and need not guard this one.
+        unsafe {
+            bindings::debugfs_create_file_unsafe(name, mode, parent, buffer.cast(), &Self::OPS)
+        }
+    }
+}
+
+/// `rchan_callbacks::subbuf_start`: decides whether the next sub-buffer may be written.
+///
+/// # Safety
+///
+/// To be called by relay, for a ring of a [`Channel`]; with its slot locked unless `previous` is
+/// null, which says that the ring is new.
+unsafe extern "C" fn subbuf_start(
+    buffer: *mut bindings::rchan_buf,
+    _new: *mut c_void,
+    previous: *mut c_void,
+) -> c_int {
+    // SAFETY: The ring and its channel are valid, and the private data is that of `Channel::new`.
+    let (shared, cpu) = unsafe { shared(buffer) };
+    let Some(slot) = shared.slots.get(cpu as usize) else {
+        return 0;
+    };
+    if previous.is_null() {
+        let locked = slot.lock();
+        // SAFETY: The lock is held.
+        unsafe { *slot.buffer.get() = buffer };
+        drop(locked);
+        return 1;
+    }
+    // SAFETY: The ring is valid, and locked by the writer that this is called for.
+    let waiting = unsafe { (*buffer).subbufs_produced - (*buffer).subbufs_consumed };
+    let full = waiting >= shared.options.subbuffers;
+    if full && shared.options.mode == Mode::Overwrite {
+        // SAFETY: As above.
+        unsafe { *slot.overwritten.get() += 1 };
+        return 1;
+    }
+    (!full).into()
+}
+
+/// `rchan_callbacks::remove_buf_file`.
+///
+/// # Safety
+///
+/// To be called by relay, with a file of [`Files::create_buf_file`].
+unsafe extern "C" fn remove_buf_file(file: *mut bindings::dentry) -> c_int {
+    // SAFETY: The file exists, and the ring, which has been marked as finished, until this
+    // function returns. Who polls it must be told so, which relay leaves out.
+    unsafe {
+        let buffer = (*(*file).d_inode).i_private.cast::<bindings::rchan_buf>();
+        bindings::debugfs_remove(file);
+        bindings::__wake_up(
+            &raw mut (*buffer).read_wait,
+            TASK_NORMAL,
+            0,
+            core::ptr::null_mut(),
+        );
+    }
+    0
+}
+
+/// What the ring shares with others, and the ring's CPU.
+///
+/// # Safety
+///
+/// The ring must be one of a [`Channel`]'s, which must exist or have been when the ring was opened,
+/// for the lifetime of the result.
+unsafe fn shared<'a>(buffer: *mut bindings::rchan_buf) -> (ArcBorrow<'a, Shared>, u32) {
+    // SAFETY: By the safety requirements. A ring refers to its `rchan`, and `Channel::new` gave
+    // the private data.
+    unsafe {
+        let shared = (*(*buffer).chan).private_data.cast_const();
+        (ArcBorrow::from_raw(shared.cast()), (*buffer).cpu)
+    }
+}
+
+/// `file_operations::open`.
+///
+/// # Safety
+///
+/// To be called by debugfs, on a file of [`Files::create_buf_file`].
+unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    // SAFETY: The channel exists, since removing the file waits for this call. C's own function
+    // counts a reference to the ring, and leaves the ring in `private_data`.
+    unsafe {
+        let open = bindings::relay_file_operations.open;
+        let ret = open.map_or(0, |open| open(inode, file));
+        if ret == 0 {
+            let (shared, _) = shared((*file).private_data.cast());
+            // The file's own reference, which `release` finds the same way.
+            let _ = Arc::into_raw(Arc::from(shared));
+        }
+        ret
+    }
+}
+
+/// `file_operations::release`.
+///
+/// # Safety
+///
+/// To be called by the VFS, on a file that [`open`] opened.
+unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    // SAFETY: Gives back the references of `open`, that to the ring first.
+    unsafe {
+        let buffer = (*file).private_data.cast::<bindings::rchan_buf>();
+        let shared = (*(*buffer).chan).private_data.cast_const();
+        let shared = Arc::from_raw(shared.cast::<Shared>());
+        let release = bindings::relay_file_operations.release;
+        let ret = release.map_or(0, |release| release(inode, file));
+        drop(shared);
+        ret
+    }
+}
+
+/// `file_operations::poll`.
+///
+/// # Safety
+///
+/// As for [`release`].
+unsafe extern "C" fn poll(
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table,
+) -> bindings::__poll_t {
+    // SAFETY: C's own function expects no more than what `open` left.
+    unsafe {
+        bindings::relay_file_operations
+            .poll
+            .map_or(0, |poll| poll(file, table))
+    }
+}
+
+/// `file_operations::mmap_prepare`.
+///
+/// # Safety
+///
+/// As for [`release`].
+unsafe extern "C" fn mmap_prepare(area: *mut bindings::vm_area_desc) -> c_int {
+    // SAFETY: C's own function expects no more than what `open` left. The mapping keeps the file.
+    unsafe {
+        let prepare = bindings::relay_file_operations.mmap_prepare;
+        prepare.map_or(ENODEV.to_errno(), |prepare| prepare(area))
+    }
+}
+
+/// `file_operations::read`.
+///
+/// # Safety
+///
+/// As for [`release`].
+unsafe extern "C" fn read(
+    file: *mut bindings::file,
+    to: *mut c_char,
+    count: usize,
+    _position: *mut bindings::loff_t,
+) -> isize {
+    // SAFETY: The file has references to the ring and to what it shares.
+    let (shared, cpu, lock) = unsafe {
+        let (shared, cpu) = shared((*file).private_data.cast());
+        (shared, cpu, &raw mut (*(*file).f_inode).i_rwsem)
+    };
+    // SAFETY: The lock is that of an open file. As in C, one reads at a time.
+    if unsafe { bindings::down_write_killable(lock) } != 0 {
+        return EINTR.to_errno() as isize;
+    }
+    // SAFETY: The file has a reference to the ring.
+    let ring = || unsafe { shared.ring(cpu) };
+    let mut done = 0;
+    let mut fault = false;
+    while done < count {
+        let Some(piece) = ring().and_then(|mut ring| ring.next()) else {
+            break;
+        };
+        let length = piece.length.min(count - done);
+        // SAFETY: The function checks where it writes. What it reads is in the ring; if it is
+        // overwritten meanwhile, it is not counted.
+        let left = unsafe {
+            let to = to.wrapping_add(done).cast();
+            bindings::copy_to_user(to, piece.address.cast(), length)
+        };
+        let length = length - left as usize;
+        if ring().is_some_and(|mut ring| ring.taken(&piece, length)) {
+            done += length;
+        }
+        if left > 0 {
+            fault = true;
+            break;
+        }
+    }
+    // SAFETY: The lock was taken above.
+    unsafe { bindings::up_write(lock) };
+    if done == 0 && fault {
+        EFAULT.to_errno() as isize
+    } else {
+        done as isize
+    }
+}
