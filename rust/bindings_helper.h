@@ -41,8 +41,10 @@ const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
+
 /* A union or a plain member, depending on the kernel's version. */
 const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);
 const size_t LKM_KOBJ_ATTRIBUTE_STORE = offsetof(struct kobj_attribute, store);
+
 /* kernel::bindings does not know what is in it. */
 const size_t LKM_SOCK_USER_DATA = offsetof(struct sock, sk_user_data);

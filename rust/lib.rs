@@ -48,6 +48,7 @@ pub mod chrdev;
 pub mod cycles;
 pub mod debugfs;
 pub mod file;
+pub mod firmware;
 pub mod fops;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 pub mod i8042;

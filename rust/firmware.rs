@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Firmware: images that a driver needs, from `/lib/firmware` or from a process.
+//!
+//! A driver asks for an image and waits ([`Image::request`]). What `kernel::firmware` lacks is the
+//! request that does not wait ([`Request`]), which is also the only one that may ask user space
+//! for the image through the files `loading` and `data` below `/sys/class/firmware`; a [`Device`]
+//! to ask for, where there is none; and the way to end a request that user space does not answer
+//! ([`Device::abort`]). Since its `Firmware` cannot be made from what C hands to a request that
+//! does not wait, and since it is left out of kernels of which no driver in Rust wants it, there
+//! is an [`Image`] here for both.
+//!
+//! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
+
+use crate::{
+    bindings,
+    kthread, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    device,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    str::CString,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    types::ScopeGuard,
+};
+
+/// A device that exists to ask for firmware: `/sys/devices/faux/<name>`.
+///
+/// # Invariants
+///
+/// The device was created, and this value owns it.
+pub struct Device(NonNull<bindings::faux_device>);
+
+// SAFETY: Devices may be used and removed by any thread.
+unsafe impl Send for Device {}
+// SAFETY: As above.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// Creates a device.
+    ///
+    /// Fails with `ENODEV` if it cannot be created, for example because the name is taken. May
+    /// sleep (`faux_device_create`).
+    pub fn new(name: &CStr) -> Result<Arc<Self>> {
+        // SAFETY: `name` is a C string, and neither a parent nor operations are needed.
+        let device = unsafe {
+            bindings::faux_device_create(
+                name.as_char_ptr(),
+                core::ptr::null_mut(),
+                core::ptr::null(),
+            )
+        };
+        // INVARIANT: The device was just created.
+        let device = Self(NonNull::new(device).ok_or(ENODEV)?);
+        Ok(Arc::new(device, GFP_KERNEL)?)
+    }
+
+    fn as_raw(&self) -> *mut bindings::device {
+        // SAFETY: By the type invariants.
+        unsafe { &raw mut (*self.0.as_ptr()).dev }
+    }
+
+    /// Ends a request for this device that user space was asked to answer, as if `-1` had been
+    /// written to its file `loading`.
+    ///
+    /// Fails with `ENOENT` if there is no such request, perhaps not yet. May sleep.
+    pub fn abort(&self, name: &CStr) -> Result {
+        // To lockdep, a caller that is in an attribute's function and writes to another attribute
+        // takes a lock twice. A thread does not hold any.
+        let file = self.loading(name)?;
+        let thread = kthread::spawn(c"firmware abort", move |_| give_up(&file)).ok();
+        let result = thread.and_then(|thread| {
+            let _ = thread.wait();
+            thread.stop()
+        });
+        // Whoever has to leave because of a signal may be left without. The locks are those of
+        // different files, so this is safe, too.
+        result.unwrap_or_else(|| give_up(&*self.loading(name)?))
+    }
+
+    /// Returns the path, in sysfs, of the file `loading` of a request.
+    fn loading(&self, name: &CStr) -> Result<CString> {
+        // SAFETY: The device is registered.
+        let device =
+            unsafe { bindings::kobject_get_path(&(*self.as_raw()).kobj, bindings::GFP_KERNEL) };
+        let device = NonNull::new(device).ok_or(ENOMEM)?;
+        let device = ScopeGuard::new_with_data(device, |path| {
+            // SAFETY: The function above allocated it for us.
+            unsafe { bindings::kfree(path.as_ptr().cast()) }
+        });
+        // SAFETY: The function returned a C string.
+        let folder = unsafe { CStr::from_char_ptr(device.as_ptr()) };
+
+        let mut path = KVec::new();
+        path.extend_from_slice(folder.to_bytes(), GFP_KERNEL)?;
+        path.extend_from_slice(b"/firmware/", GFP_KERNEL)?;
+        for byte in name.to_bytes() {
+            // As `kobject_set_name` does.
+            path.push(if *byte == b'/' { b'!' } else { *byte }, GFP_KERNEL)?;
+        }
+        path.extend_from_slice(b"/loading\0", GFP_KERNEL)?;
+        let path = CStr::from_bytes_with_nul(&path).map_err(|_| EINVAL)?;
+        Ok(CString::try_from(path)?)
+    }
+}
+
+/// Writes to the file `loading` of a request that user space has no answer.
+fn give_up(loading: &CStr) -> Result {
+    // The file is the only way to a request that waits. It is written through a mount of our own,
+    // since who calls this need not have sysfs in `/sys`.
+    Sysfs::mount()?.write(loading, b"-1")
+}
+
+impl AsRef<device::Device> for Device {
+    fn as_ref(&self) -> &device::Device {
+        // SAFETY: By the type invariants.
+        unsafe { device::Device::from_raw(self.as_raw()) }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::faux_device_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// sysfs, mounted where no process sees it.
+///
+/// # Invariants
+///
+/// The mount is valid, and this value owns it.
+struct Sysfs(NonNull<bindings::vfsmount>);
+
+impl Sysfs {
+    fn mount() -> Result<Self> {
+        // SAFETY: The name is a C string.
+        let kind = unsafe { bindings::get_fs_type(c"sysfs".as_char_ptr()) };
+        if kind.is_null() {
+            return Err(ENODEV);
+        }
+        // SAFETY: The type is valid. sysfs is never a module, so there is nothing to give back.
+        let mount = from_err_ptr(unsafe { bindings::kern_mount(kind) })?;
+        // INVARIANT: The mount was just made.
+        Ok(Self(NonNull::new(mount).ok_or(ENODEV)?))
+    }
+
+    /// Writes to a file that exists.
+    fn write(&self, path: &CStr, bytes: &[u8]) -> Result {
+        let mut found = bindings::path::default();
+        let mount = self.0.as_ptr();
+        // SAFETY: The mount and its root are valid, `path` is a C string, and `found` is valid for
+        // writes.
+        to_result(unsafe {
+            let root = (*mount).mnt_root;
+            bindings::vfs_path_lookup(root, mount, path.as_char_ptr(), 0, &mut found)
+        })?;
+        let found = ScopeGuard::new_with_data(found, |found| {
+            // SAFETY: The lookup filled it with references of ours.
+            unsafe { bindings::path_put(&found) }
+        });
+        // SAFETY: The path is valid, and the credentials are those of the task that runs, which
+        // only it could replace.
+        let file = from_err_ptr(unsafe {
+            let task = kernel::current!().as_ptr();
+            bindings::dentry_open(&*found, bindings::O_WRONLY as c_int, (*task).cred)
+        })?;
+        let mut position = 0;
+        // SAFETY: The file is open for writing, and the bytes are valid.
+        let written = unsafe {
+            bindings::kernel_write(file, bytes.as_ptr().cast(), bytes.len(), &mut position)
+        };
+        // SAFETY: The file is ours.
+        unsafe { bindings::filp_close(file, core::ptr::null_mut()) };
+        to_result(written.min(0) as c_int)
+    }
+}
+
+impl Drop for Sysfs {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::kern_unmount(self.0.as_ptr()) };
+    }
+}
+
+/// A firmware image.
+///
+/// # Invariants
+///
+/// The pointer is valid, and this value owns it.
+pub struct Image(NonNull<bindings::firmware>);
+
+// SAFETY: An image may be used and released by any thread.
+unsafe impl Send for Image {}
+// SAFETY: Nobody writes it.
+unsafe impl Sync for Image {}
+
+impl Image {
+    /// Loads the image `name`, a path below `/lib/firmware`.
+    ///
+    /// If there is no such file, and the administrator has it so (`kernel.firmware_config` in
+    /// sysctl), it asks user space, and waits as long as `/sys/class/firmware/timeout` says. Fails
+    /// with `ENOENT` if there is no image, also if user space gives up, `ETIMEDOUT` if it does not
+    /// answer, `EINTR` if the process is killed meanwhile, `EINVAL` if the file is empty or the
+    /// name is no path below the folder, or `ENOMEM`. May sleep (`request_firmware`).
+    pub fn request(device: &device::Device, name: &CStr) -> Result<Self> {
+        let device: *const device::Device = device;
+        let mut image = core::ptr::null();
+        // SAFETY: The name is a C string, and `image` is valid for writes. A `Device` is
+        // transparent for C's.
+        to_result(unsafe {
+            bindings::request_firmware(
+                &mut image,
+                name.as_char_ptr(),
+                device.cast_mut().cast::<bindings::device>(),
+            )
+        })?;
+        // INVARIANT: The function filled in an image for us.
+        NonNull::new(image.cast_mut()).map(Self).ok_or(ENOENT)
+    }
+
+    /// The content.
+    pub fn data(&self) -> &[u8] {
+        // SAFETY: By the type invariants. An image that was loaded has `size` bytes at `data`.
+        unsafe {
+            let image = self.0.as_ref();
+            if image.size == 0 {
+                return &[];
+            }
+            core::slice::from_raw_parts(image.data, image.size)
+        }
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::release_firmware(self.0.as_ptr()) };
+    }
+}
+
+/// Where a [`Request`] looks if there is no such file below `/lib/firmware`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Nowhere, unless the administrator forces it (`kernel.firmware_config` in sysctl).
+    None,
+    /// It asks user space, and waits as long as it takes. Somebody who knows about it has to
+    /// answer in `/sys/class/firmware/<name>`: write 1 to `loading`, the image to `data`, and 0,
+    /// or -1 to give up, to `loading`.
+    UserSpace,
+}
+
+/// What gets an image.
+pub trait Receiver: Send + Sync + 'static {
+    /// Takes the image, or learns that there is none; C does not say why. Runs in a kernel worker
+    /// and may sleep.
+    fn receive(&self, image: Option<Image>);
+}
+
+/// A request that does not wait.
+///
+/// Dropping it ends it: if user space was asked, the question is taken back. After that
+/// [`Receiver::receive`] has run, or will not. It must not drop the request itself.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::Arc};
+/// use lkm::firmware::{Device, Fallback, Image, Receiver, Request};
+///
+/// struct Lamp;
+///
+/// impl Receiver for Lamp {
+///     fn receive(&self, image: Option<Image>) {
+///         match image {
+///             Some(image) => pr_info!("Loaded {} bytes\n", image.data().len()),
+///             None => pr_err!("There is no image.\n"),
+///         }
+///     }
+/// }
+///
+/// fn load(lamp: Arc<Lamp>) -> Result<Request<Lamp>> {
+///     Request::new(Device::new(c"lamp")?, c"lamp.bin", Fallback::None, lamp)
+/// }
+/// ```
+pub struct Request<T: Receiver> {
+    pending: Arc<Pending<T>>,
+    name: CString,
+    device: Arc<Device>,
+}
+
+/// What the worker needs.
+struct Pending<T> {
+    receiver: Arc<T>,
+    done: Atomic<bool>,
+}
+
+impl<T: Receiver> Request<T> {
+    /// Asks for the image `name`, a path below `/lib/firmware`.
+    ///
+    /// Fails with `EINVAL` if the name is empty, or `ENOMEM`. May sleep
+    /// (`request_firmware_nowait`).
+    pub fn new(
+        device: Arc<Device>,
+        name: &CStr,
+        fallback: Fallback,
+        receiver: Arc<T>,
+    ) -> Result<Self> {
+        if name.is_empty() {
+            return Err(EINVAL);
+        }
+        let pending = Arc::new(
+            Pending {
+                receiver,
+                done: Atomic::new(false),
+            },
+            GFP_KERNEL,
+        )?;
+        let request = Self {
+            pending: pending.clone(),
+            name: CString::try_from(name)?,
+            device,
+        };
+        let context = request.context();
+        // SAFETY: The name is a C string that is copied, and the device exists. `drop` makes sure
+        // that the function is not called, or has returned, before `pending` and the device can
+        // go, and before the module can; so it needs no reference to the module, and the module
+        // can be unloaded while the request is pending.
+        let result = to_result(unsafe {
+            bindings::request_firmware_nowait(
+                core::ptr::null_mut(),
+                fallback == Fallback::None,
+                name.as_char_ptr(),
+                request.device.as_raw(),
+                bindings::GFP_KERNEL,
+                context,
+                Some(Self::receive),
+            )
+        });
+        if result.is_err() {
+            pending.done.store(true, Release);
+        }
+        result.map(|()| request)
+    }
+
+    /// Whether the image is still to come.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.done.load(Acquire)
+    }
+
+    fn context(&self) -> *mut c_void {
+        core::ptr::from_ref(&*self.pending).cast_mut().cast()
+    }
+
+    /// The function that C calls.
+    ///
+    /// # Safety
+    ///
+    /// To be called once, with what [`Self::context`] returned, before the request is gone.
+    unsafe extern "C" fn receive(image: *const bindings::firmware, context: *mut c_void) {
+        // SAFETY: By the safety requirements; the request has a reference.
+        let pending = unsafe { &*context.cast::<Pending<T>>() };
+        // INVARIANT: The function owns the image that it is given.
+        let image = NonNull::new(image.cast_mut()).map(Image);
+        pending.receiver.receive(image);
+        pending.done.store(true, Release);
+    }
+}
+
+impl<T: Receiver> Drop for Request<T> {
+    fn drop(&mut self) {
+        // The worker may not have come to asking user space yet, or may be past it.
+        while self.is_pending() {
+            let _ = self.device.abort(&self.name);
+            if self.is_pending() {
+                fsleep(Delta::from_millis(1));
+            }
+        }
+        // SAFETY: These are the arguments of the request. Waits until the worker has left
+        // `receive`.
+        unsafe {
+            bindings::request_firmware_nowait_cancel(
+                self.device.as_raw(),
+                self.context(),
+                Some(Self::receive),
+            )
+        };
+    }
+}
