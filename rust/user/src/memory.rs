@@ -3,7 +3,7 @@
 //! Memory that a process has no business with.
 
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
-use std::ptr;
+use std::{ffi::c_void, io, os::fd::AsFd, ptr};
 
 const PAGE: usize = 4096;
 
@@ -80,5 +80,63 @@ impl Drop for BadMemory {
     fn drop(&mut self) {
         // SAFETY: The pages are ours, and nobody refers to them.
         let _ = unsafe { mm::munmap(self.pages.cast(), 4 * PAGE) };
+    }
+}
+
+/// A file in memory that the kernel writes: bytes that may change at any time.
+#[derive(Debug)]
+pub struct Mapping {
+    start: *mut c_void,
+    length: usize,
+}
+
+// SAFETY: A mapping belongs to the process, not to a thread, and is only read.
+unsafe impl Send for Mapping {}
+// SAFETY: As above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `length` bytes of a file, to be read.
+    ///
+    /// The file must have that many; a process that reads beyond its end gets `SIGBUS`.
+    pub fn new(file: impl AsFd, length: usize) -> io::Result<Self> {
+        // SAFETY: The kernel chooses an address where nothing is mapped.
+        let start = unsafe {
+            mm::mmap(
+                ptr::null_mut(),
+                length,
+                ProtFlags::READ,
+                MapFlags::SHARED,
+                file,
+                0,
+            )?
+        };
+        Ok(Self { start, length })
+    }
+
+    /// Copies the bytes from `offset` on as they are now.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
+        let end = offset.checked_add(bytes.len());
+        assert!(
+            end.is_some_and(|end| end <= self.length),
+            "beyond the mapping"
+        );
+        let start = self.start.cast::<u8>();
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            // SAFETY: The address is within the mapping. A byte may change while others are read,
+            // which a volatile read allows for.
+            *byte = unsafe { start.add(offset + index).read_volatile() };
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is ours, and nobody has a reference into it.
+        let _ = unsafe { mm::munmap(self.start, self.length) };
     }
 }
