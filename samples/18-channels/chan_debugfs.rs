@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Channels: debugfs, for those who debug.
+//!
+//! ```sh
+//! insmod chan_debugfs.ko && cd /sys/kernel/debug/chan_debugfs
+//! echo 200 > level && cat level
+//! hexdump -C blob
+//! cat mailbox & echo hello > mailbox                   # cat slept until then
+//! kill %1; cd / && rmmod chan_debugfs
+//! ```
+//!
+//! `level` is what the survey calls "that's it, one line of code": a `u8` that can be read and
+//! written from user space (what does not fit is cut, so 257 is 1). `blob` is a piece of memory.
+//! `mailbox` is a file with operations: a reader sleeps until somebody writes.
+
+use kernel::{
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+};
+use lkm::{
+    debugfs::{
+        Blob,
+        Directory,
+        Node,
+        Number,
+        Owner, //
+    },
+    fops::{
+        Events,
+        FileOperations,
+        OpenFile,
+        PollTable, //
+    },
+    message::Message,
+    new_wait_queue,
+    wait::WaitQueue, //
+};
+
+module! {
+    type: ChanDebugfs,
+    name: "chan_debugfs",
+    authors: ["lkmpg-rs developers"],
+    description: "Talks to user space by files in debugfs",
+    license: "GPL",
+}
+
+struct ChanDebugfs {
+    _mailbox: Node<Session>,
+    _blob: Blob,
+    _level: Number<u8>,
+}
+
+impl kernel::Module for ChanDebugfs {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let directory = Directory::new(c"chan_debugfs")?;
+        let mailbox = Arc::pin_init(Mailbox::new(), GFP_KERNEL)?;
+
+        let module = ChanDebugfs {
+            _level: Number::new(directory.clone(), c"level", 0o644, 7)?,
+            _blob: Blob::new(directory.clone(), c"blob", 0o444, table()?)?,
+            _mailbox: Node::new(directory, c"mailbox", 0o644, mailbox)?,
+        };
+        pr_info!("Talk to /sys/kernel/debug/chan_debugfs\n");
+        Ok(module)
+    }
+}
+
+/// All squares that fit 32 bits and are less than 5,000 from zero, little endian.
+fn table() -> Result<KVec<u8>> {
+    let mut bytes = KVec::new();
+    for n in 0..5000_u32 {
+        bytes.extend_from_slice(&(n * n).to_le_bytes(), GFP_KERNEL)?;
+    }
+    Ok(bytes)
+}
+
+type Letter = Message<128>;
+
+#[pin_data]
+struct Mailbox {
+    #[pin]
+    letter: Mutex<Option<Letter>>,
+    #[pin]
+    arrived: WaitQueue,
+}
+
+impl Mailbox {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            letter <- new_mutex!(None),
+            arrived <- new_wait_queue!("chan_debugfs"),
+        })
+    }
+}
+
+/// Somebody who has the mailbox open.
+struct Session(Arc<Mailbox>);
+
+impl Owner for Session {
+    const MODULE: &'static ThisModule = lkm::this_module!();
+}
+
+#[vtable]
+impl FileOperations for Session {
+    type Data = Mailbox;
+
+    fn open(mailbox: ArcBorrow<'_, Mailbox>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Session(mailbox.into()))
+    }
+
+    fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let letter = if file.nonblocking() {
+            self.0.letter.lock().take().ok_or(EAGAIN)?
+        } else {
+            self.0
+                .arrived
+                .wait_exclusive(&self.0.letter, Option::take)?
+        };
+        // What does not fit the reader's buffer is lost, as with a datagram.
+        out.simple_read_from_buffer(&mut 0, letter.as_bytes())
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        if data.len() > 128 {
+            return Err(EMSGSIZE);
+        }
+        let letter = Letter::copy_from(data)?;
+        let length = letter.len();
+        *self.0.letter.lock() = Some(letter);
+        self.0.arrived.wake_one();
+        Ok(length)
+    }
+
+    fn poll(&self, _file: &OpenFile, table: &PollTable<'_>) -> Events {
+        table.watch(&self.0.arrived);
+        Events::READABLE.when(self.0.letter.lock().is_some()) | Events::WRITABLE
+    }
+}

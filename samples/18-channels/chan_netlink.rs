@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Channels: netlink, messages both ways.
+//!
+//! ```sh
+//! insmod chan_netlink.ko && genl ctrl get name chan_netlink
+//! chan netlink echo hello 1 2 39      # by name: the generic family
+//! chan netlink --classic echo hello   # by number: a protocol of its own
+//! chan netlink listen & sleep 1; chan netlink publish news
+//! kill %1; rmmod chan_netlink
+//! ```
+//!
+//! The same requests on both: a text and lists of numbers come back with their sum, and the
+//! privileged can have a text published to whoever listens.
+//!
+//! Changed from the survey: it has "only a constant to add to netlink.h", of which there are 32 for
+//! all. A family needs none; the kernel finds it by its name, and checks its attributes.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+use lkm::{
+    module_params,
+    netlink::{
+        self,
+        Attributes,
+        Command,
+        Commands,
+        Family,
+        Key,
+        Nested,
+        Options,
+        Packet,
+        Policy,
+        Protocol,
+        Socket,
+        Text, //
+    },
+};
+
+#[allow(dead_code, reason = "the client needs more of it")]
+#[path = "netlink_protocol.rs"]
+mod protocol;
+
+use protocol::{
+    ECHO,
+    EVENT,
+    PUBLISH, //
+};
+
+module! {
+    type: ChanNetlink,
+    name: "chan_netlink",
+    authors: ["lkmpg-rs developers"],
+    description: "Talks to user space by netlink",
+    license: "GPL",
+    alias: ["net-pf-16-proto-31", "net-pf-16-proto-16-family-chan_netlink"],
+}
+
+module_params! {
+    protocol_number: u8 {
+        default: protocol::PROTOCOL,
+        description: "The number of the classic socket's protocol",
+        permissions: 0o444,
+    },
+}
+
+const TEXT: Key<Text<4096>> = Key::new(protocol::TEXT);
+const LIST: Key<Nested> = Key::new(protocol::LIST);
+const NUMBER: Key<u32> = Key::new(protocol::NUMBER);
+const SUM: Key<u64> = Key::new(protocol::SUM);
+const SERVED: Key<u64> = Key::new(protocol::SERVED);
+
+/// The classic socket's only group, which has a number only.
+const GROUP: u32 = 1;
+
+struct ChanNetlink {
+    _family: Family<Channel>,
+    _socket: Socket<Channel>,
+}
+
+impl kernel::Module for ChanNetlink {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let channel = Arc::new(
+            Channel {
+                served: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let number = protocol_number.value();
+        let options = Options::new(number).groups(GROUP).open_groups();
+        let module = ChanNetlink {
+            _family: Family::new(module, channel.clone())?,
+            // Last: whoever opens a socket of this protocol keeps the module.
+            _socket: Socket::new(module, options, channel).inspect_err(|_| {
+                pr_alert!("Sorry, there is no netlink protocol {number}, or somebody has it\n");
+            })?,
+        };
+        pr_info!("Talk to netlink protocol {number}, or the family chan_netlink\n");
+        Ok(module)
+    }
+}
+
+struct Channel {
+    served: Atomic<u64>,
+}
+
+impl Channel {
+    fn echo(&self, request: Attributes<'_>, reply: &mut Packet) -> Result {
+        let text = request.require(TEXT)?;
+        let sum = match request.get(LIST)? {
+            Some(list) => sum(list)?,
+            None => 0,
+        };
+        reply.put(TEXT, text)?;
+        reply.put(SUM, sum)?;
+        reply.put(SERVED, self.served.fetch_add(1, Relaxed) + 1)
+    }
+
+    fn publish(&self, request: Attributes<'_>, event: &mut Packet) -> Result {
+        event.put(TEXT, request.require(TEXT)?)?;
+        event.put(SERVED, self.served.fetch_add(1, Relaxed) + 1)
+    }
+}
+
+/// Adds up the numbers in a list, and in lists in it. How deep they may be is limited.
+fn sum(list: Attributes<'_>) -> Result<u64> {
+    let mut total = 0;
+    for attribute in list {
+        let attribute = attribute?;
+        total += match attribute.number() {
+            protocol::NUMBER => attribute.value(NUMBER)?.into(),
+            protocol::LIST => sum(attribute.value(LIST)?)?,
+            _ => return Err(EINVAL),
+        };
+    }
+    Ok(total)
+}
+
+impl Protocol for Channel {
+    fn receive(&self, request: &netlink::Request<'_>) -> Result {
+        const ECHO: u16 = protocol::ECHO as u16;
+        const PUBLISH: u16 = protocol::PUBLISH as u16;
+
+        match request.header().kind {
+            ECHO => {
+                let mut reply = request.reply(ECHO)?;
+                self.echo(request.attributes(), &mut reply)?;
+                request.send(reply)
+            }
+            PUBLISH if !request.is_privileged() => Err(EPERM),
+            PUBLISH => {
+                let mut event = Packet::event(EVENT.into())?;
+                self.publish(request.attributes(), &mut event)?;
+                request.publish(GROUP, event).map(|_| ())
+            }
+            _ => Err(netlink::unsupported()),
+        }
+    }
+}
+
+impl Commands for Channel {
+    const NAME: &'static CStr = c"chan_netlink";
+    const VERSION: u8 = 1;
+    const ATTRIBUTES: &'static [Policy] = &[TEXT.policy(), LIST.policy()];
+    const GROUPS: &'static [&'static CStr] = &[c"events"];
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new(ECHO, Channel::on_echo),
+        Command::new(PUBLISH, Channel::on_publish).privileged(),
+    ];
+}
+
+impl Channel {
+    fn on_echo(&self, request: &netlink::Call<'_>) -> Result {
+        let mut reply = request.reply(ECHO)?;
+        self.echo(request.attributes(), &mut reply)?;
+        request.send(reply)
+    }
+
+    fn on_publish(&self, request: &netlink::Call<'_>) -> Result {
+        let mut event = request.event(EVENT)?;
+        self.publish(request.attributes(), &mut event)?;
+        request.publish(0, event).map(|_| ())
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Channels: relay, much data in one direction.
+//!
+//! ```sh
+//! insmod chan_relay.ko && cd /sys/kernel/debug/chan_relay
+//! echo generate 1 1000 > control && cat control
+//! cat cpu0 | hexdump -C | head
+//! chan relay --events 1000000 --by mmap    # checks that each came once, or was counted as lost
+//! cd / && rmmod chan_relay
+//! ```
+//!
+//! There is a file for each CPU, and one, `control`, that relay itself lacks. What is written to it:
+//!
+//! - `generate SOURCE COUNT [RATE]`: write as many events, on the CPU that this runs on, as fast as
+//!   it goes or RATE a second;
+//! - `flush`: finish the sub-buffers that are begun;
+//! - `consume CPU COUNT`: a reader that mapped the ring has taken sub-buffers.
+//!
+//! It shows the shape of the rings, and for each CPU what was produced, consumed, lost and
+//! overwritten, and how many bytes at the end of each waiting sub-buffer are no data.
+//!
+//! Changed from the survey: relay is no file system any more; its files are in debugfs. A reader on
+//! another CPU misses nothing without being told, and gets nothing twice.
+
+use kernel::{
+    cpu::nr_cpu_ids,
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+};
+use lkm::{
+    debugfs::{
+        Directory,
+        Node,
+        Owner, //
+    },
+    fops::{
+        FileOperations,
+        OpenFile, //
+    },
+    message::Message,
+    module_params,
+    relay::{
+        self,
+        Channel,
+        Mode, //
+    },
+};
+
+#[path = "relay_protocol.rs"]
+mod protocol;
+
+use protocol::Event;
+
+module! {
+    type: ChanRelay,
+    name: "chan_relay",
+    authors: ["lkmpg-rs developers"],
+    description: "Talks to user space by relay buffers",
+    license: "GPL",
+}
+
+module_params! {
+    subbuffer_size: usize {
+        default: 16384,
+        description: "Bytes in a sub-buffer",
+        permissions: 0o444,
+    },
+    subbuffers: usize {
+        default: 8,
+        description: "Sub-buffers for each CPU",
+        permissions: 0o444,
+    },
+    overwrite: bool {
+        default: false,
+        description: "Keep the newest events rather than the oldest when a buffer is full",
+        permissions: 0o444,
+    },
+}
+
+struct ChanRelay {
+    _control: Node<Session>,
+}
+
+impl kernel::Module for ChanRelay {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let options = relay::Options {
+            subbuffer_size: subbuffer_size.value(),
+            subbuffers: subbuffers.value(),
+            mode: if overwrite.value() {
+                Mode::Overwrite
+            } else {
+                Mode::Keep
+            },
+        };
+        let directory = Directory::new(c"chan_relay")?;
+        let channel = Channel::new(directory.clone(), c"cpu", options)?;
+        let channel = Arc::new(channel, GFP_KERNEL)?;
+        let control = Node::new(directory, c"control", 0o600, channel)?;
+        pr_info!("Talk to /sys/kernel/debug/chan_relay\n");
+        Ok(ChanRelay { _control: control })
+    }
+}
+
+/// An opener of `control`, and what it is being shown.
+#[pin_data]
+struct Session {
+    channel: Arc<Channel<Self>>,
+    #[pin]
+    shown: Mutex<Report>,
+}
+
+impl Owner for Session {
+    const MODULE: &'static ThisModule = lkm::this_module!();
+}
+
+#[vtable]
+impl FileOperations for Session {
+    type Data = Channel<Self>;
+
+    fn open(channel: ArcBorrow<'_, Channel<Self>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            channel: channel.into(),
+            shown <- new_mutex!(Report(KVec::new())),
+        })
+    }
+
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let mut shown = self.shown.lock();
+        if *pos == 0 {
+            *shown = self.report()?;
+        }
+        out.simple_read_from_buffer(pos, &shown.0)
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let length = data.len();
+        let line = Message::<80>::copy_from(data)?;
+        if line.len() < length {
+            return Err(EINVAL);
+        }
+        self.run(core::str::from_utf8(line.as_bytes()).map_err(|_| EINVAL)?)?;
+        Ok(length)
+    }
+
+    fn size(&self) -> Offset {
+        self.shown.lock().0.len() as Offset
+    }
+}
+
+impl Session {
+    fn run(&self, line: &str) -> Result {
+        let mut words = line.split_ascii_whitespace();
+        let command = words.next().ok_or(EINVAL)?;
+        let mut number = || {
+            words
+                .next()
+                .map(|it| it.parse::<u64>())
+                .transpose()
+                .map_err(|_| EINVAL)
+        };
+        let (a, b, c, d) = (number()?, number()?, number()?, number()?);
+        match (command, a, b, c, d) {
+            ("flush", None, None, None, None) => self.channel.flush(),
+            ("consume", Some(cpu), Some(count), None, None) => {
+                let cpu = cpu.try_into().map_err(|_| ENODEV)?;
+                self.channel.consume(cpu, count as usize)?;
+            }
+            ("generate", Some(source), Some(count), rate, None) => {
+                let source = source.try_into().map_err(|_| EINVAL)?;
+                self.generate(source, count, rate.unwrap_or(0))?;
+            }
+            _ => return Err(EINVAL),
+        }
+        Ok(())
+    }
+
+    /// Writes `count` events, `rate` a second if that is not 0.
+    fn generate(&self, source: u32, count: u64, rate: u64) -> Result {
+        let start = Instant::<Monotonic>::now();
+        for number in 0..count {
+            // That there is no room is counted.
+            let _ = self.channel.write(&Event { source, number }.to_bytes());
+            if number % 256 != 255 && rate == 0 {
+                continue;
+            }
+            if kernel::current!().signal_pending() {
+                return Err(EINTR);
+            }
+            // Sleep when a millisecond ahead.
+            if let Some(due) = (number + 1).saturating_mul(1_000_000).checked_div(rate) {
+                let ahead = (due as i64).saturating_sub(start.elapsed().as_micros_ceil());
+                if ahead > 1000 {
+                    fsleep(Delta::from_micros(ahead.min(100_000)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> Result<Report> {
+        use core::fmt::Write as _;
+
+        let mut out = Report(KVec::new());
+        let options = self.channel.options();
+        let mode = match options.mode {
+            Mode::Keep => "keep",
+            Mode::Overwrite => "overwrite",
+        };
+        let (size, count) = (options.subbuffer_size, options.subbuffers);
+        writeln!(out, "rings {size} {count} {mode}")?;
+        for cpu in 0..nr_cpu_ids() {
+            let Some(state) = self.channel.state(cpu) else {
+                continue;
+            };
+            let (produced, consumed) = (state.produced, state.consumed);
+            let (lost, overwritten) = (state.lost, state.overwritten);
+            write!(out, "cpu {cpu} {produced} {consumed} {lost} {overwritten}")?;
+            let first = consumed.max(produced.saturating_sub(count));
+            for subbuffer in first..produced {
+                match self.channel.padding(cpu, subbuffer) {
+                    Some(padding) => write!(out, " {padding}")?,
+                    None => write!(out, " -")?,
+                }
+            }
+            writeln!(out)?;
+        }
+        Ok(out)
+    }
+}
+
+/// Text of any length.
+struct Report(KVec<u8>);
+
+impl core::fmt::Write for Report {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0
+            .extend_from_slice(text.as_bytes(), GFP_KERNEL)
+            .map_err(|_| core::fmt::Error)
+    }
+}
