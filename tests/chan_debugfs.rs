@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Channels: chan_debugfs.
+
+use lkmpg_tests::{Module, as_user, errno_of, wait_until};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+    io::Errno,
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Write as _},
+    process::{Command, Stdio},
+};
+
+const FOLDER: &str = "/sys/kernel/debug/chan_debugfs";
+const LEVEL: &str = "/sys/kernel/debug/chan_debugfs/level";
+const BLOB: &str = "/sys/kernel/debug/chan_debugfs/blob";
+const MAILBOX: &str = "/sys/kernel/debug/chan_debugfs/mailbox";
+
+fn load() -> Module {
+    Module::load("chan_debugfs", &[]).expect("the module loads")
+}
+
+fn write(path: &str, bytes: &[u8]) -> Result<usize, Errno> {
+    let file = OpenOptions::new().write(true).open(path).expect(path);
+    rustix::io::write(file, bytes)
+}
+
+fn chan(arguments: &[&str]) -> (bool, Vec<u8>) {
+    let output = Command::new("chan")
+        .arg("debugfs")
+        .args(arguments)
+        .output()
+        .expect("chan");
+    (
+        output.status.success(),
+        [output.stdout, output.stderr].concat(),
+    )
+}
+
+fn open_nonblocking() -> File {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    rustix::fs::open(MAILBOX, flags, Mode::empty())
+        .expect("open")
+        .into()
+}
+
+#[test]
+fn a_number_is_shown_and_set() {
+    let _module = load();
+    assert_eq!(fs::read_to_string(LEVEL).expect("read"), "7\n");
+    for (input, shown) in [("255\n", "255\n"), ("0x10", "16\n"), ("0", "0\n")] {
+        assert_eq!(write(LEVEL, input.as_bytes()), Ok(input.len()));
+        assert_eq!(fs::read_to_string(LEVEL).expect("read"), shown);
+    }
+    for input in ["\n", "x", "1x", "-"] {
+        assert_eq!(
+            write(LEVEL, input.as_bytes()),
+            Err(Errno::INVAL),
+            "{input:?}"
+        );
+    }
+    // What does not fit is cut, as C does it.
+    assert_eq!(write(LEVEL, b"256"), Ok(3));
+    assert_eq!(fs::read_to_string(LEVEL).expect("read"), "0\n");
+    assert_eq!(chan(&["level", "99"]), (true, Vec::new()));
+    assert_eq!(chan(&["level"]), (true, b"99\n".to_vec()));
+    assert!(!chan(&["level", "256"]).0);
+}
+
+#[test]
+fn the_shell_s_tools_will_do() {
+    let _module = load();
+    let sh = |script: &str| {
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(FOLDER)
+            .output()
+            .expect("sh");
+        (output.status.success(), output.stdout)
+    };
+    for (script, shown) in [
+        ("echo 200 > level && cat level", &b"200\n"[..]),
+        ("echo 0x11 | tee level > /dev/null && cat level", b"17\n"),
+        (
+            "printf 9 | dd of=level 2>/dev/null && dd if=level bs=1 2>/dev/null",
+            b"9\n",
+        ),
+        ("dd if=blob bs=4 skip=3 count=1 2>/dev/null", &[9, 0, 0, 0]),
+        (
+            "printf hello > mailbox && dd if=mailbox bs=128 count=1 2>/dev/null",
+            b"hello",
+        ),
+    ] {
+        assert_eq!(sh(script), (true, shown.to_vec()), "{script}");
+    }
+    assert!(!sh("echo x > level").0);
+    assert_eq!(sh("cat level"), (true, b"9\n".to_vec()));
+}
+
+#[test]
+fn a_blob_is_what_is_in_memory() {
+    let _module = load();
+    let squares: Vec<_> = (0..5000_u32)
+        .flat_map(|it| (it * it).to_le_bytes())
+        .collect();
+    assert_eq!(fs::read(BLOB).expect("read"), squares);
+    assert_eq!(chan(&["blob"]), (true, squares.clone()));
+    let file = File::open(BLOB).expect("open");
+    for (offset, length) in [(1, 7), (4095, 3), (19_999, 10), (20_000, 1), (1 << 40, 1)] {
+        let mut bytes = vec![0; length];
+        let got = rustix::io::pread(&file, &mut bytes, offset as u64).expect("pread");
+        assert_eq!(
+            bytes[..got],
+            squares[offset.min(20_000)..(offset + length).min(20_000).max(offset.min(20_000))]
+        );
+    }
+}
+
+#[test]
+fn a_reader_sleeps_until_there_is_a_letter() {
+    let _module = load();
+    let mut reader = Command::new("chan")
+        .args(["debugfs", "receive"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("chan");
+    let stat = format!("/proc/{}/stat", reader.id());
+    wait_until("the client to sleep", || {
+        fs::read_to_string(&stat).is_ok_and(|it| it.contains(") S "))
+    });
+    assert_eq!(chan(&["send", "hello"]), (true, Vec::new()));
+    let mut text = String::new();
+    reader
+        .stdout
+        .as_mut()
+        .expect("a pipe")
+        .read_to_string(&mut text)
+        .expect("read");
+    assert_eq!(text, "hello\n");
+    assert!(reader.wait().expect("wait").success());
+}
+
+#[test]
+fn a_mailbox_can_be_polled_and_does_not_block_who_does_not_want() {
+    let _module = load();
+    let mut file = open_nonblocking();
+    let ready = |file: &File| {
+        let mut fds = [PollFd::new(file, PollFlags::IN)];
+        poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        )
+        .expect("poll")
+            == 1
+    };
+    let mut letter = [0; 200];
+    assert!(!ready(&file));
+    assert_eq!(
+        errno_of(file.read(&mut letter).expect_err("empty")),
+        Errno::AGAIN
+    );
+    assert_eq!(write(MAILBOX, &[b'x'; 128]), Ok(128));
+    assert!(ready(&file));
+    assert_eq!(file.read(&mut letter).expect("read"), 128);
+    assert_eq!(write(MAILBOX, &[b'x'; 129]), Err(Errno::MSGSIZE));
+    assert!(!ready(&file));
+}
+
+#[test]
+fn only_root_writes() {
+    let _module = load();
+    as_user(1000, || {
+        for path in [LEVEL, BLOB, MAILBOX] {
+            let error = OpenOptions::new().write(true).open(path).expect_err(path);
+            assert_eq!(errno_of(error), Errno::ACCESS);
+        }
+    });
+    assert!(fs::metadata(FOLDER).expect("stat").is_dir());
+}
+
+#[test]
+fn an_open_mailbox_keeps_the_module() {
+    let module = load();
+    let file = open_nonblocking();
+    let module = module
+        .unload()
+        .expect_err("in use")
+        .into_module(Errno::AGAIN);
+    drop(file);
+    module.unload().expect("it unloads");
+}
+
+#[test]
+fn open_values_outlive_the_module() {
+    let module = load();
+    let files = [LEVEL, BLOB].map(|it| {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(it)
+            .expect(it)
+    });
+    module.unload().expect("it unloads");
+    for mut file in files {
+        assert_eq!(
+            errno_of(file.read(&mut [0; 8]).expect_err("gone")),
+            Errno::IO
+        );
+        assert_eq!(errno_of(file.write(b"1").expect_err("gone")), Errno::IO);
+    }
+}

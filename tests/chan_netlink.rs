@@ -1,0 +1,826 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Channels: chan_netlink.
+
+use lkmpg_tests::{KernelLog, Module, as_user, errno_of, is_loaded};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
+use protocol::{ECHO, EVENT, LIST, NUMBER, PROTOCOL, PUBLISH, SERVED, SUM, TEXT};
+use rustix::io::Errno;
+use std::{collections::HashMap, process::Command, thread};
+
+#[allow(dead_code, reason = "the client needs more of it")]
+#[path = "../samples/18-channels/netlink_protocol.rs"]
+mod protocol;
+
+const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const DUMP: u16 = 0x300;
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+const NESTED: u16 = 0x8000;
+
+/// The module's last group is the classic socket's first.
+const GROUP: u32 = 1;
+
+fn load() -> Module {
+    Module::load("chan_netlink", &[]).expect("the module loads")
+}
+
+fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = ((value.len() + 4) as u16).to_ne_bytes().to_vec();
+    bytes.extend(number.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn text(text: &str) -> Vec<u8> {
+    attribute(TEXT, text.as_bytes())
+}
+
+fn number(number: u32) -> Vec<u8> {
+    attribute(NUMBER, &number.to_ne_bytes())
+}
+
+/// A list that contains a number, within further lists, as many as there are levels.
+fn nested(levels: usize) -> Vec<u8> {
+    let list = |inside: &[u8]| attribute(LIST | NESTED, inside);
+    (1..levels).fold(list(&number(7)), |inside, _| list(&inside))
+}
+
+fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = ((payload.len() + 16) as u32).to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// A message that was received.
+#[derive(Debug, PartialEq)]
+struct Reply {
+    kind: u16,
+    sequence: u32,
+    payload: Vec<u8>,
+}
+
+impl Reply {
+    fn errno(&self) -> Option<i32> {
+        let code = i32::from_ne_bytes(self.payload.get(..4)?.try_into().expect("4 bytes"));
+        (self.kind == ERROR).then_some(-code)
+    }
+
+    fn attributes(&self, skip: usize) -> HashMap<u16, Vec<u8>> {
+        let mut attributes = HashMap::new();
+        let mut rest = &self.payload[skip..];
+        while let [a, b, c, d, ..] = *rest {
+            let length = usize::from(u16::from_ne_bytes([a, b]));
+            attributes.insert(
+                u16::from_ne_bytes([c, d]) & !NESTED,
+                rest[4..length].to_vec(),
+            );
+            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+        }
+        assert!(rest.is_empty(), "{rest:x?} is left");
+        attributes
+    }
+}
+
+struct Connection(Socket);
+
+impl Connection {
+    fn open(protocol: isize) -> Result<Self, Errno> {
+        let mut socket = Socket::new(protocol).map_err(errno_of)?;
+        socket.bind_auto().map_err(errno_of)?;
+        socket.connect(&SocketAddr::new(0, 0)).map_err(errno_of)?;
+        // The kernel answers before a send returns, so what is not there will not come.
+        socket.set_non_blocking(true).map_err(errno_of)?;
+        Ok(Self(socket))
+    }
+
+    fn classic() -> Self {
+        Self::open(PROTOCOL.into()).expect("the protocol")
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let sent = self.0.send(bytes, 0).map_err(errno_of)?;
+        assert_eq!(sent, bytes.len());
+        Ok(())
+    }
+
+    fn receive(&self) -> Result<Vec<Reply>, Errno> {
+        let (bytes, sender) = self.0.recv_from_full().map_err(errno_of)?;
+        assert_eq!(sender.port_number(), 0, "the kernel");
+        let mut replies = Vec::new();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let u32_at =
+                |at: usize| u32::from_ne_bytes(rest[at..at + 4].try_into().expect("4 bytes"));
+            let length = u32_at(0) as usize;
+            replies.push(Reply {
+                kind: u32_at(4) as u16,
+                sequence: u32_at(8),
+                payload: rest[16..length].to_vec(),
+            });
+            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+        }
+        Ok(replies)
+    }
+
+    /// All that is there.
+    fn drain(&self) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        loop {
+            match self.receive() {
+                Ok(more) => replies.extend(more),
+                Err(Errno::NOBUFS) => {}
+                Err(errno) => {
+                    assert_eq!(errno, Errno::AGAIN);
+                    return replies;
+                }
+            }
+        }
+    }
+
+    fn ask(&self, bytes: &[u8]) -> Vec<Reply> {
+        self.send(bytes).expect("send");
+        self.drain()
+    }
+
+    /// The errno that a request is answered with; 0 for success.
+    fn errno(&self, bytes: &[u8]) -> i32 {
+        let replies = self.ask(bytes);
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies[0].errno().expect("an error message")
+    }
+
+    /// A request that must work.
+    fn check(&self) {
+        let replies = self.ask(&message(
+            ECHO.into(),
+            REQUEST,
+            77,
+            &[text("good"), nested(2)].concat(),
+        ));
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        assert_eq!((replies[0].kind, replies[0].sequence), (ECHO.into(), 77));
+        let attributes = replies[0].attributes(0);
+        assert_eq!(attributes[&TEXT], b"good\0");
+        assert_eq!(attributes[&SUM], 7_u64.to_ne_bytes());
+    }
+}
+
+/// The generic family.
+struct Family {
+    connection: Connection,
+    id: u16,
+    group: u32,
+}
+
+/// The controller of generic netlink.
+const CONTROL: u16 = 16;
+
+fn command(command: u8, payload: &[u8]) -> Vec<u8> {
+    [&[command, 1, 0, 0], payload].concat()
+}
+
+impl Family {
+    fn find() -> Self {
+        let connection = Connection::open(NETLINK_GENERIC).expect("generic netlink");
+        let request = command(3, &attribute(2, b"chan_netlink\0"));
+        let replies = connection.ask(&message(CONTROL, REQUEST, 1, &request));
+        let attributes = replies[0].attributes(4);
+        let id = u16::from_ne_bytes(attributes[&1][..].try_into().expect("a number"));
+        let groups = Reply {
+            kind: 0,
+            sequence: 0,
+            payload: attributes[&7].clone(),
+        }
+        .attributes(0);
+        let group = Reply {
+            kind: 0,
+            sequence: 0,
+            payload: groups[&1].clone(),
+        }
+        .attributes(0);
+        assert_eq!(group[&1], b"events\0");
+        let group = u32::from_ne_bytes(group[&2][..].try_into().expect("a number"));
+        Self {
+            connection,
+            id,
+            group,
+        }
+    }
+
+    fn message(&self, number: u8, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        message(
+            self.id,
+            REQUEST | flags,
+            sequence,
+            &command(number, payload),
+        )
+    }
+
+    fn errno(&self, number: u8, payload: &[u8]) -> i32 {
+        self.connection.errno(&self.message(number, 0, 3, payload))
+    }
+
+    fn check(&self) {
+        let request = self.message(ECHO, 0, 78, &[text("good"), nested(2)].concat());
+        let replies = self.connection.ask(&request);
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        assert_eq!((replies[0].kind, replies[0].sequence), (self.id, 78));
+        let attributes = replies[0].attributes(4);
+        assert_eq!(attributes[&TEXT], b"good\0");
+        assert_eq!(attributes[&SUM], 7_u64.to_ne_bytes());
+    }
+}
+
+fn chan(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("chan")
+        .arg("netlink")
+        .args(arguments)
+        .output()
+        .expect("chan");
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8(text).expect("text"),
+    )
+}
+
+fn raw(errno: Errno) -> i32 {
+    errno.raw_os_error()
+}
+
+#[test]
+fn the_client_gets_an_echo_either_way() {
+    let _module = load();
+    for (index, way) in [&["echo"][..], &["--classic", "echo"]]
+        .into_iter()
+        .enumerate()
+    {
+        let shown = format!("text: hello\nsum: 42\nserved: {}\n", index + 1);
+        assert_eq!(
+            chan(&[way, &["hello", "1", "2", "39"]].concat()),
+            (true, shown)
+        );
+    }
+}
+
+#[test]
+fn a_request_gets_its_answer_and_acknowledgement() {
+    let _module = load();
+    let connection = Connection::classic();
+    connection.check();
+    let replies = connection.ask(&message(ECHO.into(), REQUEST | ACK, 5, &text("x")));
+    let kinds: Vec<_> = replies
+        .iter()
+        .map(|it| (it.kind, it.sequence, it.errno()))
+        .collect();
+    assert_eq!(kinds, [(ECHO.into(), 5, None), (ERROR, 5, Some(0))]);
+    let family = Family::find();
+    family.check();
+    let replies = family
+        .connection
+        .ask(&family.message(ECHO, ACK, 6, &text("x")));
+    let kinds: Vec<_> = replies
+        .iter()
+        .map(|it| (it.kind, it.sequence, it.errno()))
+        .collect();
+    assert_eq!(kinds, [(family.id, 6, None), (ERROR, 6, Some(0))]);
+}
+
+#[test]
+fn several_messages_fit_a_datagram() {
+    let _module = load();
+    let connection = Connection::classic();
+    let mut datagram = Vec::new();
+    for sequence in 0..100 {
+        // Lengths that are no multiple of 4: the next message begins at one.
+        let mut one = message(
+            ECHO.into(),
+            REQUEST,
+            sequence,
+            &attribute(TEXT, b"12345")[..9],
+        );
+        one.resize(one.len().next_multiple_of(4), 0xee);
+        datagram.extend(one);
+    }
+    let replies = connection.ask(&datagram);
+    assert_eq!(replies.len(), 100);
+    for (sequence, reply) in replies.iter().enumerate() {
+        assert_eq!((reply.kind, reply.sequence), (ECHO.into(), sequence as u32));
+    }
+}
+
+#[test]
+fn truncated_messages_are_refused() {
+    let _module = load();
+    let connection = Connection::classic();
+    let good = message(ECHO.into(), REQUEST, 9, &text("hello"));
+    for length in 1..good.len() {
+        let replies = connection.ask(&good[..length]);
+        if length < 16 {
+            // There is no number to answer to.
+            assert_eq!(replies, [], "{length} bytes");
+        } else {
+            assert_eq!(
+                replies[0].errno(),
+                Some(raw(Errno::BADMSG)),
+                "{length} bytes"
+            );
+            assert_eq!(replies[0].sequence, 9);
+        }
+    }
+    // Lengths that are too great, or less than the header.
+    for length in [
+        0,
+        1,
+        15,
+        good.len() as u32 + 1,
+        0x7fff_ffff,
+        0x8000_0000,
+        u32::MAX,
+    ] {
+        let mut bad = good.clone();
+        bad[..4].copy_from_slice(&length.to_ne_bytes());
+        assert_eq!(
+            connection.errno(&bad),
+            raw(Errno::BADMSG),
+            "length {length}"
+        );
+    }
+    // The good one before a bad one is answered.
+    let replies = connection.ask(&[&good[..], &good[..17]].concat());
+    assert_eq!(
+        replies.iter().map(Reply::errno).collect::<Vec<_>>(),
+        [None, Some(raw(Errno::BADMSG))]
+    );
+    connection.check();
+}
+
+#[test]
+fn bad_attributes_are_refused() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let with_length = |length: u16| {
+        let mut bytes = text("hello");
+        bytes[..2].copy_from_slice(&length.to_ne_bytes());
+        bytes
+    };
+    let misaligned = [&attribute(TEXT, b"12345")[..9], &number(1)[..]].concat();
+    for (what, payload) in [
+        ("none", Vec::new()),
+        ("half a header", vec![8, 0, 1]),
+        ("a length of 0", with_length(0)),
+        ("a length of 3", with_length(3)),
+        ("a length beyond the end", with_length(200)),
+        ("the greatest length", with_length(u16::MAX)),
+        ("one that begins where none may", misaligned),
+        ("no text", attribute(TEXT, b"\xff\xfe")),
+        ("a NUL in the text", attribute(TEXT, b"a\0b")),
+        ("text that is too long", attribute(TEXT, &[b'x'; 4097])),
+        (
+            "a number that is too short",
+            [
+                text("x"),
+                attribute(LIST | NESTED, &attribute(NUMBER, b"123")),
+            ]
+            .concat(),
+        ),
+        (
+            "something else in a list",
+            [text("x"), attribute(LIST | NESTED, &text("y"))].concat(),
+        ),
+        (
+            "half an attribute in a list",
+            [text("x"), attribute(LIST | NESTED, &[9, 0, 3, 0, 1])].concat(),
+        ),
+    ] {
+        assert_eq!(
+            connection.errno(&message(ECHO.into(), REQUEST, 3, &payload)),
+            raw(Errno::INVAL),
+            "{what}"
+        );
+        let errno = family.errno(ECHO, &payload);
+        assert!(
+            [Errno::INVAL, Errno::RANGE].map(raw).contains(&errno),
+            "{what}: {errno}"
+        );
+    }
+    // The family knows all of its attributes.
+    assert_eq!(
+        family.errno(ECHO, &[text("x"), attribute(SUM, &[0; 8])].concat()),
+        raw(Errno::INVAL)
+    );
+    assert_eq!(
+        family.errno(ECHO, &[text("x"), attribute(0x3fff, b"")].concat()),
+        raw(Errno::INVAL)
+    );
+    connection.check();
+    family.check();
+}
+
+#[test]
+fn text_may_be_as_long_as_it_says() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let long = "x".repeat(4096);
+    let replies = connection.ask(&message(ECHO.into(), REQUEST, 1, &text(&long)));
+    assert_eq!(
+        replies[0].attributes(0)[&TEXT],
+        format!("{long}\0").into_bytes()
+    );
+    let replies = family
+        .connection
+        .ask(&family.message(ECHO, 0, 1, &text(&long)));
+    assert_eq!(
+        replies[0].attributes(4)[&TEXT],
+        format!("{long}\0").into_bytes()
+    );
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    for levels in [1, 2, 8, 9, 10, 100, 2000] {
+        let payload = [text("x"), nested(levels)].concat();
+        let request = message(ECHO.into(), REQUEST, 3, &payload);
+        if levels <= 8 {
+            assert_eq!(connection.ask(&request)[0].errno(), None, "{levels} levels");
+            let replies = family.connection.ask(&family.message(ECHO, 0, 3, &payload));
+            assert_eq!(replies[0].errno(), None, "{levels} levels");
+        } else {
+            assert_eq!(
+                connection.errno(&request),
+                raw(Errno::LOOP),
+                "{levels} levels"
+            );
+            assert_eq!(
+                family.errno(ECHO, &payload),
+                raw(Errno::LOOP),
+                "{levels} levels"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_great_list_is_added_up() {
+    let _module = load();
+    let connection = Connection::classic();
+    let numbers: Vec<_> = (0..8000).flat_map(|_| number(u32::MAX)).collect();
+    let payload = [text("x"), attribute(LIST | NESTED, &numbers)].concat();
+    let replies = connection.ask(&message(ECHO.into(), REQUEST, 3, &payload));
+    let sum = 8000 * u64::from(u32::MAX);
+    assert_eq!(replies[0].attributes(0)[&SUM], sum.to_ne_bytes());
+}
+
+#[test]
+fn oversized_datagrams_are_refused() {
+    let _module = load();
+    let connection = Connection::classic();
+    let huge = message(ECHO.into(), REQUEST, 3, &vec![0; 16 << 20]);
+    assert_eq!(connection.send(&huge), Err(Errno::MSGSIZE));
+    // Much that nobody asked for, but well formed.
+    let padding: Vec<_> = (0..3).flat_map(|_| attribute(99, &[0; 60_000])).collect();
+    let replies = connection.ask(&message(
+        ECHO.into(),
+        REQUEST,
+        3,
+        &[padding, text("x")].concat(),
+    ));
+    assert_eq!(replies[0].attributes(0)[&TEXT], b"x\0");
+}
+
+#[test]
+fn only_requests_are_handled() {
+    let _module = load();
+    let connection = Connection::classic();
+    let payload = text("x");
+    assert_eq!(
+        connection.ask(&message(ECHO.into(), 0, 3, &payload)),
+        [],
+        "no request"
+    );
+    for kind in 0..16 {
+        assert_eq!(
+            connection.ask(&message(kind, REQUEST, 3, &payload)),
+            [],
+            "type {kind}"
+        );
+        assert_eq!(
+            connection.errno(&message(kind, REQUEST | ACK, 3, &payload)),
+            0,
+            "type {kind}"
+        );
+    }
+    for kind in [EVENT.into(), 19, 0x7fff, 0xffff] {
+        assert_eq!(
+            connection.errno(&message(kind, REQUEST, 3, &payload)),
+            raw(Errno::OPNOTSUPP),
+            "type {kind}"
+        );
+    }
+    let family = Family::find();
+    for number in [0, EVENT, 255] {
+        assert_eq!(
+            family.errno(number, &payload),
+            raw(Errno::OPNOTSUPP),
+            "command {number}"
+        );
+    }
+}
+
+#[test]
+fn other_protocols_are_not_there() {
+    let _module = load();
+    for number in [PROTOCOL - 1, 32, 255] {
+        let error = Connection::open(number.into()).map(drop);
+        assert_eq!(error, Err(Errno::PROTONOSUPPORT), "{number}");
+    }
+    // No such family.
+    let family = Family::find();
+    let request = message(family.id + 100, REQUEST, 3, &command(ECHO, &text("x")));
+    assert_eq!(family.connection.errno(&request), raw(Errno::NOENT));
+    family.check();
+}
+
+#[test]
+fn events_reach_those_who_listen() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let (listener, deaf) = (Connection::classic(), Connection::classic());
+    listener.0.add_membership(GROUP).expect("join");
+    let generic = Family::find();
+    generic
+        .connection
+        .0
+        .add_membership(generic.group)
+        .expect("join");
+
+    assert_eq!(
+        connection.errno(&message(PUBLISH.into(), REQUEST | ACK, 3, &text("news"))),
+        0
+    );
+    let events = listener.drain();
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].kind, events[0].sequence), (EVENT.into(), 0));
+    assert_eq!(events[0].attributes(0)[&TEXT], b"news\0");
+    assert_eq!(deaf.drain(), []);
+
+    let request = family.message(PUBLISH, ACK, 3, &text("more"));
+    assert_eq!(family.connection.errno(&request), 0);
+    let events = generic.connection.drain();
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].kind, events[0].payload[0]), (generic.id, EVENT));
+    let attributes = events[0].attributes(4);
+    assert_eq!(
+        (&attributes[&TEXT][..], &attributes[&SERVED][..]),
+        (&b"more\0"[..], &2_u64.to_ne_bytes()[..])
+    );
+
+    // That nobody listens is no error.
+    drop((listener, generic));
+    assert_eq!(
+        connection.errno(&message(PUBLISH.into(), REQUEST | ACK, 3, &text("news"))),
+        0
+    );
+    assert_eq!(family.connection.errno(&request), 0);
+}
+
+#[test]
+fn the_unprivileged_ask_and_listen_but_do_not_publish() {
+    let _module = load();
+    as_user(1000, || {
+        let (connection, family) = (Connection::classic(), Family::find());
+        connection.check();
+        family.check();
+        connection.0.add_membership(GROUP).expect("join");
+        family
+            .connection
+            .0
+            .add_membership(family.group)
+            .expect("join");
+        let request = message(PUBLISH.into(), REQUEST | ACK, 3, &text("x"));
+        assert_eq!(connection.errno(&request), raw(Errno::PERM));
+        assert_eq!(family.errno(PUBLISH, &text("x")), raw(Errno::PERM));
+        assert_eq!(
+            (connection.drain(), family.connection.drain()),
+            (vec![], vec![])
+        );
+    });
+    // Root's socket in other hands does not help, either.
+    let connection = Connection::classic();
+    as_user(1000, || {
+        let request = message(PUBLISH.into(), REQUEST | ACK, 3, &text("x"));
+        assert_eq!(connection.errno(&request), raw(Errno::PERM));
+    });
+}
+
+#[test]
+fn a_listener_that_never_reads_holds_nobody_up() {
+    let _module = load();
+    let connection = Connection::classic();
+    let (listener, other) = (Connection::classic(), Connection::classic());
+    for it in [&listener, &other] {
+        it.0.add_membership(GROUP).expect("join");
+    }
+    let long = "x".repeat(4000);
+    let count = 500;
+    for _ in 0..count {
+        assert_eq!(
+            connection.errno(&message(PUBLISH.into(), REQUEST | ACK, 3, &text(&long))),
+            0
+        );
+        assert_eq!(other.drain().len(), 1);
+    }
+    // It is told that it missed something, and gets what fitted.
+    assert_eq!(listener.receive(), Err(Errno::NOBUFS));
+    let got = listener.drain().len();
+    assert!(0 < got && got < count, "{got}");
+    connection.check();
+}
+
+#[test]
+fn a_sender_that_never_reads_hurts_itself_only() {
+    let _module = load();
+    let (connection, other) = (Connection::classic(), Connection::classic());
+    let request = message(ECHO.into(), REQUEST | ACK, 3, &text(&"x".repeat(4000)));
+    let count = 500;
+    for _ in 0..count {
+        connection.send(&request).expect("send");
+    }
+    other.check();
+    let got = connection.drain().len();
+    assert!(0 < got && got < count, "{got}");
+    connection.check();
+}
+
+#[test]
+fn a_socket_keeps_the_module_and_a_family_does_not() {
+    let module = load();
+    let connection = Connection::classic();
+    let family = Family::find();
+    let module = module
+        .unload()
+        .expect_err("in use")
+        .into_module(Errno::AGAIN);
+    connection.check();
+    drop(connection);
+    module.unload().expect("it unloads");
+    assert_eq!(family.errno(ECHO, &text("x")), raw(Errno::NOENT));
+}
+
+#[test]
+fn whoever_opens_a_socket_gets_the_module() {
+    assert!(!is_loaded("chan_netlink"));
+    let connection = Connection::classic();
+    let _module = Module::adopt("chan_netlink");
+    connection.check();
+    drop(connection);
+}
+
+#[test]
+fn whoever_asks_for_the_family_gets_the_module() {
+    assert!(!is_loaded("chan_netlink"));
+    let family = Family::find();
+    let _module = Module::adopt("chan_netlink");
+    family.check();
+}
+
+#[test]
+fn a_protocol_that_is_taken_is_an_error() {
+    // Generic netlink's own, and one beyond the last.
+    for (number, errno) in [(NETLINK_GENERIC, Errno::BUSY), (32, Errno::INVAL)] {
+        let log = KernelLog::now();
+        let parameter = format!("protocol_number={number}");
+        let error = Module::load("chan_netlink", &[&parameter]).expect_err("no protocol to have");
+        assert_eq!(error.to_string(), format!("the kernel refused it: {errno}"));
+        let sorry = format!("chan_netlink: Sorry, there is no netlink protocol {number},");
+        assert_eq!(log.lines_with(&sorry).len(), 1);
+        assert!(!is_loaded("chan_netlink"));
+    }
+    // Nothing of it was left behind: the family's name is free.
+    let _module = Module::load("chan_netlink", &["protocol_number=30"]).expect("a free one");
+    Family::find().check();
+}
+
+#[test]
+fn the_family_is_listed() {
+    let _module = load();
+    let family = Family::find();
+    // What `genl ctrl list` asks for.
+    let replies = family
+        .connection
+        .ask(&message(CONTROL, REQUEST | DUMP, 1, &command(3, &[])));
+    let names: Vec<_> = replies
+        .iter()
+        .filter(|it| it.kind != DONE)
+        .map(|it| it.attributes(4)[&2].clone())
+        .collect();
+    assert!(names.contains(&b"chan_netlink\0".to_vec()));
+    for arguments in [&["list"][..], &["get", "name", "chan_netlink"]] {
+        let output = Command::new("genl").arg("ctrl").args(arguments).output();
+        let output = output.expect("genl, of iproute2");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, text) = text.split_once("Name: chan_netlink\n").expect(&text);
+        let text = text.split("Name: ").next().unwrap_or_default();
+        assert!(
+            text.contains(&format!("ID: {:#x}  Version: 0x1", family.id)),
+            "{text}"
+        );
+        assert!(
+            text.contains("max attribs: 2") && text.contains("name: events"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn requests_of_many_are_all_counted() {
+    let _module = load();
+    let (threads, each) = (4, 500);
+    thread::scope(|scope| {
+        for index in 0..threads {
+            scope.spawn(move || {
+                let connection = Connection::classic();
+                let family = Family::find();
+                for _ in 0..each {
+                    if index % 2 == 0 {
+                        connection.check()
+                    } else {
+                        family.check()
+                    }
+                }
+            });
+        }
+    });
+    let replies = Connection::classic().ask(&message(ECHO.into(), REQUEST, 1, &text("x")));
+    assert_eq!(
+        replies[0].attributes(0)[&SERVED],
+        (threads * each + 1_u64).to_ne_bytes()
+    );
+}
+
+#[test]
+fn random_messages_do_no_harm() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let mut random = Random(0x1234_5678_9abc_def1);
+    for round in 0..100_000 {
+        let generic = random.below(2) == 1;
+        let payload = [text("hello"), nested(1 + random.below(12)), number(round)].concat();
+        let mut bytes = match random.below(4) {
+            0 => (0..1 + random.below(200))
+                .map(|_| random.next() as u8)
+                .collect(),
+            _ if generic => family.message(ECHO + random.below(3) as u8, ACK, round, &payload),
+            _ => message(
+                u16::from(ECHO) + random.below(3) as u16,
+                REQUEST | ACK,
+                round,
+                &payload,
+            ),
+        };
+        // Its own length stays mostly right, so that what is inside gets looked at.
+        for _ in 0..random.below(6) {
+            let at = random.below(bytes.len());
+            if at >= 4 || random.below(10) == 0 {
+                bytes[at] = random.next() as u8;
+            }
+        }
+        if random.below(8) == 0 {
+            bytes.truncate(1 + random.below(bytes.len()));
+        }
+        let connection = if generic {
+            &family.connection
+        } else {
+            &connection
+        };
+        connection.send(&bytes).expect("send");
+        connection.drain();
+    }
+    connection.check();
+    family.check();
+}
+
+/// A generator that gives the same every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        ((self.next() >> 32) as usize) % limit
+    }
+}
