@@ -6,6 +6,8 @@
 pub mod counters;
 #[path = "support/evdev.rs"]
 mod evdev;
+#[path = "support/host.rs"]
+mod host;
 #[path = "support/kernel_log.rs"]
 mod kernel_log;
 #[path = "support/keyboard.rs"]
@@ -24,6 +26,7 @@ mod tmpfs;
 pub mod vm;
 
 pub use evdev::Evdev;
+pub use host::Host;
 pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;

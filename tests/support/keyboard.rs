@@ -2,11 +2,9 @@
 
 //! The host's hands on the guest's PS/2 keyboard.
 
-use lkmpg_guest::{Key, Port, Reply, Request, receive, send};
-use std::{
-    fs::{self, File},
-    io::BufReader,
-};
+use super::Host;
+use lkmpg_guest::{Key, Request};
+use std::fs;
 
 /// How many changes the keyboard keeps while nobody fetches them is 16, two
 /// bytes each at most.
@@ -15,16 +13,13 @@ const AT_ONCE: usize = 8;
 /// The keyboard of the guest, for one test at a time.
 #[derive(Debug)]
 pub struct Keyboard {
-    port: BufReader<File>,
+    host: Host,
 }
 
 impl Keyboard {
     /// Takes the keyboard.
     pub fn new() -> Self {
-        let port = super::open_port(Port::Request);
-        Self {
-            port: BufReader::new(port),
-        }
+        Self { host: Host::new() }
     }
 
     /// Presses and releases keys, one after the other, named as QEMU does
@@ -58,11 +53,7 @@ impl Keyboard {
     fn change(&mut self, keys: Vec<Key>) {
         for keys in keys.chunks(AT_ONCE) {
             let wanted = interrupts() + keys.len() as u64;
-            send(self.port.get_mut(), &Request::Keys(keys.to_vec())).expect("a way to the host");
-            let reply = receive::<Reply>(&mut self.port).expect("an answer of the host");
-            reply
-                .expect("an answer of the host")
-                .expect("the host types");
+            self.host.ask(&Request::Keys(keys.to_vec()));
             super::wait_until("the keyboard's interrupts", || interrupts() >= wanted);
         }
     }

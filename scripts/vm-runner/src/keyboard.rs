@@ -1,38 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a test may ask for that the guest cannot do itself: typing.
+//! Typing on the guest's keyboard.
 
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{Key, Reply, Request, receive, send};
+use lkmpg_guest::{Key, send};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     os::unix::net::UnixStream,
 };
 
-/// Answers requests until the guest is gone.
-pub fn serve(requests: UnixStream, monitor: UnixStream) -> Result<()> {
-    let mut monitor = Monitor {
-        stream: BufReader::new(monitor),
-        ready: false,
-    };
-    let mut reader = BufReader::new(requests.try_clone()?);
-    while let Some(request) = receive(&mut reader)? {
-        let Request::Keys(keys) = request;
-        let reply: Reply = monitor.type_keys(&keys).map_err(|it| format!("{it:#}"));
-        send(&requests, &reply)?;
-    }
-    Ok(())
-}
-
 /// QEMU's monitor protocol, as much as is needed of it.
-struct Monitor {
+pub struct Monitor {
     stream: BufReader<UnixStream>,
     ready: bool,
 }
 
 impl Monitor {
-    fn type_keys(&mut self, keys: &[Key]) -> Result<()> {
+    /// Speaks over `stream`, on which nobody has said anything yet.
+    pub fn new(stream: UnixStream) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+            ready: false,
+        }
+    }
+
+    /// Presses and releases keys.
+    pub fn type_keys(&mut self, keys: &[Key]) -> Result<()> {
         if !self.ready {
             self.call("qmp_capabilities", json!({}))?;
             self.ready = true;
@@ -84,10 +78,7 @@ mod tests {
                 (&far).write_all(answer.as_bytes()).unwrap();
             }
         });
-        Monitor {
-            stream: BufReader::new(near),
-            ready: false,
-        }
+        Monitor::new(near)
     }
 
     #[test]

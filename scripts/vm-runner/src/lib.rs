@@ -18,6 +18,7 @@ pub mod keyboard;
 pub mod options;
 pub mod outcome;
 pub mod qemu;
+pub mod requests;
 pub mod run;
 pub mod session;
 pub mod share;

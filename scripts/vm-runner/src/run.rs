@@ -7,10 +7,10 @@ use crate::{
     host::Host,
     initramfs,
     kernel::{Kernel, PROGRAMS, build_dir},
-    keyboard,
     options::{Add, Options},
     outcome::Outcome,
     qemu::{Machine, Qemu},
+    requests,
     session::{Event, Session},
     share::Modules,
     streams::{self, Output, Tail},
@@ -226,7 +226,7 @@ fn connect(qemu: &mut Qemu, sender: &Sender<Event>, tail: &Tail) -> Result<()> {
     streams::serial(qemu.serial.try_clone()?, qemu.port(Port::Serial)?)?;
     let (requests, monitor) = (qemu.port(Port::Request)?, qemu.monitor.try_clone()?);
     // The test that asks is told what went wrong.
-    thread::spawn(move || keyboard::serve(requests, monitor));
+    thread::spawn(move || requests::serve(requests, monitor));
     streams::control(qemu.port(Port::Control)?, sender.clone());
     if let Some(stderr) = qemu.process.stderr.take() {
         streams::complaints(stderr, sender.clone());
