@@ -85,7 +85,7 @@ vm: all
 .PHONY: test
 test: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--no-fail-fast); \
+	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--package lkmpg-model --no-fail-fast); \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 # The tests of reliability at their full length.
