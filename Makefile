@@ -40,6 +40,7 @@ help:
 #:                   running kernel if it is one of Debian's with Rust, else dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
+#: make soak         the same modules for MINUTES=30, and longer tests of what fails
 #: make bench        run the benchmarks in the VM; T=sleep one
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
@@ -83,7 +84,22 @@ vm: all
 
 .PHONY: test
 test: all
-	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--no-fail-fast)
+	$(Q)rm -rf $(OUT)/tally
+	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--package lkmpg-model --no-fail-fast); \
+		status=$$?; scripts/tally $(KERNEL); exit $$status
+
+# The tests of reliability at their full length.
+.PHONY: soak
+soak: export LKMPG_TIMEOUT := 100000
+soak: export LKMPG_FAULTS := all
+soak: export LKMPG_ROUNDS := 1000
+soak: export LKMPG_CALLS := 50000
+soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
+soak: all
+	$(Q)rm -rf $(OUT)/tally
+	$(Q)$(CARGO) test --package lkmpg-tests --no-fail-fast \
+		$(if $(T),--test $(T),--test faults --test storm --test hostile --test soak); \
+		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 .PHONY: bench
 bench: all

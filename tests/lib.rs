@@ -6,8 +6,14 @@
 pub mod counters;
 #[path = "support/evdev.rs"]
 mod evdev;
+#[path = "support/faults.rs"]
+pub mod faults;
+#[path = "support/footprint.rs"]
+mod footprint;
 #[path = "support/host.rs"]
 mod host;
+#[path = "support/hostile.rs"]
+pub mod hostile;
 #[path = "support/kernel_log.rs"]
 mod kernel_log;
 #[path = "support/keyboard.rs"]
@@ -20,12 +26,17 @@ mod process;
 pub mod pty;
 #[path = "support/serial.rs"]
 mod serial;
+#[path = "support/subjects.rs"]
+mod subjects;
+#[path = "support/tally.rs"]
+pub mod tally;
 #[path = "support/tmpfs.rs"]
 mod tmpfs;
 #[path = "support/vm.rs"]
 pub mod vm;
 
 pub use evdev::Evdev;
+pub use footprint::Footprint;
 pub use host::Host;
 pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
@@ -33,6 +44,7 @@ pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_loaded, module_file};
 pub use process::{as_user, errno_named, errno_of, majors, wait_until};
 pub use serial::FarEnd;
+pub use subjects::{Node, SUBJECTS, Subject, subjects};
 pub use tmpfs::Tmpfs;
 
 /// Opens a port to the host, as soon as whoever has it now gives it back.

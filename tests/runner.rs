@@ -2,7 +2,10 @@
 
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
-use lkmpg_tests::vm::{Ran, any_kernel, kernel, kernel_has, run, vm};
+use lkmpg_tests::{
+    SUBJECTS,
+    vm::{Ran, any_kernel, kernel, kernel_has, root, run, vm},
+};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 /// Loads the module that crashes, in a way of its choice.
@@ -105,6 +108,63 @@ fn a_task_that_never_wakes_up_is_a_splat() {
     )
     .expect(126)
     .says("blocked for more than");
+}
+
+/// Loads the module that crashes in ways that safe Rust does not have.
+fn crash_c(how: &str) -> Ran {
+    in_kernel_under_test(&format!("insmod /modules/crash_c.ko how={how}"))
+}
+
+#[test]
+fn a_use_after_free_is_a_splat_where_the_kernel_looks_for_it() {
+    if kernel_has("KASAN") {
+        crash_c("1")
+            .expect(126)
+            .says("BUG: KASAN: slab-use-after-free in crash_init");
+    } else {
+        crash_c("1").expect(0);
+    }
+}
+
+#[test]
+fn unregistering_twice_is_a_splat() {
+    let ran = crash_c("2").expect(126).says("misc_deregister");
+    if kernel_has("DEBUG_LIST") {
+        ran.says("list_del corruption");
+    }
+}
+
+#[test]
+fn a_lost_wake_up_is_a_splat() {
+    in_kernel_under_test(
+        "echo 1 >/proc/sys/kernel/hung_task_timeout_secs; insmod /modules/crash_c.ko how=3",
+    )
+    .expect(126)
+    .says("blocked for more than")
+    .says("crash_init");
+}
+
+#[test]
+fn every_sample_is_listed_for_the_tests_of_reliability() {
+    let samples = root().join("build").join(kernel()).join("samples");
+    let mut missing = Vec::new();
+    for chapter in fs::read_dir(&samples)
+        .expect("the build's samples")
+        .flatten()
+    {
+        for file in fs::read_dir(chapter.path()).into_iter().flatten().flatten() {
+            let path = file.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let is_module = path.extension().is_some_and(|it| it == "ko");
+            if is_module && !SUBJECTS.iter().any(|it| it.module == name) {
+                missing.push(name.into_owned());
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not in tests/support/subjects.rs: {missing:?}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 //! Loading and unloading modules.
 
+use crate::tally::{self, Column};
 use rustix::{
     io::Errno,
     system::{delete_module, finit_module},
@@ -78,6 +79,7 @@ impl Module {
         let name = CString::new(&*self.name).expect("a name without NUL");
         delete_module(&name, O_NONBLOCK)?;
         self.loaded = false;
+        tally::add(&self.name, Column::Loads, 1);
         Ok(())
     }
 }
@@ -105,6 +107,16 @@ pub struct InUse {
 }
 
 impl InUse {
+    /// Leaves the module to somebody else, who is about to load or unload it, too.
+    pub fn leave(mut self) {
+        self.module.loaded = false;
+    }
+
+    /// Returns the module, if somebody just has it open.
+    pub fn busy(self) -> Module {
+        self.into_module(Errno::AGAIN)
+    }
+
     /// Returns the module, which is still loaded, after a look at why it is.
     pub fn into_module(self, expected: Errno) -> Module {
         assert_eq!(self.errno, expected);

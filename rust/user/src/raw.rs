@@ -11,6 +11,7 @@ use std::{
     ffi::c_int,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd},
     ptr,
+    time::Duration,
 };
 
 /// read(2).
@@ -85,6 +86,52 @@ pub fn compat_ioctl(fd: BorrowedFd<'_>, number: u32, argument: u32) -> Result<c_
         Err(Errno::from_raw_os_error(-ret))
     } else {
         Ok(ret)
+    }
+}
+
+/// mmap(2) with every page read, and munmap(2).
+pub fn map(
+    fd: BorrowedFd<'_>,
+    length: usize,
+    prot: mm::ProtFlags,
+    flags: mm::MapFlags,
+    offset: u64,
+) -> Result<(), Errno> {
+    // SAFETY: The kernel chooses an address where nothing is mapped, and nobody else learns it.
+    unsafe {
+        let flags = flags | mm::MapFlags::POPULATE;
+        let address = mm::mmap(ptr::null_mut(), length, prot, flags, fd, offset)?;
+        mm::munmap(address, length)
+    }
+}
+
+/// Has the calling thread's system calls that sleep end with `EINTR`, at each `interval` of time,
+/// as long as the thread lives.
+pub fn interrupt_every(interval: Duration) {
+    extern "C" fn ignore(_signal: c_int) {}
+
+    let interval = libc::timespec {
+        tv_sec: interval.as_secs() as libc::time_t,
+        tv_nsec: interval.subsec_nanos().into(),
+    };
+    // SAFETY: All structures may be zero, and live as long as the calls. The handler does nothing,
+    // so it may interrupt anything.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore as extern "C" fn(c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()), 0);
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGALRM;
+        event.sigev_notify_thread_id = libc::gettid();
+        let mut timer = ptr::null_mut();
+        let created = libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer);
+        assert_eq!(created, 0, "{}", std::io::Error::last_os_error());
+        let times = libc::itimerspec {
+            it_interval: interval,
+            it_value: interval,
+        };
+        assert_eq!(libc::timer_settime(timer, 0, &times, ptr::null_mut()), 0);
     }
 }
 

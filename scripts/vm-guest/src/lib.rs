@@ -60,6 +60,9 @@ pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
 pub const HOST_DIR: &str = "/host";
 /// The tag of that share.
 pub const HOST_TAG: &str = "host";
+/// Where the tests in the guest keep count of what the modules went through: a
+/// module, a column and a number a line, between tabs.
+pub const TALLY: &str = "/run/lkmpg-tally";
 /// The last line of a kernel log: all that the run said comes before it.
 pub const END_OF_LOG: &str = "lkmpg: end of the run";
 
@@ -100,6 +103,8 @@ pub enum FromGuest {
         /// Bytes that were sent to the port [`Port::Stderr`].
         stderr: u64,
     },
+    /// What was in [`TALLY`] when the command ended.
+    Tally(String),
     /// Somebody in the guest asked for it to be turned off.
     PowerOff,
     /// The init cannot do its work.

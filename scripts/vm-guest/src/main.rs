@@ -11,7 +11,7 @@ mod system;
 mod terminal;
 
 use anyhow::{Context, Result};
-use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, JOB, Job, Port, ToGuest, receive, send};
+use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, JOB, Job, Port, TALLY, ToGuest, receive, send};
 use std::{
     fs::{self, File},
     io::BufReader,
@@ -71,6 +71,9 @@ fn serve(control: &Control, reader: File) -> Result<()> {
     let screen = running.screen()?;
     thread::spawn(move || listen(reader, screen));
     let ended = running.wait()?;
+    if let Ok(tally) = fs::read_to_string(TALLY) {
+        tell(control, &FromGuest::Tally(tally));
+    }
     tell(control, &ended);
     leaks::report()
 }

@@ -58,6 +58,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     });
     let mut words = Words::new(options, false)?;
     let finished = run_job(options, &kernel, &job, &adds, &mut words)?;
+    keep_tally(&options.kernel, &test_name(binary), &finished.tally)?;
     Ok(match finished.outcome {
         Outcome::Ended(0) => {
             let silence = silence(&options.command, &String::from_utf8_lossy(&finished.stdout));
@@ -65,6 +66,16 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         }
         outcome => outcome,
     })
+}
+
+/// Keeps what the modules went through for `scripts/tally`.
+fn keep_tally(kernel: &str, test: &str, tally: &str) -> Result<()> {
+    if kernel.contains('/') {
+        return Ok(());
+    }
+    let folder = build_dir()?.join(kernel).join("tally");
+    let keep = || fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(test), tally));
+    keep().with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 /// The name of the test that a binary is: Cargo appends a hash, as in

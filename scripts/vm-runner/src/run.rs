@@ -39,6 +39,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The last bytes of the command's standard output.
     pub stdout: Vec<u8>,
+    /// What the modules went through: see [`lkmpg_guest::TALLY`].
+    pub tally: String,
 }
 
 /// Runs the command of the options, or a shell.
@@ -101,11 +103,15 @@ pub fn run_job(
     }
     let tail = Tail::default();
     connect(&mut qemu, &sender, &tail)?;
-    let outcome = Session::new(options, kernel, job, &qemu, words, sender).run(&events);
+    let (outcome, tally) = Session::new(options, kernel, job, &qemu, words, sender).run(&events);
     drop(raw);
     drop(qemu);
     let stdout = std::mem::take(&mut *tail.lock().unwrap_or_else(|it| it.into_inner()));
-    Ok(Finished { outcome, stdout })
+    Ok(Finished {
+        outcome,
+        stdout,
+        tally,
+    })
 }
 
 /// Everything that the command finds in its environment: nothing of ours, save

@@ -10,6 +10,7 @@ use crate::{
     outcome::Outcome,
     qemu::Qemu,
     share::Modules,
+    splat,
     streams::{self, Output},
     terminal,
     words::Words,
@@ -84,6 +85,7 @@ pub struct Session<'a> {
     complaints: Vec<String>,
     modules: Modules,
     splat_is_seen: bool,
+    tally: String,
 }
 
 impl<'a> Session<'a> {
@@ -111,11 +113,13 @@ impl<'a> Session<'a> {
             complaints: Vec::new(),
             modules: Modules::default(),
             splat_is_seen: false,
+            tally: String::new(),
         }
     }
 
-    /// Follows it to its end.
-    pub fn run(mut self, events: &Receiver<Event>) -> Outcome {
+    /// Follows it to its end. Returns the tally, too: what the modules went
+    /// through, and which of them the kernel complained about.
+    pub fn run(mut self, events: &Receiver<Event>) -> (Outcome, String) {
         let outcome = loop {
             let step = match self.next(events) {
                 Some(event) => self.handle(event),
@@ -130,7 +134,11 @@ impl<'a> Session<'a> {
         let rest = self.console.finish();
         self.words.kernel(&rest);
         self.remember();
-        self.report(outcome)
+        let mut tally = std::mem::take(&mut self.tally);
+        if let Some(splat) = self.console.splat() {
+            tally += &splat::tally(splat);
+        }
+        (self.report(outcome), tally)
     }
 
     /// The next event, or none by the deadline.
@@ -244,6 +252,10 @@ impl<'a> Session<'a> {
                     written: [stdout, stderr],
                 };
                 self.deadline = Some(Instant::now() + END_LIMIT);
+                Ok(None)
+            }
+            FromGuest::Tally(tally) => {
+                self.tally = tally;
                 Ok(None)
             }
             FromGuest::PowerOff if self.job.share.is_some() => Ok(Some(Outcome::Ended(0))),

@@ -64,6 +64,33 @@ fn is_leak_count(message: &str) -> bool {
     message.starts_with("kmemleak: ") && message.contains(" new suspected memory leaks")
 }
 
+/// The lines of a tally that say of whom a report is: of the modules that it
+/// names, as in `f+0x1/0x2 [chardev]`, or of `-`, nobody known.
+pub fn tally(report: &[String]) -> String {
+    let is_leak = |it: &String| message(it).starts_with("unreferenced object 0x");
+    let column = if report.iter().any(is_leak) {
+        "leaks"
+    } else {
+        "splats"
+    };
+    let mut modules: Vec<_> = report.iter().filter_map(|it| module(it)).collect();
+    modules.sort_unstable();
+    modules.dedup();
+    if modules.is_empty() {
+        modules.push("-");
+    }
+    let lines = modules.iter().map(|it| format!("{it}\t{column}\t1\n"));
+    lines.collect()
+}
+
+/// The module that a line of a backtrace is in.
+fn module(line: &str) -> Option<&str> {
+    let (function, module) = line.split_once("+0x")?.1.split_once(" [")?;
+    let is_function = function.contains("/0x");
+    let (module, _) = module.split_once(']')?;
+    is_function.then_some(module)
+}
+
 /// A line without its time stamp (`[    1.234567] `) and its caller
 /// (`[    1.234567][    T1] `). A program may have written to the same console
 /// before it.
@@ -151,6 +178,19 @@ mod tests {
         ] {
             assert!(!is_splat(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_report_is_of_the_modules_that_it_names() {
+        let report = [
+            "[    1.234567] WARNING: x.rs:1 at f+0x1/0x2 [crash], CPU#0: insmod/12",
+            "[    1.234567]  <TASK>",
+            "[    1.234567]  g+0x1/0x2 [crash]",
+            "[    1.234567]  do_one_initcall+0x1/0x2",
+        ];
+        assert_eq!(tally(&report.map(str::to_owned)), "crash\tsplats\t1\n");
+        let report = ["[    1.234567] unreferenced object 0xffff888003a1b2c0 (size 64):"];
+        assert_eq!(tally(&report.map(str::to_owned)), "-\tleaks\t1\n");
     }
 
     #[test]

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Everything that can fail does so once, in every module.
+//!
+//! A module is loaded with its first allocation failing, then with its second one, until all
+//! succeed; then each operation on each of its nodes is done in the same way, and once more with
+//! the copies from and to user space failing. `LKMPG_FAULTS=all` includes the allocations of the
+//! kernel's own module loader.
+
+use lkm::raw::{self, LowMemory};
+use lkmpg_tests::{
+    Footprint, Module, Node, Subject,
+    faults::{self, Fault, Injector, Scope},
+    module_file, subjects,
+    tally::{self, Column},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
+    io::Errno,
+    system::finit_module,
+};
+use std::{
+    cell::LazyCell,
+    ffi::CString,
+    fmt::Debug,
+    fs::File,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+/// More calls that can fail than any operation makes.
+const LIMIT: u32 = 10_000;
+
+/// Has each call of `operation` that can fail do so, one at a time. `undo` gets what came of it.
+fn sweep<T, E: Debug>(
+    subject: &Subject,
+    injector: &Injector,
+    operation: impl Fn() -> Result<T, E>,
+    undo: impl Fn(u32, Result<T, E>),
+) {
+    for n in 1..LIMIT {
+        let (result, injected) = injector.fail(n, &operation);
+        if !injected {
+            if let Err(error) = result {
+                panic!("{}: fails by itself: {error:?}", subject.module);
+            }
+            undo(n, result);
+            return;
+        }
+        tally::add(subject.module, Column::Faults, 1);
+        undo(n, result);
+    }
+    panic!("{}: there is no end to it", subject.module);
+}
+
+fn every_load_fails(subject: &Subject, scope: Scope) {
+    let before = Footprint::now();
+    let file = File::open(module_file(subject.module)).expect("the module");
+    let parameters = CString::new(subject.parameters.join(" ")).expect("no NUL");
+    let injector = Injector::new(Fault::Allocation, scope);
+    let load = || finit_module(&file, &parameters, 0);
+    sweep(subject, &injector, load, |n, result| match result {
+        Ok(()) => Module::adopt(subject.module).unload().expect("unload"),
+        Err(error) => {
+            assert_eq!(error, Errno::NOMEM, "{}: failure {n}", subject.module);
+            before.check(&format!(
+                "{}, of which failure {n} stopped the load,",
+                subject.module
+            ));
+        }
+    });
+    before.check(subject.module);
+}
+
+/// Something that a user does with an open file.
+type Operation<'a> = Box<dyn Fn(&OwnedFd) -> Result<(), Errno> + 'a>;
+
+fn operations(node: &Node) -> Vec<Operation<'_>> {
+    let mut all: Vec<Operation<'_>> = vec![
+        Box::new(|file| rustix::io::read(file, &mut [0u8; 200]).map(drop)),
+        Box::new(|file| {
+            let now = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&now)).map(drop)
+        }),
+    ];
+    for word in node.words {
+        all.push(Box::new(|file| {
+            rustix::io::write(file, word.as_bytes()).map(drop)
+        }));
+    }
+    for number in node.ioctls {
+        // A string, a number, and the address and length of a buffer, all in one.
+        let page = LowMemory::new().expect("a page");
+        let buffer = [u64::from(page.address()) + 64, 8].map(u64::to_le_bytes);
+        page.write(buffer.as_flattened());
+        all.push(Box::new(move |file| {
+            raw::ioctl(file.as_fd(), *number, page.address() as usize).map(drop)
+        }));
+    }
+    all
+}
+
+/// The ways to open a node that work.
+fn open(node: &Node) -> Vec<OFlags> {
+    let ways = [OFlags::RDONLY, OFlags::WRONLY, OFlags::RDWR];
+    let ways = ways.map(|it| it | OFlags::NONBLOCK);
+    ways.into_iter()
+        .filter(|it| node.open(*it).is_ok())
+        .collect()
+}
+
+fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
+    let before = Footprint::now();
+    let module = subject.load();
+    let injector = Injector::new(fault, Scope::Below(subject.code()));
+    let check = |what: &str, n, result: Result<(), Errno>| {
+        let ok = result.is_ok() || result == Err(expected);
+        assert!(
+            ok,
+            "{}: {what} with failure {n}: {result:?}",
+            subject.module
+        );
+    };
+    for node in subject.nodes {
+        for flags in open(node) {
+            sweep(
+                subject,
+                &injector,
+                || node.open(flags),
+                |n, result| {
+                    check("open", n, result.map(drop));
+                    node.open(flags).expect("the retry works");
+                },
+            );
+            for operation in operations(node) {
+                let fresh = || node.open(flags).expect("it opens");
+                // What it cannot do, and what it does not do for the asking, cannot fail either.
+                if operation(&fresh()).is_err() {
+                    continue;
+                }
+                for n in 1..LIMIT {
+                    let file = fresh();
+                    let (result, injected) = injector.fail(n, || operation(&file));
+                    check(node.path, n, result);
+                    drop(file);
+                    operation(&fresh()).expect("the retry works");
+                    if !injected {
+                        break;
+                    }
+                    tally::add(subject.module, Column::Faults, 1);
+                }
+            }
+        }
+    }
+    drop(injector);
+    module.unload().expect("nobody has it open");
+    before.check(subject.module);
+}
+
+/// Calls `test` for each module, where the kernel can have things fail.
+fn for_each_subject(name: &str, test: impl Fn(&Subject)) {
+    match faults::missing() {
+        None => subjects().for_each(test),
+        Some(why) => tally::skip(name, why),
+    }
+}
+
+#[test]
+fn a_load_that_runs_out_of_memory_leaves_nothing_behind() {
+    let all = std::env::var("LKMPG_FAULTS").is_ok_and(|it| it == "all");
+    let scope = LazyCell::new(|| match all {
+        true => Scope::All,
+        false => Scope::Below(faults::function("do_one_initcall")),
+    });
+    for_each_subject("loads without memory", |subject| {
+        every_load_fails(subject, *scope);
+    });
+}
+
+#[test]
+fn an_operation_that_runs_out_of_memory_says_so() {
+    for_each_subject("operations without memory", |subject| {
+        every_operation_fails(subject, Fault::Allocation, Errno::NOMEM);
+    });
+}
+
+#[test]
+fn an_operation_whose_copy_fails_says_so() {
+    for_each_subject("operations with failing copies", |subject| {
+        every_operation_fails(subject, Fault::UserCopy, Errno::FAULT);
+    });
+}

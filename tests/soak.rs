@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A long load on all modules together, under which the kernel's memory must not grow.
+//!
+//! `make soak MINUTES=30` says how long; without that it is a few seconds, too short to prove
+//! anything but that the test works.
+
+use lkmpg_tests::{
+    Footprint, Module, Subject,
+    hostile::{self, Random},
+    subjects,
+};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    process::Child,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How many processes use the modules.
+const PROCESSES: usize = 8;
+/// How long they do, if nobody says.
+const SHORT: Duration = Duration::from_secs(4);
+/// After how long the modules are unloaded, the processes start anew, and the memory is measured.
+/// The first quarter of the rounds fills what the kernel keeps for later.
+const ROUND: Duration = Duration::from_secs(60);
+/// But so many rounds at least.
+const ROUNDS: u32 = 4;
+/// By how much memory may differ without a leak, in kB: what caches, and the CPUs' own lists, keep.
+const SLACK: u64 = 2048;
+
+/// The kernel's memory, in kB: what `/proc/meminfo` says of the kinds that modules use.
+fn memory() -> BTreeMap<String, u64> {
+    // Let go of what is only kept for later.
+    fs::write("/proc/sys/vm/drop_caches", "3").expect("drop_caches");
+    let text = fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
+    let lines = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim().trim_end_matches(" kB").parse().ok()?;
+        let counts = ["Slab", "SUnreclaim", "Percpu", "VmallocUsed", "KernelStack"];
+        counts.contains(&name).then(|| (name.to_owned(), value))
+    });
+    lines.collect()
+}
+
+fn round(random: &mut Random, time: Duration) {
+    let modules: Vec<Module> = subjects().map(Subject::load).collect();
+    let users = (0..PROCESSES).map(|_| hostile::start(random.number(), 0));
+    let users: Vec<Child> = users.collect();
+    sleep(time);
+    for mut user in users {
+        assert!(
+            user.try_wait().expect("its state").is_none(),
+            "one has failed"
+        );
+        user.kill().expect("kill");
+        user.wait().expect("its end");
+    }
+    for module in modules {
+        module.unload().expect("nobody has it open");
+    }
+}
+
+#[test]
+fn the_kernels_memory_does_not_grow() {
+    let minutes = env::var("LKMPG_MINUTES").ok();
+    let time = minutes.map_or(SHORT, |it| {
+        let minutes: f64 = it.parse().expect("LKMPG_MINUTES is a number");
+        Duration::from_secs_f64(minutes * 60.0)
+    });
+    let mut random = Random::new(hostile::seed("soak"));
+    let before = Footprint::now();
+    let start = Instant::now();
+    let mut baseline = BTreeMap::new();
+    let rounds = ROUNDS.max((time.as_secs() / ROUND.as_secs()) as u32);
+    for n in 0..rounds {
+        round(&mut random, time / rounds);
+        let now = memory();
+        eprintln!("soak: after {} s: {now:?} kB", start.elapsed().as_secs());
+        if n < rounds / 4 {
+            baseline = now;
+            continue;
+        }
+        for (kind, before) in &baseline {
+            let grown = now[kind].saturating_sub(*before);
+            assert!(grown <= SLACK, "{kind} has grown by {grown} kB");
+        }
+    }
+    before.check("the soak");
+}
+
+#[test]
+#[ignore = "one of the processes that the test above starts"]
+fn user() {
+    hostile::run();
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Failures on request, on kernels with fault injection.
+//!
+//! `/proc/thread-self/fail-nth` has the n-th call of the thread fail that can. Which calls count is
+//! told by what is on the stack: those below a function of the kernel, or those of a module.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+};
+
+/// The kinds of failure, as folders of debugfs.
+const KINDS: &[&str] = &["failslab", "fail_page_alloc", "fail_usercopy"];
+
+/// What may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Memory from the slab allocator, and pages.
+    Allocation,
+    /// A copy from or to user space.
+    UserCopy,
+}
+
+/// Whose failures are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope {
+    /// Of whatever the thread calls.
+    All,
+    /// Of what was called, directly or not, from code between two addresses.
+    Below((u64, u64)),
+}
+
+/// Why the kernel cannot do that, if it cannot.
+pub fn missing() -> Option<&'static str> {
+    let there = |kind: &&str| fs::exists(format!("/sys/kernel/debug/{kind}/stacktrace-depth"));
+    let all = KINDS.iter().all(|it| there(it).unwrap_or(false));
+    (!all).then_some("the kernel has no fault injection (CONFIG_FAULT_INJECTION)")
+}
+
+/// Has things fail. Dropping it ends that.
+#[derive(Debug)]
+pub struct Injector {
+    fail_nth: File,
+}
+
+impl Injector {
+    /// Chooses what fails, for the calling thread.
+    pub fn new(fault: Fault, scope: Scope) -> Self {
+        for kind in KINDS {
+            let chosen = (*kind == "fail_usercopy") == (fault == Fault::UserCopy);
+            let (depth, (start, end)) = match (chosen, scope) {
+                (true, Scope::All) => (0, (0, u64::MAX)),
+                (true, Scope::Below(range)) => (32, range),
+                // There is no code at 1.
+                (false, _) => (32, (1, 2)),
+            };
+            set(kind, "verbose", 0);
+            set(kind, "stacktrace-depth", depth);
+            set(kind, "require-start", start);
+            set(kind, "require-end", end);
+        }
+        set("failslab", "ignore-gfp-wait", 'N');
+        set("fail_page_alloc", "ignore-gfp-wait", 'N');
+        set("fail_page_alloc", "ignore-gfp-highmem", 'N');
+        set("fail_page_alloc", "min-order", 0);
+        let mut options = File::options();
+        let file = options
+            .read(true)
+            .write(true)
+            .open("/proc/thread-self/fail-nth");
+        Self {
+            fail_nth: file.expect("/proc/thread-self/fail-nth"),
+        }
+    }
+
+    /// Calls `f` with the `n`-th call failing, from 1. Returns what it returns, and whether so many
+    /// were made.
+    pub fn fail<T>(&self, n: u32, f: impl FnOnce() -> T) -> (T, bool) {
+        self.set(n);
+        let result = f();
+        let mut left = [0; 16];
+        let length = self.fail_nth.read_at(&mut left, 0).expect("fail-nth");
+        self.set(0);
+        (result, left[..length].trim_ascii() == b"0")
+    }
+
+    fn set(&self, n: u32) {
+        let text = n.to_string();
+        self.fail_nth
+            .write_at(text.as_bytes(), 0)
+            .expect("fail-nth");
+    }
+}
+
+fn set(kind: &str, what: &str, value: impl ToString) {
+    let file = format!("/sys/kernel/debug/{kind}/{what}");
+    fs::write(&file, value.to_string()).unwrap_or_else(|error| panic!("{file}: {error}"));
+}
+
+/// Where a function of the kernel is.
+pub fn function(name: &str) -> (u64, u64) {
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("/proc/kallsyms");
+    let symbols = symbols.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = u64::from_str_radix(words.next()?, 16).ok()?;
+        Some((address, words.nth(1)?))
+    });
+    let symbols: Vec<_> = symbols.collect();
+    let start = symbols.iter().find(|it| it.1 == name);
+    let start = start.unwrap_or_else(|| panic!("no {name} in the kernel")).0;
+    let end = symbols.iter().map(|it| it.0).filter(|it| *it > start).min();
+    (start, end.expect("something behind it"))
+}
