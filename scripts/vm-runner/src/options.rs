@@ -70,6 +70,10 @@ pub struct Options {
     #[arg(long, value_name = "A", env = "LKMPG_ACCEL", value_enum, default_value_t = AccelChoice::Auto)]
     pub accel: AccelChoice,
 
+    /// Emulate with a clock that counts instructions, one a nanosecond
+    #[arg(long, env = "LKMPG_ICOUNT")]
+    pub icount: bool,
+
     /// Print the kernel's messages from the first one, and QEMU's command line
     #[arg(long, short)]
     pub verbose: bool,
