@@ -22,6 +22,8 @@ pub mod pty;
 mod serial;
 #[path = "support/tmpfs.rs"]
 mod tmpfs;
+#[path = "support/twin.rs"]
+mod twin;
 #[path = "support/vm.rs"]
 pub mod vm;
 
@@ -34,6 +36,7 @@ pub use module::{InUse, LoadError, Module, is_loaded, module_file};
 pub use process::{as_user, errno_named, errno_of, majors, wait_until};
 pub use serial::FarEnd;
 pub use tmpfs::Tmpfs;
+pub use twin::is_twins;
 
 /// Opens a port to the host, as soon as whoever has it now gives it back.
 fn open_port(port: lkmpg_guest::Port) -> std::fs::File {
