@@ -3,7 +3,9 @@
 //! Chapter 4: chardev.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, KernelLog, Module, as_user, errno_of, is_loaded, is_twin, majors, name};
+use lkmpg_tests::{
+    BadMemory, KernelLog, Module, as_user, errno_of, is_loaded, is_twin, majors, name,
+};
 use rustix::{
     fs::{FileType, Mode, SeekFrom, makedev, mknodat, seek},
     io::Errno,
