@@ -14,7 +14,10 @@ use crate::{
     ioctl,
     wait::WaitQueue, //
 };
-use core::marker::PhantomData;
+use core::{
+    hint::assert_unchecked,
+    marker::PhantomData, //
+};
 use kernel::{
     error::{
         from_result,
@@ -201,15 +204,19 @@ pub fn read_from_buffer(
     pos: &mut Offset,
     content: &[u8],
 ) -> Result<usize> {
-    let rest = usize::try_from(*pos)
-        .ok()
-        .and_then(|pos| content.get(pos..))
-        .unwrap_or_default();
-    let wanted = out.len().min(rest.len());
-    let copied = out.simple_read_from_buffer(pos, content)?;
-    if copied == 0 && wanted > 0 {
+    let Ok(start) = usize::try_from(*pos) else {
+        return Err(EINVAL);
+    };
+    let rest = content.get(start..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(0);
+    }
+    let copied = out.copy_to_iter(rest);
+    if copied == 0 && !out.is_empty() {
         return Err(EFAULT);
     }
+    // The sum is at most the length of `content`.
+    *pos = pos.wrapping_add(copied as Offset);
     Ok(copied)
 }
 
@@ -272,7 +279,10 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `read_iter` is given an iterator to write to.
-        let out = unsafe { IovIterDest::from_raw(iter) };
+        let out = unsafe {
+            assert_unchecked(!(*iter).data_source);
+            IovIterDest::from_raw(iter)
+        };
         from_result(|| Ok(state.read(file, pos, out)? as isize))
     }
 
@@ -290,7 +300,10 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `write_iter` is given an iterator to read from.
-        let data = unsafe { IovIterSource::from_raw(iter) };
+        let data = unsafe {
+            assert_unchecked((*iter).data_source);
+            IovIterSource::from_raw(iter)
+        };
         from_result(|| Ok(state.write(file, pos, data)? as isize))
     }
 
@@ -415,7 +428,11 @@ pub(crate) fn with_user_source(
         )
     })?;
     // SAFETY: `import_ubuf` made an iterator to read from, over memory of the calling process.
-    Ok(f(unsafe { IovIterSource::from_raw(iter.get()) })? as isize)
+    let source = unsafe {
+        assert_unchecked((*iter.get()).data_source);
+        IovIterSource::from_raw(iter.get())
+    };
+    Ok(f(source)? as isize)
 }
 
 /// Makes the members of `file_operations` or `proc_ops` out of what `T` implements.

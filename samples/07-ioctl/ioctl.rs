@@ -162,7 +162,7 @@ impl Session {
         let text = UserSlice::new(text, BUF_LEN + 1)
             .reader()
             .strcpy_into_buf(&mut room)?;
-        *self.device.message.lock() = Message::concat(&[text.to_bytes()]);
+        self.device.message.lock().set(&[text.to_bytes()]);
         Ok(0)
     }
 
@@ -176,7 +176,7 @@ impl Session {
 
     fn nth_byte(&self, n: i32) -> Result<isize> {
         let n = usize::try_from(n).map_err(|_| EINVAL)?;
-        let message = *self.device.message.lock();
+        let message = self.device.message.lock();
         match message.as_bytes().get(n) {
             Some(byte) => Ok((*byte).into()),
             None if n == message.len() => Ok(0),
@@ -198,7 +198,7 @@ impl Session {
         let mut room = [0; BUF_LEN];
         let text = room.get_mut(..reader.len()).ok_or(EINVAL)?;
         reader.read_slice(text)?;
-        *self.device.message.lock() = Message::concat(&[text]);
+        self.device.message.lock().set(&[text]);
         Ok(0)
     }
 }
