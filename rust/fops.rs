@@ -372,9 +372,8 @@ impl<T: FileOperations> Shims<T> {
         number: c_uint,
         argument: c_ulong,
     ) -> c_long {
-        // SAFETY: The file is open and in its `ioctl`.
-        let (state, file) = unsafe { Self::borrow(file) };
-        from_result(|| state.ioctl(file, ioctl::Request::native(number, argument)))
+        // SAFETY: By the safety requirements.
+        unsafe { Self::any_ioctl(file, number, argument, false) }
     }
 
     /// `compat_ioctl`.
@@ -387,9 +386,25 @@ impl<T: FileOperations> Shims<T> {
         number: c_uint,
         argument: c_ulong,
     ) -> c_long {
-        // SAFETY: The file is open and in its `compat_ioctl`.
+        // SAFETY: By the safety requirements.
+        unsafe { Self::any_ioctl(file, number, argument, true) }
+    }
+
+    /// Both: what `T` does with an ioctl is there once.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
+    #[inline(never)]
+    unsafe fn any_ioctl(
+        file: *mut bindings::file,
+        number: c_uint,
+        argument: c_ulong,
+        compat: bool,
+    ) -> c_long {
+        // SAFETY: The file is open and in its `ioctl`.
         let (state, file) = unsafe { Self::borrow(file) };
-        from_result(|| state.ioctl(file, ioctl::Request::compat(number, argument)))
+        from_result(|| state.ioctl(file, ioctl::Request::new(number, argument, compat)))
     }
 
     /// `mmap`.
@@ -409,30 +424,26 @@ impl<T: FileOperations> Shims<T> {
     }
 }
 
-/// Runs `f` on an iterator over the caller's buffer.
-///
-/// Fails with `EFAULT` if the buffer is not in user space.
+/// Runs `f` on an iterator over the caller's buffer, as it was given to a `write`.
 pub(crate) fn with_user_source(
     buf: *const c_char,
     len: usize,
     f: impl FnOnce(&mut IovIterSource<'_>) -> Result<usize>,
 ) -> Result<isize> {
     let iter = Opaque::<bindings::iov_iter>::uninit();
-    // SAFETY: `iter` is valid for writes. The function checks the address range.
-    kernel::error::to_result(unsafe {
-        bindings::import_ubuf(
-            bindings::ITER_SOURCE as c_int,
-            buf.cast_mut().cast(),
-            len,
-            iter.get(),
-        )
-    })?;
-    // SAFETY: `import_ubuf` made an iterator to read from, over memory of the calling process.
-    let source = unsafe {
-        assert_unchecked((*iter.get()).data_source);
-        IovIterSource::from_raw(iter.get())
-    };
-    Ok(f(source)? as isize)
+    // SAFETY: `iter` is valid for writes, and may be all zeroes. What is set is what
+    // `iov_iter_ubuf` sets; who copies checks the address.
+    unsafe {
+        let iter = iter.get();
+        iter.write_bytes(0, 1);
+        (*iter).iter_type = bindings::iter_type_ITER_UBUF as u8;
+        (*iter).data_source = true;
+        let range = (*iter).__bindgen_anon_1.__ubuf_iovec.as_mut();
+        range.iov_base = buf.cast_mut().cast();
+        range.iov_len = len;
+    }
+    // SAFETY: This is an iterator to read from, over memory of the calling process.
+    Ok(f(unsafe { IovIterSource::from_raw(iter.get()) })? as isize)
 }
 
 /// Makes the members of `file_operations` or `proc_ops` out of what `T` implements.

@@ -2,7 +2,10 @@
 
 //! Messages of a limited size.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    uaccess, //
+};
 use core::mem::MaybeUninit;
 use kernel::{
     fmt,
@@ -15,6 +18,7 @@ use kernel::{
         },
         Mutex, //
     },
+    uaccess::UserPtr,
 };
 
 /// Up to `N` bytes.
@@ -99,20 +103,59 @@ impl<const N: usize> Message<N> {
         taken
     }
 
-    /// Takes up to `N` bytes of what a process writes, in place of what was there.
+    /// Takes up to `N` bytes of what a process writes.
     ///
-    /// Returns the number of bytes taken. If none can be read, it fails with `EFAULT` and the
-    /// message stays as it was. May sleep.
+    /// Fails with `EFAULT` if there are some but none can be read. May sleep.
     #[inline]
     pub fn copy_from(data: &mut IovIterSource<'_>) -> Result<Self> {
         let mut message = Self::new();
+        message.fill(data)?;
+        Ok(message)
+    }
+
+    /// Does what [`copy_from`](Self::copy_from) does, in place. The message is empty if it fails.
+    #[inline(always)]
+    fn fill(&mut self, data: &mut IovIterSource<'_>) -> Result {
         let offered = data.len();
         // INVARIANT: `copy_from_iter_raw` says how many bytes it wrote.
-        message.length = data.copy_from_iter_raw(&mut message.bytes).len();
-        if message.length == 0 && offered > 0 {
+        self.length = data.copy_from_iter_raw(&mut self.bytes).len();
+        if self.length == 0 && offered > 0 {
             return Err(EFAULT);
         }
-        Ok(message)
+        Ok(())
+    }
+
+    /// Takes the first `N` bytes of a C string of the calling process, without its zero, in place
+    /// of what was there.
+    ///
+    /// Fails with `EFAULT`, and leaves the message empty. May sleep (`strncpy_from_user`).
+    #[inline]
+    pub fn take_string(&mut self, text: UserPtr) -> Result {
+        self.length = 0;
+        // INVARIANT: So many bytes were written.
+        self.length = uaccess::copy_string_in(&mut self.bytes, text)?;
+        Ok(())
+    }
+
+    /// Takes `length` bytes of the calling process, in place of what was there.
+    ///
+    /// Fails with `EINVAL` if they are too many, or `EFAULT`, and leaves the message empty. May
+    /// sleep (`copy_from_user`).
+    #[inline]
+    pub fn take_bytes(&mut self, from: UserPtr, length: usize) -> Result {
+        self.length = 0;
+        uaccess::copy_in(self.bytes.get_mut(..length).ok_or(EINVAL)?, from)?;
+        // INVARIANT: So many bytes were written.
+        self.length = length;
+        Ok(())
+    }
+
+    /// Copies the bytes to the calling process, which must have room for them.
+    ///
+    /// Fails with `EFAULT`. May sleep (`copy_to_user`).
+    #[inline]
+    pub fn copy_to_user(&self, to: UserPtr) -> Result {
+        uaccess::copy_out(to, self.as_bytes())
     }
 
     /// The bytes.
@@ -189,8 +232,11 @@ impl Inbox {
             data.advance(offered);
             return Ok(offered);
         }
-        let new = Message::copy_from(data)?;
-        self.cut.store(new.len() < offered, Relaxed);
+        let mut new = Message::new();
+        new.fill(data)?;
+        if new.len() < offered {
+            self.cut.store(true, Relaxed);
+        }
         *message.lock() = new;
         Ok(new.len())
     }
