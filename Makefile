@@ -40,7 +40,7 @@ help:
 #:                   running kernel if it is one of Debian's with Rust, else dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
-#: make bench        run the benchmarks in the VM; T=sleep one
+#: make bench        compare the samples with their twins in C; T=sleep one
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
@@ -87,7 +87,7 @@ test: all
 
 .PHONY: bench
 bench: all
-	$(Q)$(CARGO) bench --quiet --package lkmpg-tests $(if $(T),--bench $(T),--benches)
+	+$(Q)scripts/bench $(T)
 
 .PHONY: check
 check: modules

@@ -6,6 +6,8 @@
 //! both. `make bench` makes a table of it. The two take turns, so that what changes during the run
 //! changes for both. With `scripts/vm --icount` a nanosecond is an instruction.
 
+#[path = "speed/events.rs"]
+mod events;
 #[path = "speed/files.rs"]
 mod files;
 #[path = "speed/measure.rs"]
@@ -40,10 +42,22 @@ pub struct Row {
     pub module: &'static str,
     /// What is done.
     pub operation: &'static str,
+    /// Which modules are loaded meanwhile.
+    pub loaded: Loaded,
     /// How often in a round.
     pub batch: u32,
-    /// Gets it ready; the module is loaded.
+    /// Gets it ready.
     pub start: fn(Clock, Side) -> Operation,
+}
+
+/// Which modules are loaded while an operation is measured.
+pub enum Loaded {
+    /// Both.
+    Both,
+    /// Only the one that is measured, with these parameters: the other would be in the way.
+    One(&'static [&'static str]),
+    /// None: the operation does it.
+    None,
 }
 
 fn main() {
@@ -56,7 +70,8 @@ fn main() {
         let rounds: Vec<f64> = (0..ROUNDS).map(|_| per_operation(&mut run, 100)).collect();
         println!("{}", json!({ "operation": operation, "reference": rounds }));
     }
-    for row in files::ROWS.iter().filter(|it| wanted(it.module)) {
+    let rows = files::ROWS.iter().chain(events::ROWS);
+    for row in rows.filter(|it| wanted(it.module)) {
         let (rust, c) = compare(clock, row);
         println!(
             "{}",
@@ -103,22 +118,40 @@ fn references(clock: Clock) -> [(&'static str, Operation); 3] {
     ]
 }
 
+/// What each round took for the one and for the other.
 fn compare(clock: Clock, row: &Row) -> (Vec<f64>, Vec<f64>) {
-    let _modules = [RUST, C].map(|it| load(row.module, it));
+    let mut rounds = (Vec::new(), Vec::new());
+    if let Loaded::One(parameters) = row.loaded {
+        for _ in 0..ROUNDS {
+            let [rust, c] = [RUST, C].map(|side| {
+                let _module = load(row.module, side, parameters);
+                let mut run = (row.start)(clock, side);
+                run(row.batch.min(10));
+                per_operation(&mut run, row.batch)
+            });
+            rounds.0.push(rust);
+            rounds.1.push(c);
+        }
+        return rounds;
+    }
+    let _modules = match row.loaded {
+        Loaded::Both => Some([RUST, C].map(|it| load(row.module, it, &[]))),
+        _ => None,
+    };
     let mut operations = [RUST, C].map(|it| (row.start)(clock, it));
     for run in &mut operations {
         run(row.batch);
     }
-    (0..ROUNDS)
-        .map(|_| {
-            let [rust, c] = &mut operations;
-            (per_operation(rust, row.batch), per_operation(c, row.batch))
-        })
-        .unzip()
+    for _ in 0..ROUNDS {
+        let [rust, c] = &mut operations;
+        rounds.0.push(per_operation(rust, row.batch));
+        rounds.1.push(per_operation(c, row.batch));
+    }
+    rounds
 }
 
-fn load(module: &str, side: Side) -> Module {
-    Module::load(&side.name(module), &[]).expect("the module loads")
+fn load(module: &str, side: Side, parameters: &[&str]) -> Module {
+    Module::load(&side.name(module), parameters).expect("the module loads")
 }
 
 fn per_operation(run: &mut Operation, batch: u32) -> f64 {

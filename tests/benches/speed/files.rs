@@ -3,7 +3,7 @@
 //! What is done with files.
 
 use crate::{
-    Row, Side,
+    Loaded, Row, Side,
     measure::{Clock, Operation, repeat},
 };
 use lkm::ioctl;
@@ -23,6 +23,7 @@ macro_rules! row {
         Row {
             module: $module,
             operation: $operation,
+            loaded: Loaded::Both,
             batch: BATCH,
             start: $start,
         }
@@ -84,12 +85,26 @@ pub const ROWS: &[Row] = &[
     row!("ioctl", "GET_NTH_BYTE", get_nth_byte),
     row!("ioctl", "SET_MSG_BUF", set_msg_buf),
     row!("ioctl", "GET_MSG_BUF", get_msg_buf),
+    row!("sched", "4-kB read", |clock, side| read_only(
+        clock, side, SCHED
+    )),
+    row!("sleep", "open+close", |clock, side| open_close(
+        clock, side, SLEEP
+    )),
+    row!("sleep", "4-kB read", |clock, side| read(
+        clock, side, SLEEP, 4096
+    )),
+    row!("sleep", "1-byte write", |clock, side| write(
+        clock, side, SLEEP, 1
+    )),
 ];
 
 const CHARDEV: &str = "/dev/chardev";
 const PROCFS_1: &str = "/proc/test";
 const PROCFS_2: &str = "/proc/rw_test";
 const IOCTL: &str = "/dev/char_dev";
+const SCHED: &str = "/proc/sched";
+const SLEEP: &str = "/proc/sleep";
 
 const TEXT: &[u8] = b"What the driver is told, in about as many letters as it takes.";
 
@@ -108,6 +123,13 @@ fn read(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
     let (file, mut room) = (open(side, path), vec![0; size]);
     // Where it takes a message, it has one.
     let _ = file.write_at(TEXT, 0);
+    repeat(clock, move || {
+        file.read_at(&mut room, 0).expect("read");
+    })
+}
+
+fn read_only(clock: Clock, side: Side, path: &str) -> Operation {
+    let (file, mut room) = (File::open(side.name(path)).expect("open"), [0; 4096]);
     repeat(clock, move || {
         file.read_at(&mut room, 0).expect("read");
     })

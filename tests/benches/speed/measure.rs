@@ -16,7 +16,7 @@ impl Clock {
     /// With a clock that counts instructions, those of this process: waiting is none. Otherwise
     /// the time that passes.
     pub fn of_this_guest() -> Self {
-        Self(if counts_instructions() {
+        Self(if env::var_os("LKMPG_ICOUNT").is_some() {
             ClockId::ProcessCPUTime
         } else {
             ClockId::Monotonic
@@ -27,11 +27,6 @@ impl Clock {
     pub fn now(self) -> Duration {
         clock_gettime(self.0).try_into().expect("a time")
     }
-}
-
-/// Whether the guest was started with `--icount`.
-pub fn counts_instructions() -> bool {
-    env::var_os("LKMPG_ICOUNT").is_some()
 }
 
 /// Times a loop.
