@@ -41,7 +41,7 @@ help:
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
 #: make soak         the same modules for MINUTES=30, and longer tests of what fails
-#: make bench        run the benchmarks in the VM; T=sleep one
+#: make bench        compare the samples with their twins in C; T=sleep one
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
@@ -103,7 +103,7 @@ soak: all
 
 .PHONY: bench
 bench: all
-	$(Q)$(CARGO) bench --quiet --package lkmpg-tests $(if $(T),--bench $(T),--benches)
+	+$(Q)scripts/bench $(T)
 
 .PHONY: check
 check: modules

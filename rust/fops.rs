@@ -14,7 +14,10 @@ use crate::{
     ioctl,
     wait::WaitQueue, //
 };
-use core::marker::PhantomData;
+use core::{
+    hint::assert_unchecked,
+    marker::PhantomData, //
+};
 use kernel::{
     error::{
         from_result,
@@ -201,15 +204,19 @@ pub fn read_from_buffer(
     pos: &mut Offset,
     content: &[u8],
 ) -> Result<usize> {
-    let rest = usize::try_from(*pos)
-        .ok()
-        .and_then(|pos| content.get(pos..))
-        .unwrap_or_default();
-    let wanted = out.len().min(rest.len());
-    let copied = out.simple_read_from_buffer(pos, content)?;
-    if copied == 0 && wanted > 0 {
+    let Ok(start) = usize::try_from(*pos) else {
+        return Err(EINVAL);
+    };
+    let rest = content.get(start..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(0);
+    }
+    let copied = out.copy_to_iter(rest);
+    if copied == 0 && !out.is_empty() {
         return Err(EFAULT);
     }
+    // The sum is at most the length of `content`.
+    *pos = pos.wrapping_add(copied as Offset);
     Ok(copied)
 }
 
@@ -272,7 +279,10 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `read_iter` is given an iterator to write to.
-        let out = unsafe { IovIterDest::from_raw(iter) };
+        let out = unsafe {
+            assert_unchecked(!(*iter).data_source);
+            IovIterDest::from_raw(iter)
+        };
         from_result(|| Ok(state.read(file, pos, out)? as isize))
     }
 
@@ -290,7 +300,10 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `write_iter` is given an iterator to read from.
-        let data = unsafe { IovIterSource::from_raw(iter) };
+        let data = unsafe {
+            assert_unchecked((*iter).data_source);
+            IovIterSource::from_raw(iter)
+        };
         from_result(|| Ok(state.write(file, pos, data)? as isize))
     }
 
@@ -359,9 +372,8 @@ impl<T: FileOperations> Shims<T> {
         number: c_uint,
         argument: c_ulong,
     ) -> c_long {
-        // SAFETY: The file is open and in its `ioctl`.
-        let (state, file) = unsafe { Self::borrow(file) };
-        from_result(|| state.ioctl(file, ioctl::Request::native(number, argument)))
+        // SAFETY: By the safety requirements.
+        unsafe { Self::any_ioctl(file, number, argument, false) }
     }
 
     /// `compat_ioctl`.
@@ -374,9 +386,25 @@ impl<T: FileOperations> Shims<T> {
         number: c_uint,
         argument: c_ulong,
     ) -> c_long {
-        // SAFETY: The file is open and in its `compat_ioctl`.
+        // SAFETY: By the safety requirements.
+        unsafe { Self::any_ioctl(file, number, argument, true) }
+    }
+
+    /// Both: what `T` does with an ioctl is there once.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
+    #[inline(never)]
+    unsafe fn any_ioctl(
+        file: *mut bindings::file,
+        number: c_uint,
+        argument: c_ulong,
+        compat: bool,
+    ) -> c_long {
+        // SAFETY: The file is open and in its `ioctl`.
         let (state, file) = unsafe { Self::borrow(file) };
-        from_result(|| state.ioctl(file, ioctl::Request::compat(number, argument)))
+        from_result(|| state.ioctl(file, ioctl::Request::new(number, argument, compat)))
     }
 
     /// `mmap`.
@@ -396,25 +424,25 @@ impl<T: FileOperations> Shims<T> {
     }
 }
 
-/// Runs `f` on an iterator over the caller's buffer.
-///
-/// Fails with `EFAULT` if the buffer is not in user space.
+/// Runs `f` on an iterator over the caller's buffer, as it was given to a `write`.
 pub(crate) fn with_user_source(
     buf: *const c_char,
     len: usize,
     f: impl FnOnce(&mut IovIterSource<'_>) -> Result<usize>,
 ) -> Result<isize> {
     let iter = Opaque::<bindings::iov_iter>::uninit();
-    // SAFETY: `iter` is valid for writes. The function checks the address range.
-    kernel::error::to_result(unsafe {
-        bindings::import_ubuf(
-            bindings::ITER_SOURCE as c_int,
-            buf.cast_mut().cast(),
-            len,
-            iter.get(),
-        )
-    })?;
-    // SAFETY: `import_ubuf` made an iterator to read from, over memory of the calling process.
+    // SAFETY: `iter` is valid for writes, and may be all zeroes. What is set is what
+    // `iov_iter_ubuf` sets; who copies checks the address.
+    unsafe {
+        let iter = iter.get();
+        iter.write_bytes(0, 1);
+        (*iter).iter_type = bindings::iter_type_ITER_UBUF as u8;
+        (*iter).data_source = true;
+        let range = (*iter).__bindgen_anon_1.__ubuf_iovec.as_mut();
+        range.iov_base = buf.cast_mut().cast();
+        range.iov_len = len;
+    }
+    // SAFETY: This is an iterator to read from, over memory of the calling process.
     Ok(f(unsafe { IovIterSource::from_raw(iter.get()) })? as isize)
 }
 

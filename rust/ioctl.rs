@@ -15,12 +15,14 @@ mod command;
 
 pub use command::*;
 
+use crate::{
+    message::Message,
+    uaccess, //
+};
+use core::mem::MaybeUninit;
 use kernel::{
     prelude::*,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    },
+    uaccess::UserPtr, //
 };
 
 /// One call of ioctl(2).
@@ -46,41 +48,39 @@ use kernel::{
 #[must_use = "the call has no result before `finish`"]
 pub struct Request {
     number: u32,
+    /// The same, if the argument is a pointer: with the size that one has in the kernel.
+    pointer_number: u32,
     argument: usize,
-    compat: bool,
-    result: Option<Result<isize>>,
+    result: Result<isize>,
 }
 
 impl Request {
-    pub(crate) fn native(number: u32, argument: usize) -> Self {
+    /// A call; `compat` for that of a 32-bit process on a 64-bit kernel.
+    #[inline(always)]
+    pub(crate) fn new(number: u32, argument: usize, compat: bool) -> Self {
+        const POINTER: Command<Pointer> = Command::pointer(0, 0);
+        let sizes = if compat {
+            POINTER.number() ^ POINTER.compat_number()
+        } else {
+            0
+        };
         Self {
             number,
-            argument,
-            compat: false,
-            result: None,
-        }
-    }
-
-    /// A 32-bit process's call on a 64-bit kernel.
-    pub(crate) fn compat(number: u32, argument: usize) -> Self {
-        Self {
-            number,
+            pointer_number: number ^ sizes,
             // As `compat_ptr` does.
-            argument: argument & u32::MAX as usize,
-            compat: true,
-            result: None,
+            argument: if compat {
+                argument & u32::MAX as usize
+            } else {
+                argument
+            },
+            result: Err(ENOTTY),
         }
     }
 
     #[inline(always)]
     fn on<K>(mut self, command: Command<K>, f: impl FnOnce(UserPtr) -> Result<isize>) -> Self {
-        let number = if self.compat {
-            command.compat_number()
-        } else {
-            command.number()
-        };
-        if self.number == number {
-            self.result = Some(f(UserPtr::from_addr(self.argument)));
+        if self.number == command.number() {
+            self.result = f(UserPtr::from_addr(self.argument));
         }
         self
     }
@@ -92,7 +92,6 @@ impl Request {
     }
 
     /// Handles a command whose argument is a number, not a pointer.
-    ///
     #[inline(always)]
     pub fn value(self, command: Command<Value>, f: impl FnOnce(i32) -> Result<isize>) -> Self {
         // C passes an `int` in the lower half of a register.
@@ -142,48 +141,67 @@ impl Request {
     /// For numbers that exist; a new command should carry its length.
     #[inline(always)]
     pub fn pointer(
-        self,
+        mut self,
         command: Command<Pointer>,
         f: impl FnOnce(UserPtr) -> Result<isize>,
     ) -> Self {
-        self.on(command, f)
+        if self.pointer_number == command.number() {
+            self.result = f(UserPtr::from_addr(self.argument));
+        }
+        self
     }
 
     /// Returns what the command's handler did, or `ENOTTY` if no command matched.
     #[inline(always)]
     pub fn finish(self) -> Result<isize> {
-        self.result.unwrap_or(Err(ENOTTY))
+        self.result
     }
 }
 
 impl Buffer {
-    /// The caller's memory. Access to it fails with `EFAULT` where the caller has none.
-    pub fn user_slice(&self) -> UserSlice {
-        // An address or a length that does not fit is no memory of the caller's, either.
-        let address = usize::try_from(self.address).unwrap_or(usize::MAX);
-        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
-        UserSlice::new(UserPtr::from_addr(address), length)
+    /// Copies what is in the buffer to `message`, in place of what was there.
+    ///
+    /// Fails with `EINVAL` if that is more than `N` bytes, or `EFAULT`. May sleep.
+    #[inline]
+    pub fn read<const N: usize>(&self, message: &mut Message<N>) -> Result {
+        let length = usize::try_from(self.length).map_err(|_| EINVAL)?;
+        message.take_bytes(self.pointer(), length)
+    }
+
+    /// Fills the buffer with `content`, as far as it reaches, and sets its length to that of all
+    /// of `content`.
+    ///
+    /// Fails with `EFAULT`. May sleep.
+    #[inline]
+    pub fn write(&mut self, content: &[u8]) -> Result {
+        let room = usize::try_from(self.length).unwrap_or(usize::MAX);
+        uaccess::copy_out(self.pointer(), content.get(..room).unwrap_or(content))?;
+        self.length = content.len() as u64;
+        Ok(())
+    }
+
+    fn pointer(&self) -> UserPtr {
+        // An address that does not fit is no memory of the caller's, either.
+        UserPtr::from_addr(usize::try_from(self.address).unwrap_or(usize::MAX))
     }
 }
 
+#[inline]
 fn copy_in<T: Plain>(pointer: UserPtr) -> Result<T> {
-    let mut value = core::mem::MaybeUninit::<T>::uninit();
+    let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: The bytes are those of `value`, and may be uninitialised.
     let bytes =
         unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
-    UserSlice::new(pointer, size_of::<T>())
-        .reader()
-        .read_raw(bytes)?;
+    uaccess::copy_in(bytes, pointer)?;
     // SAFETY: All bytes were read, and any bytes are a valid `T`.
     Ok(unsafe { value.assume_init() })
 }
 
+#[inline]
 fn copy_out<T: Plain>(pointer: UserPtr, value: &T) -> Result {
     // SAFETY: A `T` has no padding, so all of its bytes are initialised.
     let bytes = unsafe {
         core::slice::from_raw_parts(core::ptr::from_ref(value).cast::<u8>(), size_of::<T>())
     };
-    UserSlice::new(pointer, size_of::<T>())
-        .writer()
-        .write_slice(bytes)
+    uaccess::copy_out(pointer, bytes)
 }

@@ -72,4 +72,5 @@ pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
+mod uaccess;
 pub mod wait;

@@ -2,6 +2,11 @@
 
 //! Messages of a limited size.
 
+use crate::{
+    bindings,
+    uaccess, //
+};
+use core::mem::MaybeUninit;
 use kernel::{
     fmt,
     iov::IovIterSource,
@@ -13,24 +18,31 @@ use kernel::{
         },
         Mutex, //
     },
+    uaccess::UserPtr,
 };
 
 /// Up to `N` bytes.
 ///
 /// What several chapters of the guide keep in a `char[80]`: here the length is known, no
 /// terminating zero is needed, and nothing is written past the end.
+///
+/// # Invariants
+///
+/// `length` is at most `N`, and so many bytes are initialised.
 #[derive(Clone, Copy)]
 pub struct Message<const N: usize> {
-    bytes: [u8; N],
     length: usize,
+    bytes: [MaybeUninit<u8>; N],
 }
 
 impl<const N: usize> Message<N> {
     /// An empty message.
+    #[inline]
     pub const fn new() -> Self {
+        // INVARIANT: No byte needs to be initialised.
         Self {
-            bytes: [0; N],
             length: 0,
+            bytes: [MaybeUninit::uninit(); N],
         }
     }
 
@@ -42,58 +54,125 @@ impl<const N: usize> Message<N> {
     /// let message = lkm::message::Message::<8>::concat(&[b"ninety", b"-nine"]);
     /// assert_eq!(message.as_bytes(), b"ninety-n");
     /// ```
+    #[inline]
     pub fn concat(parts: &[&[u8]]) -> Self {
         let mut message = Self::new();
-        for part in parts {
-            message.push(part);
-        }
+        message.set(parts);
         message
     }
 
-    /// As much of formatted text as fits.
+    /// Replaces the content by as much of `parts`, one after the other, as fits.
+    #[inline]
+    pub fn set(&mut self, parts: &[&[u8]]) {
+        self.length = 0;
+        for part in parts {
+            self.push(part);
+        }
+    }
+
+    /// As much of formatted text as fits into `N - 1` bytes (`scnprintf`).
     pub fn format(text: fmt::Arguments<'_>) -> Self {
         let mut message = Self::new();
-        // Fails when the message is full, which is what is wanted.
-        let _ = core::fmt::Write::write_fmt(&mut message, text);
+        // SAFETY: The function writes at most `N` bytes there, the last one a zero. `%pA` takes a
+        // pointer to `fmt::Arguments`.
+        let length = unsafe {
+            bindings::scnprintf(
+                message.bytes.as_mut_ptr().cast(),
+                N,
+                c"%pA".as_char_ptr(),
+                (&raw const text).cast::<c_void>(),
+            )
+        };
+        // INVARIANT: So many bytes were written, not counting the zero.
+        message.length = length as usize;
         message
     }
 
     /// Appends as much of `bytes` as fits. Returns how much that was.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> usize {
-        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-        let taken = room.len().min(bytes.len());
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
+        let taken = N.wrapping_sub(self.length).min(bytes.len());
+        // SAFETY: By the type invariants there is room for `taken` bytes from `length` on. What
+        // is borrowed for reading cannot be part of what is borrowed for writing.
+        unsafe {
+            let end = self.bytes.as_mut_ptr().add(self.length);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), end.cast(), taken);
         }
-        self.length += taken;
+        // INVARIANT: The bytes were just copied, and fit.
+        self.length = self.length.wrapping_add(taken);
         taken
     }
 
-    /// Takes up to `N` bytes of what a process writes, in place of what was there.
+    /// Takes up to `N` bytes of what a process writes.
     ///
-    /// Returns the number of bytes taken. If none can be read, it fails with `EFAULT` and the
-    /// message stays as it was. May sleep.
+    /// Fails with `EFAULT` if there are some but none can be read. May sleep.
+    #[inline]
     pub fn copy_from(data: &mut IovIterSource<'_>) -> Result<Self> {
         let mut message = Self::new();
-        let offered = data.len();
-        message.length = data.copy_from_iter(&mut message.bytes);
-        if message.length == 0 && offered > 0 {
-            return Err(EFAULT);
-        }
+        message.fill(data)?;
         Ok(message)
     }
 
+    /// Does what [`copy_from`](Self::copy_from) does, in place. The message is empty if it fails.
+    #[inline(always)]
+    fn fill(&mut self, data: &mut IovIterSource<'_>) -> Result {
+        let offered = data.len();
+        // INVARIANT: `copy_from_iter_raw` says how many bytes it wrote.
+        self.length = data.copy_from_iter_raw(&mut self.bytes).len();
+        if self.length == 0 && offered > 0 {
+            return Err(EFAULT);
+        }
+        Ok(())
+    }
+
+    /// Takes the first `N` bytes of a C string of the calling process, without its zero, in place
+    /// of what was there.
+    ///
+    /// Fails with `EFAULT`, and leaves the message empty. May sleep (`strncpy_from_user`).
+    #[inline]
+    pub fn take_string(&mut self, text: UserPtr) -> Result {
+        self.length = 0;
+        // INVARIANT: So many bytes were written.
+        self.length = uaccess::copy_string_in(&mut self.bytes, text)?;
+        Ok(())
+    }
+
+    /// Takes `length` bytes of the calling process, in place of what was there.
+    ///
+    /// Fails with `EINVAL` if they are too many, or `EFAULT`, and leaves the message empty. May
+    /// sleep (`copy_from_user`).
+    #[inline]
+    pub fn take_bytes(&mut self, from: UserPtr, length: usize) -> Result {
+        self.length = 0;
+        uaccess::copy_in(self.bytes.get_mut(..length).ok_or(EINVAL)?, from)?;
+        // INVARIANT: So many bytes were written.
+        self.length = length;
+        Ok(())
+    }
+
+    /// Copies the bytes to the calling process, which must have room for them.
+    ///
+    /// Fails with `EFAULT`. May sleep (`copy_to_user`).
+    #[inline]
+    pub fn copy_to_user(&self, to: UserPtr) -> Result {
+        uaccess::copy_out(to, self.as_bytes())
+    }
+
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        // SAFETY: By the type invariants.
+        unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.length) }
     }
 
     /// The number of bytes, at most `N`.
+    #[inline]
     pub fn len(&self) -> usize {
         self.length
     }
 
     /// Whether there are no bytes.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -153,8 +232,11 @@ impl Inbox {
             data.advance(offered);
             return Ok(offered);
         }
-        let new = Message::copy_from(data)?;
-        self.cut.store(new.len() < offered, Relaxed);
+        let mut new = Message::new();
+        new.fill(data)?;
+        if new.len() < offered {
+            self.cut.store(true, Relaxed);
+        }
         *message.lock() = new;
         Ok(new.len())
     }

@@ -2,19 +2,25 @@
 
 //! Chapter 2: hello_1 to hello_5 and start_stop.
 
-use lkmpg_tests::{KernelLog, LoadError, Module, is_loaded, module_file};
+use lkmpg_tests::{KernelLog, LoadError, Module, is_loaded, module_file, name};
 use object::{Object as _, ObjectSection as _};
 use rustix::io::Errno;
 use std::fs;
 
-/// Loads and unloads a module; returns what it logged meanwhile.
+const HELLO_5: &str = name!("hello_5");
+
+/// Loads and unloads a module; returns what it logged meanwhile, without its name.
 fn session(name: &str, parameters: &[&str]) -> Vec<String> {
     let log = KernelLog::now();
     let module = Module::load(name, parameters).expect("the module loads");
     assert!(is_loaded(name));
     module.unload().expect("the module unloads");
     assert!(!is_loaded(name));
-    log.lines_with(&format!("{name}: "))
+    let prefix = format!("{name}: ");
+    log.lines_with(&prefix)
+        .iter()
+        .map(|line| line[prefix.len()..].to_owned())
+        .collect()
 }
 
 /// Loads a module that must not load; returns the errno and what the kernel logged meanwhile.
@@ -56,7 +62,7 @@ fn modinfo(module: &str, tag: &str) -> Vec<String> {
 fn hello_1_greets_and_says_goodbye() {
     assert_eq!(
         session("hello_1", &[]),
-        ["hello_1: Hello world 1.", "hello_1: Goodbye world 1."]
+        ["Hello world 1.", "Goodbye world 1."]
     );
 }
 
@@ -64,7 +70,7 @@ fn hello_1_greets_and_says_goodbye() {
 fn hello_2_greets_and_says_goodbye() {
     assert_eq!(
         session("hello_2", &[]),
-        ["hello_2: Hello, world 2", "hello_2: Goodbye, world 2"]
+        ["Hello, world 2", "Goodbye, world 2"]
     );
 }
 
@@ -129,61 +135,56 @@ fn hello_4_does_not_taint_by_its_licence() {
 #[test]
 fn hello_5_has_defaults() {
     assert_eq!(
-        session("hello_5", &[]),
+        session(HELLO_5, &[]),
         [
-            "hello_5: mybyte is an 8 bit integer: 65",
-            "hello_5: myshort is a short integer: 1",
-            "hello_5: myint is an integer: 20",
-            "hello_5: mylong is a long integer: 9999",
-            "hello_5: mystring is a string: blah",
-            "hello_5: myintArray is 0 and 420",
-            "hello_5: Goodbye, world 5",
+            "mybyte is an 8 bit integer: 65",
+            "myshort is a short integer: 1",
+            "myint is an integer: 20",
+            "mylong is a long integer: 9999",
+            "mystring is a string: blah",
+            "myintArray is 0 and 420",
+            "Goodbye, world 5",
         ]
     );
 }
 
 #[test]
 fn hello_5_takes_the_values_of_the_guide() {
-    let log = session(
-        "hello_5",
-        &["mystring=bebop", "mybyte=255", "myintArray=-1"],
-    );
+    let log = session(HELLO_5, &["mystring=bebop", "mybyte=255", "myintArray=-1"]);
     assert_eq!(
         log,
         [
-            "hello_5: mybyte is an 8 bit integer: 255",
-            "hello_5: myshort is a short integer: 1",
-            "hello_5: myint is an integer: 20",
-            "hello_5: mylong is a long integer: 9999",
-            "hello_5: mystring is a string: bebop",
-            "hello_5: myintArray is -1 and 420",
-            "hello_5: Goodbye, world 5",
+            "mybyte is an 8 bit integer: 255",
+            "myshort is a short integer: 1",
+            "myint is an integer: 20",
+            "mylong is a long integer: 9999",
+            "mystring is a string: bebop",
+            "myintArray is -1 and 420",
+            "Goodbye, world 5",
         ]
     );
     let long = "mystring=supercalifragilisticexpialidocious";
-    let log = session("hello_5", &[long, "myintArray=-1,-1"]);
+    let log = session(HELLO_5, &[long, "myintArray=-1,-1"]);
     assert_eq!(
         log[4],
-        "hello_5: mystring is a string: supercalifragilisticexpialidocious"
+        "mystring is a string: supercalifragilisticexpialidocious"
     );
-    assert_eq!(log[5], "hello_5: myintArray is -1 and -1");
+    assert_eq!(log[5], "myintArray is -1 and -1");
 }
 
 #[test]
 fn hello_5_shows_its_parameters() {
     let parameters = ["mybyte=7", "myshort=-2", "mystring=a b", "myintArray=5,-6"];
-    let _module = Module::load(
-        "hello_5",
-        &parameters.map(quoted).each_ref().map(|it| &**it),
-    )
-    .expect("the module loads");
-    assert_eq!(parameter("hello_5", "mybyte"), "7");
-    assert_eq!(parameter("hello_5", "myshort"), "-2");
-    assert_eq!(parameter("hello_5", "myint"), "20");
-    assert_eq!(parameter("hello_5", "mylong"), "9999");
-    assert_eq!(parameter("hello_5", "mystring"), "a b");
-    assert_eq!(parameter("hello_5", "myintArray"), "5,-6");
-    let error = fs::write("/sys/module/hello_5/parameters/mybyte", "1").expect_err("read-only");
+    let _module = Module::load(HELLO_5, &parameters.map(quoted).each_ref().map(|it| &**it))
+        .expect("the module loads");
+    assert_eq!(parameter(HELLO_5, "mybyte"), "7");
+    assert_eq!(parameter(HELLO_5, "myshort"), "-2");
+    assert_eq!(parameter(HELLO_5, "myint"), "20");
+    assert_eq!(parameter(HELLO_5, "mylong"), "9999");
+    assert_eq!(parameter(HELLO_5, "mystring"), "a b");
+    assert_eq!(parameter(HELLO_5, "myintArray"), "5,-6");
+    let error =
+        fs::write(format!("/sys/module/{HELLO_5}/parameters/mybyte"), "1").expect_err("read-only");
     assert!(
         matches!(
             Errno::from_io_error(&error),
@@ -203,7 +204,7 @@ fn quoted(parameter: &str) -> String {
 
 #[test]
 fn hello_5_describes_its_parameters() {
-    let described = modinfo("hello_5", "parm");
+    let described = modinfo(HELLO_5, "parm");
     for name in [
         "mybyte",
         "myshort",
@@ -219,7 +220,7 @@ fn hello_5_describes_its_parameters() {
             "{name}"
         );
     }
-    let mut types = modinfo("hello_5", "parmtype");
+    let mut types = modinfo(HELLO_5, "parmtype");
     types.sort();
     assert_eq!(
         types,
@@ -251,7 +252,7 @@ fn hello_5_refuses_what_does_not_fit() {
         ("myintArray=1,x", "myintArray", Errno::INVAL),
         ("myintArray=", "myintArray", Errno::INVAL),
     ] {
-        let (seen, log) = refusal("hello_5", &[given]);
+        let (seen, log) = refusal(HELLO_5, &[given]);
         assert_eq!(seen, errno, "{given}");
         assert!(
             log.iter().any(|line| line.contains(name)),
@@ -269,8 +270,8 @@ fn start_stop_is_one_module() {
     assert_eq!(
         session("start_stop", &[]),
         [
-            "start_stop: Hello, world - this is the kernel speaking",
-            "start_stop: Short is the life of a kernel module",
+            "Hello, world - this is the kernel speaking",
+            "Short is the life of a kernel module",
         ]
     );
 }

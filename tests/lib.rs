@@ -32,6 +32,8 @@ mod subjects;
 pub mod tally;
 #[path = "support/tmpfs.rs"]
 mod tmpfs;
+#[path = "support/twin.rs"]
+mod twin;
 #[path = "support/vm.rs"]
 pub mod vm;
 
@@ -46,6 +48,7 @@ pub use process::{as_user, errno_named, errno_of, majors, wait_until};
 pub use serial::FarEnd;
 pub use subjects::{Node, SUBJECTS, Subject, subjects};
 pub use tmpfs::Tmpfs;
+pub use twin::is_twins;
 
 /// Opens a port to the host, as soon as whoever has it now gives it back.
 fn open_port(port: lkmpg_guest::Port) -> std::fs::File {

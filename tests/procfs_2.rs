@@ -3,7 +3,7 @@
 //! Chapter 6: procfs_2.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of};
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, name};
 use rustix::io::Errno;
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,11 +16,11 @@ use std::{
     thread,
 };
 
-const FILE: &str = "/proc/rw_test";
+const FILE: &str = name!("/proc/rw_test");
 const ROOM: usize = 79;
 
 fn load() -> Module {
-    Module::load("procfs_2", &[]).expect("the module loads")
+    Module::load(name!("procfs_2"), &[]).expect("the module loads")
 }
 
 fn shown() -> String {

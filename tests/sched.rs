@@ -2,7 +2,7 @@
 
 //! Chapter 11: sched.
 
-use lkmpg_tests::{Module, errno_of, wait_until};
+use lkmpg_tests::{Module, errno_of, name, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File},
@@ -12,10 +12,10 @@ use std::{
     thread,
 };
 
-const FILE: &str = "/proc/sched";
+const FILE: &str = name!("/proc/sched");
 
 fn load() -> Module {
-    Module::load("sched", &[]).expect("the module loads")
+    Module::load(name!("sched"), &[]).expect("the module loads")
 }
 
 /// The number in the file's only line.

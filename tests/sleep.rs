@@ -2,7 +2,7 @@
 
 //! Chapter 9: sleep, and cat_noblock.
 
-use lkmpg_tests::{Module, as_user, errno_of, wait_until};
+use lkmpg_tests::{Module, as_user, errno_of, name, wait_until};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -21,10 +21,10 @@ use std::{
     thread,
 };
 
-const FILE: &str = "/proc/sleep";
+const FILE: &str = name!("/proc/sleep");
 
 fn load() -> Module {
-    Module::load("sleep", &[]).expect("the module loads")
+    Module::load(name!("sleep"), &[]).expect("the module loads")
 }
 
 fn open_nonblocking() -> Result<File, Errno> {

@@ -2,12 +2,14 @@
 
 //! Chapter 13: smp.
 
-use lkmpg_tests::{Module, counters};
+use lkmpg_tests::{Module, counters, name};
 use std::{
     fs,
     thread::{self, available_parallelism, sleep},
     time::Duration,
 };
+
+const FILE: &str = name!("/proc/smp");
 
 #[test]
 fn a_million_each_add_up() {
@@ -17,8 +19,8 @@ fn a_million_each_add_up() {
         true => (&["increments=50000"], 50_000),
         false => (&[], 1_000_000),
     };
-    let _module = Module::load("smp", parameters).expect("the module loads");
-    let counters = counters::wait();
+    let _module = Module::load(name!("smp"), parameters).expect("the module loads");
+    let counters = counters::wait(FILE);
     let cpus = available_parallelism().expect("the CPUs").get() as u64;
     let names: Vec<_> = counters.iter().map(|it| &*it.name).collect();
     assert_eq!(names, ["Mutex", "SpinLock", "atomic", "per-CPU", "RCU"]);
@@ -33,8 +35,8 @@ fn a_million_each_add_up() {
 fn edges() {
     for increments in [0, 1, 999, 1000, 1001] {
         let parameter = format!("increments={increments}");
-        let _module = Module::load("smp", &[&parameter]).expect("the module loads");
-        for counter in counters::wait() {
+        let _module = Module::load(name!("smp"), &[&parameter]).expect("the module loads");
+        for counter in counters::wait(FILE) {
             assert_eq!(counter.count, counter.expected, "{increments}");
         }
     }
@@ -42,13 +44,13 @@ fn edges() {
 
 #[test]
 fn nobody_sees_a_count_fall() {
-    let _module = Module::load("smp", &["increments=20000"]).expect("the module loads");
+    let _module = Module::load(name!("smp"), &["increments=20000"]).expect("the module loads");
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut last = vec![0; 5];
                 loop {
-                    let (counters, done) = counters::read();
+                    let (counters, done) = counters::read(FILE);
                     let counts: Vec<_> = counters.iter().map(|it| it.count).collect();
                     assert!(counts.iter().zip(&last).all(|(now, then)| now >= then));
                     last = counts;
@@ -65,7 +67,7 @@ fn nobody_sees_a_count_fall() {
 #[test]
 fn it_unloads_at_any_moment() {
     for round in 0..200 {
-        let module = Module::load("smp", &["increments=3000"]).expect("the module loads");
+        let module = Module::load(name!("smp"), &["increments=3000"]).expect("the module loads");
         sleep(Duration::from_micros(round * round * 2));
         module.unload().expect("unload");
     }

@@ -3,7 +3,7 @@
 //! Chapter 8: syscall.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, KernelLog, LoadError, Module, as_user, errno_named};
+use lkmpg_tests::{BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_twin, name};
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
     io::Errno,
@@ -21,6 +21,13 @@ use std::{
 const WATCHED: u32 = 1000;
 const OTHER: u32 = 1001;
 const PROBES: &str = "/sys/kernel/debug/kprobes/list";
+
+const MODULE: &str = name!("syscall");
+const OPENS: &str = if is_twin!() {
+    "/sys/kernel/debug/syscall_c/opens"
+} else {
+    "/sys/kernel/debug/syscall/opens"
+};
 
 /// Keeps to one CPU in a QEMU that emulates several.
 ///
@@ -41,7 +48,7 @@ fn spare_the_emulator() {
 
 fn load() -> Module {
     spare_the_emulator();
-    Module::load("syscall", &[&format!("uid={WATCHED}")]).expect("the module loads")
+    Module::load(MODULE, &[&format!("uid={WATCHED}")]).expect("the module loads")
 }
 
 fn load_second() -> Module {
@@ -54,7 +61,7 @@ fn count_in(file: &str) -> usize {
 }
 
 fn count() -> usize {
-    count_in("/sys/kernel/debug/syscall/opens")
+    count_in(OPENS)
 }
 
 /// How many opens the other probe saw.
@@ -69,7 +76,7 @@ fn try_open(path: &str) {
 
 /// What the module logged about paths, without what comes before them.
 fn paths(log: &KernelLog) -> Vec<String> {
-    let prefix = format!("syscall: Opened file by {WATCHED}: ");
+    let prefix = format!("{MODULE}: Opened file by {WATCHED}: ");
     log.lines_with(&prefix)
         .iter()
         .map(|line| line[prefix.len()..].to_owned())
@@ -90,18 +97,16 @@ fn it_logs_what_the_user_opens() {
     as_user(OTHER, || try_open("/somebody/elses"));
     try_open("/roots");
     module.unload().expect("unload");
-    let lines = log.lines_with("syscall:");
-    assert_eq!(
-        lines,
-        [
-            "syscall: Spying on UID:1000",
-            "syscall: Opened file by 1000: /etc/passwd",
-            "syscall: Opened file by 1000: /tmp/forbidden/\\xc3\\xa4",
-            "syscall: Opened file by 1000: relative",
-            "syscall: Opened file by 1000: /by-openat2",
-            "syscall: Saw 4 opens by UID:1000, missed 0 of all",
-        ]
-    );
+    let lines = log.lines_with(&format!("{MODULE}:"));
+    let expected = [
+        "Spying on UID:1000",
+        "Opened file by 1000: /etc/passwd",
+        "Opened file by 1000: /tmp/forbidden/\\xc3\\xa4",
+        "Opened file by 1000: relative",
+        "Opened file by 1000: /by-openat2",
+        "Saw 4 opens by UID:1000, missed 0 of all",
+    ];
+    assert_eq!(lines, expected.map(|it| format!("{MODULE}: {it}")));
 }
 
 #[test]
@@ -270,7 +275,8 @@ fn loading_and_unloading_200_times_while_files_are_opened() {
 #[test]
 fn the_user_is_a_number() {
     let module = load();
-    let shown = fs::read_to_string("/sys/module/syscall/parameters/uid").expect("the parameter");
+    let shown =
+        fs::read_to_string(format!("/sys/module/{MODULE}/parameters/uid")).expect("the parameter");
     assert_eq!(shown, "1000\n");
     module.unload().expect("unload");
     for (parameter, errno) in [
@@ -278,7 +284,7 @@ fn the_user_is_a_number() {
         ("uid=-1", Errno::INVAL),
         ("uid=4294967296", Errno::RANGE),
     ] {
-        match Module::load("syscall", &[parameter]) {
+        match Module::load(MODULE, &[parameter]) {
             Err(LoadError::Refused(found)) => assert_eq!(found, errno, "{parameter}"),
             other => panic!("{parameter}: {other:?}"),
         }

@@ -3,7 +3,7 @@
 //! Device file access from the kernel: xktty.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, wait_until};
+use lkmpg_tests::{BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, name, wait_until};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -25,11 +25,11 @@ use std::{
     thread,
 };
 
-const DEVICE: &str = "/dev/xktty";
+const DEVICE: &str = name!("/dev/xktty");
 const PORT: &str = "/dev/ttyS1";
 
 fn load(tty: &str) -> Module {
-    Module::load("xktty", &[&format!("tty={tty}")]).expect("the module loads")
+    Module::load(name!("xktty"), &[&format!("tty={tty}")]).expect("the module loads")
 }
 
 fn open() -> Result<File, Errno> {
@@ -129,7 +129,7 @@ fn what_is_written_comes_out_of_the_tty() {
     let _module = load("ttyS1");
     fs::write(DEVICE, "raw\n").expect("write");
     assert_eq!(far_end.read(4), b"raw\n");
-    assert_eq!(log.lines_with("xktty: "), [""; 0]);
+    assert_eq!(log.lines_with(&format!("{}: ", name!("xktty"))), [""; 0]);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_signal_ends_a_write() {
     let _module = load("ttyS1");
     line.stop();
     let mut child = Command::new("sh")
-        .args(["-c", "exec cat /dev/zero > /dev/xktty"])
+        .args(["-c", &format!("exec cat /dev/zero > {DEVICE}")])
         .stdin(Stdio::null())
         .spawn()
         .expect("a shell");
@@ -296,9 +296,9 @@ fn after_a_hang_up_writing_fails_until_it_is_opened_again() {
 fn the_tty_does_not_become_the_controlling_one() {
     let _line = Line::new(false);
     let _module = load("ttyS1");
-    let script = "exec 3>/dev/xktty && cut -d ' ' -f 7 /proc/self/stat";
+    let script = format!("exec 3>{DEVICE} && cut -d ' ' -f 7 /proc/self/stat");
     let output = Command::new("setsid")
-        .args(["sh", "-c", script])
+        .args(["sh", "-c", &script])
         .output()
         .expect("setsid");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");

@@ -94,7 +94,7 @@ impl FileOperations for Session {
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
         if *pos == 0 {
-            *shown = Message::concat(&[LABEL, self.last.lock().as_bytes()]);
+            shown.set(&[LABEL, self.last.lock().as_bytes()]);
         }
         read_from_buffer(out, pos, shown.as_bytes())
     }

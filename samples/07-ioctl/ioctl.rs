@@ -34,10 +34,7 @@ use kernel::{
         ArcBorrow,
         Mutex, //
     },
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    },
+    uaccess::UserPtr,
 };
 use lkm::{
     chrdev,
@@ -158,25 +155,23 @@ impl FileOperations for Session {
 
 impl Session {
     fn set_string(&self, text: UserPtr) -> Result<isize> {
-        let mut room = [0; BUF_LEN + 1];
-        let text = UserSlice::new(text, BUF_LEN + 1)
-            .reader()
-            .strcpy_into_buf(&mut room)?;
-        *self.device.message.lock() = Message::concat(&[text.to_bytes()]);
+        let mut message = Message::new();
+        message.take_string(text)?;
+        *self.device.message.lock() = message;
         Ok(0)
     }
 
     fn get_string(&self, room: UserPtr) -> Result<isize> {
-        let message = *self.device.message.lock();
-        let mut writer = UserSlice::new(room, message.len() + 1).writer();
-        writer.write_slice(message.as_bytes())?;
-        writer.write_slice(&[0])?;
+        let mut text = Message::<{ BUF_LEN + 1 }>::new();
+        text.push(self.device.message.lock().as_bytes());
+        text.push(b"\0");
+        text.copy_to_user(room)?;
         Ok(0)
     }
 
     fn nth_byte(&self, n: i32) -> Result<isize> {
         let n = usize::try_from(n).map_err(|_| EINVAL)?;
-        let message = *self.device.message.lock();
+        let message = self.device.message.lock();
         match message.as_bytes().get(n) {
             Some(byte) => Ok((*byte).into()),
             None if n == message.len() => Ok(0),
@@ -186,19 +181,14 @@ impl Session {
 
     fn get(&self, buffer: &mut Buffer) -> Result<isize> {
         let message = *self.device.message.lock();
-        let mut writer = buffer.user_slice().writer();
-        let length = message.len().min(writer.len());
-        writer.write_slice(message.as_bytes().get(..length).unwrap_or_default())?;
-        buffer.length = message.len() as u64;
+        buffer.write(message.as_bytes())?;
         Ok(0)
     }
 
     fn set(&self, buffer: Buffer) -> Result<isize> {
-        let mut reader = buffer.user_slice().reader();
-        let mut room = [0; BUF_LEN];
-        let text = room.get_mut(..reader.len()).ok_or(EINVAL)?;
-        reader.read_slice(text)?;
-        *self.device.message.lock() = Message::concat(&[text]);
+        let mut message = Message::new();
+        buffer.read(&mut message)?;
+        *self.device.message.lock() = message;
         Ok(0)
     }
 }

@@ -117,8 +117,8 @@ impl FileOperations for Turn {
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let message = *self.gate.message.lock();
-        let shown = Message::<91>::concat(&[b"Last input:", message.as_bytes(), b"\n"]);
+        let mut shown = Message::<91>::new();
+        shown.set(&[b"Last input:", self.gate.message.lock().as_bytes(), b"\n"]);
         read_from_buffer(out, pos, shown.as_bytes())
     }
 

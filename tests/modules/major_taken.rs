@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Has major number 100, which the sample `ioctl` wants.
+//! Has a major number that another module wants, as the sample `ioctl` wants 100.
 
 use kernel::{
     prelude::*,
@@ -21,8 +21,16 @@ module! {
     type: MajorTaken,
     name: "major_taken",
     authors: ["lkmpg-rs developers"],
-    description: "Has major number 100, which ioctl wants",
+    description: "Has a major number that another module wants",
     license: "GPL",
+}
+
+lkm::module_params! {
+    major: u32 {
+        default: 100,
+        description: "The major number",
+        permissions: 0o444,
+    },
 }
 
 struct MajorTaken {
@@ -31,7 +39,7 @@ struct MajorTaken {
 
 impl kernel::Module for MajorTaken {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        let options = chrdev::Options::new(c"major_taken").major(100).nodes(0);
+        let options = chrdev::Options::new(c"major_taken").major(major.value()).nodes(0);
         let nothing = Arc::new((), GFP_KERNEL)?;
         Ok(MajorTaken {
             _device: chrdev::Registration::new(module, options, nothing)?,

@@ -17,9 +17,9 @@ pub struct Counter {
     pub nanoseconds: u64,
 }
 
-/// Returns the lines, and whether all is done.
-pub fn read() -> (Vec<Counter>, bool) {
-    let text = fs::read_to_string("/proc/smp").expect("read");
+/// Returns the lines of a file, and whether all is done.
+pub fn read(file: &str) -> (Vec<Counter>, bool) {
+    let text = fs::read_to_string(file).expect("read");
     let (title, rest) = text.split_once('\n').expect("a title");
     assert_eq!(title, "counter       count   expected  ns each");
     let (lines, state) = rest.trim_end().rsplit_once('\n').expect("lines");
@@ -44,10 +44,10 @@ pub fn read() -> (Vec<Counter>, bool) {
 }
 
 /// Waits until all is done, as long as something happens.
-pub fn wait() -> Vec<Counter> {
+pub fn wait(file: &str) -> Vec<Counter> {
     let (mut last, mut idle) = (0, 0);
     loop {
-        let (counters, done) = read();
+        let (counters, done) = read(file);
         if done {
             return counters;
         }

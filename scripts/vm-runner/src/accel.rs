@@ -28,6 +28,9 @@ const PROBE_SECONDS: &str = "10";
 
 /// Takes what the user wants, or else what works.
 pub fn choose(options: &Options) -> Result<Accel> {
+    if options.icount {
+        return Ok(Accel::Tcg("counting instructions".into()));
+    }
     Ok(match options.accel {
         AccelChoice::Kvm => Accel::Kvm,
         AccelChoice::Tcg => Accel::Tcg("as asked".into()),

@@ -3,7 +3,7 @@
 //! The command line.
 
 use anyhow::{Result, bail};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::FalseyValueParser};
 use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 /// Boot a kernel in QEMU and run a command in it, or an interactive shell.
@@ -69,6 +69,10 @@ pub struct Options {
     /// What runs the guest: kvm where it works, tcg (emulation) where not
     #[arg(long, value_name = "A", env = "LKMPG_ACCEL", value_enum, default_value_t = AccelChoice::Auto)]
     pub accel: AccelChoice,
+
+    /// Emulate with a clock that counts instructions, one a nanosecond
+    #[arg(long, env = "LKMPG_ICOUNT", value_parser = FalseyValueParser::new())]
+    pub icount: bool,
 
     /// Print the kernel's messages from the first one, and QEMU's command line
     #[arg(long, short)]

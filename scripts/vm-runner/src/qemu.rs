@@ -183,6 +183,11 @@ fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
     ]);
     match machine.accel {
         Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
+        // The processors then take turns.
+        Accel::Tcg(_) if options.icount => {
+            add(&["-accel", "tcg,thread=single", "-cpu", "max,la57=off"]);
+            add(&["-icount", "shift=0"]);
+        }
         // Five-level page tables would only cost time.
         Accel::Tcg(_) => add(&["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"]),
     }

@@ -90,7 +90,7 @@ pub fn run_job(
     let machine = Machine {
         kernel,
         initramfs: initramfs::pack(kernel, job, adds)?,
-        command_line: command_line(job, &accel),
+        command_line: command_line(options, job, &accel),
         share: job.share.is_some().then(build_dir).transpose()?,
         accel,
     };
@@ -152,7 +152,7 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
 }
 
 /// What the kernel is told.
-fn command_line(job: &Job, accel: &Accel) -> String {
+fn command_line(options: &Options, job: &Job, accel: &Accel) -> String {
     let mut words = vec![
         "console=ttyS0",
         "earlyprintk=ttyS0",
@@ -177,9 +177,14 @@ fn command_line(job: &Job, accel: &Accel) -> String {
         ]);
     }
     let mut line = words.join(" ");
-    // An emulated guest has this machine's counter. To be told is faster, and
-    // more exact, than to measure it.
-    if let (Accel::Tcg(_), Some(khz)) = (accel, Host::known().tsc_khz) {
+    // An emulated guest has this machine's counter, unless it counts
+    // instructions. To be told is faster, and more exact, than to measure it.
+    let khz = if options.icount {
+        Some(1_000_000)
+    } else {
+        Host::known().tsc_khz
+    };
+    if let (Accel::Tcg(_), Some(khz)) = (accel, khz) {
         line += &format!(" tsc_early_khz={khz}");
     }
     line

@@ -335,7 +335,7 @@ impl<'a> Session<'a> {
     /// Keeps what this run found out for the next.
     fn remember(&self) {
         if let Some(khz) = self.console.tsc_khz() {
-            if Host::known().tsc_khz.is_none() {
+            if !self.options.icount && Host::known().tsc_khz.is_none() {
                 Host::learn(|it| it.tsc_khz = Some(khz));
             }
         }

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is done with files.
+
+use crate::{
+    Loaded, Row, Side,
+    measure::{Clock, Operation, repeat},
+};
+use lkm::ioctl;
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt as _,
+};
+
+#[path = "../../../samples/07-ioctl/protocol.rs"]
+mod protocol;
+
+const BATCH: u32 = 100;
+
+macro_rules! row {
+    ($module:literal, $operation:literal, $start:expr) => {
+        Row {
+            module: $module,
+            operation: $operation,
+            loaded: Loaded::Both,
+            batch: BATCH,
+            start: $start,
+        }
+    };
+}
+
+pub const ROWS: &[Row] = &[
+    row!("chardev", "open+close", |clock, side| open_close(
+        clock, side, CHARDEV
+    )),
+    row!("chardev", "1-byte read", |clock, side| read(
+        clock, side, CHARDEV, 1
+    )),
+    row!("chardev", "4-kB read", |clock, side| read(
+        clock, side, CHARDEV, 4096
+    )),
+    row!("chardev", "write, refused", refused_write),
+    row!("procfs_1", "open+close", |clock, side| open_close(
+        clock, side, PROCFS_1
+    )),
+    row!("procfs_1", "1-byte read", |clock, side| read(
+        clock, side, PROCFS_1, 1
+    )),
+    row!("procfs_1", "4-kB read", |clock, side| read(
+        clock, side, PROCFS_1, 4096
+    )),
+    row!("procfs_2", "open+close", |clock, side| open_close(
+        clock, side, PROCFS_2
+    )),
+    row!("procfs_2", "1-byte read", |clock, side| read(
+        clock, side, PROCFS_2, 1
+    )),
+    row!("procfs_2", "4-kB read", |clock, side| read(
+        clock, side, PROCFS_2, 4096
+    )),
+    row!("procfs_2", "1-byte write", |clock, side| write(
+        clock, side, PROCFS_2, 1
+    )),
+    row!("procfs_2", "4-kB write", |clock, side| write(
+        clock, side, PROCFS_2, 4096
+    )),
+    row!("ioctl", "open+close", |clock, side| open_close(
+        clock, side, IOCTL
+    )),
+    row!("ioctl", "1-byte read", |clock, side| read(
+        clock, side, IOCTL, 1
+    )),
+    row!("ioctl", "4-kB read", |clock, side| read(
+        clock, side, IOCTL, 4096
+    )),
+    row!("ioctl", "1-byte write", |clock, side| write(
+        clock, side, IOCTL, 1
+    )),
+    row!("ioctl", "4-kB write", |clock, side| write(
+        clock, side, IOCTL, 4096
+    )),
+    row!("ioctl", "SET_MSG", set_msg),
+    row!("ioctl", "GET_MSG", get_msg),
+    row!("ioctl", "GET_NTH_BYTE", get_nth_byte),
+    row!("ioctl", "SET_MSG_BUF", set_msg_buf),
+    row!("ioctl", "GET_MSG_BUF", get_msg_buf),
+    row!("sched", "4-kB read", |clock, side| read_only(
+        clock, side, SCHED
+    )),
+    row!("sleep", "open+close", |clock, side| open_close(
+        clock, side, SLEEP
+    )),
+    row!("sleep", "4-kB read", |clock, side| read(
+        clock, side, SLEEP, 4096
+    )),
+    row!("sleep", "1-byte write", |clock, side| write(
+        clock, side, SLEEP, 1
+    )),
+];
+
+const CHARDEV: &str = "/dev/chardev";
+const PROCFS_1: &str = "/proc/test";
+const PROCFS_2: &str = "/proc/rw_test";
+const IOCTL: &str = "/dev/char_dev";
+const SCHED: &str = "/proc/sched";
+const SLEEP: &str = "/proc/sleep";
+
+const TEXT: &[u8] = b"What the driver is told, in about as many letters as it takes.";
+
+fn open(side: Side, path: &str) -> File {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.open(side.name(path)).expect("open")
+}
+
+fn open_close(clock: Clock, side: Side, path: &str) -> Operation {
+    let path = side.name(path);
+    repeat(clock, move || drop(File::open(&path).expect("open")))
+}
+
+fn read(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
+    let (file, mut room) = (open(side, path), vec![0; size]);
+    // Where it takes a message, it has one.
+    let _ = file.write_at(TEXT, 0);
+    repeat(clock, move || {
+        file.read_at(&mut room, 0).expect("read");
+    })
+}
+
+fn read_only(clock: Clock, side: Side, path: &str) -> Operation {
+    let (file, mut room) = (File::open(side.name(path)).expect("open"), [0; 4096]);
+    repeat(clock, move || {
+        file.read_at(&mut room, 0).expect("read");
+    })
+}
+
+fn write(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
+    let (file, text) = (open(side, path), vec![b'x'; size]);
+    repeat(clock, move || {
+        file.write_at(&text, 0).expect("write");
+    })
+}
+
+fn refused_write(clock: Clock, side: Side) -> Operation {
+    let file = open(side, CHARDEV);
+    repeat(clock, move || {
+        file.write_at(TEXT, 0).expect_err("no writes");
+    })
+}
+
+fn set_msg(clock: Clock, side: Side) -> Operation {
+    let device = open(side, IOCTL);
+    repeat(clock, move || {
+        ioctl::write_string(&device, protocol::SET_MSG, c"What the driver is told").expect("set");
+    })
+}
+
+fn get_msg(clock: Clock, side: Side) -> Operation {
+    let device = open(side, IOCTL);
+    device.write_at(TEXT, 0).expect("write");
+    repeat(clock, move || {
+        ioctl::read_string(&device, protocol::GET_MSG).expect("get");
+    })
+}
+
+fn get_nth_byte(clock: Clock, side: Side) -> Operation {
+    let device = open(side, IOCTL);
+    device.write_at(TEXT, 0).expect("write");
+    repeat(clock, move || {
+        ioctl::call_with(&device, protocol::GET_NTH_BYTE, 7).expect("a byte");
+    })
+}
+
+fn set_msg_buf(clock: Clock, side: Side) -> Operation {
+    let device = open(side, IOCTL);
+    repeat(clock, move || {
+        ioctl::write_bytes(&device, protocol::SET_MSG_BUF, TEXT).expect("set");
+    })
+}
+
+fn get_msg_buf(clock: Clock, side: Side) -> Operation {
+    let (device, mut room) = (open(side, IOCTL), [0; protocol::BUF_LEN]);
+    device.write_at(TEXT, 0).expect("write");
+    repeat(clock, move || {
+        ioctl::read_bytes(&device, protocol::GET_MSG_BUF, &mut room).expect("get");
+    })
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The twins in C do what the samples do: they pass the same tests.
+
+mod chardev;
+mod hello;
+mod ioctl;
+mod procfs_1;
+mod procfs_2;
+mod sched;
+mod sleep;
+mod smp;
+mod syscall;
+mod xktty;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What procfs_2_c, ioctl_c and sleep_c have in common: a message that is
+ * replaced by what a process writes. MESSAGE_LENGTH is the includer's.
+ */
+#ifndef LKMPG_MESSAGE_H
+#define LKMPG_MESSAGE_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#ifndef MESSAGE_LENGTH
+#define MESSAGE_LENGTH	79
+#endif
+
+struct message {
+	struct mutex lock;
+	size_t length;
+	char text[MESSAGE_LENGTH];
+};
+
+/* Copies the message, and returns its length. */
+static inline size_t message_get(struct message *message, char *text)
+{
+	size_t length;
+
+	mutex_lock(&message->lock);
+	length = message->length;
+	memcpy(text, message->text, length);
+	mutex_unlock(&message->lock);
+	return length;
+}
+
+static inline void message_set(struct message *message, const char *text,
+			       size_t length)
+{
+	mutex_lock(&message->lock);
+	memcpy(message->text, text, length);
+	message->length = length;
+	mutex_unlock(&message->lock);
+}
+
+/*
+ * Takes what a process writes, cut to what fits. The rest, which the process
+ * then writes, is dropped: @cut is the open file's note that there is one.
+ */
+static inline ssize_t message_take(struct message *message, atomic_t *cut,
+				   const char __user *buf, size_t count)
+{
+	size_t length = min_t(size_t, count, MESSAGE_LENGTH);
+	char text[MESSAGE_LENGTH];
+
+	if (atomic_xchg_relaxed(cut, 0))
+		return count;
+
+	length -= copy_from_user(text, buf, length);
+	if (!length && count)
+		return -EFAULT;
+	atomic_set(cut, length < count);
+	message_set(message, text, length);
+	return length;
+}
+
+/* The same for a file that is written with an iterator. */
+static inline ssize_t message_take_iter(struct message *message, atomic_t *cut,
+					struct iov_iter *from)
+{
+	size_t count = iov_iter_count(from);
+	char text[MESSAGE_LENGTH];
+	size_t length;
+
+	if (atomic_xchg_relaxed(cut, 0)) {
+		iov_iter_advance(from, count);
+		return count;
+	}
+
+	length = copy_from_iter(text, MESSAGE_LENGTH, from);
+	if (!length && count)
+		return -EFAULT;
+	atomic_set(cut, length < count);
+	message_set(message, text, length);
+	return length;
+}
+
+/* What simple_read_from_buffer() is for read(). */
+static inline ssize_t copy_text_to_iter(const char *text, size_t length,
+					struct kiocb *iocb, struct iov_iter *to)
+{
+	loff_t pos = iocb->ki_pos;
+	size_t copied;
+
+	if (pos < 0)
+		return -EINVAL;
+	if (pos >= length || !iov_iter_count(to))
+		return 0;
+	copied = copy_to_iter(text + pos, length - pos, to);
+	if (!copied)
+		return -EFAULT;
+	iocb->ki_pos += copied;
+	return copied;
+}
+
+#endif
