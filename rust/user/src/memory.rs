@@ -83,14 +83,14 @@ impl Drop for BadMemory {
     }
 }
 
-/// A file in memory that the kernel writes: bytes that may change at any time.
+/// A file in memory, shared with the kernel and other processes: bytes that may change at any time.
 #[derive(Debug)]
 pub struct Mapping {
     start: *mut c_void,
     length: usize,
 }
 
-// SAFETY: A mapping belongs to the process, not to a thread, and is only read.
+// SAFETY: A mapping belongs to the process, not to a thread, and bytes are only copied.
 unsafe impl Send for Mapping {}
 // SAFETY: As above.
 unsafe impl Sync for Mapping {}
@@ -100,12 +100,21 @@ impl Mapping {
     ///
     /// The file must have that many; a process that reads beyond its end gets `SIGBUS`.
     pub fn new(file: impl AsFd, length: usize) -> io::Result<Self> {
+        Self::with(file, length, ProtFlags::READ)
+    }
+
+    /// Maps the first `length` bytes of a file, to be read and [written](Self::write).
+    pub fn writable(file: impl AsFd, length: usize) -> io::Result<Self> {
+        Self::with(file, length, ProtFlags::READ | ProtFlags::WRITE)
+    }
+
+    fn with(file: impl AsFd, length: usize, protection: ProtFlags) -> io::Result<Self> {
         // SAFETY: The kernel chooses an address where nothing is mapped.
         let start = unsafe {
             mm::mmap(
                 ptr::null_mut(),
                 length,
-                ProtFlags::READ,
+                protection,
                 MapFlags::SHARED,
                 file,
                 0,
@@ -120,17 +129,36 @@ impl Mapping {
     ///
     /// If there are not as many.
     pub fn read(&self, offset: usize, bytes: &mut [u8]) {
-        let end = offset.checked_add(bytes.len());
+        let start = self.at(offset, bytes.len());
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            // SAFETY: The address is within the mapping. A byte may change while others are read,
+            // which a volatile read allows for.
+            *byte = unsafe { start.add(index).read_volatile() };
+        }
+    }
+
+    /// Copies `bytes` to `offset`, one after the other. The mapping must be
+    /// [writable](Self::writable): the process gets `SIGSEGV` if not.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for them.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        let start = self.at(offset, bytes.len());
+        for (index, byte) in bytes.iter().enumerate() {
+            // SAFETY: The address is within the mapping, to whose bytes nobody has a reference.
+            unsafe { start.add(index).write_volatile(*byte) };
+        }
+    }
+
+    /// Where the `length` bytes from `offset` on are.
+    fn at(&self, offset: usize, length: usize) -> *mut u8 {
+        let end = offset.checked_add(length);
         assert!(
             end.is_some_and(|end| end <= self.length),
             "beyond the mapping"
         );
-        let start = self.start.cast::<u8>();
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            // SAFETY: The address is within the mapping. A byte may change while others are read,
-            // which a volatile read allows for.
-            *byte = unsafe { start.add(offset + index).read_volatile() };
-        }
+        self.start.cast::<u8>().wrapping_add(offset)
     }
 }
 

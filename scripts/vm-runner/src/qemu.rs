@@ -98,7 +98,8 @@ impl Qemu {
         for fd in inherited {
             fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
         }
-        let process = Command::new(env::current_exe()?)
+        // By this name it is there even if cargo has just built another one in its place.
+        let process = Command::new("/proc/self/exe")
             .args([AS_CHILD, &std::process::id().to_string(), PROGRAM])
             .args(arguments)
             // The terminal's Ctrl-C is not for it.
