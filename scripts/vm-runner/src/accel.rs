@@ -63,7 +63,7 @@ fn obstacle(options: &Options) -> Result<Option<String>> {
 /// Boots the kernel with KVM, to see whether it gets anywhere.
 fn probe(options: &Options) -> Result<bool> {
     eprintln!("vm: trying KVM, once after each boot of this machine");
-    let mut probe = Command::new(env::current_exe()?);
+    let mut probe = Command::new("/proc/self/exe");
     probe.args([
         "--accel",
         "kvm",
