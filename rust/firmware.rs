@@ -91,7 +91,7 @@ impl Device {
         });
         // Whoever has to leave because of a signal may be left without. The locks are those of
         // different files, so this is safe, too.
-        result.unwrap_or_else(|| give_up(&*self.loading(name)?))
+        result.unwrap_or_else(|| give_up(&self.loading(name)?))
     }
 
     /// Returns the path, in sysfs, of the file `loading` of a request.

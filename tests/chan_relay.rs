@@ -2,6 +2,11 @@
 
 //! Channels: chan_relay.
 
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "what was read is compared with the runs of events that it has"
+)]
+
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{BadMemory, Module, as_user, errno_of, wait_until};
 use rustix::{

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use rustix::fs::{Access, access};
 use std::{
-    env, fs,
+    fs,
     process::{Command, Stdio},
 };
 
