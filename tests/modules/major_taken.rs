@@ -39,7 +39,9 @@ struct MajorTaken {
 
 impl kernel::Module for MajorTaken {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        let options = chrdev::Options::new(c"major_taken").major(major.value()).nodes(0);
+        let options = chrdev::Options::new(c"major_taken")
+            .major(major.value())
+            .nodes(0);
         let nothing = Arc::new((), GFP_KERNEL)?;
         Ok(MajorTaken {
             _device: chrdev::Registration::new(module, options, nothing)?,
