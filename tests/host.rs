@@ -81,7 +81,7 @@ fn a_key_stays_pressed_until_it_is_released() {
 }
 
 #[test]
-#[should_panic(expected = "the host types")]
+#[should_panic(expected = "the host does it")]
 fn an_unknown_key_is_refused() {
     Keyboard::new().tap(&["no such key"]);
 }

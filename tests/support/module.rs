@@ -11,7 +11,7 @@ use std::{
     ffi::CString,
     fmt,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -128,6 +128,13 @@ impl InUse {
 /// Where the build's module is in the guest.
 pub fn module_file(name: &str) -> PathBuf {
     PathBuf::from(format!("/modules/{name}.ko"))
+}
+
+/// Whether a part of the kernel itself has a module's name, which then cannot be loaded: Debian's
+/// kernels have a parameter `syscall.x32`.
+pub fn is_built_in(name: &str) -> bool {
+    let folder = Path::new("/sys/module").join(name);
+    folder.exists() && !folder.join("initstate").exists()
 }
 
 /// Whether a module is loaded.

@@ -163,9 +163,9 @@ impl Subject {
         loaded.unwrap_or_else(|error| panic!("{}: {error}", self.module))
     }
 
-    /// Whether this kernel's build has the module.
+    /// Whether this kernel's build has the module, and the kernel room for its name.
     pub fn is_built(&self) -> bool {
-        crate::module_file(self.module).exists()
+        crate::module_file(self.module).exists() && !crate::is_built_in(self.module)
     }
 
     /// Where its code is.
