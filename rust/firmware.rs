@@ -85,13 +85,11 @@ impl Device {
         // takes a lock twice. A thread does not hold any.
         let file = self.loading(name)?;
         let thread = kthread::spawn(c"firmware abort", move |_| give_up(&file)).ok();
-        let result = thread.and_then(|thread| {
-            let _ = thread.wait();
-            thread.stop()
-        });
-        // Whoever has to leave because of a signal may be left without. The locks are those of
-        // different files, so this is safe, too.
-        result.unwrap_or_else(|| give_up(&self.loading(name)?))
+        // Whoever is being killed gets no thread. The locks are those of different files, so this
+        // is safe, too.
+        thread
+            .and_then(kthread::Thread::join)
+            .unwrap_or_else(|| give_up(&self.loading(name)?))
     }
 
     /// Returns the path, in sysfs, of the file `loading` of a request.

@@ -253,6 +253,15 @@ impl<R> Thread<R> {
         to_result(unsafe { bindings::wait_for_completion_interruptible(self.packet.ended.get()) })
     }
 
+    /// Waits until the closure has returned of its own accord, and returns its result.
+    ///
+    /// May sleep, and cannot be interrupted (`wait_for_completion`).
+    pub fn join(self) -> Option<R> {
+        // SAFETY: The completion is initialised.
+        unsafe { bindings::wait_for_completion(self.packet.ended.get()) };
+        self.stop()
+    }
+
     /// Whether the closure has returned. Callable from any context.
     pub fn has_ended(&self) -> bool {
         // SAFETY: The completion is initialised.

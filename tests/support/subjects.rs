@@ -22,6 +22,8 @@ pub struct Subject {
     pub parameters: &'static [&'static str],
     /// Where a user gets at it.
     pub nodes: &'static [Node],
+    /// What loading it without memory may fail with, as documented, besides `ENOMEM`.
+    pub refusal: Option<Errno>,
 }
 
 /// A file of a module, or its netlink protocol.
@@ -43,6 +45,7 @@ const fn subject(module: &'static str, nodes: &'static [Node]) -> Subject {
         module,
         parameters: &[],
         nodes,
+        refusal: None,
     }
 }
 
@@ -55,6 +58,7 @@ const fn with(
         module,
         parameters,
         nodes,
+        refusal: None,
     }
 }
 
@@ -124,14 +128,20 @@ pub const SUBJECTS: &[Subject] = &[
         ],
     ),
     // By number, and as a generic family, whose number may be any.
-    subject("chan_netlink", &[node("netlink:31"), node("netlink:16")]),
+    Subject {
+        module: "chan_netlink",
+        parameters: &[],
+        nodes: &[node("netlink:31"), node("netlink:16")],
+        // The kernel does not say whether the protocol is taken or there is no memory for it.
+        refusal: Some(Errno::BUSY),
+    },
     subject(
         "chan_relay",
         &[
             node("/sys/kernel/debug/chan_relay/cpu0"),
             Node {
                 path: "/sys/kernel/debug/chan_relay/control",
-                words: &["generate 1 100\n", "flush\n", "consume 0 1\n", "no\n"],
+                words: &["generate 1 100\n", "flush\n", "consume 0 0\n", "no\n"],
                 ioctls: &[],
             },
         ],
@@ -144,16 +154,19 @@ pub const SUBJECTS: &[Subject] = &[
             node("/sys/kernel/debug/chan_debugfs/mailbox"),
         ],
     ),
-    subject(
-        "chan_firmware",
-        &[
+    Subject {
+        module: "chan_firmware",
+        parameters: &[],
+        nodes: &[
             node("/sys/kernel/chan_firmware/load"),
             node("/sys/kernel/chan_firmware/ask"),
             node("/sys/kernel/chan_firmware/cancel"),
             node("/sys/kernel/chan_firmware/status"),
             node("/sys/kernel/chan_firmware/image"),
         ],
-    ),
+        // Nor why there is no device.
+        refusal: Some(Errno::NODEV),
+    },
 ];
 
 impl Subject {
