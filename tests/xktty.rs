@@ -9,6 +9,7 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal, kill_process},
     termios::{Action, OptionalActions, OutputModes, Termios, tcflow, tcgetattr, tcsetattr},
+    thread::gettid,
 };
 use std::{
     fs::{self, File},
@@ -21,6 +22,7 @@ use std::{
     sync::{
         Barrier,
         atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
     },
     thread,
 };
@@ -232,10 +234,17 @@ fn a_stopped_line_is_waited_for() {
 
     // Who waits has all of it written.
     line.stop();
+    let device = open().expect("open");
+    let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        let writer = scope.spawn(|| rustix::io::write(open().expect("open"), &sent));
-        wait_until("the device to be taken", || {
-            open().err() == Some(Errno::BUSY)
+        let writer = scope.spawn(|| {
+            sender.send(gettid()).expect("send");
+            rustix::io::write(&device, &sent)
+        });
+        let tid = receiver.recv().expect("the thread's number");
+        let syscall = format!("/proc/self/task/{}/syscall", tid.as_raw_nonzero());
+        wait_until("the thread to sleep in write", || {
+            fs::read_to_string(&syscall).is_ok_and(|it| it.starts_with("1 "))
         });
         line.start();
         assert_eq!(far_end.read(sent.len()), sent);
