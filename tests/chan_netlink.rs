@@ -2,7 +2,7 @@
 
 //! Channels: chan_netlink.
 
-use lkmpg_tests::{KernelLog, Module, as_user, errno_of, is_loaded};
+use lkmpg_tests::{KernelLog, Module, as_user, errno_of, is_loaded, times};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
 use protocol::{ECHO, EVENT, LIST, NUMBER, PROTOCOL, PUBLISH, SERVED, SUM, TEXT};
 use rustix::io::Errno;
@@ -772,7 +772,9 @@ fn random_messages_do_no_harm() {
     let _module = load();
     let (connection, family) = (Connection::classic(), Family::find());
     let mut random = Random(0x1234_5678_9abc_def1);
-    for round in 0..100_000 {
+    // A hundred thousand by `make soak`, which takes minutes on `debug`.
+    let count = 2 * times("LKMPG_CALLS", 4_000) as u32;
+    for round in 0..count {
         let generic = random.below(2) == 1;
         let payload = [text("hello"), nested(1 + random.below(12)), number(round)].concat();
         let mut bytes = match random.below(4) {

@@ -9,7 +9,7 @@
 use lkmpg_tests::{
     Footprint, Module, Subject,
     hostile::{self, Random},
-    subjects,
+    subjects, times,
 };
 
 /// How many processes there are.
@@ -19,8 +19,7 @@ const CALLS: usize = 200;
 
 #[test]
 fn every_node_survives_every_call() {
-    let calls = std::env::var("LKMPG_CALLS").ok();
-    let calls = calls.map_or(CALLS, |it| it.parse().expect("LKMPG_CALLS is a number"));
+    let calls = times("LKMPG_CALLS", CALLS);
     let mut random = Random::new(hostile::seed("hostile"));
     let before = Footprint::now();
     let modules: Vec<Module> = subjects().map(Subject::load).collect();

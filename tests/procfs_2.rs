@@ -3,7 +3,7 @@
 //! Chapter 6: procfs_2.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of, name};
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, name, times};
 use rustix::io::Errno;
 use std::{
     fs::{self, File, OpenOptions},
@@ -143,7 +143,7 @@ fn messages_are_never_torn() {
         for input in &inputs {
             let writing = &writing;
             scope.spawn(move || {
-                for _ in 0..300 {
+                for _ in 0..times("LKMPG_ROUNDS", 300) {
                     fs::write(FILE, input).expect("write");
                 }
                 writing.fetch_sub(1, Relaxed);

@@ -8,7 +8,7 @@
 use lkmpg_tests::{
     Footprint, LoadError, Module, Subject,
     hostile::{self, Random},
-    is_loaded, subjects,
+    is_loaded, subjects, times,
 };
 use rustix::io::Errno;
 use std::{process::Child, thread};
@@ -63,8 +63,7 @@ fn end(mut process: Child) {
 
 #[test]
 fn unloading_at_the_worst_moment_is_safe() {
-    let rounds = std::env::var("LKMPG_ROUNDS").ok();
-    let rounds = rounds.map_or(ROUNDS, |it| it.parse().expect("LKMPG_ROUNDS is a number"));
+    let rounds = times("LKMPG_ROUNDS", ROUNDS);
     let mut random = Random::new(hostile::seed("storm"));
     let before = Footprint::now();
     let mut targets: Vec<_> = subjects()

@@ -59,6 +59,14 @@ pub fn majors() -> HashMap<String, u32> {
         .collect()
 }
 
+/// How often to do something: what the variable says, or else `usual`.
+pub fn times(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |it| {
+        it.parse()
+            .unwrap_or_else(|_| panic!("{variable} is not a number: {it}"))
+    })
+}
+
 /// Waits until `condition` holds, where there is no event to wait for. Fails after a minute.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
