@@ -6,6 +6,7 @@ use lkmpg_tests::{Module, errno_of, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, epoll, poll},
     io::Errno,
+    process::Pid,
 };
 use std::{
     fs::{self, File, OpenOptions},
@@ -36,8 +37,8 @@ fn put(count: usize) {
     assert_eq!(rustix::io::write(open(), &vec![0; count]), Ok(count));
 }
 
-/// Starts threads that wait in `wait`, and calls `then` when all of them sleep.
-fn with_sleepers(count: usize, wait: impl Fn() + Sync, then: impl FnOnce()) {
+/// Starts threads that wait in `wait`, and calls `then` with their numbers when all of them sleep.
+fn with_sleepers(count: usize, wait: impl Fn() + Sync, then: impl FnOnce(&[Pid])) {
     let tids = std::sync::Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..count {
@@ -54,8 +55,19 @@ fn with_sleepers(count: usize, wait: impl Fn() + Sync, then: impl FnOnce()) {
                     fs::read_to_string(stat).is_ok_and(|it| it.contains(") S "))
                 })
         });
-        then();
+        then(&tids.lock().expect("a lock"));
     });
+}
+
+/// How often each of the threads that are still there went to sleep.
+fn sleeps(tids: &[Pid]) -> Vec<(Pid, String)> {
+    let of = |tid: &Pid| {
+        let status = format!("/proc/self/task/{}/status", tid.as_raw_nonzero());
+        let status = fs::read_to_string(status).ok()?;
+        let count = status.lines().find(|it| it.starts_with("voluntary"))?;
+        Some((*tid, count.to_owned()))
+    };
+    tids.iter().filter_map(of).collect()
 }
 
 #[test]
@@ -73,11 +85,16 @@ fn each_token_wakes_one() {
         assert_eq!(open().read(&mut [0]).map_err(errno_of), Ok(1));
         woken.fetch_add(1, Relaxed);
     };
-    with_sleepers(5, take, || {
+    with_sleepers(5, take, |tids| {
         for n in 1..=5 {
+            let before = sleeps(tids);
             put(1);
-            wait_until("one to be woken", || woken.load(Relaxed) >= n);
+            wait_until("one to be woken, and to end", || {
+                sleeps(tids).len() == 5 - n
+            });
             assert_eq!(woken.load(Relaxed), n);
+            let others = sleeps(tids);
+            assert!(others.iter().all(|it| before.contains(it)), "they slept on");
         }
     });
 }
@@ -86,7 +103,7 @@ fn each_token_wakes_one() {
 fn many_tokens_wake_all() {
     let _module = load();
     let take = || assert_eq!(open().read(&mut [0]).map_err(errno_of), Ok(1));
-    with_sleepers(5, take, || put(5));
+    with_sleepers(5, take, |_| put(5));
 }
 
 #[test]
@@ -158,7 +175,7 @@ fn pollers_are_woken() {
         assert!(poll_readable(&by_poll).contains(PollFlags::IN));
         assert!(epoll_readable(&by_epoll).contains(epoll::EventFlags::IN));
     };
-    with_sleepers(3, wait, || put(1));
+    with_sleepers(3, wait, |_| put(1));
 }
 
 #[test]
@@ -169,7 +186,7 @@ fn a_sleeping_poller_keeps_the_module() {
     with_sleepers(
         1,
         || assert!(poll_readable(&file).contains(PollFlags::IN)),
-        || {
+        |_| {
             let refused = module
                 .take()
                 .expect("a module")
@@ -196,7 +213,7 @@ fn removing_the_file_waits_for_pollers_to_leave() {
             epoll_readable(&files[n]);
         }
     };
-    with_sleepers(4, wait, || fs::write(REMOVE, "x").expect("remove"));
+    with_sleepers(4, wait, |_| fs::write(REMOVE, "x").expect("remove"));
     assert!(!fs::exists(FILE).expect("stat"));
     for mut file in files {
         assert_eq!(file.read(&mut [0]).map_err(errno_of), Err(Errno::IO));
