@@ -18,6 +18,10 @@
 //! space. At the system call itself it may not be readable yet, a probe cannot wait for it, and
 //! the process could still change it. A path that could not be copied shows as the error.
 //!
+//! It cannot be loaded where the kernel itself has something called `syscall`, as with the x32 ABI
+//! (`CONFIG_X86_X32_ABI`, Debian's stock kernel): `insmod` then says "Invalid parameters". Built
+//! under another name, from a copy of this file, it loads there, too.
+//!
 //! What a program opens is counted and logged whether or not that succeeds. A path may hold
 //! anything; what is not printable is escaped. Long ones take several lines.
 
