@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # KERNEL=dev|debug|debian… chooses the kernel, KDIR=/path any other prepared tree,
-# T=name one sample's tests, V=1 shows the commands.
+# T='name...' some samples' tests, V=1 shows the commands.
 
 # What builds and installs is for the machine's own kernel, if that takes modules
 # in Rust; the bench is for dev.
@@ -85,7 +85,7 @@ vm: all
 .PHONY: test
 test: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(CARGO) test --package lkmpg-tests $(if $(T),--test $(T),--package lkmpg-model --no-fail-fast); \
+	$(Q)$(CARGO) test --package lkmpg-tests $(or $(addprefix --test ,$(T)),--package lkmpg-model) --no-fail-fast; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 # The tests of reliability at their full length.
@@ -98,7 +98,7 @@ soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: all
 	$(Q)rm -rf $(OUT)/tally
 	$(Q)$(CARGO) test --package lkmpg-tests --no-fail-fast \
-		$(if $(T),--test $(T),--test faults --test storm --test hostile --test soak); \
+		$(addprefix --test ,$(or $(T),faults storm hostile soak)); \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 .PHONY: bench
