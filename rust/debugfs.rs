@@ -342,7 +342,7 @@ pub trait Owner {
 /// # use kernel::{
 /// #     fs::file::Offset, iov::IovIterDest, prelude::*, sync::{Arc, ArcBorrow},
 /// # };
-/// # use lkm::fops::{FileOperations, OpenFile};
+/// # use lkm::fops::{read_from_buffer, FileOperations, OpenFile};
 /// use lkm::debugfs::{Directory, Node, Owner};
 ///
 /// struct Reader;
@@ -365,7 +365,7 @@ pub trait Owner {
 ///         pos: &mut Offset,
 ///         out: &mut IovIterDest<'_>,
 ///     ) -> Result<usize> {
-///         out.simple_read_from_buffer(pos, b"on\n")
+///         read_from_buffer(out, pos, b"on\n")
 ///     }
 /// }
 ///

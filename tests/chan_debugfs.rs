@@ -2,7 +2,8 @@
 
 //! Channels: chan_debugfs.
 
-use lkmpg_tests::{Module, as_user, errno_of, wait_until};
+use lkm::raw;
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
@@ -11,6 +12,7 @@ use rustix::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
+    os::fd::AsFd as _,
     process::{Command, Stdio},
 };
 
@@ -182,6 +184,20 @@ fn only_root_writes() {
         }
     });
     assert!(fs::metadata(FOLDER).expect("stat").is_dir());
+}
+
+#[test]
+fn a_bad_buffer_leaves_the_letter_where_it_was() {
+    let _module = load();
+    let mut file = open_nonblocking();
+    assert_eq!(write(MAILBOX, b"a letter"), Ok(8));
+    for (what, address) in BadMemory::new().unwritable() {
+        let read = raw::read(file.as_fd(), address, 64);
+        assert_eq!(read, Err(Errno::FAULT), "{what}");
+    }
+    let mut letter = [0; 64];
+    assert_eq!(file.read(&mut letter).expect("it is still there"), 8);
+    assert_eq!(&letter[..8], b"a letter");
 }
 
 #[test]

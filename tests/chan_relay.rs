@@ -458,6 +458,16 @@ fn a_bad_buffer_loses_nothing() {
 }
 
 #[test]
+fn a_bad_buffer_is_told_by_the_control_file() {
+    let _module = load(&[]);
+    let file = File::open(format!("{FOLDER}/control")).expect("open");
+    for (what, address) in BadMemory::new().unwritable() {
+        let read = raw::read(file.as_fd(), address, 64);
+        assert_eq!(read, Err(Errno::FAULT), "{what}");
+    }
+}
+
+#[test]
 fn the_control_file_keeps_the_module() {
     let module = load(&[]);
     let file = File::open(format!("{FOLDER}/control")).expect("open");

@@ -2,7 +2,8 @@
 
 //! The kernel-mode HTML parser, and its twin in user space.
 
-use lkmpg_tests::{KernelLog, Module, Tmpfs, as_user, errno_of, wait_until};
+use lkm::raw;
+use lkmpg_tests::{BadMemory, KernelLog, Module, Tmpfs, as_user, errno_of, wait_until};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     io::Errno,
@@ -11,7 +12,10 @@ use rustix::{
 use std::{
     fs::{self, File},
     io::Read as _,
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    },
     process::Command,
 };
 
@@ -51,6 +55,19 @@ fn both(document: &[u8]) -> Vec<u8> {
         "the kernel and user space differ"
     );
     text
+}
+
+#[test]
+fn a_bad_buffer_is_told() {
+    let disk = Tmpfs::new("html_parser", MIB);
+    let path = disk.file("page.html");
+    fs::write(&path, "<p>text").expect("write");
+    let _module = load(&path);
+    let file = File::open(TEXT).expect("open");
+    for (what, address) in BadMemory::new().unwritable() {
+        let read = raw::read(file.as_fd(), address, 64);
+        assert_eq!(read, Err(Errno::FAULT), "{what}");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ use lkm::{
         File, //
     },
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -111,7 +112,7 @@ impl FileOperations for Snapshot {
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        out.simple_read_from_buffer(pos, &self.0)
+        read_from_buffer(out, pos, &self.0)
     }
 
     fn size(&self) -> Offset {

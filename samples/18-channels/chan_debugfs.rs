@@ -37,6 +37,7 @@ use lkm::{
         Owner, //
     },
     fops::{
+        read_from_buffer,
         Events,
         FileOperations,
         OpenFile,
@@ -127,8 +128,12 @@ impl FileOperations for Session {
                 .arrived
                 .wait_exclusive(&self.0.letter, Option::take)?
         };
-        // What does not fit the reader's buffer is lost, as with a datagram.
-        out.simple_read_from_buffer(&mut 0, letter.as_bytes())
+        // What does not fit the reader's buffer is lost, as with a datagram. A reader without a
+        // buffer loses nothing: unless a newer letter has come, this one is there again.
+        read_from_buffer(out, &mut 0, letter.as_bytes()).inspect_err(|_| {
+            self.0.letter.lock().get_or_insert(letter);
+            self.0.arrived.wake_one();
+        })
     }
 
     fn write(

@@ -51,6 +51,7 @@ use lkm::{
         Owner, //
     },
     fops::{
+        read_from_buffer,
         FileOperations,
         OpenFile, //
     },
@@ -147,7 +148,7 @@ impl FileOperations for Session {
             // Nothing else can go wrong with a text.
             *shown = self.report().map_err(|_| ENOMEM)?;
         }
-        out.simple_read_from_buffer(pos, &shown.0)
+        read_from_buffer(out, pos, &shown.0)
     }
 
     fn write(
