@@ -14,7 +14,6 @@
 use crate::{
     bindings,
     fops::{
-        member,
         FileOperations,
         Shims, //
     },
@@ -365,29 +364,9 @@ impl<T: FileOperations> Vtable<T> {
         unsafe { Shims::<T>::open(&(*shared).data, file) }
     }
 
-    /// `file_operations::release`.
-    ///
-    /// # Safety
-    ///
-    /// To be called by the VFS for a file that [`Self::open`] opened.
-    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: The file was opened by `open`, and this is its last operation.
-        unsafe { Shims::<T>::release(file) };
-        0
-    }
-
     // `owner` stays empty: `cdev::owner` keeps the module as long as a file is open.
     const OPS: bindings::file_operations = bindings::file_operations {
         open: Some(Self::open),
-        release: Some(Self::release),
-        read_iter: member!(T::HAS_READ, Shims::<T>::read_iter),
-        write_iter: member!(T::HAS_WRITE, Shims::<T>::write_iter),
-        llseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
-        poll: member!(T::HAS_POLL, Shims::<T>::poll),
-        unlocked_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
-        #[cfg(CONFIG_COMPAT)]
-        compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
-        mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
-        ..pin_init::zeroed()
+        ..Shims::<T>::OPS
     };
 }

@@ -15,7 +15,6 @@
 use crate::{
     bindings,
     fops::{
-        member,
         FileOperations,
         Shims, //
     },
@@ -426,29 +425,9 @@ impl<T: FileOperations + Owner> Vtable<T> {
         unsafe { Shims::<T>::open(data, file) }
     }
 
-    /// `file_operations::release`.
-    ///
-    /// # Safety
-    ///
-    /// To be called by the VFS, on a file that [`Self::open`] opened.
-    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: The file was opened by `open`, and this is its last operation.
-        unsafe { Shims::<T>::release(file) };
-        0
-    }
-
     const OPS: bindings::file_operations = bindings::file_operations {
         owner: T::MODULE.as_ptr(),
         open: Some(Self::open),
-        release: Some(Self::release),
-        read_iter: member!(T::HAS_READ, Shims::<T>::read_iter),
-        write_iter: member!(T::HAS_WRITE, Shims::<T>::write_iter),
-        llseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
-        poll: member!(T::HAS_POLL, Shims::<T>::poll),
-        unlocked_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
-        #[cfg(CONFIG_COMPAT)]
-        compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
-        mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
-        ..pin_init::zeroed()
+        ..Shims::<T>::OPS
     };
 }

@@ -264,6 +264,34 @@ impl<T: FileOperations> Shims<T> {
         (state, unsafe { OpenFile::from_raw(file) })
     }
 
+    /// What all kinds of nodes have in common; `owner` and `open` are theirs.
+    pub(crate) const OPS: bindings::file_operations = bindings::file_operations {
+        release: Some(Self::release_file),
+        read_iter: member!(T::HAS_READ, Self::read_iter),
+        write_iter: member!(T::HAS_WRITE, Self::write_iter),
+        llseek: member!(T::HAS_SIZE, Self::llseek),
+        poll: member!(T::HAS_POLL, Self::poll),
+        unlocked_ioctl: member!(T::HAS_IOCTL, Self::ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: member!(T::HAS_IOCTL, Self::compat_ioctl),
+        mmap: member!(T::HAS_MMAP, Self::mmap),
+        ..pin_init::zeroed()
+    };
+
+    /// `file_operations::release`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the VFS as that operation, on a file that [`Self::open`] opened.
+    pub(crate) unsafe extern "C" fn release_file(
+        _inode: *mut bindings::inode,
+        file: *mut bindings::file,
+    ) -> c_int {
+        // SAFETY: The file was opened by `open`, and this is its last operation.
+        unsafe { Self::release(file) };
+        0
+    }
+
     /// `file_operations::read_iter`, `proc_ops::proc_read_iter`.
     ///
     /// # Safety
