@@ -82,10 +82,13 @@ clients: kernel
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
+# Builds the tests, and says which they are.
+TESTS	= $(CARGO) test --no-run --message-format=json-render-diagnostics --package lkmpg-tests
+
 .PHONY: test
 test: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(CARGO) test --package lkmpg-tests $(or $(addprefix --test ,$(T)),--package lkmpg-model) --no-fail-fast; \
+	$(Q)$(TESTS) $(or $(addprefix --test ,$(T)),--package lkmpg-model) | scripts/vm --suite; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 # The tests of reliability at their full length.
@@ -97,8 +100,7 @@ soak: export LKMPG_CALLS := 50000
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(CARGO) test --package lkmpg-tests --no-fail-fast \
-		$(addprefix --test ,$(or $(T),faults storm hostile soak)); \
+	$(Q)$(TESTS) $(addprefix --test ,$(or $(T),faults storm hostile soak)) | scripts/vm --suite; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 .PHONY: bench

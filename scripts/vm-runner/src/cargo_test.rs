@@ -32,21 +32,20 @@ const PASSED: &[&str] = &["RUST_", "LKMPG_", "KERNEL"];
 /// Runs a binary that Cargo has built: in the guest, or here.
 pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     if !belongs_into_guest(binary) || selects_nothing(binary, &options.command)? {
-        let mut command = Command::new(binary);
-        // It is the guest's tests that take turns.
-        command
-            .args(&options.command)
-            .env_remove("RUST_TEST_THREADS");
-        return Err(command.exec()).with_context(|| format!("cannot run {}", binary.display()));
+        let error = Command::new(binary).args(&options.command).exec();
+        return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
     build(&options.kernel)?;
     let target = Path::new(FOLDER).join(binary.file_name().context("a binary without a name")?);
     let kernel = Kernel::find(options)?;
     let mut command: Vec<OsString> = vec![target.clone().into()];
     command.extend(options.command.iter().cloned());
+    let mut env = environment(options, PASSED)?;
+    // They take turns: each has the guest for itself, and loads the same modules.
+    env.push(("RUST_TEST_THREADS".into(), "1".into()));
     let job = Job {
         command,
-        env: environment(options, PASSED)?,
+        env,
         terminal: None,
         share: None,
     };

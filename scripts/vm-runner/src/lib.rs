@@ -24,6 +24,7 @@ pub mod session;
 pub mod share;
 pub mod splat;
 pub mod streams;
+pub mod suite;
 pub mod terminal;
 pub mod words;
 
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match &options.test {
         Some(binary) => cargo_test::run(&options, binary),
+        None if options.suite => suite::run(&options),
         None => run::run(&options),
     };
     outcome.unwrap_or_else(Outcome::Failed).conclude()

@@ -78,6 +78,14 @@ pub struct Options {
     #[arg(long, short)]
     pub verbose: bool,
 
+    /// Run the test binaries that Cargo names on standard input (`make test`)
+    #[arg(long, hide = true)]
+    pub suite: bool,
+
+    /// How many guests `make test` runs at a time [default: processors divided by --smp]
+    #[arg(long, value_name = "N", env = "LKMPG_JOBS", value_parser = clap::value_parser!(u8).range(1..), hide_short_help = true)]
+    pub jobs: Option<u8>,
+
     /// Be cargo's runner: the command is a test binary (set in .cargo/config.toml)
     #[arg(long, value_name = "BINARY", hide = true)]
     pub test: Option<PathBuf>,

@@ -27,7 +27,7 @@ const PROGRAM: &str = "qemu-system-x86_64";
 /// A PC without what nobody uses, which its firmware would look for. It keeps
 /// that firmware, because it is what makes the keyboard speak as on any PC.
 const MACHINE: &str = "q35,sata=off,smbus=off,smm=off,usb=off";
-/// The argument with which this program is about to become QEMU.
+/// The argument with which this program is about to become another.
 const AS_CHILD: &str = "--exec-as-child-of";
 
 /// A running QEMU. Dropping it ends it.
@@ -98,9 +98,7 @@ impl Qemu {
         for fd in inherited {
             fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
         }
-        // By this name it is there even if cargo has just built another one in its place.
-        let process = Command::new("/proc/self/exe")
-            .args([AS_CHILD, &std::process::id().to_string(), PROGRAM])
+        let process = child(PROGRAM)
             .args(arguments)
             // The terminal's Ctrl-C is not for it.
             .process_group(0)
@@ -134,8 +132,17 @@ impl Drop for Qemu {
     }
 }
 
-/// Becomes QEMU, if that is what the arguments say, and returns only if that
-/// failed. The kernel kills this process when its parent dies.
+/// A command for a program that the kernel kills when the thread that started it
+/// ends.
+pub fn child(program: &str) -> Command {
+    // By this name it is there even if cargo has just built another one in its place.
+    let mut command = Command::new("/proc/self/exe");
+    command.args([AS_CHILD, &std::process::id().to_string(), program]);
+    command
+}
+
+/// Becomes the [`child`], if that is what the arguments say, and returns only if
+/// that failed.
 pub fn exec_as_child() -> Option<anyhow::Error> {
     let mut arguments = env::args_os().skip(1);
     arguments.next().filter(|it| it == AS_CHILD)?;
@@ -146,17 +153,19 @@ pub fn exec_as_child() -> Option<anyhow::Error> {
         .ok()
         .and_then(Pid::from_raw);
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        return Some(anyhow!(error).context("cannot tie QEMU to its parent"));
+        return Some(anyhow!(error).context("cannot be tied to the parent"));
     }
     if getppid() != parent {
         return Some(anyhow!("the parent has gone"));
     }
     let program = arguments.next()?;
     let error = anyhow!(Command::new(&program).args(arguments).exec());
-    Some(error.context(format!(
-        "cannot run {}: install the package qemu-system-x86",
-        program.to_string_lossy()
-    )))
+    let remedy = if program == PROGRAM {
+        ": install the package qemu-system-x86"
+    } else {
+        ""
+    };
+    Some(error.context(format!("cannot run {}{remedy}", program.to_string_lossy())))
 }
 
 fn port_name(port: Port) -> String {

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! All test binaries, several at a time, each as Cargo would run it.
+
+use crate::{options::Options, outcome::Outcome, qemu};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, BufRead, Read, Seek, Write},
+    num::NonZero,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Instant,
+};
+
+/// What Cargo returns when a test has failed.
+const FAILED: u8 = 101;
+/// Those that take longest come first, so that none is left for the end alone.
+const LONG: &[&str] = &["runner", "twins", "storm", "runner_streams"];
+
+/// A line of Cargo's, as far as it matters here.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    CompilerArtifact {
+        package_id: String,
+        target: Target,
+        profile: Profile,
+        executable: Option<PathBuf>,
+    },
+    BuildFinished {
+        success: bool,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+/// A test binary that Cargo has built.
+struct Binary {
+    name: String,
+    package: String,
+    path: PathBuf,
+}
+
+/// Runs what `cargo test --no-run --message-format=json` says on standard input.
+pub fn run(options: &Options) -> Result<Outcome> {
+    let Some(mut binaries) = binaries(io::stdin().lock())? else {
+        // Cargo has said why.
+        return Ok(Outcome::Ended(FAILED));
+    };
+    if let [binary] = binaries.make_contiguous() {
+        let error = command(binary).exec();
+        return Err(error).with_context(|| format!("cannot run {}", binary.path.display()));
+    }
+    let suite = Suite {
+        start: Instant::now(),
+        all: binaries.len(),
+        left: Mutex::new(binaries),
+        ended: Mutex::default(),
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs(options))
+            .map(|_| scope.spawn(|| suite.work()))
+            .collect();
+        workers
+            .into_iter()
+            .try_for_each(|it| it.join().expect("a worker that does not panic"))
+    })?;
+    suite.conclude()
+}
+
+/// Each guest keeps as many processors busy as it has.
+fn jobs(options: &Options) -> usize {
+    let here = thread::available_parallelism().map_or(1, NonZero::get);
+    let jobs = options
+        .jobs
+        .map_or(here / usize::from(options.smp), usize::from);
+    jobs.max(1)
+}
+
+/// The test binaries, or none if they did not build.
+fn binaries(messages: impl BufRead) -> Result<Option<VecDeque<Binary>>> {
+    let mut found = VecDeque::new();
+    let mut built = false;
+    for line in messages.lines() {
+        let line = line.context("cannot read what Cargo says")?;
+        // What is not JSON was printed by a build script.
+        match serde_json::from_str(&line) {
+            Ok(Message::CompilerArtifact {
+                package_id,
+                target,
+                profile: Profile { test: true },
+                executable: Some(path),
+            }) => found.push_back(Binary {
+                name: target.name,
+                package: package_name(&package_id)?.to_owned(),
+                path,
+            }),
+            Ok(Message::BuildFinished { success }) => built = success,
+            _ => {}
+        }
+    }
+    let place = |it: &Binary| LONG.iter().position(|long| *long == it.name);
+    found
+        .make_contiguous()
+        .sort_by_key(|it| place(it).unwrap_or(LONG.len()));
+    if built && found.is_empty() {
+        bail!("Cargo has built no test");
+    }
+    Ok(built.then_some(found))
+}
+
+/// Reads `path+file:///folder#name@version`.
+fn package_name(id: &str) -> Result<&str> {
+    let name = id.rsplit_once('#').and_then(|(_, it)| it.split_once('@'));
+    Ok(name
+        .with_context(|| format!("Cargo names a package {id}"))?
+        .0)
+}
+
+/// What this program does as Cargo's runner, in a process of its own. It does
+/// not outlive this one.
+fn command(binary: &Binary) -> Command {
+    let mut command = qemu::child("/proc/self/exe");
+    command
+        .arg("--test")
+        .arg(&binary.path)
+        .env("CARGO_PKG_NAME", &binary.package);
+    command
+}
+
+struct Suite {
+    start: Instant,
+    all: usize,
+    left: Mutex<VecDeque<Binary>>,
+    ended: Mutex<Ended>,
+}
+
+#[derive(Default)]
+struct Ended {
+    count: usize,
+    failed: Vec<String>,
+}
+
+impl Suite {
+    /// Runs one after another of those that are left.
+    fn work(&self) -> Result<()> {
+        while let Some(binary) = { lock(&self.left).pop_front() } {
+            let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
+            let status = command(&binary)
+                .stdin(Stdio::null())
+                .stdout(output.try_clone()?)
+                .stderr(output.try_clone()?)
+                .status()
+                .with_context(|| format!("cannot run {}", binary.path.display()))?;
+            self.tell(&binary, status.into_raw() == 0, &mut output)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what a test binary has printed.
+    fn tell(&self, binary: &Binary, passed: bool, output: &mut File) -> Result<()> {
+        let mut text = String::new();
+        output.rewind()?;
+        output.read_to_string(&mut text)?;
+        let mut ended = lock(&self.ended);
+        ended.count += 1;
+        if !passed {
+            ended.failed.push(binary.name.clone());
+        }
+        let seconds = self.start.elapsed().as_secs();
+        let (count, all) = (ended.count, self.all);
+        let mut stdout = io::stdout().lock();
+        writeln!(
+            stdout,
+            "     Running {} ({count} of {all}, {} min {:02} s)",
+            binary.name,
+            seconds / 60,
+            seconds % 60
+        )?;
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
+    }
+
+    fn conclude(self) -> Result<Outcome> {
+        let ended = self
+            .ended
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if ended.failed.is_empty() {
+            println!("test binaries: all {} passed", self.all);
+            return Ok(Outcome::Ended(0));
+        }
+        println!(
+            "test binaries: {} of {} failed: {}",
+            ended.failed.len(),
+            self.all,
+            ended.failed.join(" ")
+        );
+        Ok(Outcome::Ended(FAILED))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEST: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/tests#lkmpg-tests@0.1.0","target":{"name":"NAME"},"profile":{"test":true},"executable":"/b/NAME-01"}"#;
+    const PROGRAM: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#b@1","target":{"name":"b"},"profile":{"test":false},"executable":"/b"}"#;
+    const DONE: &str = r#"{"reason":"build-finished","success":true}"#;
+
+    fn names(lines: &[&str]) -> Result<Option<Vec<String>>> {
+        let found = binaries(lines.join("\n").as_bytes())?;
+        Ok(found.map(|it| it.into_iter().map(|it| it.name).collect()))
+    }
+
+    #[test]
+    fn the_tests_are_found_and_the_long_ones_come_first() {
+        let [chardev, twins] = ["chardev", "twins"].map(|it| TEST.replace("NAME", it));
+        let lines = [&chardev, PROGRAM, "hello", &twins, DONE];
+        assert_eq!(names(&lines).unwrap().unwrap(), ["twins", "chardev"]);
+    }
+
+    #[test]
+    fn a_build_that_failed_runs_nothing() {
+        assert!(
+            names(&[TEST, &DONE.replace("true", "false")])
+                .unwrap()
+                .is_none()
+        );
+        assert!(names(&[TEST]).unwrap().is_none());
+    }
+
+    #[test]
+    fn no_test_is_an_error() {
+        assert!(names(&[PROGRAM, DONE]).is_err());
+    }
+}
