@@ -41,7 +41,7 @@ help:
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
 #: make soak         the same modules for MINUTES=30, and longer tests of what fails
-#: make bench        compare the samples with their twins in C; T=sleep one
+#: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc

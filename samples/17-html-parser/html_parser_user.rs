@@ -38,7 +38,7 @@ enum Action {
         file: PathBuf,
     },
     /// Measure files of 1 kB to 16 MB, here and in the kernel, as tab-separated values for
-    /// html_parser_plot. It loads and unloads html_parser.ko.
+    /// lkmpg-html-plot. It loads and unloads html_parser.ko.
     Bench,
 }
 

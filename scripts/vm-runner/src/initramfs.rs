@@ -17,8 +17,9 @@ use std::{
     io::{BufWriter, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
+use tempfile::TempDir;
 
 /// The shell of an interactive guest; all others have `/bin/sh`.
 pub const SHELL: &str = "/bin/bash";
@@ -47,6 +48,7 @@ pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
     let memory = memfd_create("initramfs", MemfdFlags::CLOEXEC)
         .context("cannot get memory for the initramfs")?;
     let mut archive = Archive::new(BufWriter::with_capacity(1 << 20, File::from(memory)));
+    let index = modules(&mut archive, kernel, job)?;
     system(&mut archive)?;
     programs(&mut archive)?;
     if job.terminal.is_some() {
@@ -62,7 +64,7 @@ pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
         program(&mut archive, &add.target, &add.file)
             .with_context(|| format!("cannot add {}", add.file.display()))?;
     }
-    modules(&mut archive, kernel, job)?;
+    index.add_to(&mut archive)?;
     archive.text(JOB, serde_json::to_vec(job)?)?;
     let memory = archive
         .finish()?
@@ -140,13 +142,13 @@ fn program(archive: &mut Archive<impl Write>, target: &Path, file: &Path) -> Res
     Ok(())
 }
 
-/// Adds the modules with the index that modprobe wants. With a shared build
-/// folder the guest makes both itself.
-fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Result<()> {
+/// Adds the modules, and starts depmod. With a shared build folder the guest
+/// does both itself.
+fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Result<Index> {
     let folder = Path::new("/lib/modules").join(&kernel.release);
     archive.folder("/modules")?;
     archive.folder(folder.join("extra"))?;
-    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let scratch = TempDir::new().context("cannot make a temporary folder")?;
     let inside = |path: &Path| scratch.path().join(path.strip_prefix("/").unwrap_or(path));
     fs::create_dir_all(inside(&folder).join("extra"))?;
     for name in [
@@ -187,30 +189,51 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
         symlink(&module, inside(&folder).join("extra").join(name))
             .with_context(|| format!("there are two modules {}", target.display()))?;
     }
-    depmod(scratch.path(), &kernel.release)?;
-    for entry in fs::read_dir(inside(&folder))? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            archive.file(folder.join(entry.file_name()), &entry.path())?;
-        }
-    }
-    Ok(())
+    let depmod = Command::new(find("depmod", "kmod")?)
+        .arg("--basedir")
+        .arg(scratch.path())
+        .arg(&kernel.release)
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run depmod")?;
+    Ok(Index {
+        depmod,
+        here: inside(&folder),
+        folder,
+        _scratch: scratch,
+    })
 }
 
-fn depmod(base: &Path, release: &str) -> Result<()> {
-    let output = Command::new(find("depmod", "kmod")?)
-        .arg("--basedir")
-        .arg(base)
-        .arg(release)
-        .output();
-    let output = output.context("cannot run depmod")?;
-    if !output.status.success() {
-        bail!(
-            "depmod failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+/// What modprobe wants to know about the modules, while depmod is at work on it.
+struct Index {
+    depmod: Child,
+    /// Where it will be in the guest...
+    folder: PathBuf,
+    /// ...and where it is here.
+    here: PathBuf,
+    _scratch: TempDir,
+}
+
+impl Index {
+    fn add_to(self, archive: &mut Archive<impl Write>) -> Result<()> {
+        let output = self
+            .depmod
+            .wait_with_output()
+            .context("cannot wait for depmod")?;
+        if !output.status.success() {
+            bail!(
+                "depmod failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        for entry in fs::read_dir(&self.here)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                archive.file(self.folder.join(entry.file_name()), &entry.path())?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The files of [`DRIVERS`] and of what they need, in the order to load them.

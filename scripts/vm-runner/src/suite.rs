@@ -23,6 +23,8 @@ const FAILED: u8 = 101;
 /// Those that take longest come first, so that none is left for the end alone.
 const LONG: &[&str] = &["runner", "twins", "storm", "runner_streams"];
 
+const SELF: &str = "/proc/self/exe";
+
 /// A line of Cargo's, as far as it matters here.
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
@@ -64,7 +66,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         return Ok(Outcome::Ended(FAILED));
     };
     if let [binary] = binaries.make_contiguous() {
-        let error = command(binary).exec();
+        let error = command(Command::new(SELF), binary).exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.path.display()));
     }
     let suite = Suite {
@@ -133,10 +135,8 @@ fn package_name(id: &str) -> Result<&str> {
         .0)
 }
 
-/// What this program does as Cargo's runner, in a process of its own. It does
-/// not outlive this one.
-fn command(binary: &Binary) -> Command {
-    let mut command = qemu::child("/proc/self/exe");
+/// Has `command`, which is this program, do what it does as Cargo's runner.
+fn command(mut command: Command, binary: &Binary) -> Command {
     command
         .arg("--test")
         .arg(&binary.path)
@@ -162,7 +162,7 @@ impl Suite {
     fn work(&self) -> Result<()> {
         while let Some(binary) = { lock(&self.left).pop_front() } {
             let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
-            let status = command(&binary)
+            let status = command(qemu::child(SELF), &binary)
                 .stdin(Stdio::null())
                 .stdout(output.try_clone()?)
                 .stderr(output.try_clone()?)
