@@ -16,7 +16,7 @@ pub enum Column {
     Faults,
     /// System calls on its nodes.
     Operations,
-    /// Tests that this kernel cannot do.
+    /// Tests that this kernel cannot do. Where others name a module, the reason.
     Skipped,
 }
 
@@ -36,7 +36,7 @@ pub fn add(module: &str, column: Column, count: u64) {
 
 /// Says why a test that this kernel cannot do is skipped.
 pub fn skip(test: &str, why: &str) {
-    add("-", Column::Skipped, 1);
+    add(why, Column::Skipped, 1);
     // Past libtest, which hides what a test that passes prints.
     let _ = writeln!(std::io::stderr(), "\nskipped: {test}: {why}");
 }
