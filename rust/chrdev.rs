@@ -204,7 +204,7 @@ impl Drop for Class {
 ///
 /// # Invariants
 ///
-/// A device exists in `class` for each of the `count` numbers from `first`.
+/// A device exists in `class` for each of the `count` numbers from `first`, which has minor 0.
 struct Nodes {
     class: NonNull<bindings::class>,
     first: bindings::dev_t,
@@ -232,7 +232,7 @@ impl Nodes {
                 bindings::device_create(
                     nodes.class.as_ptr(),
                     core::ptr::null_mut(),
-                    nodes.first + nodes.count,
+                    nodes.first | nodes.count,
                     core::ptr::without_provenance_mut(usize::from(options.mode)),
                     format.as_char_ptr(),
                     options.name.as_char_ptr(),
@@ -249,7 +249,7 @@ impl Drop for Nodes {
     fn drop(&mut self) {
         for minor in 0..self.count {
             // SAFETY: By the type invariants.
-            unsafe { bindings::device_destroy(self.class.as_ptr(), self.first + minor) };
+            unsafe { bindings::device_destroy(self.class.as_ptr(), self.first | minor) };
         }
     }
 }

@@ -14,10 +14,7 @@ use crate::{
     ioctl,
     wait::WaitQueue, //
 };
-use core::{
-    hint::assert_unchecked,
-    marker::PhantomData, //
-};
+use core::marker::PhantomData;
 use kernel::{
     error::{
         from_result,
@@ -306,11 +303,8 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
-        // SAFETY: `read_iter` is given an iterator to write to.
-        let out = unsafe {
-            assert_unchecked(!(*iter).data_source);
-            IovIterDest::from_raw(iter)
-        };
+        // SAFETY: `read_iter` is given an iterator to write to, which is the call's own.
+        let out = unsafe { destination(iter) };
         from_result(|| Ok(state.read(file, pos, out)? as isize))
     }
 
@@ -327,11 +321,8 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
-        // SAFETY: `write_iter` is given an iterator to read from.
-        let data = unsafe {
-            assert_unchecked((*iter).data_source);
-            IovIterSource::from_raw(iter)
-        };
+        // SAFETY: `write_iter` is given an iterator to read from, which is the call's own.
+        let data = unsafe { source(iter) };
         from_result(|| Ok(state.write(file, pos, data)? as isize))
     }
 
@@ -471,7 +462,27 @@ pub(crate) fn with_user_source(
         range.iov_len = len;
     }
     // SAFETY: This is an iterator to read from, over memory of the calling process.
-    Ok(f(unsafe { IovIterSource::from_raw(iter.get()) })? as isize)
+    Ok(f(unsafe { source(iter.get()) })? as isize)
+}
+
+/// Does what `IovIterDest::from_raw` does, without a check, and a panic, in every module.
+///
+/// # Safety
+///
+/// `iter` must be an iterator to write to, which nobody else uses for the lifetime of the result.
+unsafe fn destination<'a>(iter: *mut bindings::iov_iter) -> &'a mut IovIterDest<'a> {
+    // SAFETY: By the safety requirements; the type is a transparent wrapper.
+    unsafe { &mut *iter.cast() }
+}
+
+/// Does what `IovIterSource::from_raw` does, without a check, and a panic, in every module.
+///
+/// # Safety
+///
+/// `iter` must be an iterator to read from, which nobody else uses for the lifetime of the result.
+unsafe fn source<'a>(iter: *mut bindings::iov_iter) -> &'a mut IovIterSource<'a> {
+    // SAFETY: By the safety requirements; the type is a transparent wrapper.
+    unsafe { &mut *iter.cast() }
 }
 
 /// Makes the members of `file_operations` or `proc_ops` out of what `T` implements.

@@ -61,6 +61,7 @@ pub mod irq;
 pub mod kprobe;
 pub mod kthread;
 pub mod message;
+mod name;
 pub mod netlink;
 pub mod params;
 pub mod percpu;

@@ -102,6 +102,16 @@ impl Header {
         })
     }
 
+    fn to_bytes(self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[..4].copy_from_slice(&self.length.to_ne_bytes());
+        bytes[4..6].copy_from_slice(&self.kind.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&self.flags.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.sequence.to_ne_bytes());
+        bytes[12..].copy_from_slice(&self.port.to_ne_bytes());
+        bytes
+    }
+
     fn has(&self, flag: u32) -> bool {
         u32::from(self.flags) & flag != 0
     }

@@ -92,7 +92,6 @@ const fn kernel_param(
 /// A parameter that is a number or a flag.
 pub struct Value<T, const MODE: u16> {
     value: UnsafeCell<T>,
-    module: &'static ThisModule,
 }
 
 // SAFETY: Readers copy the value, and the kernel serialises writers.
@@ -103,10 +102,9 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
     pub const NAME: &'static str = T::NAME;
 
     #[doc(hidden)]
-    pub const fn new(default: T, module: &'static ThisModule) -> Self {
+    pub const fn new(default: T, _module: &'static ThisModule) -> Self {
         Self {
             value: UnsafeCell::new(default),
-            module,
         }
     }
 
@@ -118,8 +116,9 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
         &'static self,
         _elements: &'static (),
         name: &'static CStr,
+        module: &'static ThisModule,
     ) -> KernelParam {
-        kernel_param(name, self.module, T::OPS, MODE, self.value.get().cast())
+        kernel_param(name, module, T::OPS, MODE, self.value.get().cast())
     }
 
     /// Returns the current value. Callable from any context.
@@ -160,9 +159,10 @@ impl<const MODE: u16> Str<MODE> {
         &'static self,
         _elements: &'static (),
         name: &'static CStr,
+        module: &'static ThisModule,
     ) -> KernelParam {
         let ops = &raw const bindings::param_ops_charp;
-        kernel_param(name, self.module, ops, MODE, self.value.get().cast())
+        kernel_param(name, module, ops, MODE, self.value.get().cast())
     }
 
     /// Returns the string.
@@ -233,10 +233,11 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
         &'static self,
         elements: &'static Elements,
         name: &'static CStr,
+        module: &'static ThisModule,
     ) -> KernelParam {
         let ops = &raw const bindings::param_array_ops;
         let arg = core::ptr::from_ref(&elements.0).cast_mut().cast();
-        kernel_param(name, self.module, ops, MODE, arg)
+        kernel_param(name, module, ops, MODE, arg)
     }
 
     /// Returns all values; those that were not given have their defaults.
@@ -383,14 +384,6 @@ macro_rules! module_params {
         static $name: $crate::module_params!(@type $type, $mode) =
             <$crate::module_params!(@type $type, $mode)>::new($default, $crate::this_module!());
 
-        $crate::module_params!(@modinfo &[
-            "parmtype=", stringify!($name), ":", $crate::module_params!(@prefix $type),
-            <$crate::module_params!(@type $type, $mode)>::NAME, "\0",
-        ]);
-        $crate::module_params!(@modinfo &[
-            "parm=", stringify!($name), ":", $description, "\0",
-        ]);
-
         const _: () = {
             static ELEMENTS: $crate::module_params!(@elements $type) = $name.elements();
 
@@ -404,7 +397,14 @@ macro_rules! module_params {
                     Ok(name) => name,
                     Err(_) => ::core::unreachable!(),
                 },
+                $crate::this_module!(),
             );
         };
-    )*};
+    )*
+        $crate::module_params!(@modinfo &[$(
+            "parmtype=", stringify!($name), ":", $crate::module_params!(@prefix $type),
+            <$crate::module_params!(@type $type, $mode)>::NAME, "\0",
+            "parm=", stringify!($name), ":", $description, "\0",
+        )*]);
+    };
 }

@@ -16,12 +16,15 @@
 
 use crate::{
     bindings,
+    compat,
     fops::{
         member,
         with_user_source,
         FileOperations,
         Shims, //
     },
+    message::Message,
+    name::is_name, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -33,9 +36,11 @@ use kernel::{
     iov::IovIterSource,
     prelude::*,
     seq_file::SeqFile,
-    str::CString,
-    sync::Arc,
+    sync::Arc, //
 };
+
+/// An absolute path.
+type Path = Message<512>;
 
 /// A name in `/proc`, and who may do what with it.
 #[derive(Clone)]
@@ -73,21 +78,18 @@ impl<'a> Options<'a> {
 
     /// Refuses what C would only warn about, with a stack trace in the log.
     fn check(&self) -> Result {
-        let name = self.name.to_bytes();
-        let number = name.iter().all(u8::is_ascii_digit);
-        if name.is_empty()
-            || name.len() > bindings::NAME_MAX as usize
-            || name.contains(&b'/')
-            || matches!(name, b"." | b"..")
-            || (number && self.directory.is_none())
-        {
+        let number = self.name.to_bytes().iter().all(u8::is_ascii_digit);
+        if !is_name(self.name) || (number && self.directory.is_none()) {
             return Err(EINVAL);
         }
 
-        let path = self.path()?;
+        let mut path = self.path();
+        if path.push(b"\0") == 0 {
+            return Err(compat::errno(bindings::ENAMETOOLONG));
+        }
         let mut found = bindings::path::default();
         // SAFETY: `path` is a C string, and `found` valid for writes.
-        if unsafe { bindings::kern_path(path.as_char_ptr(), 0, &mut found) } == 0 {
+        if unsafe { bindings::kern_path(path.as_bytes().as_ptr().cast(), 0, &mut found) } == 0 {
             // SAFETY: `kern_path` filled `found` with references of ours.
             unsafe { bindings::path_put(&found) };
             return Err(EBUSY);
@@ -95,11 +97,10 @@ impl<'a> Options<'a> {
         Ok(())
     }
 
-    fn path(&self) -> Result<CString> {
-        Ok(match &self.directory {
-            Some(directory) => CString::try_from_fmt(fmt!("{}/{}", &*directory.path, self.name))?,
-            None => CString::try_from_fmt(fmt!("/proc/{}", self.name))?,
-        })
+    fn path(&self) -> Path {
+        let directory = self.directory.as_ref();
+        let directory = directory.map_or(&b"/proc"[..], |it| it.path.as_bytes());
+        Path::concat(&[directory, b"/", self.name.to_bytes()])
     }
 
     /// Creates a file.
@@ -165,18 +166,18 @@ impl Drop for Entry {
 /// A directory in `/proc`. It is removed after the last entry in it.
 pub struct Directory {
     entry: Entry,
-    /// The absolute path.
-    path: CString,
+    path: Path,
 }
 
 impl Directory {
     /// Creates a directory.
     ///
-    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
-    /// `ENOMEM`. May sleep (`proc_mkdir_data`).
+    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have,
+    /// `ENAMETOOLONG` if the path has more than 511 bytes, or `ENOMEM`. May sleep
+    /// (`proc_mkdir_data`).
     pub fn new(options: Options<'_>) -> Result<Arc<Self>> {
         options.check()?;
-        let path = options.path()?;
+        let path = options.path();
         // SAFETY: The name is a C string, and the parent exists.
         let entry = unsafe {
             bindings::proc_mkdir_data(
@@ -249,8 +250,8 @@ pub struct File<T: Show> {
 impl<T: Show> File<T> {
     /// Creates a file that shows `data`.
     ///
-    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have, or
-    /// `ENOMEM`. The file may be opened before this returns. May sleep (`proc_create_data`).
+    /// Fails as [`Directory::new`] does. The file may be opened before this returns. May sleep
+    /// (`proc_create_data`).
     pub fn new<'a, E>(
         options: Options<'a>,
         data: impl PinInit<T, E> + 'a,

@@ -10,8 +10,12 @@
 //! C headers: [`include/linux/kobject.h`](srctree/include/linux/kobject.h),
 //! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    name::is_name, //
+};
 use core::{
+    mem::MaybeUninit,
     num::{
         IntErrorKind,
         ParseIntError, //
@@ -44,13 +48,13 @@ pub struct Text<'a> {
 impl Text<'_> {
     /// Appends bytes, or fails with `EFBIG`.
     pub fn push(&mut self, bytes: &[u8]) -> Result {
-        let end = self.length + bytes.len();
-        let Some(room) = self.room.get_mut(self.length..end) else {
+        let rest = self.room.get_mut(self.length..).unwrap_or_default();
+        let Some(room) = rest.get_mut(..bytes.len()) else {
             self.overflow = true;
             return Err(EFBIG);
         };
         room.copy_from_slice(bytes);
-        self.length = end;
+        self.length = self.length.wrapping_add(bytes.len());
         Ok(())
     }
 
@@ -184,14 +188,34 @@ impl<T> Attribute<T> {
     }
 }
 
-type Read<T> = fn(&T, u64, &mut [u8]) -> Result<usize>;
+/// Room for bytes that a process reads: up to a page.
+pub struct Room<'a> {
+    bytes: &'a mut [MaybeUninit<u8>],
+    length: usize,
+}
+
+impl Room<'_> {
+    /// Appends as much of `bytes` as fits. Returns how much that was.
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
+        let rest = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let taken = rest.len().min(bytes.len());
+        // SAFETY: Both are valid for `taken` bytes. What is borrowed for reading cannot be part of
+        // what is borrowed for writing.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), rest.as_mut_ptr().cast(), taken) };
+        self.length = self.length.wrapping_add(taken);
+        taken
+    }
+}
+
+type Read<T> = fn(&T, u64, &mut Room<'_>) -> Result;
 type Write<T> = fn(&T, u64, &[u8]) -> Result<usize>;
 
 /// A file with bytes.
 ///
-/// The functions get an offset and up to a page of bytes, and return how many they took or gave. A
-/// longer read or write of the caller's is done in several. They run in the context of the calling
-/// process, may sleep, and may run at the same time as themselves and each other.
+/// The functions get an offset, and room for bytes or up to a page of bytes; that for writing
+/// returns how many it took. A longer read or write of the caller's is done in several. They run
+/// in the context of the calling process, may sleep, and may run at the same time as themselves
+/// and each other.
 pub struct Binary<T> {
     name: &'static CStr,
     mode: u16,
@@ -255,6 +279,28 @@ impl<T> Group<T> {
         self
     }
 
+    /// The name of file `n`, binary attributes last.
+    const fn file_name(&self, n: usize) -> Option<&'static CStr> {
+        if n < self.attributes.len() {
+            return Some(self.attributes[n].name);
+        }
+        let n = n - self.attributes.len();
+        if n < self.binaries.len() {
+            Some(self.binaries[n].name)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the attributes are in the same place as those of another group.
+    const fn is_with(&self, other: &Self) -> bool {
+        match (self.name, other.name) {
+            (None, None) => true,
+            (Some(a), Some(b)) => is_same(a, b),
+            _ => false,
+        }
+    }
+
     /// Adds binary attributes.
     pub const fn binaries(mut self, binaries: &'static [Binary<T>]) -> Self {
         self.binaries = binaries;
@@ -299,8 +345,9 @@ pub trait Attributes: Sized + Send + Sync + 'static {
 pub struct Directory<T: Attributes> {
     // Goes first: when it is gone, so are all callers.
     kobject: Kobject,
-    files: KVec<Pin<KBox<File<T>>>>,
-    binaries: KVec<Pin<KBox<BinaryFile<T>>>>,
+    // Never more than they have room for from the beginning: C knows where they are.
+    files: KVec<File<T>>,
+    binaries: KVec<BinaryFile<T>>,
     data: Arc<T>,
 }
 
@@ -312,15 +359,17 @@ unsafe impl<T: Attributes> Sync for Directory<T> {}
 impl<T: Attributes> Directory<T> {
     /// Creates `/sys/kernel/<name>` with all attributes.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it, or an attribute's, is none that a
-    /// file can have, or is there twice, or `ENOMEM`. May sleep (`kobject_create_and_add`,
+    /// Does not build if the name of an attribute, or of a group, is none that a file can have, or
+    /// is there twice. Fails with `EEXIST` if `name` is taken, `EINVAL` if it is none that a
+    /// directory can have, or `ENOMEM`. May sleep (`kobject_create_and_add`,
     /// `sysfs_create_group`).
     pub fn new(name: &CStr, data: Arc<T>) -> Result<Self> {
-        check_names::<T>()?;
+        const { check_names::<T>() };
+        let (files, binaries) = const { count_files::<T>() };
         let mut directory = Self {
             kobject: Kobject::new(name)?,
-            files: KVec::new(),
-            binaries: KVec::new(),
+            files: KVec::with_capacity(files, GFP_KERNEL)?,
+            binaries: KVec::with_capacity(binaries, GFP_KERNEL)?,
             data,
         };
         for group in T::GROUPS {
@@ -331,24 +380,29 @@ impl<T: Attributes> Directory<T> {
 
     fn add(&mut self, group: &'static Group<T>) -> Result {
         let data: *const T = &*self.data;
-        let mut attributes = KVec::with_capacity(group.attributes.len() + 1, GFP_KERNEL)?;
+        let (files, binaries) = (self.files.len(), self.binaries.len());
         for attribute in group.attributes {
-            let file = KBox::pin(File::new(group.name, attribute, data), GFP_KERNEL)?;
-            attributes.push(
-                file.attribute.get().cast::<bindings::attribute>(),
-                GFP_KERNEL,
-            )?;
-            self.files.push(file, GFP_KERNEL)?;
+            let file = File::new(group.name, attribute, data);
+            self.files.push_within_capacity(file)?;
         }
-        attributes.push(core::ptr::null_mut(), GFP_KERNEL)?;
-
-        let mut binaries = KVec::with_capacity(group.binaries.len() + 1, GFP_KERNEL)?;
         for binary in group.binaries {
-            let file = KBox::pin(BinaryFile::new(binary, data), GFP_KERNEL)?;
-            binaries.push(file.attribute.get().cast_const(), GFP_KERNEL)?;
-            self.binaries.push(file, GFP_KERNEL)?;
+            let file = BinaryFile::new(binary, data);
+            self.binaries.push_within_capacity(file)?;
         }
-        binaries.push(core::ptr::null(), GFP_KERNEL)?;
+
+        let files = self.files.get(files..).unwrap_or_default();
+        let mut attributes = KVec::with_capacity(group.attributes.len() + 1, GFP_KERNEL)?;
+        for file in files {
+            attributes.push_within_capacity(file.attribute.get().cast())?;
+        }
+        attributes.push_within_capacity(core::ptr::null_mut())?;
+
+        let files = self.binaries.get(binaries..).unwrap_or_default();
+        let mut binaries = KVec::with_capacity(group.binaries.len() + 1, GFP_KERNEL)?;
+        for file in files {
+            binaries.push_within_capacity(file.attribute.get().cast_const())?;
+        }
+        binaries.push_within_capacity(core::ptr::null())?;
 
         let mut raw: bindings::attribute_group = pin_init::zeroed();
         raw.name = group
@@ -363,7 +417,7 @@ impl<T: Attributes> Directory<T> {
                 .write(attributes.as_mut_ptr());
         }
         // SAFETY: The directory exists. The lists end with NULL and are used during this call
-        // only; the attributes are on the heap, and go after the directory.
+        // only; the attributes are on the heap, do not move, and go after the directory.
         to_result(unsafe { bindings::sysfs_create_group(self.kobject.as_raw(), &raw) })
     }
 
@@ -390,47 +444,77 @@ unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribut
     unsafe { bindings::sysfs_notify(kobject, group, attribute.as_char_ptr()) };
 }
 
-/// Refuses what C would only warn about, with a stack trace in the log.
-fn check_names<T: Attributes>() -> Result {
-    for (index, group) in T::GROUPS.iter().enumerate() {
-        check_name(group.name.unwrap_or(c"-"))?;
-        for attribute in group.attributes {
-            check_name(attribute.name)?;
+/// Refuses to build what C would only warn about, with a stack trace in the log.
+const fn check_names<T: Attributes>() {
+    let mut index = 0;
+    while index < T::GROUPS.len() {
+        let group = &T::GROUPS[index];
+        if let Some(name) = group.name {
+            assert!(
+                is_name(name),
+                "a group has a name that no directory can have"
+            );
+            let mut before = 0;
+            while before < index {
+                let same = group.is_with(&T::GROUPS[before]);
+                assert!(!same, "two groups have the same name");
+                before += 1;
+            }
         }
-        for binary in group.binaries {
-            check_name(binary.name)?;
+        let mut file = 0;
+        while let Some(name) = group.file_name(file) {
+            assert!(
+                is_name(name),
+                "an attribute has a name that no file can have"
+            );
+            assert!(
+                !is_before::<T>(name, index, file),
+                "two attributes have the same name"
+            );
+            file += 1;
         }
-
-        // A name must be there once among the names of all groups in the same place.
-        let names = || {
-            let same = T::GROUPS.iter().filter(|it| it.name == group.name);
-            same.flat_map(|it| {
-                let binaries = it.binaries.iter().map(|it| it.name);
-                Iterator::chain(it.attributes.iter().map(|it| it.name), binaries)
-            })
-        };
-        let twice = |name: &CStr| names().filter(|it| *it == name).count() > 1;
-        let named = T::GROUPS
-            .iter()
-            .take(index)
-            .any(|it| it.name.is_some() && it.name == group.name);
-        if named || names().any(twice) {
-            return Err(EINVAL);
-        }
+        index += 1;
     }
-    Ok(())
 }
 
-fn check_name(name: &CStr) -> Result {
-    let bytes = name.to_bytes();
-    if bytes.is_empty()
-        || bytes.len() > bindings::NAME_MAX as usize
-        || bytes.contains(&b'/')
-        || matches!(bytes, b"." | b"..")
-    {
-        return Err(EINVAL);
+/// How many attributes there are, and how many binary ones.
+const fn count_files<T: Attributes>() -> (usize, usize) {
+    let (mut attributes, mut binaries, mut index) = (0, 0, 0);
+    while index < T::GROUPS.len() {
+        attributes += T::GROUPS[index].attributes.len();
+        binaries += T::GROUPS[index].binaries.len();
+        index += 1;
     }
-    Ok(())
+    (attributes, binaries)
+}
+
+/// Whether there is a file of that name before file `file` of group `group`, in the same place.
+const fn is_before<T: Attributes>(name: &CStr, group: usize, file: usize) -> bool {
+    let mut index = 0;
+    while index <= group {
+        let other = &T::GROUPS[index];
+        let mut n = 0;
+        while let Some(taken) = other.file_name(n) {
+            if index == group && n == file {
+                return false;
+            }
+            if other.is_with(&T::GROUPS[group]) && is_same(name, taken) {
+                return true;
+            }
+            n += 1;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_same(a: &CStr, b: &CStr) -> bool {
+    let (a, b) = (a.to_bytes(), b.to_bytes());
+    let mut n = 0;
+    while n < a.len() && n < b.len() && a[n] == b[n] {
+        n += 1;
+    }
+    n == a.len() && n == b.len()
 }
 
 /// An attribute, as C knows it.
@@ -588,16 +672,14 @@ impl<T: Attributes> BinaryFile<T> {
         // SAFETY: The attribute is part of a `BinaryFile`, which goes after the directory, which
         // goes after this call; and so does the data.
         let (file, data) = unsafe { (&*file, &*(*file).data) };
-        // SAFETY: The buffer has room for `count` bytes, and is the call's own. It is cleared
-        // before a reference to it is made.
-        let room = unsafe {
-            core::ptr::write_bytes(buffer, 0, count);
-            core::slice::from_raw_parts_mut(buffer.cast::<u8>(), count)
-        };
+        // SAFETY: The buffer has room for `count` bytes, and is the call's own.
+        let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), count) };
+        let mut room = Room { bytes, length: 0 };
         from_result(|| {
             let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
             let read = file.read.ok_or(EIO)?;
-            Ok(read(data, offset, room)?.min(count) as isize)
+            read(data, offset, &mut room)?;
+            Ok(room.length as isize)
         })
     }
 
@@ -651,7 +733,9 @@ struct Kobject(NonNull<bindings::kobject>);
 
 impl Kobject {
     fn new(name: &CStr) -> Result<Self> {
-        check_name(name)?;
+        if !is_name(name) {
+            return Err(EINVAL);
+        }
         // SAFETY: The kernel created this when it booted, and keeps it.
         let parent = unsafe { bindings::kernel_kobj };
         // SAFETY: `parent` has a directory, and `name` is a C string.

@@ -2,6 +2,9 @@
 
 //! The twins in C do what the samples do: they pass the same tests.
 
+mod chan_debugfs;
+mod chan_netlink;
+mod chan_sysfs;
 mod chardev;
 mod hello;
 mod ioctl;

@@ -4,7 +4,8 @@
 
 use super::{
     align,
-    u16_at, //
+    u16_at,
+    Packet, //
 };
 use crate::{
     bindings,
@@ -193,7 +194,7 @@ pub trait Value {
 /// A type whose values can be written.
 pub trait Put: Value {
     /// Appends a value to `out`.
-    fn encode(value: Self::Ref<'_>, out: &mut KVec<u8>) -> Result;
+    fn encode(value: Self::Ref<'_>, out: &mut Packet) -> Result;
 }
 
 macro_rules! impl_integer {
@@ -210,8 +211,8 @@ macro_rules! impl_integer {
         }
 
         impl Put for $type {
-            fn encode(value: $type, out: &mut KVec<u8>) -> Result {
-                Ok(out.extend_from_slice(&value.to_ne_bytes(), GFP_KERNEL)?)
+            fn encode(value: $type, out: &mut Packet) -> Result {
+                out.append(&value.to_ne_bytes())
             }
         }
     )*};
@@ -243,9 +244,9 @@ impl<const N: u16> Value for Text<N> {
 }
 
 impl<const N: u16> Put for Text<N> {
-    fn encode(value: &str, out: &mut KVec<u8>) -> Result {
-        out.extend_from_slice(value.as_bytes(), GFP_KERNEL)?;
-        Ok(out.push(0, GFP_KERNEL)?)
+    fn encode(value: &str, out: &mut Packet) -> Result {
+        out.append(value.as_bytes())?;
+        out.append(&[0])
     }
 }
 
@@ -266,8 +267,8 @@ impl<const N: u16> Value for Bytes<N> {
 }
 
 impl<const N: u16> Put for Bytes<N> {
-    fn encode(value: &[u8], out: &mut KVec<u8>) -> Result {
-        Ok(out.extend_from_slice(value, GFP_KERNEL)?)
+    fn encode(value: &[u8], out: &mut Packet) -> Result {
+        out.append(value)
     }
 }
 
@@ -289,7 +290,7 @@ impl Value for Flag {
 }
 
 impl Put for Flag {
-    fn encode(_value: (), _out: &mut KVec<u8>) -> Result {
+    fn encode(_value: (), _out: &mut Packet) -> Result {
         Ok(())
     }
 }

@@ -12,6 +12,10 @@ use super::{
     Put, //
 };
 use crate::bindings;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -20,11 +24,25 @@ use kernel::{
 /// A message that is being written.
 ///
 /// If something cannot be appended, the packet stays as it was.
+///
+/// # Invariants
+///
+/// `skb` is a buffer of which nobody else knows, all in one piece. There is room for `room` bytes
+/// behind those that were put into it.
 pub struct Packet {
-    bytes: KVec<u8>,
+    skb: NonNull<bindings::sk_buff>,
+    room: usize,
 }
 
+// SAFETY: A buffer of which nobody else knows may be used and freed by any thread.
+unsafe impl Send for Packet {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Packet {}
+
 impl Packet {
+    /// How much room a packet has at first, and gets at least when that was too little.
+    const ROOM: usize = 256;
+
     /// Begins a message of its own accord, for a group. May sleep.
     pub fn event(kind: u16) -> Result<Self> {
         Self::begin(Header {
@@ -37,14 +55,14 @@ impl Packet {
     }
 
     pub(super) fn begin(header: Header) -> Result<Self> {
+        // SAFETY: Any size will do.
+        let skb = unsafe { bindings::__alloc_skb(Self::ROOM as u32, bindings::GFP_KERNEL, 0, -1) };
+        // INVARIANT: The buffer was just allocated.
         let mut packet = Self {
-            bytes: KVec::with_capacity(256, GFP_KERNEL)?,
+            skb: NonNull::new(skb).ok_or(ENOMEM)?,
+            room: Self::ROOM,
         };
-        packet.append(&header.length.to_ne_bytes())?;
-        packet.append(&header.kind.to_ne_bytes())?;
-        packet.append(&header.flags.to_ne_bytes())?;
-        packet.append(&header.sequence.to_ne_bytes())?;
-        packet.append(&header.port.to_ne_bytes())?;
+        packet.append(&header.to_bytes())?;
         Ok(packet)
     }
 
@@ -59,17 +77,41 @@ impl Packet {
             port,
         })?;
         packet.append(&error.to_errno().to_ne_bytes())?;
-        packet.append(&to.length.to_ne_bytes())?;
-        packet.append(&to.kind.to_ne_bytes())?;
-        packet.append(&to.flags.to_ne_bytes())?;
-        packet.append(&to.sequence.to_ne_bytes())?;
-        packet.append(&to.port.to_ne_bytes())?;
+        packet.append(&to.to_bytes())?;
         Ok(packet)
     }
 
-    /// Appends bytes as they are.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result {
-        Ok(self.bytes.extend_from_slice(bytes, GFP_KERNEL)?)
+    /// Appends bytes as they are: what the value of an attribute consists of.
+    ///
+    /// Fails with `ENOMEM`, or `EMSGSIZE` if that makes the packet too long for any. May sleep.
+    pub fn append(&mut self, bytes: &[u8]) -> Result {
+        if bytes.len() > self.room {
+            let more = bytes.len().max(Self::ROOM);
+            let size = c_int::try_from(more).map_err(|_| EMSGSIZE)?;
+            // SAFETY: By the type invariants. If this fails, the buffer is as before.
+            to_result(unsafe {
+                bindings::pskb_expand_head(self.skb.as_ptr(), 0, size, bindings::GFP_KERNEL)
+            })?;
+            // INVARIANT: There is now room for `more` bytes beside what there was.
+            self.room = self.room.saturating_add(more);
+        }
+        // SAFETY: There is room by the type invariants, and `skb_put` returns where that is.
+        // INVARIANT: It takes away so much of it.
+        unsafe {
+            let to = bindings::skb_put(self.skb.as_ptr(), bytes.len() as u32);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast(), bytes.len());
+        }
+        self.room = self.room.wrapping_sub(bytes.len());
+        Ok(())
+    }
+
+    /// All that was appended.
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: By the type invariants; each byte was copied into the buffer.
+        unsafe {
+            let skb = self.skb.as_ptr();
+            core::slice::from_raw_parts_mut((*skb).data, (*skb).len as usize)
+        }
     }
 
     /// Appends an attribute.
@@ -77,7 +119,7 @@ impl Packet {
     /// Fails with `EMSGSIZE` if it would be longer than 65,535 bytes, or `ENOMEM`. May sleep
     /// (`nla_put`).
     pub fn put<V: Put>(&mut self, key: Key<V>, value: V::Ref<'_>) -> Result {
-        self.attribute(key.number(), |packet| V::encode(value, &mut packet.bytes))
+        self.attribute(key.number(), |packet| V::encode(value, packet))
     }
 
     /// Appends an attribute, and what `f` appends as attributes within it.
@@ -88,51 +130,38 @@ impl Packet {
     }
 
     fn attribute(&mut self, number: u16, f: impl FnOnce(&mut Self) -> Result) -> Result {
-        let start = self.bytes.len();
-        let result = self.try_attribute(start, number, f);
+        let start = self.bytes().len();
+        let result = self
+            .append([[0; 2], number.to_ne_bytes()].as_flattened())
+            .and_then(|()| f(self))
+            .and_then(|()| self.end_attribute(start));
         if result.is_err() {
-            self.bytes.truncate(start);
+            // SAFETY: By the type invariants. INVARIANT: There is more room than before.
+            unsafe { bindings::skb_trim(self.skb.as_ptr(), start as u32) };
         }
         result
     }
 
-    fn try_attribute(
-        &mut self,
-        start: usize,
-        number: u16,
-        f: impl FnOnce(&mut Self) -> Result,
-    ) -> Result {
-        self.append(&[0; 2])?;
-        self.append(&number.to_ne_bytes())?;
-        f(self)?;
-        let end = self.bytes.len();
-        let length = u16::try_from(end - start).map_err(|_| EMSGSIZE)?;
-        self.bytes.resize(align(end), 0, GFP_KERNEL)?;
-        self.overwrite(start, &length.to_ne_bytes())
+    /// Sets the length of the attribute that began at `start`, and fills up behind it.
+    fn end_attribute(&mut self, start: usize) -> Result {
+        let attribute = self.bytes().get_mut(start..).ok_or(EINVAL)?;
+        let length = attribute.len();
+        let value = u16::try_from(length).map_err(|_| EMSGSIZE)?.to_ne_bytes();
+        attribute
+            .get_mut(..2)
+            .ok_or(EINVAL)?
+            .copy_from_slice(&value);
+        let padding = align(length).wrapping_sub(length);
+        self.append([0; 3].get(..padding).unwrap_or_default())
     }
 
-    fn overwrite(&mut self, at: usize, bytes: &[u8]) -> Result {
-        let room = self.bytes.as_mut_slice();
-        let room = room.get_mut(at..at + bytes.len()).ok_or(EINVAL)?;
-        room.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Makes an `sk_buff` of the message. The caller owns it.
-    fn into_raw(mut self) -> Result<*mut bindings::sk_buff> {
-        let length = u32::try_from(self.bytes.len()).map_err(|_| EMSGSIZE)?;
-        self.overwrite(0, &length.to_ne_bytes())?;
-        // SAFETY: Any size will do.
-        let skb = unsafe { bindings::__alloc_skb(length, bindings::GFP_KERNEL, 0, -1) };
-        if skb.is_null() {
-            return Err(ENOMEM);
-        }
-        // SAFETY: There was room for `length` bytes, and `skb_put` returns where they go.
-        unsafe {
-            let to = bindings::skb_put(skb, length).cast::<u8>();
-            core::ptr::copy_nonoverlapping(self.bytes.as_ptr(), to, self.bytes.len());
-        }
-        Ok(skb)
+    /// Ends the message, and gives the buffer to the caller.
+    fn into_raw(self) -> Result<*mut bindings::sk_buff> {
+        let mut packet = ManuallyDrop::new(self);
+        let bytes = packet.bytes();
+        let length = (bytes.len() as u32).to_ne_bytes();
+        bytes.get_mut(..4).ok_or(EINVAL)?.copy_from_slice(&length);
+        Ok(packet.skb.as_ptr())
     }
 
     /// Sends the message to a process, without waiting for room in its queue.
@@ -183,6 +212,13 @@ impl Packet {
         let skb = self.into_raw()?;
         // SAFETY: By the safety requirements. The function consumes the message in any case.
         heard(unsafe { bindings::genlmsg_multicast_allns(family, skb, 0, group) })
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::__kfree_skb(self.skb.as_ptr()) };
     }
 }
 

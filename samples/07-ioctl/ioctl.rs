@@ -102,6 +102,11 @@ impl Device {
             message <- new_mutex!(Message::new()),
         })
     }
+
+    fn keep(&self, message: &Message<BUF_LEN>) {
+        let mut kept = self.message.lock();
+        *kept = *message;
+    }
 }
 
 /// The one process that has the device open.
@@ -157,7 +162,7 @@ impl Session {
     fn set_string(&self, text: UserPtr) -> Result<isize> {
         let mut message = Message::new();
         message.take_string(text)?;
-        *self.device.message.lock() = message;
+        self.device.keep(&message);
         Ok(0)
     }
 
@@ -188,7 +193,7 @@ impl Session {
     fn set(&self, buffer: Buffer) -> Result<isize> {
         let mut message = Message::new();
         buffer.read(&mut message)?;
-        *self.device.message.lock() = message;
+        self.device.keep(&message);
         Ok(0)
     }
 }

@@ -79,9 +79,9 @@ impl kernel::Module for ChanDebugfs {
 
 /// All squares that fit 32 bits and are less than 5,000 from zero, little endian.
 fn table() -> Result<KVec<u8>> {
-    let mut bytes = KVec::new();
-    for n in 0..5000_u32 {
-        bytes.extend_from_slice(&(n * n).to_le_bytes(), GFP_KERNEL)?;
+    let mut bytes = KVec::from_elem(0, 4 * 5000, GFP_KERNEL)?;
+    for (n, four) in (0_u32..).zip(bytes.chunks_exact_mut(4)) {
+        four.copy_from_slice(&(n * n).to_le_bytes());
     }
     Ok(bytes)
 }

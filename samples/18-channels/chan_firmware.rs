@@ -49,6 +49,7 @@ use lkm::{
         Directory,
         Group,
         Input,
+        Room,
         Text, //
     },
 };
@@ -110,7 +111,8 @@ impl Attributes for Loader {
         Attribute::read_only(c"status", |loader, out| loader.outcome.show(out)),
     ])
     .binaries(&[Binary::read_only(c"image", 0, |loader, offset, out| {
-        Ok(loader.outcome.read(offset, out))
+        loader.outcome.read(offset, out);
+        Ok(())
     })])];
 }
 
@@ -234,16 +236,10 @@ impl Outcome {
         }
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> usize {
-        let last = self.last.lock();
-        let State::Loaded(image) = &last.1 else {
-            return 0;
-        };
-        let from = image.data().get(offset as usize..).unwrap_or_default();
-        for (to, from) in out.iter_mut().zip(from) {
-            *to = *from;
+    fn read(&self, offset: u64, out: &mut Room<'_>) {
+        if let State::Loaded(image) = &self.last.lock().1 {
+            out.push(image.data().get(offset as usize..).unwrap_or_default());
         }
-        out.len().min(from.len())
     }
 }
 

@@ -32,6 +32,7 @@ use lkm::sysfs::{
     Directory,
     Group,
     Input,
+    Room,
     Text, //
 };
 
@@ -153,13 +154,10 @@ impl State {
         Ok(())
     }
 
-    fn read_bytes(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
+    fn read_bytes(&self, offset: u64, out: &mut Room<'_>) -> Result {
         let bytes = self.bytes.lock();
-        let from = bytes.get(offset as usize..).unwrap_or_default();
-        for (to, from) in out.iter_mut().zip(from) {
-            *to = *from;
-        }
-        Ok(out.len().min(from.len()))
+        out.push(bytes.get(offset as usize..).unwrap_or_default());
+        Ok(())
     }
 
     fn write_bytes(&self, offset: u64, new: &[u8]) -> Result<usize> {

@@ -7,7 +7,7 @@
 
 use lkm::ioctl;
 use lkmpg_tests::{Host, Module, wait_until};
-use netlink::Connection;
+use netlink::{Connection, FAMILY, PROTOCOL};
 use rustix::io::{pread, pwrite, read, write};
 use std::{
     fs::{self, File},
@@ -254,8 +254,8 @@ fn sysfs(rows: &mut Vec<Row>) {
 fn netlinks(rows: &mut Vec<Row>) {
     let _module = Module::load("chan_netlink", &[]).expect("the module loads");
     for (name, connection) in [
-        ("netlink, generic", Connection::generic()),
-        ("netlink, classic", Connection::classic()),
+        ("netlink, generic", Connection::generic(FAMILY)),
+        ("netlink, classic", Connection::classic(PROTOCOL)),
     ] {
         rows.push(Row::new(name, Direction::Both, 4096, |size| {
             connection.echo(size)

@@ -12,6 +12,8 @@ mod events;
 mod files;
 #[path = "speed/measure.rs"]
 mod measure;
+#[path = "chan/netlink.rs"]
+mod netlink;
 
 use lkmpg_tests::Module;
 use measure::{Clock, Operation, repeat};
@@ -30,11 +32,25 @@ const RUST: Side = Side { suffix: "" };
 const C: Side = Side { suffix: "_c" };
 
 impl Side {
-    /// The name of the module, or of a node, for this side.
+    /// The name of the module for this side.
     pub fn name(self, name: &str) -> String {
         format!("{name}{}", self.suffix)
     }
+
+    /// Whether this is the twin's side.
+    pub fn is_twin(self) -> bool {
+        !self.suffix.is_empty()
+    }
+
+    /// The path of a node for this side.
+    pub fn path(self, node: Node) -> String {
+        format!("{}{}{}", node.0, self.suffix, node.1)
+    }
 }
+
+/// A node: the part of its path that has the name of the module, or one like it, and what follows.
+#[derive(Clone, Copy)]
+pub struct Node(pub &'static str, pub &'static str);
 
 /// One row of the table.
 pub struct Row {

@@ -18,14 +18,15 @@ macro_rules! is_twin {
 
 /// The name of a module under test, or of one of its nodes.
 ///
-/// The binary `twins` has the other tests in it, and puts them to the twins.
+/// The binary `twins` has the other tests in it, and puts them to the twins. What is in a folder
+/// of the module's has the same path in both.
 #[macro_export]
 macro_rules! name {
-    ($name:literal) => {
+    ($name:literal $(, $path:literal)?) => {
         if $crate::is_twin!() {
-            ::core::concat!($name, "_c")
+            ::core::concat!($name, "_c" $(, $path)?)
         } else {
-            $name
+            ::core::concat!($name $(, $path)?)
         }
     };
 }

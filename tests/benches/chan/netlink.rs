@@ -3,7 +3,8 @@
 //! Just enough of netlink for an echo.
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
-use protocol::{ECHO, FAMILY, PROTOCOL, TEXT};
+use protocol::{ECHO, TEXT};
+pub(crate) use protocol::{FAMILY, PROTOCOL};
 
 #[path = "../../../samples/18-channels/netlink_protocol.rs"]
 #[allow(dead_code, reason = "it has more than is measured")]
@@ -26,14 +27,14 @@ pub struct Connection {
 
 impl Connection {
     /// To the protocol with a number.
-    pub fn classic() -> Self {
-        Self::open(PROTOCOL.into(), ECHO.into(), false)
+    pub fn classic(protocol: u8) -> Self {
+        Self::open(protocol.into(), ECHO.into(), false)
     }
 
     /// To the family with a name.
-    pub fn generic() -> Self {
+    pub fn generic(family: &str) -> Self {
         let control = Self::open(NETLINK_GENERIC, CONTROL, true);
-        let name = attribute(FAMILY_NAME, format!("{FAMILY}\0").as_bytes());
+        let name = attribute(FAMILY_NAME, format!("{family}\0").as_bytes());
         let reply = control.ask(&control.message(GET_FAMILY, &name));
         let mut rest = &reply[20..];
         let id = loop {

@@ -3,7 +3,7 @@
 //! What happens to modules, rather than is done with their files.
 
 use crate::{
-    Loaded, Row, Side,
+    Loaded, Node, Row, Side,
     measure::{Clock, Operation, repeat},
 };
 use lkmpg_tests::{Module, pty::Pty, wait_until};
@@ -63,6 +63,9 @@ pub const ROWS: &[Row] = &[
     load!("sched"),
     load!("sleep"),
     load!("xktty"),
+    load!("chan_sysfs"),
+    load!("chan_debugfs"),
+    load!("chan_netlink"),
 ];
 
 fn load(clock: Clock, side: Side, module: &'static str) -> Operation {
@@ -76,7 +79,7 @@ fn load(clock: Clock, side: Side, module: &'static str) -> Operation {
 /// Two threads that pass the file to each other: whoever closes it wakes the other, and waits for
 /// it to come back. Counted is each pass.
 fn hand_off(clock: Clock, side: Side) -> Operation {
-    let path = side.name("/proc/sleep");
+    let path = side.path(Node("/proc/sleep", ""));
     Box::new(move |times| {
         let through = AtomicBool::new(false);
         let mut file = Some(open_to_have(&path));
@@ -133,7 +136,9 @@ fn tty_write(clock: Clock, side: Side) -> Operation {
         .to_string();
     let parameter = format!("tty={name}");
     let module = Module::load(&side.name("xktty"), &[&parameter]).expect("the module loads");
-    let options = File::options().write(true).open(side.name("/dev/xktty"));
+    let options = File::options()
+        .write(true)
+        .open(side.path(Node("/dev/xktty", "")));
     // Closed before the module goes.
     let held = (options.expect("open"), module);
     Box::new(move |times| {

@@ -3,8 +3,9 @@
 //! What is done with files.
 
 use crate::{
-    Loaded, Row, Side,
+    Loaded, Node, Row, Side,
     measure::{Clock, Operation, repeat},
+    netlink::{Connection, FAMILY, PROTOCOL},
 };
 use lkm::ioctl;
 
@@ -97,30 +98,56 @@ pub const ROWS: &[Row] = &[
     row!("sleep", "1-byte write", |clock, side| write(
         clock, side, SLEEP, 1
     )),
+    row!("chan_sysfs", "value, read", |clock, side| read_only(
+        clock, side, VALUE
+    )),
+    row!("chan_sysfs", "value, write", write_value),
+    row!("chan_sysfs", "4-kB read", |clock, side| read_only(
+        clock, side, BYTES
+    )),
+    row!("chan_sysfs", "4-kB write", |clock, side| write(
+        clock, side, BYTES, 4096
+    )),
+    row!("chan_debugfs", "4-kB read", |clock, side| read_only(
+        clock, side, BLOB
+    )),
+    row!("chan_debugfs", "letter, there and back", mail),
+    row!("chan_netlink", "round trip, generic", |clock, side| {
+        let connection = Connection::generic(&side.name(FAMILY));
+        repeat(clock, move || connection.echo(64))
+    }),
+    row!("chan_netlink", "round trip, classic", |clock, side| {
+        let connection = Connection::classic(if side.is_twin() { 29 } else { PROTOCOL });
+        repeat(clock, move || connection.echo(64))
+    }),
 ];
 
-const CHARDEV: &str = "/dev/chardev";
-const PROCFS_1: &str = "/proc/test";
-const PROCFS_2: &str = "/proc/rw_test";
-const IOCTL: &str = "/dev/char_dev";
-const SCHED: &str = "/proc/sched";
-const SLEEP: &str = "/proc/sleep";
+const CHARDEV: Node = Node("/dev/chardev", "");
+const PROCFS_1: Node = Node("/proc/test", "");
+const PROCFS_2: Node = Node("/proc/rw_test", "");
+const IOCTL: Node = Node("/dev/char_dev", "");
+const SCHED: Node = Node("/proc/sched", "");
+const SLEEP: Node = Node("/proc/sleep", "");
+const VALUE: Node = Node("/sys/kernel/chan_sysfs", "/value");
+const BYTES: Node = Node("/sys/kernel/chan_sysfs", "/raw/bytes");
+const MAILBOX: Node = Node("/sys/kernel/debug/chan_debugfs", "/mailbox");
+const BLOB: Node = Node("/sys/kernel/debug/chan_debugfs", "/blob");
 
 const TEXT: &[u8] = b"What the driver is told, in about as many letters as it takes.";
 
-fn open(side: Side, path: &str) -> File {
+fn open(side: Side, node: Node) -> File {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
-    options.open(side.name(path)).expect("open")
+    options.open(side.path(node)).expect("open")
 }
 
-fn open_close(clock: Clock, side: Side, path: &str) -> Operation {
-    let path = side.name(path);
+fn open_close(clock: Clock, side: Side, node: Node) -> Operation {
+    let path = side.path(node);
     repeat(clock, move || drop(File::open(&path).expect("open")))
 }
 
-fn read(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
-    let (file, mut room) = (open(side, path), vec![0; size]);
+fn read(clock: Clock, side: Side, node: Node, size: usize) -> Operation {
+    let (file, mut room) = (open(side, node), vec![0; size]);
     // Where it takes a message, it has one.
     let _ = file.write_at(TEXT, 0);
     repeat(clock, move || {
@@ -128,15 +155,15 @@ fn read(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
     })
 }
 
-fn read_only(clock: Clock, side: Side, path: &str) -> Operation {
-    let (file, mut room) = (File::open(side.name(path)).expect("open"), [0; 4096]);
+fn read_only(clock: Clock, side: Side, node: Node) -> Operation {
+    let (file, mut room) = (File::open(side.path(node)).expect("open"), [0; 4096]);
     repeat(clock, move || {
         file.read_at(&mut room, 0).expect("read");
     })
 }
 
-fn write(clock: Clock, side: Side, path: &str, size: usize) -> Operation {
-    let (file, text) = (open(side, path), vec![b'x'; size]);
+fn write(clock: Clock, side: Side, node: Node, size: usize) -> Operation {
+    let (file, text) = (open(side, node), vec![b'x'; size]);
     repeat(clock, move || {
         file.write_at(&text, 0).expect("write");
     })
@@ -184,5 +211,20 @@ fn get_msg_buf(clock: Clock, side: Side) -> Operation {
     device.write_at(TEXT, 0).expect("write");
     repeat(clock, move || {
         ioctl::read_bytes(&device, protocol::GET_MSG_BUF, &mut room).expect("get");
+    })
+}
+
+fn write_value(clock: Clock, side: Side) -> Operation {
+    let file = open(side, VALUE);
+    repeat(clock, move || {
+        file.write_at(b"-789\n", 0).expect("write");
+    })
+}
+
+fn mail(clock: Clock, side: Side) -> Operation {
+    let (file, mut room) = (open(side, MAILBOX), [0; 128]);
+    repeat(clock, move || {
+        file.write_at(TEXT, 0).expect("write");
+        file.read_at(&mut room, 0).expect("read");
     })
 }
