@@ -19,7 +19,13 @@ use core::ops::{
 };
 use kernel::{
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
 };
 
 pub use kernel::irq::{
@@ -191,6 +197,15 @@ pub struct ThreadedRegistration<T: ThreadedHandler> {
     // Freed first: afterwards nobody calls the handler.
     line: Line,
     #[pin]
+    halves: Halves<T>,
+}
+
+/// What both halves use.
+#[pin_data]
+struct Halves<T> {
+    /// Whether the thread was woken, and has not run since.
+    woken: Atomic<bool>,
+    #[pin]
     handler: T,
 }
 
@@ -210,28 +225,32 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         Error: From<E>,
     {
         try_pin_init!(&this in Self {
-            handler <- handler,
-            // SAFETY: The handler was initialised, is pinned, and is dropped after the line. The
-            // functions fit it.
+            halves <- try_pin_init!(Halves {
+                woken: Atomic::new(false),
+                handler <- handler,
+            }),
+            // SAFETY: The halves were initialised, are pinned, and are dropped after the line. The
+            // functions fit them.
             line: unsafe {
-                let handler = &raw mut (*this.as_ptr()).handler;
+                let halves = &raw mut (*this.as_ptr()).halves;
                 Line::new(
                     irq,
                     Some(Self::handle),
                     Some(Self::handle_threaded),
                     flags,
                     name,
-                    handler.cast(),
+                    halves.cast(),
                 )
             }?,
         })
     }
 
-    /// Has the bottom half run, though no interrupt came.
+    /// Has the bottom half run, though no interrupt came. On PREEMPT_RT the handler is called, too.
     ///
     /// Callable from any context but NMI (`irq_wake_thread`).
     #[inline]
     pub fn wake_thread(&self) {
+        self.halves.woken.store(true, Release);
         // SAFETY: The line is ours, with this cookie, until it is dropped.
         unsafe { bindings::irq_wake_thread(self.line.irq, self.line.cookie) };
     }
@@ -240,10 +259,16 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     ///
     /// # Safety
     ///
-    /// To be called by the interrupt core, with the handler of a line of this type's.
-    unsafe extern "C" fn handle(_irq: c_int, handler: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: This is the handler that `new` gave; the line is freed before it goes.
-        unsafe { &*handler.cast::<T>() }.handle() as bindings::irqreturn_t
+    /// To be called by the interrupt core, with the halves of a line of this type's.
+    unsafe extern "C" fn handle(_irq: c_int, halves: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: These are the halves that `new` gave; the line is freed before they go.
+        let halves = unsafe { &*halves.cast::<Halves<T>>() };
+        let ret = halves.handler.handle();
+        // Where handlers run in threads, it is this thread that was woken.
+        if halves.woken.load(Relaxed) {
+            return ThreadedIrqReturn::WakeThread as bindings::irqreturn_t;
+        }
+        ret as bindings::irqreturn_t
     }
 
     /// `irq_handler_t`, of the thread.
@@ -253,10 +278,13 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     /// As for [`Self::handle`].
     unsafe extern "C" fn handle_threaded(
         _irq: c_int,
-        handler: *mut c_void,
+        halves: *mut c_void,
     ) -> bindings::irqreturn_t {
         // SAFETY: As in `handle`; freeing the line waits for the thread.
-        unsafe { &*handler.cast::<T>() }.handle_threaded() as bindings::irqreturn_t
+        let halves = unsafe { &*halves.cast::<Halves<T>>() };
+        // Whoever sets it from now on has the bottom half run once more.
+        halves.woken.xchg(false, Acquire);
+        halves.handler.handle_threaded() as bindings::irqreturn_t
     }
 }
 
@@ -264,7 +292,7 @@ impl<T: ThreadedHandler> Deref for ThreadedRegistration<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.handler
+        &self.halves.handler
     }
 }
 
