@@ -18,7 +18,7 @@ mod netlink;
 use lkmpg_tests::Module;
 use measure::{Clock, Operation, repeat};
 use serde_json::json;
-use std::{env, fs, fs::File, os::unix::fs::FileExt as _};
+use std::{collections::BTreeSet, env, fs, fs::File, os::unix::fs::FileExt as _};
 
 const ROUNDS: usize = 31;
 
@@ -86,8 +86,19 @@ fn main() {
         let rounds: Vec<f64> = (0..ROUNDS).map(|_| per_operation(&mut run, 100)).collect();
         println!("{}", json!({ "operation": operation, "reference": rounds }));
     }
-    let rows = files::ROWS.iter().chain(events::ROWS);
-    for row in rows.filter(|it| wanted(it.module)) {
+    let rows: Vec<&Row> = files::ROWS
+        .iter()
+        .chain(events::ROWS)
+        .filter(|it| wanted(it.module))
+        .collect();
+    // That one has no operation, and says itself what its counters take.
+    let smp = ["smp"].into_iter().filter(|it| wanted(it));
+    let modules: BTreeSet<_> = rows.iter().map(|it| it.module).chain(smp).collect();
+    for module in modules {
+        let [rust, c] = [RUST, C].map(|it| memory(module, it));
+        println!("{}", json!({ "module": module, "memory": [rust, c] }));
+    }
+    for row in rows {
         let (rust, c) = compare(clock, row);
         println!(
             "{}",
@@ -164,6 +175,21 @@ fn compare(clock: Clock, row: &Row) -> (Vec<f64>, Vec<f64>) {
         rounds.1.push(per_operation(c, row.batch));
     }
     rounds
+}
+
+/// The memory that a module takes once it is loaded, in bytes.
+fn memory(module: &str, side: Side) -> u64 {
+    let _module = load(module, side, &[]);
+    ["coresize", "initsize"]
+        .map(|it| {
+            let size = fs::read_to_string(format!("/sys/module/{}/{it}", side.name(module)));
+            size.expect("a size")
+                .trim()
+                .parse::<u64>()
+                .expect("a number")
+        })
+        .iter()
+        .sum()
 }
 
 fn load(module: &str, side: Side, parameters: &[&str]) -> Module {

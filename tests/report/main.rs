@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Shows what the bench `speed` measured, and how large the modules are: as a table, as JSON, and
-//! as a picture.
+//! Shows what the benches `speed` and `growth` measured, and how large the modules are: as tables,
+//! as JSON, and as pictures.
 
+mod growth;
 mod rows;
 mod size;
 
@@ -24,6 +25,12 @@ struct Arguments {
     /// Where the modules were built.
     #[arg(long, value_name = "FOLDER")]
     modules: PathBuf,
+    /// What the bench `growth` printed.
+    #[arg(long, value_name = "FILE")]
+    growth: Option<PathBuf>,
+    /// Draw how costs grow into this file.
+    #[arg(long, value_name = "FILE")]
+    growth_svg: Option<PathBuf>,
     /// Write all of it to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -35,10 +42,18 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let rows = Rows::read(&arguments.time, &arguments.instructions)?;
-    let sizes = size::measure(&arguments.modules)?;
+    let sizes = size::measure(&arguments.modules, &arguments.instructions)?;
+    let growth = match arguments.growth {
+        Some(file) => growth::read(&file)?,
+        None => Vec::new(),
+    };
     print!("{}\n{}", rows.table(), size::table(&sizes));
+    if let Some(file) = arguments.growth_svg {
+        fs::write(&file, growth::picture(&growth))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     if let Some(file) = arguments.json {
-        let all = json!({ "operations": rows, "sizes": sizes });
+        let all = json!({ "operations": rows, "sizes": sizes, "growth": growth });
         fs::write(&file, serde_json::to_vec_pretty(&all)?)
             .with_context(|| format!("cannot write {}", file.display()))?;
     }

@@ -23,6 +23,11 @@ enum Line {
         rust: Vec<f64>,
         c: Vec<f64>,
     },
+    /// What a module and its twin take in memory, which `size` reads.
+    Memory {
+        #[serde(rename = "memory")]
+        _memory: [u64; 2],
+    },
 }
 
 /// The median of the rounds, and the quartiles around it.
@@ -163,7 +168,8 @@ fn lines(file: &Path) -> Result<Vec<Named>> {
         .map(|line| {
             let line = serde_json::from_str(line)
                 .with_context(|| format!("{} has a line {line:?}", file.display()))?;
-            Ok(match line {
+            Ok(Some(match line {
+                Line::Memory { .. } => return Ok(None),
                 Line::Reference {
                     operation,
                     reference,
@@ -177,7 +183,8 @@ fn lines(file: &Path) -> Result<Vec<Named>> {
                     format!("{module}: {operation}"),
                     (Spread::of(&rust), Some(Spread::of(&c))),
                 ),
-            })
+            }))
         })
+        .filter_map(Result::transpose)
         .collect()
 }

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use object::{Object as _, ObjectSection as _, SectionFlags, elf};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -20,6 +20,8 @@ pub struct Size {
     data: u64,
     /// The file without what only debuggers use.
     file: u64,
+    /// What is taken in memory while it is loaded.
+    memory: u64,
 }
 
 /// A sample and its twin.
@@ -30,8 +32,19 @@ pub struct Pair {
     c: Size,
 }
 
-/// Measures all samples that have a twin in C.
-pub fn measure(folder: &Path) -> Result<Vec<Pair>> {
+/// A line of what the bench prints: the memory of a module and of its twin.
+#[derive(Deserialize)]
+struct Loaded {
+    module: String,
+    memory: [u64; 2],
+}
+
+/// Measures all samples that have a twin in C, and were loaded by the bench that printed `lines`.
+pub fn measure(folder: &Path, lines: &Path) -> Result<Vec<Pair>> {
+    let text =
+        fs::read_to_string(lines).with_context(|| format!("cannot read {}", lines.display()))?;
+    let loaded = text.lines().filter_map(|it| serde_json::from_str(it).ok());
+    let memory: BTreeMap<_, _> = loaded.map(|it: Loaded| (it.module, it.memory)).collect();
     let mut modules = BTreeMap::new();
     for part in ["samples", "tests"] {
         collect(&folder.join(part), &mut modules)?;
@@ -41,11 +54,12 @@ pub fn measure(folder: &Path) -> Result<Vec<Pair>> {
         Some((sample, modules.get(sample)?, file))
     });
     twins
-        .map(|(name, rust, c)| {
+        .filter_map(|(name, rust, c)| Some((name, rust, c, memory.get(name)?)))
+        .map(|(name, rust, c, memory)| {
             Ok(Pair {
                 name: name.to_owned(),
-                rust: size(rust)?,
-                c: size(c)?,
+                rust: size(rust, memory[0])?,
+                c: size(c, memory[1])?,
             })
         })
         .collect()
@@ -66,12 +80,13 @@ fn collect(folder: &Path, modules: &mut BTreeMap<String, PathBuf>) -> Result<()>
     Ok(())
 }
 
-fn size(file: &Path) -> Result<Size> {
+fn size(file: &Path, memory: u64) -> Result<Size> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let object = object::File::parse(&*bytes)
         .with_context(|| format!("{} is not a module", file.display()))?;
     let mut size = Size {
         file: bytes.len() as u64,
+        memory,
         ..Size::default()
     };
     for section in object.sections() {
@@ -100,19 +115,21 @@ fn size(file: &Path) -> Result<Size> {
 /// A table in Markdown.
 pub fn table(pairs: &[Pair]) -> String {
     let mut text = String::from(
-        "| module, bytes | text, Rust | C | rodata, Rust | C | data, Rust | C | file, Rust | C | Rust/C |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| module, bytes | text, Rust | C | rodata, Rust | C | data, Rust | C | memory, Rust | C | file, Rust | C | Rust/C |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut row = |name: &str, rust: Size, c: Size| {
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} |",
             rust.text,
             c.text,
             rust.rodata,
             c.rodata,
             rust.data,
             c.data,
+            rust.memory,
+            c.memory,
             rust.file,
             c.file,
             rust.file as f64 / c.file as f64
@@ -127,6 +144,7 @@ pub fn table(pairs: &[Pair]) -> String {
             rodata: a.rodata + b.rodata,
             data: a.data + b.data,
             file: a.file + b.file,
+            memory: a.memory + b.memory,
         })
     };
     row("sum", sum(|it| it.rust), sum(|it| it.c));

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How costs grow: with those who wait, with files that are open, with CPUs.
+//!
+//! Prints a line of JSON for each point; `make bench` makes a picture of them. With an argument it
+//! measures over CPUs, of which the guest then should have some: `LKMPG_SMP=8`. With
+//! `scripts/vm --icount` all CPUs take turns, so the cost of an event is that of all instructions
+//! on all of them.
+
+#[path = "speed/measure.rs"]
+#[allow(dead_code, reason = "it has more than is measured here")]
+mod measure;
+
+use lkmpg_tests::{Module, wait_until};
+use measure::Clock;
+use rustix::thread::{CpuSet, gettid, sched_setaffinity};
+use serde_json::json;
+use std::{
+    env,
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    sync::{Barrier, mpsc},
+    thread,
+    time::Instant,
+};
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    if env::args().skip(1).any(|it| !it.starts_with('-')) {
+        events();
+    } else {
+        reads();
+        hand_offs();
+    }
+}
+
+/// Prints a point: the median of the rounds.
+fn point(plot: &str, series: &str, x: usize, round: impl FnMut(usize) -> f64) {
+    let mut rounds: Vec<f64> = (0..ROUNDS).map(round).collect();
+    rounds.sort_by(f64::total_cmp);
+    let cost = rounds[ROUNDS / 2];
+    println!(
+        "{}",
+        json!({ "plot": plot, "series": series, "x": x, "cost": cost })
+    );
+}
+
+/// What it costs to hand `/proc/sleep` to the next one.
+fn hand_offs() {
+    let clock = Clock::of_this_guest();
+    for waiters in [1, 10, 100, 1000] {
+        for (name, series) in [("sleep", "Rust"), ("sleep_c", "C")] {
+            point("hand-off, over those who wait", series, waiters, |_| {
+                let _module = Module::load(name, &[]).expect("the module loads");
+                hand_off(clock, &format!("/proc/{name}"), waiters)
+            });
+        }
+    }
+}
+
+fn hand_off(clock: Clock, file: &str, waiters: usize) -> f64 {
+    let first = File::open(file).expect("open");
+    let start = thread::scope(|scope| {
+        let (sender, tids) = mpsc::channel();
+        for _ in 0..waiters {
+            let sender = sender.clone();
+            let wait = move || {
+                sender.send(gettid()).expect("send");
+                drop(File::open(file).expect("open"));
+            };
+            thread::Builder::new()
+                .stack_size(64 << 10)
+                .spawn_scoped(scope, wait)
+                .expect("a thread");
+        }
+        for tid in tids.iter().take(waiters) {
+            let stat = format!("/proc/self/task/{}/stat", tid.as_raw_nonzero());
+            wait_until("all to sleep", || {
+                fs::read_to_string(&stat).is_ok_and(|it| it.contains(") S "))
+            });
+        }
+        let start = clock.now();
+        drop(first);
+        start
+    });
+    (clock.now() - start).as_nanos() as f64 / waiters as f64
+}
+
+/// What a read of `/proc/rw_test` costs, each of another open file than the last.
+fn reads() {
+    const READS: usize = 4000;
+
+    let clock = Clock::of_this_guest();
+    for (name, path, series) in [
+        ("procfs_2", "/proc/rw_test", "Rust"),
+        ("procfs_2_c", "/proc/rw_test_c", "C"),
+    ] {
+        let _module = Module::load(name, &[]).expect("the module loads");
+        for count in [1, 10, 100, 1000] {
+            let files: Vec<_> = (0..count)
+                .map(|_| File::open(path).expect("open"))
+                .collect();
+            let mut room = [0; 128];
+            point("read, over open files", series, count, |_| {
+                let start = clock.now();
+                for file in files.iter().cycle().take(READS) {
+                    file.read_at(&mut room, 0).expect("read");
+                }
+                (clock.now() - start).as_nanos() as f64 / READS as f64
+            });
+        }
+    }
+}
+
+/// What an event of relay costs when so many CPUs write some at the same time.
+fn events() {
+    const EVENTS: usize = 20_000;
+    const CONTROL: &str = "/sys/kernel/debug/chan_relay/control";
+
+    let _module = Module::load("chan_relay", &["overwrite=1"]).expect("the module loads");
+    let cpus = thread::available_parallelism().expect("the CPUs").get();
+    for count in 1..=cpus {
+        point("relay event, over CPUs", "Rust", count, |_| {
+            let line = Barrier::new(count + 1);
+            let start = thread::scope(|scope| {
+                for cpu in 0..count {
+                    let line = &line;
+                    scope.spawn(move || {
+                        let mut set = CpuSet::new();
+                        set.set(cpu);
+                        sched_setaffinity(None, &set).expect("sched_setaffinity");
+                        line.wait();
+                        fs::write(CONTROL, format!("generate {cpu} {EVENTS}")).expect("generate");
+                    });
+                }
+                line.wait();
+                Instant::now()
+            });
+            start.elapsed().as_nanos() as f64 / (EVENTS * count) as f64
+        });
+    }
+}
