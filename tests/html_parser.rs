@@ -95,6 +95,24 @@ fn an_empty_file_has_no_text() {
 }
 
 #[test]
+fn odd_pages_come_out_alike_on_both_sides() {
+    let cases = [
+        ("<a b c=d e = f g='h'i j/k l/ = \"m\">1", "1"),
+        ("<!-->2<!--->3<!--a--!>4<!--a--!-->5<!--a--!b-->6", "23456"),
+        ("<!->7<!-a>8<!>9<?xml version='1.0'?>0", "7890"),
+        ("</>a</ b>b</b/c d=e>c", "abc"),
+        ("&#128;&#x80;&#x99;&#xE000;", "€€™\u{E000}"),
+        ("a&#65", "aA"),
+        ("a&#x41", "aA"),
+        ("a</", "a</"),
+    ];
+    for (page, text) in cases {
+        let shown = both(page.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&shown), text, "of {page:?}");
+    }
+}
+
+#[test]
 fn broken_pages_come_out_alike_on_both_sides() {
     let pages: [&[u8]; 8] = [
         b"<<<a<b <c='\"><script></scrip><",
