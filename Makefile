@@ -42,6 +42,7 @@ help:
 #: make test         set up, build, and run every test in the VM; T=chardev one
 #: make soak         the same modules for MINUTES=30, and longer tests of what fails
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
+#: make coverage     what of rust/ and samples/ the tests reach; T=chardev one's
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
@@ -106,6 +107,16 @@ soak: all
 .PHONY: bench
 bench: all
 	+$(Q)scripts/bench $(T)
+
+.PHONY: coverage
+coverage: all
+	+$(Q)$(MAKE) --no-print-directory .coverage
+
+.PHONY: .coverage
+.coverage: export KDIR := $(KDIR)
+.coverage: export TOOLS := $(TOOLS)
+.coverage:
+	+$(Q)env $(TOOLS) scripts/coverage $(OUT) $(T)
 
 .PHONY: check
 check: modules

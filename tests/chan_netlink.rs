@@ -191,8 +191,13 @@ fn command(command: u8, payload: &[u8]) -> Vec<u8> {
 
 impl Family {
     fn find() -> Self {
+        Self::named(MODULE, "events")
+    }
+
+    /// Finds a family with one group.
+    fn named(name: &str, group_name: &str) -> Self {
         let connection = Connection::open(NETLINK_GENERIC).expect("generic netlink");
-        let request = command(3, &attribute(2, format!("{MODULE}\0").as_bytes()));
+        let request = command(3, &attribute(2, format!("{name}\0").as_bytes()));
         let replies = connection.ask(&message(CONTROL, REQUEST, 1, &request));
         let attributes = replies[0].attributes(4);
         let id = u16::from_ne_bytes(attributes[&1][..].try_into().expect("a number"));
@@ -208,7 +213,7 @@ impl Family {
             payload: groups[&1].clone(),
         }
         .attributes(0);
-        assert_eq!(group[&1], b"events\0");
+        assert_eq!(group[&1], format!("{group_name}\0").as_bytes());
         let group = u32::from_ne_bytes(group[&2][..].try_into().expect("a number"));
         Self {
             connection,
@@ -602,6 +607,51 @@ fn events_reach_those_who_listen() {
         0
     );
     assert_eq!(family.connection.errno(&request), 0);
+}
+
+/// The module `family` of the tests: what the sample does not need.
+#[test]
+fn a_family_has_lists_and_flags_explains_itself_and_has_news() {
+    const BYTES: u16 = 1;
+    const ECHO: u8 = 1;
+    const REFUSE: u16 = 2;
+    const LIST: u16 = 3;
+    let _module = Module::load("family", &[]).expect("the module loads");
+    let Family {
+        connection,
+        id,
+        group,
+    } = Family::named("rest", "news");
+    let ask = |sequence, attributes: &[u8]| {
+        let request = message(id, REQUEST, sequence, &command(ECHO, attributes));
+        let [reply] = &connection.ask(&request)[..] else {
+            panic!("not one reply");
+        };
+        assert_eq!(reply.sequence, sequence);
+        (reply.errno(), reply.payload.clone())
+    };
+
+    for (sequence, flag) in [(2, &[][..]), (3, &attribute(REFUSE, b""))] {
+        let inside = [flag, &attribute(BYTES, b"a b c d")].concat();
+        let list = attribute(LIST | NESTED, &inside);
+        let (errno, payload) = ask(sequence, &attribute(BYTES, b"a b c d"));
+        assert_eq!((errno, &payload[4..]), (None, &list[..]));
+    }
+    let too_long = ask(4, &attribute(BYTES, b"123456789"));
+    assert_eq!(too_long.0, Some(raw(Errno::RANGE)));
+    assert_eq!(ask(5, &[]).0, Some(raw(Errno::INVAL)));
+    connection.0.set_ext_ack(true).expect("setsockopt");
+    let (errno, payload) = ask(6, &attribute(REFUSE, b""));
+    assert_eq!(errno, Some(raw(Errno::PERM)));
+    let payload = String::from_utf8_lossy(&payload);
+    assert!(payload.contains("it was asked to refuse\0"), "{payload:?}");
+
+    let tell = || std::fs::read_to_string("/proc/family").expect("/proc/family");
+    assert_eq!(tell(), "false\n");
+    connection.0.add_membership(group).expect("join");
+    assert_eq!(tell(), "true\n");
+    let news = connection.drain();
+    assert_eq!(news[0].attributes(4)[&BYTES], b"news");
 }
 
 #[test]

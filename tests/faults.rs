@@ -3,16 +3,18 @@
 //! Everything that can fail does so once, in every module.
 //!
 //! A module is loaded with its first allocation failing, then with its second one, until all
-//! succeed; then each operation on each of its nodes is done in the same way, and once more with
-//! the copies from and to user space failing. `LKMPG_FAULTS=all` includes the allocations of the
+//! succeed; then each operation on each of its nodes is done in the same way, once more with
+//! the copies from and to user space failing, and once more with each page failing of a file that
+//! it reads. `LKMPG_FAULTS=all` includes the allocations of the
 //! kernel's own module loader.
 
 use lkm::raw::{self, LowMemory};
 use lkmpg_tests::{
-    Footprint, Module, Node, Subject,
+    Footprint, Module, Node, Subject, Tmpfs,
     faults::{self, Fault, Injector, Scope},
     module_file, subjects,
     tally::{self, Column},
+    wait_until,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -24,8 +26,11 @@ use std::{
     cell::LazyCell,
     ffi::CString,
     fmt::Debug,
-    fs::File,
-    os::fd::{AsFd as _, OwnedFd},
+    fs::{self, File},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
 };
 
 /// More calls that can fail than any operation makes.
@@ -122,9 +127,45 @@ fn open(node: &Node) -> Vec<OFlags> {
         .collect()
 }
 
+/// The file that a module reads or writes.
+struct Document(Tmpfs);
+
+impl Document {
+    const NAME: &str = "hello";
+    const FIRMWARE: &str = "/sys/module/firmware_class/parameters/path";
+
+    fn new() -> Self {
+        let disk = Tmpfs::ramfs("faults");
+        // What is asked for as firmware is here, too. Not every kernel has it.
+        let _ = fs::write(Self::FIRMWARE, disk.path().as_os_str().as_bytes());
+        Self(disk)
+    }
+
+    fn path(&self) -> String {
+        self.0.file(Self::NAME)
+    }
+
+    /// None of its pages is in memory afterwards. While it is read as firmware, it cannot be
+    /// written.
+    fn renew(&self) {
+        wait_until("nobody to read the file", || {
+            let file = File::create(self.path());
+            file.and_then(|it| it.set_len(3 << 12)).is_ok()
+        });
+    }
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::FIRMWARE, "\n");
+    }
+}
+
 fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
+    let document = Document::new();
+    document.renew();
     let before = Footprint::now();
-    let module = subject.load();
+    let module = subject.load_on(&document.path());
     let injector = Injector::new(fault, Scope::Below(subject.code()));
     let check = |what: &str, n, result: Result<(), Errno>| {
         let ok = is_served(&result) || result == Err(expected);
@@ -139,7 +180,10 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
             sweep(
                 subject,
                 &injector,
-                || node.open(flags),
+                || {
+                    document.renew();
+                    node.open(flags)
+                },
                 |n, result| {
                     check("open", n, result.map(drop));
                     node.open(flags).expect("the retry works");
@@ -153,6 +197,7 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
                 }
                 for n in 1..LIMIT {
                     let file = fresh();
+                    document.renew();
                     let (result, injected) = injector.fail(n, || operation(&file));
                     check(node.path, n, result);
                     drop(file);
@@ -202,5 +247,12 @@ fn an_operation_that_runs_out_of_memory_says_so() {
 fn an_operation_whose_copy_fails_says_so() {
     for_each_subject("operations with failing copies", |subject| {
         every_operation_fails(subject, Fault::UserCopy, Errno::FAULT);
+    });
+}
+
+#[test]
+fn an_operation_whose_file_cannot_be_read_says_so() {
+    for_each_subject("operations on files that fail", |subject| {
+        every_operation_fails(subject, Fault::FilePage, Errno::IO);
     });
 }

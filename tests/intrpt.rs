@@ -2,8 +2,10 @@
 
 //! Chapter 12: intrpt.
 
+use lkm::raw;
 use lkmpg_tests::{
-    Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_named, errno_of, wait_until,
+    BadMemory, Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_named, errno_of,
+    wait_until,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -14,7 +16,10 @@ use rustix::{
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _},
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    },
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -217,6 +222,30 @@ fn short_reads_continue() {
         text.push_str(std::str::from_utf8(&buffer[..length]).expect("text"));
     }
     assert_eq!(text, "1e\n9e\n");
+}
+
+#[test]
+fn a_bad_buffer_is_told_and_costs_no_key() {
+    let _module = load();
+    let node = open();
+    let keys = letters(2);
+    type_letters(&mut Keyboard::new(), &Evdev::keyboard(), &keys);
+    assert!(readable(&node, 60));
+    let memory = BadMemory::new();
+    for (what, address) in memory.unwritable() {
+        assert_eq!(
+            raw::read(node.as_fd(), address, 64),
+            Err(Errno::FAULT),
+            "{what}"
+        );
+    }
+    let lines = lines_for(&keys);
+    // There is room for the first line only.
+    let (start, room) = memory.edge();
+    let line = lines[0].len() + 1;
+    let read = raw::read(node.as_fd(), start + room - line, 64);
+    assert_eq!(read, Ok(line));
+    assert_eq!(read_lines(&node, 3), lines[1..]);
 }
 
 #[test]

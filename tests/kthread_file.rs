@@ -2,7 +2,11 @@
 
 //! The mail of 2003: kthread_file.
 
-use lkmpg_tests::{KernelLog, Module, Tmpfs, errno_named, wait_until};
+use lkmpg_tests::{
+    KernelLog, Module, Tmpfs, errno_named,
+    faults::{self, Fault, Injector, Scope},
+    subjects, tally, wait_until,
+};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     io::Errno,
@@ -340,4 +344,33 @@ fn anybody_may_look_at_it() {
     lkmpg_tests::as_user(1000, || {
         fs::read_to_string(STATUS).expect("read");
     });
+}
+
+#[test]
+fn a_page_that_cannot_be_had_costs_no_record() {
+    if let Some(why) = faults::missing() {
+        return tally::skip("kthread_file without pages", why);
+    }
+    let disk = Tmpfs::ramfs("kthread_file");
+    let path = disk.file("log");
+    let module = load(&path, 1);
+    wait_for_records(1);
+    let subject = subjects().find(|it| it.module == "kthread_file");
+    let code = subject.expect("it is built").code();
+    let injector = Injector::new(Fault::FilePage, Scope::Below(code));
+    let ((), injected) = injector.fail(1, || {
+        // The next record needs a page.
+        fs::write(&path, "").expect("truncate");
+        wait_until("an error", || {
+            status("last error") == "EIO, cannot write to"
+        });
+    });
+    assert!(injected);
+    let lost = records();
+    wait_for_records(lost + 3);
+    module.unload().expect("unload");
+    let numbers = read_numbers(&path);
+    let expected: Vec<_> = (numbers[0]..).take(numbers.len()).collect();
+    assert_eq!(numbers, expected);
+    assert!(numbers[0] <= lost + 1, "{lost} were written: {numbers:?}");
 }

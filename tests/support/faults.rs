@@ -2,16 +2,27 @@
 
 //! Failures on request, on kernels with fault injection.
 //!
-//! `/proc/thread-self/fail-nth` has the n-th call of the thread fail that can. Which calls count is
-//! told by what is on the stack: those below a function of the kernel, or those of a module.
+//! `/proc/thread-self/fail-nth` has the n-th call of the thread fail that can. A function that fails
+//! by error injection does so in any thread, as it is a probe's work. Which calls count is told by
+//! what is on the stack: those below a function of the kernel, or those of a module.
 
+use rustix::io::Errno;
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
 };
 
 /// The kinds of failure, as folders of debugfs.
-const KINDS: &[&str] = &["failslab", "fail_page_alloc", "fail_usercopy"];
+const KINDS: &[&str] = &[
+    "failslab",
+    "fail_page_alloc",
+    "fail_usercopy",
+    "fail_function",
+];
+
+/// The function that adds a page to what the kernel has of a file. Of those that can be made to
+/// fail it is the only one below a module, besides what allocates.
+const ADD_PAGE: &str = "__filemap_add_folio";
 
 /// What may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +31,18 @@ pub enum Fault {
     Allocation,
     /// A copy from or to user space.
     UserCopy,
+    /// A page of a file, with `EIO`. The file system must be a simple one, as ramfs is.
+    FilePage,
+}
+
+impl Fault {
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Allocation => &KINDS[..2],
+            Self::UserCopy => &KINDS[2..3],
+            Self::FilePage => &KINDS[3..],
+        }
+    }
 }
 
 /// Whose failures are meant.
@@ -41,6 +64,7 @@ pub fn missing() -> Option<&'static str> {
 /// Has things fail. Dropping it ends that.
 #[derive(Debug)]
 pub struct Injector {
+    fault: Fault,
     fail_nth: File,
 }
 
@@ -48,8 +72,7 @@ impl Injector {
     /// Chooses what fails, for the calling thread.
     pub fn new(fault: Fault, scope: Scope) -> Self {
         for kind in KINDS {
-            let chosen = (*kind == "fail_usercopy") == (fault == Fault::UserCopy);
-            let (depth, (start, end)) = match (chosen, scope) {
+            let (depth, (start, end)) = match (fault.kinds().contains(kind), scope) {
                 (true, Scope::All) => (0, (0, u64::MAX)),
                 (true, Scope::Below(range)) => (32, range),
                 // There is no code at 1.
@@ -64,12 +87,20 @@ impl Injector {
         set("fail_page_alloc", "ignore-gfp-wait", 'N');
         set("fail_page_alloc", "ignore-gfp-highmem", 'N');
         set("fail_page_alloc", "min-order", 0);
+        if fault == Fault::FilePage {
+            set("fail_function", "inject", ADD_PAGE);
+            let error = -i64::from(Errno::IO.raw_os_error()) as u64;
+            set("fail_function", &format!("{ADD_PAGE}/retval"), error);
+            set("fail_function", "probability", 100);
+            set("fail_function", "times", 0);
+        }
         let mut options = File::options();
         let file = options
             .read(true)
             .write(true)
             .open("/proc/thread-self/fail-nth");
         Self {
+            fault,
             fail_nth: file.expect("/proc/thread-self/fail-nth"),
         }
     }
@@ -79,17 +110,42 @@ impl Injector {
     pub fn fail<T>(&self, n: u32, f: impl FnOnce() -> T) -> (T, bool) {
         self.set(n);
         let result = f();
-        let mut left = [0; 16];
-        let length = self.fail_nth.read_at(&mut left, 0).expect("fail-nth");
+        let left = self.left();
         self.set(0);
-        (result, left[..length].trim_ascii() == b"0")
+        (result, left == 0)
     }
 
+    /// A probe is in no thread, so that `fail-nth` does not count what it does.
     fn set(&self, n: u32) {
+        if self.fault == Fault::FilePage {
+            set("fail_function", "space", n);
+            set("fail_function", "times", n.min(1));
+            return;
+        }
         let text = n.to_string();
         self.fail_nth
             .write_at(text.as_bytes(), 0)
             .expect("fail-nth");
+    }
+
+    /// What is left to do until the failure.
+    fn left(&self) -> u32 {
+        let text = if self.fault == Fault::FilePage {
+            fs::read_to_string("/sys/kernel/debug/fail_function/times").expect("times")
+        } else {
+            let mut left = [0; 16];
+            let length = self.fail_nth.read_at(&mut left, 0).expect("fail-nth");
+            String::from_utf8_lossy(&left[..length]).into_owned()
+        };
+        text.trim().parse().expect("a number")
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        if self.fault == Fault::FilePage {
+            set("fail_function", "inject", format!("!{ADD_PAGE}"));
+        }
     }
 }
 

@@ -172,7 +172,22 @@ pub const SUBJECTS: &[Subject] = &[
 impl Subject {
     /// Loads the module.
     pub fn load(&self) -> Module {
-        let loaded = Module::load(self.module, self.parameters);
+        self.load_with(self.parameters)
+    }
+
+    /// Loads the module, with `file` for the one that it reads or writes, if it does.
+    pub fn load_on(&self, file: &str) -> Module {
+        let path = format!("path={file}");
+        let parameters = self.parameters.iter().copied();
+        let parameters = parameters.map(|it| match it.starts_with("path=") {
+            true => &*path,
+            false => it,
+        });
+        self.load_with(&parameters.collect::<Vec<_>>())
+    }
+
+    fn load_with(&self, parameters: &[&str]) -> Module {
+        let loaded = Module::load(self.module, parameters);
         loaded.unwrap_or_else(|error| panic!("{}: {error}", self.module))
     }
 

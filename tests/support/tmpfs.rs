@@ -13,7 +13,7 @@ use std::{
     process, thread,
 };
 
-/// A tmpfs of its own, which goes when this is dropped.
+/// A file system in memory, of its own, which goes when this is dropped.
 #[derive(Debug)]
 pub struct Tmpfs {
     path: PathBuf,
@@ -23,10 +23,20 @@ pub struct Tmpfs {
 impl Tmpfs {
     /// Mounts one with room for `size` bytes.
     pub fn new(name: &str, size: usize) -> Self {
+        Self::mount("tmpfs", name, &format!("size={size}"))
+    }
+
+    /// Mounts a ramfs, the simplest file system there is: the kernel's own cache of its files is
+    /// all that it has.
+    pub fn ramfs(name: &str) -> Self {
+        Self::mount("ramfs", name, "")
+    }
+
+    fn mount(kind: &str, name: &str, options: &str) -> Self {
         let path = std::env::temp_dir().join(format!("{name}.{}", process::id()));
         fs::create_dir(&path).expect("mkdir");
-        let options = CString::new(format!("size={size}")).expect("no NUL");
-        mount("tmpfs", &path, "tmpfs", MountFlags::empty(), &*options).expect("mount");
+        let options = CString::new(options).expect("no NUL");
+        mount(kind, &path, kind, MountFlags::empty(), &*options).expect("mount");
         Self {
             path,
             mounted: true,

@@ -103,7 +103,7 @@ pub enum FromGuest {
         /// Bytes that were sent to the port [`Port::Stderr`].
         stderr: u64,
     },
-    /// What was in [`TALLY`] when the command ended.
+    /// What was in [`TALLY`] when the command ended, and what the modules counted themselves.
     Tally(String),
     /// Somebody in the guest asked for it to be turned off.
     PowerOff,

@@ -20,6 +20,9 @@ use std::{
     thread,
 };
 
+/// What the modules counted of their own code, as lines for the tally.
+const COVERAGE: &str = "/sys/kernel/debug/coverage";
+
 /// The way to the runner, for whoever has something to say.
 type Control = Arc<Mutex<File>>;
 
@@ -63,6 +66,7 @@ fn serve(control: &Control, reader: File) -> Result<()> {
         system::mount_share(HOST_TAG, HOST_DIR)?;
         modules::link(paths);
     }
+    modules::load_coverage()?;
     system::on_power_off({
         let control = control.clone();
         move || tell(&control, &FromGuest::PowerOff)
@@ -71,9 +75,8 @@ fn serve(control: &Control, reader: File) -> Result<()> {
     let screen = running.screen()?;
     thread::spawn(move || listen(reader, screen));
     let ended = running.wait()?;
-    if let Ok(tally) = fs::read_to_string(TALLY) {
-        tell(control, &FromGuest::Tally(tally));
-    }
+    let tally = [TALLY, COVERAGE].map(|it| fs::read_to_string(it).unwrap_or_default());
+    tell(control, &FromGuest::Tally(tally.concat()));
     tell(control, &ended);
     leaks::report()
 }

@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 use lkmpg_guest::{BOOT_MODULES, HOST_DIR};
 use std::{fs, io, os::unix::fs::symlink, path::Path, process::Command};
 
+/// Keeps what modules count of their own code, in the build where they do.
+const COVERAGE: &str = "/modules/coverage.ko";
+
 /// Loads the drivers that a kernel with everything in modules lacks.
 pub fn load_boot_modules() -> Result<()> {
     let list = match fs::read_to_string(BOOT_MODULES) {
@@ -13,15 +16,23 @@ pub fn load_boot_modules() -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("cannot read {BOOT_MODULES}")),
     };
-    for path in list.lines() {
-        // insmod, because the file may be compressed.
-        let status = Command::new("/sbin/insmod").arg(path).status();
-        if !status
-            .with_context(|| format!("cannot run insmod {path}"))?
-            .success()
-        {
-            bail!("cannot load {path}");
-        }
+    list.lines().try_for_each(load)
+}
+
+/// Loads the module that is there before all others, if it was built.
+pub fn load_coverage() -> Result<()> {
+    match Path::new(COVERAGE).exists() {
+        true => load(COVERAGE),
+        false => Ok(()),
+    }
+}
+
+fn load(path: &str) -> Result<()> {
+    // insmod, because the file may be compressed.
+    let status = Command::new("/sbin/insmod").arg(path).status();
+    let status = status.with_context(|| format!("cannot run insmod {path}"))?;
+    if !status.success() {
+        bail!("cannot load {path}");
     }
     Ok(())
 }

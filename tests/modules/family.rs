@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What `lkm::netlink` has and the sample `chan_netlink` does not need: the generic family `rest`.
+
+use kernel::{
+    prelude::*,
+    seq_file::SeqFile,
+    sync::Arc, //
+};
+use lkm::{
+    netlink::{
+        Bytes,
+        Call,
+        Command,
+        Commands,
+        Family,
+        Flag,
+        Key,
+        Nested,
+        Policy, //
+    },
+    proc_fs,
+};
+
+module! {
+    type: Rest,
+    name: "family",
+    authors: ["lkmpg-rs developers"],
+    description: "A netlink family that explains itself",
+    license: "GPL",
+}
+
+const BYTES: Key<Bytes<8>> = Key::new(1);
+const REFUSE: Key<Flag> = Key::new(2);
+const LIST: Key<Nested> = Key::new(3);
+const ECHO: u8 = 1;
+const NEWS: u8 = 2;
+
+#[pin_data]
+struct Rest {
+    #[pin]
+    _file: proc_fs::File<Publisher>,
+}
+
+impl kernel::InPlaceModule for Rest {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let publisher = Publisher(Family::new(module, Arc::new(Talk, GFP_KERNEL)?)?);
+            let file = proc_fs::Options::new(c"family", 0o444);
+            Ok(try_pin_init!(Self {
+                _file <- proc_fs::File::new(file, publisher),
+            }))
+        })
+    }
+}
+
+struct Talk;
+
+impl Commands for Talk {
+    const NAME: &'static CStr = c"rest";
+    const VERSION: u8 = 1;
+    const ATTRIBUTES: &'static [Policy] = &[BYTES.policy(), REFUSE.policy()];
+    const GROUPS: &'static [&'static CStr] = &[c"news"];
+    const COMMANDS: &'static [Command<Self>] = &[Command::new(ECHO, Talk::echo)];
+}
+
+impl Talk {
+    /// Puts the bytes into a list, where the sequence number has a flag beside them if it is odd.
+    fn echo(&self, call: &Call<'_>) -> Result {
+        let request = call.attributes();
+        if request.get(REFUSE)?.is_some() {
+            call.explain(c"it was asked to refuse");
+            return Err(EPERM);
+        }
+        let bytes = request.require(BYTES)?;
+        let mut reply = call.reply(ECHO)?;
+        reply.nest(LIST, |list| {
+            if call.header().sequence % 2 == 1 {
+                list.put(REFUSE, ())?;
+            }
+            list.put(BYTES, bytes)
+        })?;
+        call.send(reply)
+    }
+}
+
+/// `/proc/family`: whoever reads it has the group told.
+struct Publisher(Family<Talk>);
+
+#[vtable]
+impl proc_fs::Show for Publisher {
+    fn show(&self, out: &SeqFile) -> Result {
+        let mut news = self.0.event(NEWS)?;
+        news.put(BYTES, b"news")?;
+        let heard = self.0.publish(0, news)?;
+        kernel::seq_print!(out, "{heard}\n");
+        Ok(())
+    }
+}
