@@ -5,7 +5,9 @@
 use lkmpg_tests::{
     KernelLog, Module, Tmpfs, errno_named,
     faults::{self, Fault, Injector, Scope},
-    subjects, tally, wait_until,
+    subjects,
+    tally::{self, Column},
+    wait_until,
 };
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -366,6 +368,7 @@ fn a_page_that_cannot_be_had_costs_no_record() {
         });
     });
     assert!(injected);
+    tally::add("kthread_file", Column::Faults, 1);
     let lost = records();
     wait_for_records(lost + 3);
     module.unload().expect("unload");

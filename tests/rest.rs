@@ -14,6 +14,7 @@ const FOLDER: &str = "/proc/rest";
 const ALL: &str = "/proc/rest/all";
 const NUMBER: &str = "/sys/kernel/debug/rest/number";
 const BLOB: &str = "/sys/kernel/debug/rest/blob";
+const TEXT: &str = "/sys/module/rest/parameters/text";
 const COUNT: &str = "/sys/kernel/rest/count";
 
 fn load() -> Module {
@@ -103,6 +104,18 @@ fn a_change_in_the_kernel_wakes_those_who_poll() {
     };
     let mut fds = [PollFd::new(&file, PollFlags::PRI)];
     assert_eq!(poll(&mut fds, Some(&limit)), Ok(1));
+}
+
+#[test]
+fn a_parameter_that_is_a_text_can_be_changed() {
+    let module = load();
+    assert_eq!(shown("text"), "as built");
+    fs::write(TEXT, "as written").expect(TEXT);
+    assert_eq!(shown("text"), "as written");
+    assert_eq!(fs::read_to_string(TEXT).expect(TEXT), "as written\n");
+    module.unload().expect("not in use");
+    let _module = Module::load("rest", &["text=given"]).expect("the module loads");
+    assert_eq!(shown("text"), "given");
 }
 
 #[test]

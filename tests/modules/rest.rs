@@ -38,6 +38,14 @@ module! {
     license: "GPL",
 }
 
+lkm::module_params! {
+    text: str {
+        default: c"as built",
+        description: "A text that root may change",
+        permissions: 0o644,
+    },
+}
+
 /// Nobody has these ports.
 const PORTS: u16 = 0x300;
 /// The keyboard's, which others share.
@@ -106,6 +114,7 @@ impl proc_fs::Show for Shown {
         kernel::seq_print!(out, "interrupts {}\n", self.line.0.load(Relaxed));
         kernel::seq_print!(out, "number {}\n", self.number.get());
         kernel::seq_print!(out, "blob {}\n", core::str::from_utf8(blob).unwrap_or("?"));
+        kernel::seq_print!(out, "text {}\n", &*text.read());
         kernel::seq_print!(out, "thread {}\n", self.thread.task().pid());
         self.number.set(self.number.get() + 1);
         self.directory.data().0.fetch_add(1, Relaxed);
