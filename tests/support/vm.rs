@@ -31,7 +31,10 @@ pub fn any_kernel() -> String {
 pub fn kernel_has(symbol: &str) -> bool {
     let config = root().join("build").join(kernel()).join("kernel/config");
     let config = fs::read_to_string(&config).unwrap_or_default();
-    config.lines().any(|it| it == format!("CONFIG_{symbol}=y"))
+    let values = ["y", "m"].map(|it| format!("CONFIG_{symbol}={it}"));
+    config
+        .lines()
+        .any(|it| values.iter().any(|value| value == it))
 }
 
 /// `scripts/vm` with nothing of the caller's settings.

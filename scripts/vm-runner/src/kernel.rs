@@ -21,6 +21,8 @@ pub struct Kernel {
     pub image: PathBuf,
     /// What `uname -r` says in the guest.
     pub release: String,
+    /// Whether the guest can look into a folder of the host.
+    pub shares: bool,
     /// The kernel's own modules, as `/lib/modules/RELEASE`, if it has any.
     pub own_modules: Option<PathBuf>,
     /// The folder with the modules that were built for it.
@@ -55,6 +57,7 @@ impl Kernel {
             name: name.into(),
             image,
             release: release.trim().into(),
+            shares: has_9p(&folder.join("config")),
             own_modules,
             modules,
         })
@@ -71,6 +74,11 @@ impl Kernel {
         found.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
         Ok(found)
     }
+}
+
+/// A kernel of which nothing is known is taken to have it.
+fn has_9p(config: &Path) -> bool {
+    fs::read_to_string(config).map_or(true, |it| it.contains("\nCONFIG_NET_9P_VIRTIO="))
 }
 
 /// The folder that everything is built in.

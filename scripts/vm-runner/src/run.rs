@@ -67,13 +67,16 @@ pub fn run(options: &Options) -> Result<Outcome> {
         command,
         env,
         terminal: on_terminal.then(terminal::size),
-        share: if interactive {
+        share: if interactive && kernel.shares {
             Some(Modules::now(&kernel)?.paths())
         } else {
             None
         },
     };
     let mut words = Words::new(options, true)?;
+    if interactive && !kernel.shares {
+        words.say("this kernel has no 9p: what is built from now on is seen in the next VM");
+    }
     Ok(run_job(options, &kernel, &job, &options.add, &mut words)?.outcome)
 }
 
