@@ -5,7 +5,7 @@
 use lkm::raw;
 use lkmpg_tests::{
     BadMemory, Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_named, errno_of,
-    wait_until,
+    times, wait_until,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -321,7 +321,7 @@ fn another_filter_is_in_the_way() {
 }
 
 #[test]
-fn loading_and_unloading_200_times_while_somebody_types() {
+fn loading_and_unloading_many_times_while_somebody_types() {
     let stop = AtomicBool::new(false);
     let (mut keyboard, evdev) = (Keyboard::new(), Evdev::keyboard());
     thread::scope(|scope| {
@@ -330,7 +330,7 @@ fn loading_and_unloading_200_times_while_somebody_types() {
                 type_letters(&mut keyboard, &evdev, &letters(26));
             }
         });
-        for _ in 0..200 {
+        for _ in 0..times("LKMPG_LOADS", 200) {
             let module = load();
             let node = open();
             assert!(typist.is_finished() || readable(&node, 60));

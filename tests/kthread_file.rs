@@ -7,7 +7,7 @@ use lkmpg_tests::{
     faults::{self, Fault, Injector, Scope},
     subjects,
     tally::{self, Column},
-    wait_until,
+    times, wait_until,
 };
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -133,7 +133,7 @@ fn it_appends_numbered_records() {
 
 #[test]
 fn unloading_at_any_moment_loses_no_record_that_was_counted() {
-    for pause in 0..100 {
+    for pause in 0..times("LKMPG_LOADS", 100) {
         let disk = Tmpfs::new("kthread_file", 1 << 20);
         let path = disk.file("log");
         let module = load(&path, 1);

@@ -5,6 +5,7 @@
 use lkmpg_tests::{
     FarEnd, KernelLog, Module, errno_named, errno_of, is_loaded,
     pty::{Pty, session, session_without_terminal},
+    times,
 };
 use rustix::{
     io::Errno,
@@ -191,9 +192,10 @@ fn writing_while_it_is_hung_up() {
 }
 
 #[test]
-fn loading_and_unloading_200_times() {
+fn loading_and_unloading_many_times() {
     let mut pty = Pty::new();
-    let script = format!("for i in $(seq 200); do {LOAD} && {UNLOAD} || exit 1; done");
+    let loads = times("LKMPG_LOADS", 200);
+    let script = format!("for i in $(seq {loads}); do {LOAD} && {UNLOAD} || exit 1; done");
     let mut seen = Vec::new();
     let mut shell = Command::new("setsid")
         .args(["-c", "sh", "-c", &script])
@@ -210,5 +212,5 @@ fn loading_and_unloading_200_times() {
     seen.extend(pty.read());
     assert!(status.success() && !is_loaded("print_string"));
     let both = format!("{HELLO}{FAREWELL}");
-    assert!(String::from_utf8_lossy(&seen) == both.repeat(200));
+    assert!(String::from_utf8_lossy(&seen) == both.repeat(loads));
 }

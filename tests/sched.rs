@@ -2,7 +2,7 @@
 
 //! Chapter 11: sched.
 
-use lkmpg_tests::{Module, errno_of, name, wait_until};
+use lkmpg_tests::{Module, errno_of, name, times, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File},
@@ -61,7 +61,7 @@ fn an_open_file_is_an_error_once_the_module_is_gone() {
 }
 
 #[test]
-fn loading_and_unloading_200_times_while_it_ticks_and_is_read() {
+fn loading_and_unloading_many_times_while_it_ticks_and_is_read() {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -74,7 +74,7 @@ fn loading_and_unloading_200_times_while_it_ticks_and_is_read() {
                 }
             });
         }
-        for round in 0..200 {
+        for round in 0..times("LKMPG_LOADS", 200) {
             let module = load();
             if round % 4 == 0 {
                 wait_until("a tick", || calls() > 0);

@@ -5,7 +5,7 @@
 use lkm::raw;
 use lkmpg_tests::{
     BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_built_in, is_twin, name,
-    tally,
+    tally, times,
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
@@ -277,8 +277,8 @@ fn another_probe_may_come_and_go_in_any_order() {
 }
 
 #[test]
-fn loading_and_unloading_200_times_while_files_are_opened() {
-    if is_skipped("loading_and_unloading_200_times_while_files_are_opened") {
+fn loading_and_unloading_many_times_while_files_are_opened() {
+    if is_skipped("loading_and_unloading_many_times_while_files_are_opened") {
         return;
     }
     spare_the_emulator();
@@ -297,7 +297,7 @@ fn loading_and_unloading_200_times_while_files_are_opened() {
                 });
             });
         }
-        for round in 0..200 {
+        for round in 0..times("LKMPG_LOADS", 200) {
             let module = load();
             if round % 10 == 0 {
                 let _second = load_second();
