@@ -91,11 +91,11 @@ fn force_fallback() -> Setting {
 }
 
 /// A kernel that never asks user space, as Debian's for the cloud.
-fn is_skipped(test: &str) -> bool {
+fn is_skipped() -> bool {
     let never_asks = !Path::new(FALLBACK).exists();
     if never_asks {
         let why = "the kernel does not ask user space for firmware (CONFIG_FW_LOADER_USER_HELPER)";
-        tally::skip(test, why);
+        tally::skip(why);
     }
     never_asks
 }
@@ -147,7 +147,7 @@ fn images_that_cannot_be_are_refused() {
 
 #[test]
 fn user_space_answers() {
-    if is_skipped("user_space_answers") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -169,7 +169,7 @@ fn user_space_answers() {
 
 #[test]
 fn user_space_begins_anew() {
-    if is_skipped("user_space_begins_anew") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -185,7 +185,7 @@ fn user_space_begins_anew() {
 
 #[test]
 fn the_client_feeds_10_mib() {
-    if is_skipped("the_client_feeds_10_mib") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -208,7 +208,7 @@ fn the_client_feeds_10_mib() {
 
 #[test]
 fn user_space_gives_up() {
-    if is_skipped("user_space_gives_up") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -227,7 +227,7 @@ fn user_space_gives_up() {
 
 #[test]
 fn user_space_answers_nonsense() {
-    if is_skipped("user_space_answers_nonsense") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -247,7 +247,7 @@ fn user_space_answers_nonsense() {
 
 #[test]
 fn a_question_is_taken_back() {
-    if is_skipped("a_question_is_taken_back") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -272,7 +272,7 @@ fn a_question_is_taken_back() {
 
 #[test]
 fn it_unloads_while_user_space_is_asked() {
-    if is_skipped("it_unloads_while_user_space_is_asked") {
+    if is_skipped() {
         return;
     }
     for name in ["gone.bin", "some/where/gone.bin"] {
@@ -302,7 +302,7 @@ fn it_unloads_while_user_space_is_asked() {
 
 #[test]
 fn it_unloads_while_a_process_waits() {
-    if is_skipped("it_unloads_while_a_process_waits") {
+    if is_skipped() {
         return;
     }
     let _force = force_fallback();
@@ -319,7 +319,7 @@ fn it_unloads_while_a_process_waits() {
 
 #[test]
 fn a_process_that_waits_gets_its_image() {
-    if is_skipped("a_process_that_waits_gets_its_image") {
+    if is_skipped() {
         return;
     }
     let _force = force_fallback();
@@ -337,7 +337,7 @@ fn a_process_that_waits_gets_its_image() {
 
 #[test]
 fn waiting_has_a_limit() {
-    if is_skipped("waiting_has_a_limit") {
+    if is_skipped() {
         return;
     }
     let _force = force_fallback();
@@ -353,7 +353,7 @@ fn waiting_has_a_limit() {
 
 #[test]
 fn a_process_that_waits_can_be_killed() {
-    if is_skipped("a_process_that_waits_can_be_killed") {
+    if is_skipped() {
         return;
     }
     let _force = force_fallback();

@@ -217,10 +217,10 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
 }
 
 /// Calls `test` for each module, where the kernel can have things fail.
-fn for_each_subject(name: &str, test: impl Fn(&Subject)) {
+fn for_each_subject(test: impl Fn(&Subject)) {
     match faults::missing() {
         None => subjects().for_each(test),
-        Some(why) => tally::skip(name, why),
+        Some(why) => tally::skip(why),
     }
 }
 
@@ -231,28 +231,28 @@ fn a_load_that_runs_out_of_memory_leaves_nothing_behind() {
         true => Scope::All,
         false => Scope::Below(faults::function("do_one_initcall")),
     });
-    for_each_subject("loads without memory", |subject| {
+    for_each_subject(|subject| {
         every_load_fails(subject, *scope);
     });
 }
 
 #[test]
 fn an_operation_that_runs_out_of_memory_says_so() {
-    for_each_subject("operations without memory", |subject| {
+    for_each_subject(|subject| {
         every_operation_fails(subject, Fault::Allocation, Errno::NOMEM);
     });
 }
 
 #[test]
 fn an_operation_whose_copy_fails_says_so() {
-    for_each_subject("operations with failing copies", |subject| {
+    for_each_subject(|subject| {
         every_operation_fails(subject, Fault::UserCopy, Errno::FAULT);
     });
 }
 
 #[test]
 fn an_operation_whose_file_cannot_be_read_says_so() {
-    for_each_subject("operations on files that fail", |subject| {
+    for_each_subject(|subject| {
         every_operation_fails(subject, Fault::FilePage, Errno::IO);
     });
 }

@@ -351,7 +351,7 @@ fn anybody_may_look_at_it() {
 #[test]
 fn a_page_that_cannot_be_had_costs_no_record() {
     if let Some(why) = faults::missing() {
-        return tally::skip("kthread_file without pages", why);
+        return tally::skip(why);
     }
     let disk = Tmpfs::ramfs("kthread_file");
     let path = disk.file("log");

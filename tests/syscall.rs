@@ -50,13 +50,10 @@ fn spare_the_emulator() {
 }
 
 /// A kernel with the x32 ABI, as Debian's, has a built-in of this name.
-fn is_skipped(test: &str) -> bool {
+fn is_skipped() -> bool {
     let taken = is_built_in(MODULE);
     if taken {
-        tally::skip(
-            test,
-            "the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)",
-        );
+        tally::skip("the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)");
     }
     taken
 }
@@ -100,7 +97,7 @@ fn paths(log: &KernelLog) -> Vec<String> {
 
 #[test]
 fn it_logs_what_the_user_opens() {
-    if is_skipped("it_logs_what_the_user_opens") {
+    if is_skipped() {
         return;
     }
     let log = KernelLog::now();
@@ -129,7 +126,7 @@ fn it_logs_what_the_user_opens() {
 
 #[test]
 fn a_program_that_is_executed_is_opened() {
-    if is_skipped("a_program_that_is_executed_is_opened") {
+    if is_skipped() {
         return;
     }
     let log = KernelLog::now();
@@ -143,7 +140,7 @@ fn a_program_that_is_executed_is_opened() {
 
 #[test]
 fn paths_of_all_lengths() {
-    if is_skipped("paths_of_all_lengths") {
+    if is_skipped() {
         return;
     }
     let log = KernelLog::now();
@@ -193,7 +190,7 @@ fn paths_of_all_lengths() {
 
 #[test]
 fn bad_pointers_are_reported_as_such() {
-    if is_skipped("bad_pointers_are_reported_as_such") {
+    if is_skipped() {
         return;
     }
     let log = KernelLog::now();
@@ -221,7 +218,7 @@ fn assert_failed(path: &str, errno: Errno) {
 
 #[test]
 fn no_open_is_missed_and_no_other_counted() {
-    if is_skipped("no_open_is_missed_and_no_other_counted") {
+    if is_skipped() {
         return;
     }
     let _module = load();
@@ -241,7 +238,7 @@ fn no_open_is_missed_and_no_other_counted() {
 
 #[test]
 fn another_probe_may_come_and_go_in_any_order() {
-    if is_skipped("another_probe_may_come_and_go_in_any_order") {
+    if is_skipped() {
         return;
     }
     let before = fs::read_to_string(PROBES).expect("the probes");
@@ -278,7 +275,7 @@ fn another_probe_may_come_and_go_in_any_order() {
 
 #[test]
 fn loading_and_unloading_many_times_while_files_are_opened() {
-    if is_skipped("loading_and_unloading_many_times_while_files_are_opened") {
+    if is_skipped() {
         return;
     }
     spare_the_emulator();
@@ -311,7 +308,7 @@ fn loading_and_unloading_many_times_while_files_are_opened() {
 
 #[test]
 fn the_user_is_a_number() {
-    if is_skipped("the_user_is_a_number") {
+    if is_skipped() {
         return;
     }
     let module = load();
