@@ -157,7 +157,7 @@ static struct kind {
 };
 
 /* Where the threads wait for each other, so that all are at the same counter. */
-static DEFINE_MUTEX(line);
+static DEFINE_SPINLOCK(line);
 static DECLARE_WAIT_QUEUE_HEAD(go);
 static unsigned int threads;
 static unsigned int arrived;
@@ -169,9 +169,9 @@ static bool all_here(unsigned int through)
 {
 	bool ret;
 
-	mutex_lock(&line);
+	spin_lock(&line);
 	ret = threads && arrived >= through * threads;
-	mutex_unlock(&line);
+	spin_unlock(&line);
 	return ret;
 }
 
@@ -197,9 +197,9 @@ static int race(void)
 		}
 		atomic64_add(ktime_to_ns(ktime_sub(ktime_get(), start)),
 			     &kinds[n].spent);
-		mutex_lock(&line);
+		spin_lock(&line);
 		arrived++;
-		mutex_unlock(&line);
+		spin_unlock(&line);
 		wake_up_all(&go);
 	}
 	return 0;
@@ -216,10 +216,15 @@ static int smp_thread(void *cpu)
 
 static int smp_show(struct seq_file *seq, void *unused)
 {
-	u64 expected = (u64)threads * increments;
+	u64 expected;
 	bool done;
 
-	mutex_lock(&line);
+	/* Asked first, so that what is done shows all of its counts. */
+	spin_lock(&line);
+	expected = (u64)threads * increments;
+	done = threads && arrived == ARRAY_SIZE(kinds) * threads;
+	spin_unlock(&line);
+
 	seq_puts(seq, "counter       count   expected  ns each\n");
 	for (unsigned int n = 0; n < ARRAY_SIZE(kinds); n++) {
 		u64 each = div64_u64(atomic64_read(&kinds[n].spent),
@@ -228,8 +233,6 @@ static int smp_show(struct seq_file *seq, void *unused)
 		seq_printf(seq, "%-8s %10llu %10llu %8llu\n", kinds[n].name,
 			   kinds[n].sum(), expected, each);
 	}
-	done = arrived == ARRAY_SIZE(kinds) * threads;
-	mutex_unlock(&line);
 	seq_printf(seq, "%s\n", done ? "done" : "counting");
 	return 0;
 }
@@ -273,9 +276,9 @@ static int start_threads(void)
 		wake_up_process(tasks[cpu]);
 	cpus_read_unlock();
 
-	mutex_lock(&line);
+	spin_lock(&line);
 	threads = count;
-	mutex_unlock(&line);
+	spin_unlock(&line);
 	wake_up_all(&go);
 	return 0;
 }
