@@ -10,12 +10,20 @@
 //! C headers: [`include/linux/kobject.h`](srctree/include/linux/kobject.h),
 //! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
 
+mod binary;
+mod names;
+
+pub use binary::{
+    Binary,
+    Room, //
+};
+
 use crate::{
     bindings,
     name::is_name, //
 };
+use binary::BinaryFile;
 use core::{
-    mem::MaybeUninit,
     num::{
         IntErrorKind,
         ParseIntError, //
@@ -188,74 +196,6 @@ impl<T> Attribute<T> {
     }
 }
 
-/// Room for bytes that a process reads: up to a page.
-pub struct Room<'a> {
-    bytes: &'a mut [MaybeUninit<u8>],
-    length: usize,
-}
-
-impl Room<'_> {
-    /// Appends as much of `bytes` as fits. Returns how much that was.
-    pub fn push(&mut self, bytes: &[u8]) -> usize {
-        let rest = self.bytes.get_mut(self.length..).unwrap_or_default();
-        let taken = rest.len().min(bytes.len());
-        // SAFETY: Both are valid for `taken` bytes. What is borrowed for reading cannot be part of
-        // what is borrowed for writing.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), rest.as_mut_ptr().cast(), taken) };
-        self.length = self.length.wrapping_add(taken);
-        taken
-    }
-}
-
-type Read<T> = fn(&T, u64, &mut Room<'_>) -> Result;
-type Write<T> = fn(&T, u64, &[u8]) -> Result<usize>;
-
-/// A file with bytes.
-///
-/// The functions get an offset, and room for bytes or up to a page of bytes; that for writing
-/// returns how many it took. A longer read or write of the caller's is done in several. They run
-/// in the context of the calling process, may sleep, and may run at the same time as themselves
-/// and each other.
-pub struct Binary<T> {
-    name: &'static CStr,
-    mode: u16,
-    size: usize,
-    read: Option<Read<T>>,
-    write: Option<Write<T>>,
-}
-
-impl<T> Binary<T> {
-    /// Everybody may read it. `size` is that of the file, in bytes; 0 if it is not known.
-    pub const fn read_only(name: &'static CStr, size: usize, read: Read<T>) -> Self {
-        Self {
-            name,
-            mode: 0o444,
-            size,
-            read: Some(read),
-            write: None,
-        }
-    }
-
-    /// Everybody may read it, and root may write it.
-    ///
-    /// If `size` is not 0, no access goes beyond it: reads end there, and writes that begin there
-    /// fail with `EFBIG`.
-    pub const fn read_write(
-        name: &'static CStr,
-        size: usize,
-        read: Read<T>,
-        write: Write<T>,
-    ) -> Self {
-        Self {
-            name,
-            mode: 0o644,
-            size,
-            read: Some(read),
-            write: Some(write),
-        }
-    }
-}
-
 /// Attributes that belong together: in the directory itself, or in one below it.
 pub struct Group<T: 'static> {
     name: Option<&'static CStr>,
@@ -277,28 +217,6 @@ impl<T> Group<T> {
     pub const fn named(mut self, name: &'static CStr) -> Self {
         self.name = Some(name);
         self
-    }
-
-    /// The name of file `n`, binary attributes last.
-    const fn file_name(&self, n: usize) -> Option<&'static CStr> {
-        if n < self.attributes.len() {
-            return Some(self.attributes[n].name);
-        }
-        let n = n - self.attributes.len();
-        if n < self.binaries.len() {
-            Some(self.binaries[n].name)
-        } else {
-            None
-        }
-    }
-
-    /// Whether the attributes are in the same place as those of another group.
-    const fn is_with(&self, other: &Self) -> bool {
-        match (self.name, other.name) {
-            (None, None) => true,
-            (Some(a), Some(b)) => is_same(a, b),
-            _ => false,
-        }
     }
 
     /// Adds binary attributes.
@@ -364,7 +282,7 @@ impl<T: Attributes> Directory<T> {
     /// directory can have, or `ENOMEM`. May sleep (`kobject_create_and_add`,
     /// `sysfs_create_group`).
     pub fn new(name: &CStr, data: Arc<T>) -> Result<Self> {
-        const { check_names::<T>() };
+        const { names::check_names::<T>() };
         let (files, binaries) = const { count_files::<T>() };
         let mut directory = Self {
             kobject: Kobject::new(name)?,
@@ -444,39 +362,6 @@ unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribut
     unsafe { bindings::sysfs_notify(kobject, group, attribute.as_char_ptr()) };
 }
 
-/// Refuses to build what C would only warn about, with a stack trace in the log.
-const fn check_names<T: Attributes>() {
-    let mut index = 0;
-    while index < T::GROUPS.len() {
-        let group = &T::GROUPS[index];
-        if let Some(name) = group.name {
-            assert!(
-                is_name(name),
-                "a group has a name that no directory can have"
-            );
-            let mut before = 0;
-            while before < index {
-                let same = group.is_with(&T::GROUPS[before]);
-                assert!(!same, "two groups have the same name");
-                before += 1;
-            }
-        }
-        let mut file = 0;
-        while let Some(name) = group.file_name(file) {
-            assert!(
-                is_name(name),
-                "an attribute has a name that no file can have"
-            );
-            assert!(
-                !is_before::<T>(name, index, file),
-                "two attributes have the same name"
-            );
-            file += 1;
-        }
-        index += 1;
-    }
-}
-
 /// How many attributes there are, and how many binary ones.
 const fn count_files<T: Attributes>() -> (usize, usize) {
     let (mut attributes, mut binaries, mut index) = (0, 0, 0);
@@ -486,35 +371,6 @@ const fn count_files<T: Attributes>() -> (usize, usize) {
         index += 1;
     }
     (attributes, binaries)
-}
-
-/// Whether there is a file of that name before file `file` of group `group`, in the same place.
-const fn is_before<T: Attributes>(name: &CStr, group: usize, file: usize) -> bool {
-    let mut index = 0;
-    while index <= group {
-        let other = &T::GROUPS[index];
-        let mut n = 0;
-        while let Some(taken) = other.file_name(n) {
-            if index == group && n == file {
-                return false;
-            }
-            if other.is_with(&T::GROUPS[group]) && is_same(name, taken) {
-                return true;
-            }
-            n += 1;
-        }
-        index += 1;
-    }
-    false
-}
-
-const fn is_same(a: &CStr, b: &CStr) -> bool {
-    let (a, b) = (a.to_bytes(), b.to_bytes());
-    let mut n = 0;
-    while n < a.len() && n < b.len() && a[n] == b[n] {
-        n += 1;
-    }
-    n == a.len() && n == b.len()
 }
 
 /// An attribute, as C knows it.
@@ -624,87 +480,6 @@ impl<T: Attributes> File<T> {
                 unsafe { notify(kobject, file.group, file.definition.name) };
             }
             Ok(count as isize)
-        })
-    }
-}
-
-/// A binary attribute, as C knows it.
-struct BinaryFile<T> {
-    attribute: Opaque<bindings::bin_attribute>,
-    data: *const T,
-    read: Option<Read<T>>,
-    write: Option<Write<T>>,
-}
-
-impl<T: Attributes> BinaryFile<T> {
-    fn new(binary: &'static Binary<T>, data: *const T) -> Self {
-        let mut raw: bindings::bin_attribute = pin_init::zeroed();
-        raw.attr = describe(binary.name, binary.mode, binary);
-        raw.size = binary.size;
-        if binary.read.is_some() {
-            raw.read = Some(Self::read);
-        }
-        if binary.write.is_some() {
-            raw.write = Some(Self::write);
-        }
-        Self {
-            attribute: Opaque::new(raw),
-            data,
-            read: binary.read,
-            write: binary.write,
-        }
-    }
-
-    /// `bin_attribute::read`.
-    ///
-    /// # Safety
-    ///
-    /// To be called by sysfs, on an attribute of a [`Directory<T>`] that is not gone yet.
-    unsafe extern "C" fn read(
-        _file: *mut bindings::file,
-        _kobject: *mut bindings::kobject,
-        attribute: *const bindings::bin_attribute,
-        buffer: *mut c_char,
-        offset: bindings::loff_t,
-        count: usize,
-    ) -> isize {
-        let file = kernel::container_of!(Opaque::cast_from(attribute.cast_mut()), Self, attribute);
-        // SAFETY: The attribute is part of a `BinaryFile`, which goes after the directory, which
-        // goes after this call; and so does the data.
-        let (file, data) = unsafe { (&*file, &*(*file).data) };
-        // SAFETY: The buffer has room for `count` bytes, and is the call's own.
-        let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), count) };
-        let mut room = Room { bytes, length: 0 };
-        from_result(|| {
-            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
-            let read = file.read.ok_or(EIO)?;
-            read(data, offset, &mut room)?;
-            Ok(room.length as isize)
-        })
-    }
-
-    /// `bin_attribute::write`.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::read`].
-    unsafe extern "C" fn write(
-        _file: *mut bindings::file,
-        _kobject: *mut bindings::kobject,
-        attribute: *const bindings::bin_attribute,
-        buffer: *mut c_char,
-        offset: bindings::loff_t,
-        count: usize,
-    ) -> isize {
-        let file = kernel::container_of!(Opaque::cast_from(attribute.cast_mut()), Self, attribute);
-        // SAFETY: As in `read`.
-        let (file, data) = unsafe { (&*file, &*(*file).data) };
-        // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
-        let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
-        from_result(|| {
-            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
-            let write = file.write.ok_or(EIO)?;
-            Ok(write(data, offset, bytes)?.min(count) as isize)
         })
     }
 }

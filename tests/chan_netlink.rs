@@ -2,22 +2,22 @@
 
 //! Channels: chan_netlink.
 
-use lkmpg_tests::{KernelLog, Module, as_user, errno_of, is_loaded, is_twin, name, times};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
+use lkmpg_tests::{
+    KernelLog, Module, as_user, is_loaded, is_twin, name,
+    netlink::{
+        ACK, CONTROL, Connection, DONE, DUMP, ERROR, GET_FAMILY, NESTED, REQUEST, Reply, attribute,
+        attributes, command, message,
+    },
+    times,
+};
+use netlink_sys::protocols::NETLINK_GENERIC;
 use protocol::{ECHO, EVENT, LIST, NUMBER, PUBLISH, SERVED, SUM, TEXT};
 use rustix::io::Errno;
-use std::{collections::HashMap, process::Command, thread};
+use std::{process::Command, thread};
 
 #[allow(dead_code, reason = "the client needs more of it")]
 #[path = "../samples/18-channels/netlink_protocol.rs"]
 mod protocol;
-
-const REQUEST: u16 = 1;
-const ACK: u16 = 4;
-const DUMP: u16 = 0x300;
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-const NESTED: u16 = 0x8000;
 
 const MODULE: &str = name!("chan_netlink");
 const PROTOCOL: u8 = if is_twin!() { 29 } else { protocol::PROTOCOL };
@@ -27,14 +27,6 @@ const GROUP: u32 = 1;
 
 fn load() -> Module {
     Module::load(MODULE, &[]).expect("the module loads")
-}
-
-fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
-    let mut bytes = ((value.len() + 4) as u16).to_ne_bytes().to_vec();
-    bytes.extend(number.to_ne_bytes());
-    bytes.extend(value);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
 }
 
 fn text(text: &str) -> Vec<u8> {
@@ -51,112 +43,15 @@ fn nested(levels: usize) -> Vec<u8> {
     (1..levels).fold(list(&number(7)), |inside, _| list(&inside))
 }
 
-fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = ((payload.len() + 16) as u32).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend(0_u32.to_ne_bytes());
-    bytes.extend(payload);
-    bytes
+/// What only this module's connections do.
+trait Chan {
+    fn classic() -> Self;
+    fn check(&self);
 }
 
-/// A message that was received.
-#[derive(Debug, PartialEq)]
-struct Reply {
-    kind: u16,
-    sequence: u32,
-    payload: Vec<u8>,
-}
-
-impl Reply {
-    fn errno(&self) -> Option<i32> {
-        let code = i32::from_ne_bytes(self.payload.get(..4)?.try_into().expect("4 bytes"));
-        (self.kind == ERROR).then_some(-code)
-    }
-
-    fn attributes(&self, skip: usize) -> HashMap<u16, Vec<u8>> {
-        let mut attributes = HashMap::new();
-        let mut rest = &self.payload[skip..];
-        while let [a, b, c, d, ..] = *rest {
-            let length = usize::from(u16::from_ne_bytes([a, b]));
-            attributes.insert(
-                u16::from_ne_bytes([c, d]) & !NESTED,
-                rest[4..length].to_vec(),
-            );
-            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
-        }
-        assert!(rest.is_empty(), "{rest:x?} is left");
-        attributes
-    }
-}
-
-struct Connection(Socket);
-
-impl Connection {
-    fn open(protocol: isize) -> Result<Self, Errno> {
-        let mut socket = Socket::new(protocol).map_err(errno_of)?;
-        socket.bind_auto().map_err(errno_of)?;
-        socket.connect(&SocketAddr::new(0, 0)).map_err(errno_of)?;
-        // The kernel answers before a send returns, so what is not there will not come.
-        socket.set_non_blocking(true).map_err(errno_of)?;
-        Ok(Self(socket))
-    }
-
+impl Chan for Connection {
     fn classic() -> Self {
         Self::open(PROTOCOL.into()).expect("the protocol")
-    }
-
-    fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
-        let sent = self.0.send(bytes, 0).map_err(errno_of)?;
-        assert_eq!(sent, bytes.len());
-        Ok(())
-    }
-
-    fn receive(&self) -> Result<Vec<Reply>, Errno> {
-        let (bytes, sender) = self.0.recv_from_full().map_err(errno_of)?;
-        assert_eq!(sender.port_number(), 0, "the kernel");
-        let mut replies = Vec::new();
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let u32_at =
-                |at: usize| u32::from_ne_bytes(rest[at..at + 4].try_into().expect("4 bytes"));
-            let length = u32_at(0) as usize;
-            replies.push(Reply {
-                kind: u32_at(4) as u16,
-                sequence: u32_at(8),
-                payload: rest[16..length].to_vec(),
-            });
-            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
-        }
-        Ok(replies)
-    }
-
-    /// All that is there.
-    fn drain(&self) -> Vec<Reply> {
-        let mut replies = Vec::new();
-        loop {
-            match self.receive() {
-                Ok(more) => replies.extend(more),
-                Err(Errno::NOBUFS) => {}
-                Err(errno) => {
-                    assert_eq!(errno, Errno::AGAIN);
-                    return replies;
-                }
-            }
-        }
-    }
-
-    fn ask(&self, bytes: &[u8]) -> Vec<Reply> {
-        self.send(bytes).expect("send");
-        self.drain()
-    }
-
-    /// The errno that a request is answered with; 0 for success.
-    fn errno(&self, bytes: &[u8]) -> i32 {
-        let replies = self.ask(bytes);
-        assert_eq!(replies.len(), 1, "{replies:?}");
-        replies[0].errno().expect("an error message")
     }
 
     /// A request that must work.
@@ -182,13 +77,6 @@ struct Family {
     group: u32,
 }
 
-/// The controller of generic netlink.
-const CONTROL: u16 = 16;
-
-fn command(command: u8, payload: &[u8]) -> Vec<u8> {
-    [&[command, 1, 0, 0], payload].concat()
-}
-
 impl Family {
     fn find() -> Self {
         Self::named(MODULE, "events")
@@ -197,22 +85,9 @@ impl Family {
     /// Finds a family with one group.
     fn named(name: &str, group_name: &str) -> Self {
         let connection = Connection::open(NETLINK_GENERIC).expect("generic netlink");
-        let request = command(3, &attribute(2, format!("{name}\0").as_bytes()));
-        let replies = connection.ask(&message(CONTROL, REQUEST, 1, &request));
-        let attributes = replies[0].attributes(4);
-        let id = u16::from_ne_bytes(attributes[&1][..].try_into().expect("a number"));
-        let groups = Reply {
-            kind: 0,
-            sequence: 0,
-            payload: attributes[&7].clone(),
-        }
-        .attributes(0);
-        let group = Reply {
-            kind: 0,
-            sequence: 0,
-            payload: groups[&1].clone(),
-        }
-        .attributes(0);
+        let family = connection.family(name);
+        let id = u16::from_ne_bytes(family[&1][..].try_into().expect("a number"));
+        let group = attributes(&attributes(&family[&7])[&1]);
         assert_eq!(group[&1], format!("{group_name}\0").as_bytes());
         let group = u32::from_ne_bytes(group[&2][..].try_into().expect("a number"));
         Self {
@@ -571,11 +446,11 @@ fn events_reach_those_who_listen() {
     let _module = load();
     let (connection, family) = (Connection::classic(), Family::find());
     let (listener, deaf) = (Connection::classic(), Connection::classic());
-    listener.0.add_membership(GROUP).expect("join");
+    listener.socket.add_membership(GROUP).expect("join");
     let generic = Family::find();
     generic
         .connection
-        .0
+        .socket
         .add_membership(generic.group)
         .expect("join");
 
@@ -640,7 +515,7 @@ fn a_family_has_lists_and_flags_explains_itself_and_has_news() {
     let too_long = ask(4, &attribute(BYTES, b"123456789"));
     assert_eq!(too_long.0, Some(raw(Errno::RANGE)));
     assert_eq!(ask(5, &[]).0, Some(raw(Errno::INVAL)));
-    connection.0.set_ext_ack(true).expect("setsockopt");
+    connection.socket.set_ext_ack(true).expect("setsockopt");
     let (errno, payload) = ask(6, &attribute(REFUSE, b""));
     assert_eq!(errno, Some(raw(Errno::PERM)));
     let payload = String::from_utf8_lossy(&payload);
@@ -648,7 +523,7 @@ fn a_family_has_lists_and_flags_explains_itself_and_has_news() {
 
     let tell = || std::fs::read_to_string("/proc/family").expect("/proc/family");
     assert_eq!(tell(), "false\n");
-    connection.0.add_membership(group).expect("join");
+    connection.socket.add_membership(group).expect("join");
     assert_eq!(tell(), "true\n");
     let news = connection.drain();
     assert_eq!(news[0].attributes(4)[&BYTES], b"news");
@@ -661,10 +536,10 @@ fn the_unprivileged_ask_and_listen_but_do_not_publish() {
         let (connection, family) = (Connection::classic(), Family::find());
         connection.check();
         family.check();
-        connection.0.add_membership(GROUP).expect("join");
+        connection.socket.add_membership(GROUP).expect("join");
         family
             .connection
-            .0
+            .socket
             .add_membership(family.group)
             .expect("join");
         let request = message(PUBLISH.into(), REQUEST | ACK, 3, &text("x"));
@@ -689,7 +564,7 @@ fn a_listener_that_never_reads_holds_nobody_up() {
     let connection = Connection::classic();
     let (listener, other) = (Connection::classic(), Connection::classic());
     for it in [&listener, &other] {
-        it.0.add_membership(GROUP).expect("join");
+        it.socket.add_membership(GROUP).expect("join");
     }
     let long = "x".repeat(4000);
     let count = 500;
@@ -784,9 +659,12 @@ fn the_family_is_listed() {
     let _module = load();
     let family = Family::find();
     // What `genl ctrl list` asks for.
-    let replies = family
-        .connection
-        .ask(&message(CONTROL, REQUEST | DUMP, 1, &command(3, &[])));
+    let replies = family.connection.ask(&message(
+        CONTROL,
+        REQUEST | DUMP,
+        1,
+        &command(GET_FAMILY, &[]),
+    ));
     let names: Vec<_> = replies
         .iter()
         .filter(|it| it.kind != DONE)

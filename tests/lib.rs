@@ -20,6 +20,8 @@ mod kernel_log;
 mod keyboard;
 #[path = "support/module.rs"]
 mod module;
+#[path = "support/netlink.rs"]
+pub mod netlink;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/pty.rs"]

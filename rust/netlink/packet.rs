@@ -156,12 +156,11 @@ impl Packet {
     }
 
     /// Ends the message, and gives the buffer to the caller.
-    fn into_raw(self) -> Result<*mut bindings::sk_buff> {
-        let mut packet = ManuallyDrop::new(self);
-        let bytes = packet.bytes();
+    fn into_raw(mut self) -> Result<*mut bindings::sk_buff> {
+        let bytes = self.bytes();
         let length = (bytes.len() as u32).to_ne_bytes();
         bytes.get_mut(..4).ok_or(EINVAL)?.copy_from_slice(&length);
-        Ok(packet.skb.as_ptr())
+        Ok(ManuallyDrop::new(self).skb.as_ptr())
     }
 
     /// Sends the message to a process, without waiting for room in its queue.

@@ -7,19 +7,21 @@
 //! `scripts/vm --icount` all CPUs take turns, so the cost of an event is that of all instructions
 //! on all of them.
 
+mod hand_off;
 #[path = "speed/measure.rs"]
 #[allow(dead_code, reason = "it has more than is measured here")]
 mod measure;
 
-use lkmpg_tests::{Module, wait_until};
+use hand_off::hand_off;
+use lkmpg_tests::Module;
 use measure::Clock;
-use rustix::thread::{CpuSet, gettid, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::json;
 use std::{
     env,
     fs::{self, File},
     os::unix::fs::FileExt as _,
-    sync::{Barrier, mpsc},
+    sync::Barrier,
     thread,
     time::Instant,
 };
@@ -53,38 +55,11 @@ fn hand_offs() {
         for (name, series) in [("sleep", "Rust"), ("sleep_c", "C")] {
             point("hand-off, over those who wait", series, waiters, |_| {
                 let _module = Module::load(name, &[]).expect("the module loads");
-                hand_off(clock, &format!("/proc/{name}"), waiters)
+                let start = hand_off(&format!("/proc/{name}"), waiters, || clock.now());
+                (clock.now() - start).as_nanos() as f64 / waiters as f64
             });
         }
     }
-}
-
-fn hand_off(clock: Clock, file: &str, waiters: usize) -> f64 {
-    let first = File::open(file).expect("open");
-    let start = thread::scope(|scope| {
-        let (sender, tids) = mpsc::channel();
-        for _ in 0..waiters {
-            let sender = sender.clone();
-            let wait = move || {
-                sender.send(gettid()).expect("send");
-                drop(File::open(file).expect("open"));
-            };
-            thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn_scoped(scope, wait)
-                .expect("a thread");
-        }
-        for tid in tids.iter().take(waiters) {
-            let stat = format!("/proc/self/task/{}/stat", tid.as_raw_nonzero());
-            wait_until("all to sleep", || {
-                fs::read_to_string(&stat).is_ok_and(|it| it.contains(") S "))
-            });
-        }
-        let start = clock.now();
-        drop(first);
-        start
-    });
-    (clock.now() - start).as_nanos() as f64 / waiters as f64
 }
 
 /// What a read of `/proc/rw_test` costs, each of another open file than the last.

@@ -4,13 +4,11 @@
 //!
 //! Beside it, in the same run, the guide's way: the closer wakes everybody.
 
-use lkmpg_tests::{Module, wait_until};
-use std::{
-    fs::{self, File},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+mod hand_off;
+
+use hand_off::hand_off;
+use lkmpg_tests::Module;
+use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
 const VARIANTS: [(&str, &str); 2] = [("sleep", "/proc/sleep"), ("sleep_all", "/proc/sleep_all")];
@@ -28,7 +26,8 @@ fn main() {
         for _ in 0..ROUNDS {
             for ((module, file), times) in VARIANTS.iter().zip(&mut times) {
                 let _module = Module::load(module, &[]).expect("the module loads");
-                times.push(hand_offs(file, waiters) / waiters as u32);
+                let start = hand_off(file, waiters, Instant::now);
+                times.push(start.elapsed() / waiters as u32);
             }
         }
         let cells = times.map(|mut times| {
@@ -44,33 +43,4 @@ fn main() {
         });
         println!("{waiters:>8}  {:>26}  {:>26}", cells[0], cells[1]);
     }
-}
-
-/// How long it takes until all of `waiters` threads had the file, one after the other.
-fn hand_offs(file: &str, waiters: usize) -> Duration {
-    let first = File::open(file).expect("open");
-    thread::scope(|scope| {
-        let (sender, tids) = mpsc::channel();
-        for _ in 0..waiters {
-            let sender = sender.clone();
-            let wait = move || {
-                sender.send(rustix::thread::gettid()).expect("send");
-                drop(File::open(file).expect("open"));
-            };
-            thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn_scoped(scope, wait)
-                .expect("a thread");
-        }
-        for tid in tids.iter().take(waiters) {
-            let stat = format!("/proc/self/task/{}/stat", tid.as_raw_nonzero());
-            wait_until("all to sleep", || {
-                fs::read_to_string(&stat).is_ok_and(|it| it.contains(") S "))
-            });
-        }
-        let start = Instant::now();
-        drop(first);
-        start
-    })
-    .elapsed()
 }

@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     env,
     fs::{self, File},
-    io::{BufWriter, Write},
+    io::{BufWriter, Read, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -215,15 +215,16 @@ struct Index {
 }
 
 impl Index {
-    fn add_to(self, archive: &mut Archive<impl Write>) -> Result<()> {
-        let output = self
-            .depmod
-            .wait_with_output()
-            .context("cannot wait for depmod")?;
-        if !output.status.success() {
+    fn add_to(mut self, archive: &mut Archive<impl Write>) -> Result<()> {
+        let mut complaint = Vec::new();
+        if let Some(stderr) = &mut self.depmod.stderr {
+            stderr.read_to_end(&mut complaint)?;
+        }
+        let status = self.depmod.wait().context("cannot wait for depmod")?;
+        if !status.success() {
             bail!(
                 "depmod failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
+                String::from_utf8_lossy(&complaint).trim()
             );
         }
         for entry in fs::read_dir(&self.here)? {
@@ -233,6 +234,15 @@ impl Index {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Index {
+    /// What it writes to is about to go.
+    fn drop(&mut self) {
+        // Nothing, if it has been waited for.
+        let _ = self.depmod.kill();
+        let _ = self.depmod.wait();
     }
 }
 

@@ -175,9 +175,9 @@ impl Suite {
 
     /// Prints what a test binary has printed.
     fn tell(&self, binary: &Binary, passed: bool, output: &mut File) -> Result<()> {
-        let mut text = String::new();
+        let mut text = Vec::new();
         output.rewind()?;
-        output.read_to_string(&mut text)?;
+        output.read_to_end(&mut text)?;
         let mut ended = lock(&self.ended);
         ended.count += 1;
         if !passed {
@@ -193,7 +193,7 @@ impl Suite {
             seconds / 60,
             seconds % 60
         )?;
-        stdout.write_all(text.as_bytes())?;
+        stdout.write_all(&text)?;
         Ok(stdout.flush()?)
     }
 

@@ -2,6 +2,7 @@
 
 //! Just enough of netlink for an echo.
 
+use lkmpg_tests::netlink::{self, REQUEST, attribute, command, message};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
 use protocol::{ECHO, TEXT};
 pub(crate) use protocol::{FAMILY, PROTOCOL};
@@ -10,13 +11,8 @@ pub(crate) use protocol::{FAMILY, PROTOCOL};
 #[allow(dead_code, reason = "it has more than is measured")]
 mod protocol;
 
-/// `NLM_F_REQUEST`.
-const REQUEST: u16 = 1;
-/// Generic netlink's own family, with which its messages begin.
-const CONTROL: u16 = 16;
-const GET_FAMILY: u8 = 3;
+/// `CTRL_ATTR_FAMILY_ID`.
 const FAMILY_ID: u16 = 1;
-const FAMILY_NAME: u16 = 2;
 
 /// A socket, and what its messages begin with.
 pub struct Connection {
@@ -33,21 +29,11 @@ impl Connection {
 
     /// To the family with a name.
     pub fn generic(family: &str) -> Self {
-        let control = Self::open(NETLINK_GENERIC, CONTROL, true);
-        let name = attribute(FAMILY_NAME, format!("{family}\0").as_bytes());
-        let reply = control.ask(&control.message(GET_FAMILY, &name));
-        let mut rest = &reply[20..];
-        let id = loop {
-            let length = usize::from(u16::from_ne_bytes([rest[0], rest[1]]));
-            if u16::from_ne_bytes([rest[2], rest[3]]) == FAMILY_ID {
-                break u16::from_ne_bytes([rest[4], rest[5]]);
-            }
-            rest = &rest[length.next_multiple_of(4)..];
-        };
-        Self {
-            kind: id,
-            ..control
-        }
+        let control = netlink::Connection::open(NETLINK_GENERIC).expect("generic netlink");
+        let id = control.family(family)[&FAMILY_ID][..]
+            .try_into()
+            .expect("a number");
+        Self::open(NETLINK_GENERIC, u16::from_ne_bytes(id), true)
     }
 
     fn open(protocol: isize, kind: u16, generic: bool) -> Self {
@@ -75,24 +61,13 @@ impl Connection {
         reply
     }
 
-    fn message(&self, command: u8, attributes: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; 16];
-        bytes[4..6].copy_from_slice(&self.kind.to_ne_bytes());
-        bytes[6..8].copy_from_slice(&REQUEST.to_ne_bytes());
-        if self.generic {
-            bytes.extend([command, 1, 0, 0]);
-        }
-        bytes.extend(attributes);
-        let length = bytes.len() as u32;
-        bytes[..4].copy_from_slice(&length.to_ne_bytes());
-        bytes
+    fn message(&self, number: u8, attributes: &[u8]) -> Vec<u8> {
+        let generic = self.generic.then(|| command(number, attributes));
+        message(
+            self.kind,
+            REQUEST,
+            0,
+            generic.as_deref().unwrap_or(attributes),
+        )
     }
-}
-
-fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
-    let mut bytes = ((value.len() + 4) as u16).to_ne_bytes().to_vec();
-    bytes.extend(number.to_ne_bytes());
-    bytes.extend(value);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
 }

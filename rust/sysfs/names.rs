@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The names of attributes and groups, which are known when a module is built.
+
+use super::{
+    Attributes,
+    Group, //
+};
+use crate::name::is_name;
+use kernel::prelude::*;
+
+/// Refuses to build what C would only warn about, with a stack trace in the log.
+pub(super) const fn check_names<T: Attributes>() {
+    let mut index = 0;
+    while index < T::GROUPS.len() {
+        let group = &T::GROUPS[index];
+        if let Some(name) = group.name {
+            assert!(
+                is_name(name),
+                "a group has a name that no directory can have"
+            );
+            let mut before = 0;
+            while before < index {
+                let same = group.is_with(&T::GROUPS[before]);
+                assert!(!same, "two groups have the same name");
+                before += 1;
+            }
+        }
+        let mut file = 0;
+        while let Some(name) = group.file_name(file) {
+            assert!(
+                is_name(name),
+                "an attribute has a name that no file can have"
+            );
+            assert!(
+                !is_before::<T>(name, index, file),
+                "two attributes have the same name"
+            );
+            file += 1;
+        }
+        index += 1;
+    }
+}
+
+impl<T> Group<T> {
+    /// The name of file `n`, binary attributes last.
+    const fn file_name(&self, n: usize) -> Option<&'static CStr> {
+        if n < self.attributes.len() {
+            return Some(self.attributes[n].name);
+        }
+        let n = n - self.attributes.len();
+        if n < self.binaries.len() {
+            Some(self.binaries[n].name)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the attributes are in the same place as those of another group.
+    const fn is_with(&self, other: &Self) -> bool {
+        match (self.name, other.name) {
+            (None, None) => true,
+            (Some(a), Some(b)) => is_same(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// Whether there is a file of that name before file `file` of group `group`, in the same place.
+const fn is_before<T: Attributes>(name: &CStr, group: usize, file: usize) -> bool {
+    let mut index = 0;
+    while index <= group {
+        let other = &T::GROUPS[index];
+        let mut n = 0;
+        while let Some(taken) = other.file_name(n) {
+            if index == group && n == file {
+                return false;
+            }
+            if other.is_with(&T::GROUPS[group]) && is_same(name, taken) {
+                return true;
+            }
+            n += 1;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_same(a: &CStr, b: &CStr) -> bool {
+    let (a, b) = (a.to_bytes(), b.to_bytes());
+    let mut n = 0;
+    while n < a.len() && n < b.len() && a[n] == b[n] {
+        n += 1;
+    }
+    n == a.len() && n == b.len()
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A client of netlink that can also say what none would.
+
+use crate::errno_of;
+use netlink_sys::{Socket, SocketAddr};
+use rustix::io::Errno;
+use std::collections::HashMap;
+
+/// `NLM_F_REQUEST`.
+pub const REQUEST: u16 = 1;
+/// `NLM_F_ACK`.
+pub const ACK: u16 = 4;
+/// `NLM_F_DUMP`.
+pub const DUMP: u16 = 0x300;
+/// `NLMSG_ERROR`.
+pub const ERROR: u16 = 2;
+/// `NLMSG_DONE`.
+pub const DONE: u16 = 3;
+/// `NLA_F_NESTED`.
+pub const NESTED: u16 = 0x8000;
+
+/// The controller of generic netlink.
+pub const CONTROL: u16 = 16;
+/// `CTRL_CMD_GETFAMILY`.
+pub const GET_FAMILY: u8 = 3;
+/// `CTRL_ATTR_FAMILY_NAME`.
+const FAMILY_NAME: u16 = 2;
+
+/// An attribute.
+pub fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = ((value.len() + 4) as u16).to_ne_bytes().to_vec();
+    bytes.extend(number.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// A message.
+pub fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = ((payload.len() + 16) as u32).to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// What a message of generic netlink begins with, and its attributes.
+pub fn command(command: u8, attributes: &[u8]) -> Vec<u8> {
+    [&[command, 1, 0, 0], attributes].concat()
+}
+
+/// Takes attributes apart.
+pub fn attributes(mut rest: &[u8]) -> HashMap<u16, Vec<u8>> {
+    let mut attributes = HashMap::new();
+    while let [a, b, c, d, ..] = *rest {
+        let length = usize::from(u16::from_ne_bytes([a, b]));
+        let number = u16::from_ne_bytes([c, d]) & !NESTED;
+        attributes.insert(number, rest[4..length].to_vec());
+        rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+    }
+    assert!(rest.is_empty(), "{rest:x?} is left");
+    attributes
+}
+
+/// A message that was received.
+#[derive(Debug, PartialEq)]
+pub struct Reply {
+    /// What it is.
+    pub kind: u16,
+    /// The number of the request that it answers.
+    pub sequence: u32,
+    /// What follows the header.
+    pub payload: Vec<u8>,
+}
+
+impl Reply {
+    /// The error that it tells of; 0 is an acknowledgement.
+    pub fn errno(&self) -> Option<i32> {
+        let code = i32::from_ne_bytes(self.payload.get(..4)?.try_into().expect("4 bytes"));
+        (self.kind == ERROR).then_some(-code)
+    }
+
+    /// The attributes in it, from an offset on.
+    pub fn attributes(&self, skip: usize) -> HashMap<u16, Vec<u8>> {
+        attributes(&self.payload[skip..])
+    }
+}
+
+/// A socket to the kernel.
+pub struct Connection {
+    /// For what is not here.
+    pub socket: Socket,
+}
+
+impl Connection {
+    /// Opens one for a protocol.
+    pub fn open(protocol: isize) -> Result<Self, Errno> {
+        let mut socket = Socket::new(protocol).map_err(errno_of)?;
+        socket.bind_auto().map_err(errno_of)?;
+        socket.connect(&SocketAddr::new(0, 0)).map_err(errno_of)?;
+        // The kernel answers before a send returns, so what is not there will not come.
+        socket.set_non_blocking(true).map_err(errno_of)?;
+        Ok(Self { socket })
+    }
+
+    /// Sends a datagram.
+    pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let sent = self.socket.send(bytes, 0).map_err(errno_of)?;
+        assert_eq!(sent, bytes.len());
+        Ok(())
+    }
+
+    /// The messages of a datagram.
+    pub fn receive(&self) -> Result<Vec<Reply>, Errno> {
+        let (bytes, sender) = self.socket.recv_from_full().map_err(errno_of)?;
+        assert_eq!(sender.port_number(), 0, "the kernel");
+        let mut replies = Vec::new();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let u32_at =
+                |at: usize| u32::from_ne_bytes(rest[at..at + 4].try_into().expect("4 bytes"));
+            let length = u32_at(0) as usize;
+            replies.push(Reply {
+                kind: u32_at(4) as u16,
+                sequence: u32_at(8),
+                payload: rest[16..length].to_vec(),
+            });
+            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+        }
+        Ok(replies)
+    }
+
+    /// All that is there.
+    pub fn drain(&self) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        loop {
+            match self.receive() {
+                Ok(more) => replies.extend(more),
+                Err(Errno::NOBUFS) => {}
+                Err(errno) => {
+                    assert_eq!(errno, Errno::AGAIN);
+                    return replies;
+                }
+            }
+        }
+    }
+
+    /// Sends a datagram; returns all that comes back.
+    pub fn ask(&self, bytes: &[u8]) -> Vec<Reply> {
+        self.send(bytes).expect("send");
+        self.drain()
+    }
+
+    /// The errno that a request is answered with; 0 for success.
+    pub fn errno(&self, bytes: &[u8]) -> i32 {
+        let replies = self.ask(bytes);
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies[0].errno().expect("an error message")
+    }
+
+    /// What generic netlink's controller tells of a family.
+    pub fn family(&self, name: &str) -> HashMap<u16, Vec<u8>> {
+        let name = attribute(FAMILY_NAME, format!("{name}\0").as_bytes());
+        let replies = self.ask(&message(CONTROL, REQUEST, 1, &command(GET_FAMILY, &name)));
+        replies[0].attributes(4)
+    }
+}
