@@ -90,6 +90,19 @@ fn an_output_that_nobody_reads_ends_the_command() {
 }
 
 #[test]
+fn complaints_that_nobody_reads_do_not_matter() {
+    let mut child = vm(
+        &any_kernel(),
+        &["--", "sh", "-c", "echo bad >&2; echo good"],
+    )
+    .spawn()
+    .expect("scripts/vm starts");
+    drop(child.stderr.take());
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.expect(0).text(), "good\n");
+}
+
+#[test]
 fn who_stays_in_the_background_holds_nothing_up() {
     let ran = run(&["--", "sh", "-c", "sleep 1000 & echo done"]).expect(0);
     assert_eq!(ran.text(), "done\n");

@@ -17,7 +17,6 @@ use crate::{
 };
 use anyhow::{Result, anyhow};
 use lkmpg_guest::{FromGuest, Job, Port, ToGuest, send};
-use rustix::io::Errno;
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, Sender},
@@ -48,8 +47,8 @@ pub enum Event {
     Qemu(String),
     /// So many bytes of the command's output were passed on.
     Carried(Output, u64),
-    /// Our own output is closed.
-    OutputLost(Output, Errno),
+    /// Nobody reads our standard output.
+    OutputLost,
     /// One of the [`STREAMS`] has ended.
     Closed,
     /// The user left the terminal.
@@ -189,9 +188,7 @@ impl<'a> Session<'a> {
                 }
             }
             Event::Carried(output, length) => self.carried[output as usize] += length,
-            Event::OutputLost(Output::Stdout, _) => return Ok(Some(by_signal(SIGPIPE))),
-            // The command goes on without anybody who reads its complaints.
-            Event::OutputLost(Output::Stderr, _) => {}
+            Event::OutputLost => return Ok(Some(by_signal(SIGPIPE))),
             Event::Closed => {
                 self.closed += 1;
                 if self.closed == STREAMS {

@@ -53,9 +53,10 @@ pub fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: 
             if let Some(tail) = &tail {
                 remember(&mut tail.lock().unwrap_or_else(|it| it.into_inner()), piece);
             }
-            let event = match write_all(to, piece) {
-                Ok(()) => Event::Carried(which, length as u64),
-                Err(error) => Event::OutputLost(which, error),
+            let event = match (write_all(to, piece), which) {
+                (Err(_), Output::Stdout) => Event::OutputLost,
+                // The command goes on without anybody who reads its complaints.
+                _ => Event::Carried(which, length as u64),
             };
             if events.send(event).is_err() {
                 return;
