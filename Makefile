@@ -27,7 +27,9 @@ endif
 TOOLS	:= $(foreach tool,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
 		$(if $($(tool)),$(tool)=$($(tool))))
 TOOLS	+= $(if $(filter-out default,$(origin CC)),CC=$(CC))
-KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(if $(V),,-s)
+# On all CPUs, unless -j says how many.
+JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(JOBS) $(if $(V),,-s)
 
 .PHONY: all
 all: modules clients
