@@ -3,7 +3,9 @@
 //! The twins in C do what the samples do: they pass the same tests.
 
 mod chan_debugfs;
+mod chan_firmware;
 mod chan_netlink;
+mod chan_relay;
 mod chan_sysfs;
 mod chardev;
 mod hello;

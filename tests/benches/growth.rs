@@ -91,28 +91,31 @@ fn reads() {
 /// What an event of relay costs when so many CPUs write some at the same time.
 fn events() {
     const EVENTS: usize = 20_000;
-    const CONTROL: &str = "/sys/kernel/debug/chan_relay/control";
 
-    let _module = Module::load("chan_relay", &["overwrite=1"]).expect("the module loads");
     let cpus = thread::available_parallelism().expect("the CPUs").get();
-    for count in 1..=cpus {
-        point("relay event, over CPUs", "Rust", count, |_| {
-            let line = Barrier::new(count + 1);
-            let start = thread::scope(|scope| {
-                for cpu in 0..count {
-                    let line = &line;
-                    scope.spawn(move || {
-                        let mut set = CpuSet::new();
-                        set.set(cpu);
-                        sched_setaffinity(None, &set).expect("sched_setaffinity");
-                        line.wait();
-                        fs::write(CONTROL, format!("generate {cpu} {EVENTS}")).expect("generate");
-                    });
-                }
-                line.wait();
-                Instant::now()
+    for (name, series) in [("chan_relay", "Rust"), ("chan_relay_c", "C")] {
+        let _module = Module::load(name, &["overwrite=1"]).expect("the module loads");
+        let control = format!("/sys/kernel/debug/{name}/control");
+        for count in 1..=cpus {
+            point("relay event, over CPUs", series, count, |_| {
+                let line = Barrier::new(count + 1);
+                let start = thread::scope(|scope| {
+                    for cpu in 0..count {
+                        let (line, control) = (&line, &control);
+                        scope.spawn(move || {
+                            let mut set = CpuSet::new();
+                            set.set(cpu);
+                            sched_setaffinity(None, &set).expect("sched_setaffinity");
+                            line.wait();
+                            let command = format!("generate {cpu} {EVENTS}");
+                            fs::write(control, command).expect("generate");
+                        });
+                    }
+                    line.wait();
+                    Instant::now()
+                });
+                start.elapsed().as_nanos() as f64 / (EVENTS * count) as f64
             });
-            start.elapsed().as_nanos() as f64 / (EVENTS * count) as f64
-        });
+        }
     }
 }

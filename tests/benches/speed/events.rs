@@ -9,6 +9,7 @@ use crate::{
 use lkmpg_tests::{Module, pty::Pty, wait_until};
 use std::{
     fs::{self, File},
+    io::Read as _,
     os::{fd::AsRawFd as _, unix::fs::FileExt as _},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -55,6 +56,27 @@ pub const ROWS: &[Row] = &[
         batch: 50,
         start: tty_write,
     },
+    Row {
+        module: "chan_relay",
+        operation: "event",
+        loaded: Loaded::One(&["overwrite=1"]),
+        batch: 5000,
+        start: event,
+    },
+    Row {
+        module: "chan_relay",
+        operation: "4-kB read",
+        loaded: Loaded::One(&[]),
+        batch: 30,
+        start: read_events,
+    },
+    Row {
+        module: "chan_firmware",
+        operation: "load, 4 kB",
+        loaded: Loaded::Both,
+        batch: 20,
+        start: firmware,
+    },
     load!("hello_5"),
     load!("chardev"),
     load!("procfs_1"),
@@ -66,6 +88,8 @@ pub const ROWS: &[Row] = &[
     load!("chan_sysfs"),
     load!("chan_debugfs"),
     load!("chan_netlink"),
+    load!("chan_relay"),
+    load!("chan_firmware"),
 ];
 
 fn load(clock: Clock, side: Side, module: &'static str) -> Operation {
@@ -118,6 +142,46 @@ fn others_wait() -> bool {
             let stat = fs::read_to_string(format!("/proc/self/task/{it}/stat"));
             stat.is_ok_and(|it| it.contains(") S "))
         })
+}
+
+const RELAY: Node = Node("/sys/kernel/debug/chan_relay", "/control");
+const RING: Node = Node("/sys/kernel/debug/chan_relay", "/cpu0");
+
+/// Has as many events written as it is done times, by one system call.
+fn event(clock: Clock, side: Side) -> Operation {
+    let control = side.path(RELAY);
+    Box::new(move |times| {
+        let start = clock.now();
+        fs::write(&control, format!("generate 1 {times}")).expect("generate");
+        clock.now() - start
+    })
+}
+
+fn read_events(clock: Clock, side: Side) -> Operation {
+    const EVENT: u32 = 16;
+    let (control, mut room) = (side.path(RELAY), [0; 4096]);
+    let mut ring = File::open(side.path(RING)).expect("open");
+    Box::new(move |times| {
+        let events = times * room.len() as u32 / EVENT;
+        fs::write(&control, format!("generate 1 {events}")).expect("generate");
+        let start = clock.now();
+        for _ in 0..times {
+            ring.read_exact(&mut room).expect("read");
+        }
+        clock.now() - start
+    })
+}
+
+fn firmware(clock: Clock, side: Side) -> Operation {
+    fs::create_dir_all("/lib/firmware").expect("mkdir");
+    fs::write("/lib/firmware/speed.bin", [0; 4096]).expect("write");
+    let file = File::options()
+        .write(true)
+        .open(side.path(Node("/sys/kernel/chan_firmware", "/load")))
+        .expect("open");
+    repeat(clock, move || {
+        file.write_at(b"speed.bin", 0).expect("load");
+    })
 }
 
 fn open(clock: Clock, _side: Side) -> Operation {
