@@ -183,9 +183,6 @@ impl<M: Owner> Channel<M> {
     /// full, which is counted. Callable from any context but an NMI, even with interrupts off
     /// (`relay_write`).
     pub fn write(&self, bytes: &[u8]) -> Result {
-        if bytes.len() > self.shared.options.subbuffer_size {
-            return Err(EMSGSIZE);
-        }
         // The task may move to another CPU before the lock is taken; it may write there, too.
         let mut ring = self.ring(CpuId::current().as_u32()).ok_or(ENOSPC)?;
         ring.write(bytes)

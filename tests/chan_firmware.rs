@@ -136,6 +136,7 @@ fn images_that_cannot_be_are_refused() {
         ("folder", Errno::INVAL),
         ("\n", Errno::INVAL),
         ("a\0b", Errno::INVAL),
+        (&*"x".repeat(256), Errno::INVAL),
     ] {
         assert_eq!(write("load", name), Err(errno), "{name:?}");
         assert_eq!(image(), b"");

@@ -134,10 +134,14 @@ pub(super) struct Ring<'a> {
 impl Ring<'_> {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result {
         let buffer = self.buffer.as_ptr();
-        let size = self.options.subbuffer_size;
+        let last = self
+            .options
+            .subbuffer_size
+            .checked_sub(bytes.len())
+            .ok_or(EMSGSIZE)?;
         // SAFETY: By the type invariants, and since the lock is held; here and below.
         let mut offset = unsafe { (*buffer).offset };
-        if offset + bytes.len() > size {
+        if offset > last {
             // SAFETY: The lock keeps others from doing the same.
             if unsafe { bindings::relay_switch_subbuf(buffer, bytes.len()) } != bytes.len() {
                 // SAFETY: The lock is held.

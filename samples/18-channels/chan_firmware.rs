@@ -24,7 +24,6 @@
 use kernel::{
     new_mutex,
     prelude::*,
-    str::CString,
     sync::{
         Arc,
         Mutex, //
@@ -42,6 +41,7 @@ use lkm::{
         Receiver,
         Request, //
     },
+    message::Message,
     sysfs::{
         Attribute,
         Attributes,
@@ -87,20 +87,10 @@ impl Drop for ChanFirmware {
 #[pin_data]
 struct Loader {
     device: Arc<Device>,
+    /// What user space is, or was, asked for.
     #[pin]
-    work: Mutex<Work>,
+    asking: Mutex<Option<Request<Outcome>>>,
     outcome: Arc<Outcome>,
-}
-
-/// What is going on.
-#[derive(Default)]
-struct Work {
-    /// The image that a process waits for.
-    loading: Option<CString>,
-    /// The image that user space is, or was, asked for.
-    asking: Option<Request<Outcome>>,
-    /// The module goes.
-    closed: bool,
 }
 
 impl Attributes for Loader {
@@ -120,60 +110,46 @@ impl Loader {
     fn new(device: Arc<Device>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             device,
-            work <- new_mutex!(Work::default()),
+            asking <- new_mutex!(None),
             outcome: Arc::pin_init(Outcome::new(), GFP_KERNEL)?,
         })
     }
 
     fn load(&self, input: Input<'_>) -> Result {
-        let name = name(input)?;
-        self.begin(&name, |work| {
-            work.loading = Some(CString::try_from(&*name)?);
-            Ok(())
-        })?;
-
-        let image = Image::request((*self.device).as_ref(), &name);
-        self.work.lock().loading = None;
+        let line = line(input);
+        let name = name(&line)?;
+        self.outcome.begin(&line)?;
+        let image = Image::request((*self.device).as_ref(), name);
         let result = image.as_ref().map(|_| ()).map_err(|e| *e);
         self.outcome.set(State::from(image));
         result
     }
 
     fn ask(&self, input: Input<'_>) -> Result {
-        let name = name(input)?;
-        self.begin(&name, |work| {
-            let (device, outcome) = (self.device.clone(), self.outcome.clone());
-            let request = Request::new(device, &name, Fallback::UserSpace, outcome)?;
-            work.asking = Some(request);
-            Ok(())
-        })
-    }
-
-    fn begin(&self, name: &CStr, start: impl FnOnce(&mut Work) -> Result) -> Result {
-        let mut work = self.work.lock();
-        if work.closed {
-            return Err(ENODEV);
-        }
-        let asking = work.asking.as_ref().is_some_and(Request::is_pending);
-        if work.loading.is_some() || asking {
-            return Err(EBUSY);
-        }
-        self.outcome.begin(name)?;
-        start(&mut work).inspect_err(|e| self.outcome.set(State::Failed(Some(*e))))
+        let line = line(input);
+        let name = name(&line)?;
+        self.outcome.begin(&line)?;
+        // The one before may just be ending.
+        let _ = self.cancel(Input::default());
+        let (device, outcome) = (self.device.clone(), self.outcome.clone());
+        let request = Request::new(device, name, Fallback::UserSpace, outcome)
+            .inspect_err(|e| self.outcome.set(State::Failed(Some(*e))))?;
+        *self.asking.lock() = Some(request);
+        Ok(())
     }
 
     fn cancel(&self, _input: Input<'_>) -> Result {
         // Dropping it takes some time; nobody need wait for that.
-        let asking = self.work.lock().asking.take();
+        let asking = self.asking.lock().take();
         asking.map(drop).ok_or(ENOENT)
     }
 
     /// Ends what is going on, and lets nothing begin.
     fn close(&self) {
-        self.work.lock().closed = true;
+        self.outcome.close();
         let _ = self.cancel(Input::default());
-        while let Some(name) = &self.work.lock().loading {
-            let _ = self.device.abort(name);
+        while let Some(line) = self.outcome.pending() {
+            let _ = name(&line).and_then(|name| self.device.abort(name));
             fsleep(Delta::from_millis(1));
         }
     }
@@ -183,7 +159,14 @@ impl Loader {
 #[pin_data]
 struct Outcome {
     #[pin]
-    last: Mutex<(CString, State)>,
+    last: Mutex<Last>,
+}
+
+struct Last {
+    line: Name,
+    state: State,
+    /// The module goes.
+    closed: bool,
 }
 
 enum State {
@@ -209,41 +192,72 @@ impl Receiver for Outcome {
 }
 
 impl Outcome {
-    fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            last <- new_mutex!((CString::try_from(c"")?, State::None)),
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            last <- new_mutex!(Last {
+                line: Name::new(),
+                state: State::None,
+                closed: false,
+            }),
         })
     }
 
-    fn begin(&self, name: &CStr) -> Result {
-        *self.last.lock() = (CString::try_from(name)?, State::Pending);
+    fn begin(&self, line: &Name) -> Result {
+        let mut last = self.last.lock();
+        if last.closed {
+            return Err(ENODEV);
+        }
+        if let State::Pending = last.state {
+            return Err(EBUSY);
+        }
+        last.line = *line;
+        last.state = State::Pending;
         Ok(())
     }
 
     fn set(&self, state: State) {
-        self.last.lock().1 = state;
+        self.last.lock().state = state;
+    }
+
+    fn close(&self) {
+        self.last.lock().closed = true;
+    }
+
+    /// The name of what is being loaded.
+    fn pending(&self) -> Option<Name> {
+        let last = self.last.lock();
+        matches!(last.state, State::Pending).then_some(last.line)
     }
 
     fn show(&self, out: &mut Text<'_>) -> Result {
         let last = self.last.lock();
-        let (name, state) = &*last;
-        match state {
+        let name = name(&last.line).unwrap_or(c"");
+        match &last.state {
             State::None => out.line("none"),
-            State::Pending => out.line(fmt!("pending {}", &**name)),
-            State::Loaded(image) => out.line(fmt!("loaded {} {}", &**name, image.data().len())),
-            State::Failed(Some(e)) => out.line(fmt!("failed {} {}", &**name, -e.to_errno())),
-            State::Failed(None) => out.line(fmt!("failed {}", &**name)),
+            State::Pending => out.line(fmt!("pending {name}")),
+            State::Loaded(image) => out.line(fmt!("loaded {name} {}", image.data().len())),
+            State::Failed(Some(e)) => out.line(fmt!("failed {name} {}", -e.to_errno())),
+            State::Failed(None) => out.line(fmt!("failed {name}")),
         }
     }
 
     fn read(&self, offset: u64, out: &mut Room<'_>) {
-        if let State::Loaded(image) = &self.last.lock().1 {
+        if let State::Loaded(image) = &self.last.lock().state {
             out.push(image.data().get(offset as usize..).unwrap_or_default());
         }
     }
 }
 
-/// The name of an image, as somebody writes it.
-fn name(input: Input<'_>) -> Result<CString> {
-    CString::try_from_fmt(fmt!("{}", input.text()?))
+/// A name, with a zero at its end.
+type Name = Message<256>;
+
+/// What somebody writes, without the line end that `echo` adds.
+fn line(input: Input<'_>) -> Name {
+    let bytes = input.as_bytes();
+    Name::concat(&[bytes.strip_suffix(b"\n").unwrap_or(bytes), b"\0"])
+}
+
+/// Fails with `EINVAL` if it is too long, or has a zero within.
+fn name(line: &Name) -> Result<&CStr> {
+    CStr::from_bytes_with_nul(line.as_bytes()).map_err(|_| EINVAL)
 }

@@ -200,10 +200,10 @@ impl Session {
 
     /// Writes `count` events, `rate` a second if that is not 0.
     fn generate(&self, source: u32, count: u64, rate: u64) -> Result {
-        let start = Instant::<Monotonic>::now();
+        let (channel, start) = (&*self.channel, Instant::<Monotonic>::now());
         for number in 0..count {
             // That there is no room is counted.
-            let _ = self.channel.write(&Event { source, number }.to_bytes());
+            let _ = channel.write(&Event { source, number }.to_bytes());
             if number % 256 != 255 && rate == 0 {
                 continue;
             }

@@ -19,14 +19,9 @@ impl Event {
     #[allow(dead_code, reason = "the client only reads")]
     pub(crate) fn to_bytes(self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        let parts = [
-            &self.number.to_ne_bytes()[..],
-            &self.source.to_ne_bytes(),
-            &self.check().to_ne_bytes(),
-        ];
-        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-        }
+        bytes[..8].copy_from_slice(&self.number.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.source.to_ne_bytes());
+        bytes[12..].copy_from_slice(&self.check().to_ne_bytes());
         bytes
     }
 
