@@ -21,7 +21,7 @@ use std::{
 /// What Cargo returns when a test has failed.
 const FAILED: u8 = 101;
 /// Those that take longest come first, so that none is left for the end alone.
-const LONG: &[&str] = &["runner", "twins", "storm", "runner_streams"];
+const LONG: &[&str] = &["runner", "twins", "storm", "faults", "runner_streams"];
 
 const SELF: &str = "/proc/self/exe";
 
