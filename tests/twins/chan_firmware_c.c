@@ -15,6 +15,7 @@
 #include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/mutex.h>
@@ -71,6 +72,8 @@ static int begin(const char *buf, size_t len)
 		return -EINVAL;
 	if (len && buf[len - 1] == '\n')
 		len--;
+	if (len > NAME_MAX)
+		return -EINVAL;
 	name = kmemdup_nul(buf, len, GFP_KERNEL);
 	if (!name)
 		return -ENOMEM;
