@@ -28,7 +28,13 @@ use kernel::{
     error::from_err_ptr,
     prelude::*,
     str::CString,
-    sync::Arc,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
     types::Opaque, //
 };
 
@@ -221,6 +227,16 @@ impl<T: Scalar> Number<T> {
     pub fn set(&self, value: T) {
         // SAFETY: Readers take the value with a single load.
         unsafe { self.value.get().write_volatile(value) }
+    }
+}
+
+impl Number<u64> {
+    /// Adds to the number, whoever else does so at the same time; it wraps around. Callable from
+    /// any context (`atomic64_add`).
+    pub fn add(&self, more: u64) {
+        // SAFETY: The value is initialised and lives as long as the number. All accesses are
+        // single loads and stores.
+        unsafe { Atomic::from_ptr(self.value.get()) }.add(more, Relaxed);
     }
 }
 

@@ -125,6 +125,20 @@ fn it_logs_what_the_user_opens() {
 }
 
 #[test]
+fn the_counter_may_be_open_when_the_module_goes() {
+    if is_skipped() {
+        return;
+    }
+    let module = load();
+    let file = fs::File::open(OPENS).expect("open");
+    module.unload().expect("it unloads");
+    let mut room = [0; 16];
+    assert_eq!(rustix::io::read(&file, &mut room), Err(Errno::IO));
+    drop(file);
+    assert!(!fs::exists(OPENS).expect("stat"));
+}
+
+#[test]
 fn a_program_that_is_executed_is_opened() {
     if is_skipped() {
         return;

@@ -26,18 +26,19 @@
 //! anything; what is not printable is escaped. Long ones take several lines.
 
 use kernel::{
-    debugfs,
     prelude::*,
-    str::BStr,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
+    str::BStr, //
 };
-use lkm::kprobe::{
-    self,
-    Filename,
-    Probe, //
+use lkm::{
+    debugfs::{
+        Directory,
+        Number, //
+    },
+    kprobe::{
+        self,
+        Filename,
+        Probe, //
+    },
 };
 
 module! {
@@ -62,7 +63,8 @@ struct Syscall {
 
 impl kernel::Module for Syscall {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let probe = KBox::pin_init(Probe::new(c"do_file_open", Spy::new()), GFP_KERNEL)
+        let opens = Number::new(Directory::new(c"syscall")?, c"opens", 0o444, 0)?;
+        let probe = KBox::pin_init(Probe::new(c"do_file_open", Spy { opens }), GFP_KERNEL)
             .inspect_err(|e| pr_alert!("Sorry, no probe on do_file_open: {e:?}\n"))?;
         pr_info!("Spying on UID:{}\n", uid.value());
         Ok(Syscall { probe })
@@ -71,7 +73,7 @@ impl kernel::Module for Syscall {
 
 impl Drop for Syscall {
     fn drop(&mut self) {
-        let (opens, missed) = (self.probe.opens.load(Relaxed), self.probe.missed());
+        let (opens, missed) = (self.probe.opens.get(), self.probe.missed());
         pr_info!(
             "Saw {opens} opens by UID:{}, missed {missed} of all\n",
             uid.value()
@@ -80,21 +82,9 @@ impl Drop for Syscall {
 }
 
 /// What is called at each open.
-#[pin_data]
 struct Spy {
-    #[pin]
-    opens: debugfs::File<Atomic<u64>>,
-    _directory: debugfs::Dir,
-}
-
-impl Spy {
-    fn new() -> impl PinInit<Self, Error> {
-        let directory = debugfs::Dir::new(c"syscall");
-        try_pin_init!(Self {
-            opens <- directory.read_only_file(c"opens", Atomic::new(0)),
-            _directory: directory.clone(),
-        })
-    }
+    // Not one of `kernel::debugfs`, which may not be open when the module goes.
+    opens: Number<u64>,
 }
 
 impl kprobe::Handler for Spy {
@@ -103,7 +93,7 @@ impl kprobe::Handler for Spy {
     fn entered(&self, (_directory, path): (c_int, Filename)) {
         let user = kernel::current!().uid().into_raw().val;
         if user == uid.value() {
-            self.opens.fetch_add(1, Relaxed);
+            self.opens.add(1);
             report(user, &path);
         }
     }
