@@ -88,19 +88,12 @@ static struct kprobe probe = {
 	.pre_handler	= entered,
 };
 
-static int opens_get(void *data, u64 *value)
-{
-	*value = atomic64_read(&opens);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(opens_fops, opens_get, NULL, "%llu\n");
-
 static int __init syscall_c_init(void)
 {
 	int err;
 
 	directory = debugfs_create_dir(KBUILD_MODNAME, NULL);
-	debugfs_create_file_unsafe("opens", 0444, directory, NULL, &opens_fops);
+	debugfs_create_u64("opens", 0444, directory, (u64 *)&opens.counter);
 	err = register_kprobe(&probe);
 	if (err) {
 		pr_alert("Sorry, no probe on do_file_open: %pe\n", ERR_PTR(err));
