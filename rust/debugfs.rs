@@ -234,8 +234,8 @@ impl Number<u64> {
     /// Adds to the number, whoever else does so at the same time; it wraps around. Callable from
     /// any context (`atomic64_add`).
     pub fn add(&self, more: u64) {
-        // SAFETY: The value is initialised and lives as long as the number. All accesses are
-        // single loads and stores.
+        // SAFETY: The value is initialised, aligned, and lives as long as the number. All other
+        // accesses, here and in C, are single loads and stores.
         unsafe { Atomic::from_ptr(self.value.get()) }.add(more, Relaxed);
     }
 }

@@ -63,7 +63,9 @@ struct Syscall {
 
 impl kernel::Module for Syscall {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let opens = Number::new(Directory::new(c"syscall")?, c"opens", 0o444, 0)?;
+        let opens = Directory::new(c"syscall")
+            .and_then(|directory| Number::new(directory, c"opens", 0o444, 0))
+            .inspect_err(|e| pr_alert!("Sorry, no counter in debugfs: {e:?}\n"))?;
         let probe = KBox::pin_init(Probe::new(c"do_file_open", Spy { opens }), GFP_KERNEL)
             .inspect_err(|e| pr_alert!("Sorry, no probe on do_file_open: {e:?}\n"))?;
         pr_info!("Spying on UID:{}\n", uid.value());

@@ -128,13 +128,15 @@ impl Loader {
     fn ask(&self, input: Input<'_>) -> Result {
         let line = line(input);
         let name = name(&line)?;
+        // Until it is there to be cancelled, nobody else asks.
+        let mut asking = self.asking.lock();
         self.outcome.begin(&line)?;
         // The one before may just be ending.
-        let _ = self.cancel(Input::default());
+        drop(asking.take());
         let (device, outcome) = (self.device.clone(), self.outcome.clone());
         let request = Request::new(device, name, Fallback::UserSpace, outcome)
             .inspect_err(|e| self.outcome.set(State::Failed(Some(*e))))?;
-        *self.asking.lock() = Some(request);
+        *asking = Some(request);
         Ok(())
     }
 
