@@ -2,7 +2,7 @@
 
 //! Channels: chan_firmware.
 
-use lkmpg_tests::{Module, errno_of, is_twin, name, tally, wait_until};
+use lkmpg_tests::{Module, errno_of, is_twin, name, scaled, tally, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File, OpenOptions},
@@ -103,7 +103,7 @@ fn is_skipped() -> bool {
 
 /// 10 MiB, and a bit, without a pattern that repeats with a page.
 fn big() -> Vec<u8> {
-    (0..10 * 1024 * 1024 + 13_u32)
+    (0..scaled!(10 * 1024 * 1024_u32) + 13)
         .map(|it| (it.wrapping_mul(0x9e37_79b9) >> 24) as u8)
         .collect()
 }

@@ -2,7 +2,7 @@
 
 //! Chapter 11: sched.
 
-use lkmpg_tests::{Module, errno_of, name, times, wait_until};
+use lkmpg_tests::{Module, errno_of, name, scaled, times, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File},
@@ -74,7 +74,7 @@ fn loading_and_unloading_many_times_while_it_ticks_and_is_read() {
                 }
             });
         }
-        for round in 0..times("LKMPG_LOADS", 200) {
+        for round in 0..times("LKMPG_LOADS", scaled!(200)) {
             let module = load();
             if round % 4 == 0 {
                 wait_until("a tick", || calls() > 0);

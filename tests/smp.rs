@@ -2,7 +2,7 @@
 
 //! Chapter 13: smp.
 
-use lkmpg_tests::{Module, counters, name, times};
+use lkmpg_tests::{Module, counters, name, scaled, times};
 use std::{
     fs,
     thread::{self, available_parallelism, sleep},
@@ -66,9 +66,9 @@ fn nobody_sees_a_count_fall() {
 
 #[test]
 fn it_unloads_at_any_moment() {
-    for round in 0..times("LKMPG_LOADS", 200) as u64 {
-        let module = Module::load(name!("smp"), &["increments=3000"]).expect("the module loads");
-        sleep(Duration::from_micros(round * round * 2));
+    for round in 0..times("LKMPG_LOADS", scaled!(200)) as u64 {
+        let module = Module::load(name!("smp"), &["increments=1000"]).expect("the module loads");
+        sleep(Duration::from_micros(round * round / 2));
         module.unload().expect("unload");
     }
 }

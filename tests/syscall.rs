@@ -5,7 +5,7 @@
 use lkm::raw;
 use lkmpg_tests::{
     BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_built_in, is_twin, name,
-    tally, times,
+    scaled, tally, times,
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
@@ -236,18 +236,19 @@ fn no_open_is_missed_and_no_other_counted() {
         return;
     }
     let _module = load();
+    let opens = scaled!(5000);
     thread::scope(|scope| {
         for uid in [WATCHED, OTHER, WATCHED, OTHER] {
             scope.spawn(move || {
                 as_user(uid, || {
-                    for _ in 0..5000 {
+                    for _ in 0..opens {
                         open("/etc/passwd", OFlags::RDONLY, Mode::empty()).expect("open");
                     }
                 });
             });
         }
     });
-    assert_eq!(count(), 10_000);
+    assert_eq!(count(), 2 * opens);
 }
 
 #[test]
@@ -308,7 +309,7 @@ fn loading_and_unloading_many_times_while_files_are_opened() {
                 });
             });
         }
-        for round in 0..times("LKMPG_LOADS", 200) {
+        for round in 0..times("LKMPG_LOADS", scaled!(200)) {
             let module = load();
             if round % 10 == 0 {
                 let _second = load_second();

@@ -3,7 +3,9 @@
 //! Device file access from the kernel: xktty.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, name, wait_until};
+use lkmpg_tests::{
+    BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, name, scaled, wait_until,
+};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -139,7 +141,7 @@ fn a_mebibyte_in_one_write_arrives_complete_and_in_order() {
     let _line = Line::new(false);
     let mut far_end = FarEnd::new();
     let _module = load("ttyS1");
-    let sent = random_lines(1 << 20);
+    let sent = random_lines(scaled!(1 << 20));
     thread::scope(|scope| {
         let writer = scope.spawn(|| rustix::io::write(open().expect("open"), &sent));
         let arrived = far_end.read(sent.len());

@@ -16,6 +16,18 @@ macro_rules! is_twin {
     };
 }
 
+/// How much of something to do: for the twins, which nobody loads, a tenth of it.
+#[macro_export]
+macro_rules! scaled {
+    ($usual:expr) => {
+        if $crate::is_twin!() {
+            $usual / 10
+        } else {
+            $usual
+        }
+    };
+}
+
 /// The name of a module under test, or of one of its nodes.
 ///
 /// The binary `twins` has the other tests in it, and puts them to the twins. What is in a folder
