@@ -49,7 +49,7 @@ pub enum Verdict {
 }
 
 /// What sees the bytes.
-pub trait Filter: Send + Sync {
+pub trait Filter: Send + Sync + 'static {
     /// A byte came.
     ///
     /// Runs in hard interrupt context, with interrupts off and the controller's lock held, once

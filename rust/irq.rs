@@ -13,9 +13,12 @@
 //! Reference: chapter 12 of the guide.
 
 use crate::bindings;
-use core::ops::{
-    BitOr,
-    Deref, //
+use core::{
+    marker::PhantomPinned,
+    ops::{
+        BitOr,
+        Deref, //
+    }, //
 };
 use kernel::{
     error::to_result,
@@ -63,7 +66,7 @@ impl BitOr for Flags {
 }
 
 /// What an interrupt calls.
-pub trait Handler: Send + Sync {
+pub trait Handler: Send + Sync + 'static {
     /// An interrupt came, for this device or for another one on the line.
     ///
     /// Runs in hard interrupt context, with interrupts off, on any CPU, but not twice at a time;
@@ -74,7 +77,7 @@ pub trait Handler: Send + Sync {
 }
 
 /// What an interrupt calls, with a bottom half.
-pub trait ThreadedHandler: Send + Sync {
+pub trait ThreadedHandler: Send + Sync + 'static {
     /// An interrupt came; as [`Handler::handle`].
     ///
     /// [`ThreadedIrqReturn::WakeThread`] has the bottom half run.
@@ -116,6 +119,8 @@ pub struct Registration<T: Handler> {
     _line: Line,
     #[pin]
     handler: T,
+    #[pin]
+    _pin: PhantomPinned,
 }
 
 impl<T: Handler> Registration<T> {
@@ -136,6 +141,7 @@ impl<T: Handler> Registration<T> {
     {
         try_pin_init!(&this in Self {
             handler <- handler,
+            _pin: PhantomPinned,
             // SAFETY: The handler was initialised, is pinned, and is dropped after the line. The
             // function fits it.
             _line: unsafe {
@@ -198,6 +204,8 @@ pub struct ThreadedRegistration<T: ThreadedHandler> {
     line: Line,
     #[pin]
     halves: Halves<T>,
+    #[pin]
+    _pin: PhantomPinned,
 }
 
 /// What both halves use.
@@ -229,6 +237,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
                 woken: Atomic::new(false),
                 handler <- handler,
             }),
+            _pin: PhantomPinned,
             // SAFETY: The halves were initialised, are pinned, and are dropped after the line. The
             // functions fit them.
             line: unsafe {

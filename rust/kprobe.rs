@@ -30,7 +30,7 @@ use kernel::{
 };
 
 /// What a probe calls.
-pub trait Handler: Send + Sync {
+pub trait Handler: Send + Sync + 'static {
     /// The types of the function's first arguments, one to six: a tuple of [`Argument`]s.
     type Arguments: Arguments;
 

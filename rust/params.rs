@@ -21,7 +21,8 @@ use core::{
 };
 use kernel::{
     module_param::KernelParam,
-    prelude::*, //
+    prelude::*,
+    types::NotThreadSafe, //
 };
 
 /// A number or a flag that a parameter can hold.
@@ -268,7 +269,7 @@ pub struct Elements(bindings::kparam_array);
 unsafe impl Sync for Elements {}
 
 /// `kernel_param_lock`, held if files of this mode can be written.
-struct Lock<const MODE: u16>(&'static ThisModule);
+struct Lock<const MODE: u16>(&'static ThisModule, NotThreadSafe);
 
 impl<const MODE: u16> Lock<MODE> {
     #[inline]
@@ -277,7 +278,7 @@ impl<const MODE: u16> Lock<MODE> {
             // SAFETY: The module is loaded, since its code runs.
             unsafe { bindings::kernel_param_lock(module.as_ptr()) };
         }
-        Self(module)
+        Self(module, NotThreadSafe)
     }
 }
 

@@ -71,8 +71,8 @@ impl Ring {
         })
     }
 
-    /// Writes a byte. Callable from any context, by one at a time: of bytes that are written at
-    /// the same moment, one is lost.
+    /// Writes a byte. Callable from any context, by one at a time: bytes that are written at
+    /// the same moment may be lost, or counted as lost.
     pub fn push(&self, byte: u8) {
         let n = self.count.load(Relaxed);
         if let Some(slot) = self.slot(n) {
@@ -91,7 +91,8 @@ impl Ring {
     pub fn next(&self, position: &mut Position) -> Option<Next> {
         let (at, size) = (position.0, self.slots.len() as u64);
         let count = self.count.load(Acquire);
-        if at == count {
+        // A position of another ring may be ahead.
+        if at >= count {
             return None;
         }
         let mut oldest = count.saturating_sub(size);
@@ -102,13 +103,14 @@ impl Ring {
                 return Some(Next::Byte(slot as u8));
             }
             // It was overwritten since `count` was read.
-            oldest = (slot >> 8) + 1 - size;
+            oldest = ((slot >> 8) + 1).saturating_sub(size).max(at + 1);
         }
         position.0 = oldest;
         Some(Next::Lost(oldest - at))
     }
 
     fn slot(&self, n: u64) -> Option<&Atomic<u64>> {
-        self.slots.get((n % self.slots.len() as u64) as usize)
+        self.slots
+            .get(n.checked_rem(self.slots.len() as u64)? as usize)
     }
 }

@@ -42,7 +42,7 @@ pub enum Next {
 }
 
 /// What a timer calls.
-pub trait Handler: Send + Sync {
+pub trait Handler: Send + Sync + 'static {
     /// The timer went off.
     ///
     /// Runs in softirq context, on any CPU, but not twice at a time. It must not sleep: no

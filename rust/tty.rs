@@ -77,11 +77,13 @@ impl Tty {
     /// `ERESTARTSYS` if a signal arrives while it takes nothing; a part may then have been
     /// written. May sleep (`tty_operations::write`).
     pub fn write(&self, mut bytes: &[u8]) -> Result {
-        let mut patience = kernel::time::msecs_to_jiffies(Self::PATIENCE).max(1);
+        let limit = kernel::time::msecs_to_jiffies(Self::PATIENCE).max(1);
+        let mut patience = limit;
         while !bytes.is_empty() {
             let taken = self.write_some(bytes)?;
             if taken > 0 {
                 bytes = bytes.get(taken..).unwrap_or_default();
+                patience = limit;
                 continue;
             }
             if patience == 0 {

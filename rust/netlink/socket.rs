@@ -121,7 +121,7 @@ impl Options {
         }
     }
 
-    /// Has the groups 1 to `groups`, but at least 32. Root may join them.
+    /// Has the groups 1 to `groups`, but at least 32, and at most 65,536. Root may join them.
     pub const fn groups(mut self, groups: u32) -> Self {
         self.groups = groups;
         self
@@ -185,9 +185,10 @@ impl<T: Protocol> Socket<T> {
     /// Opens the kernel's end.
     ///
     /// Fails with `EBUSY` if there is one of that number (C does not tell this from lack of
-    /// memory), or `EINVAL` if there is no such number. May sleep (`netlink_kernel_create`).
+    /// memory), or `EINVAL` if there is no such number, or more groups than
+    /// there can be. May sleep (`netlink_kernel_create`).
     pub fn new(module: &'static ThisModule, options: Options, protocol: Arc<T>) -> Result<Self> {
-        if u32::from(options.number) >= bindings::MAX_LINKS {
+        if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
         }
         let shared = KBox::pin_init(
