@@ -36,6 +36,9 @@ extern struct fs_struct *userspace_init_fs;
 /* A number that is put together differently for each architecture. */
 const unsigned int LKM_TCGETS = TCGETS;
 
+/* A cast, which is no constant to bindgen. */
+const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
+
 /* One member each of structs that drag half the kernel in. */
 const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);

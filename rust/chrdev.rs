@@ -15,6 +15,7 @@ use crate::{
     bindings,
     fops::{
         FileOperations,
+        Owner,
         Shims, //
     },
 };
@@ -95,15 +96,15 @@ pub struct Registration<T: FileOperations> {
     numbers: Numbers,
 }
 
-impl<T: FileOperations> Registration<T> {
+impl<T: FileOperations + Owner> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
     /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, or `ENOMEM`.
     /// The device may be opened before this returns. May sleep.
-    pub fn new(module: &'static ThisModule, options: Options, data: Arc<T::Data>) -> Result<Self> {
+    pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {
         let numbers = Numbers::new(&options)?;
         let class = Class::new(&options)?;
-        let device = Device::new(module, &numbers, data)?;
+        let device = Device::new(&numbers, data)?;
         let nodes = Nodes::new(&options, &numbers, &class)?;
         Ok(Self {
             _nodes: nodes,
@@ -297,8 +298,8 @@ unsafe impl<T: FileOperations> Send for Device<T> {}
 // SAFETY: Nothing can be done with a shared reference.
 unsafe impl<T: FileOperations> Sync for Device<T> {}
 
-impl<T: FileOperations> Device<T> {
-    fn new(module: &'static ThisModule, numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
+impl<T: FileOperations + Owner> Device<T> {
+    fn new(numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
         let shared = KBox::pin_init(
             pin_init!(Shared::<T> {
                 kobj <- Opaque::zeroed(),
@@ -316,7 +317,7 @@ impl<T: FileOperations> Device<T> {
             let (kobj, cdev) = ((*device).kobj.get(), (*device).cdev.get());
             bindings::kobject_init(kobj, &Shared::<T>::KTYPE);
             bindings::cdev_init(cdev, &Vtable::<T>::OPS);
-            (*cdev).owner = module.as_ptr();
+            (*cdev).owner = T::MODULE.as_ptr();
             (*cdev).kobj.parent = kobj;
         }
         // SAFETY: The `cdev` is set up. On success it holds a reference to its parent.
@@ -342,9 +343,9 @@ impl<T: FileOperations> Drop for Device<T> {
 }
 
 /// The `file_operations` of a device.
-struct Vtable<T: FileOperations>(PhantomData<T>);
+struct Vtable<T>(PhantomData<T>);
 
-impl<T: FileOperations> Vtable<T> {
+impl<T: FileOperations + Owner> Vtable<T> {
     /// `file_operations::open`.
     ///
     /// # Safety
@@ -364,8 +365,9 @@ impl<T: FileOperations> Vtable<T> {
         unsafe { Shims::<T>::open(&(*shared).data, file) }
     }
 
-    // `owner` stays empty: `cdev::owner` keeps the module as long as a file is open.
+    // `cdev::owner` does not suffice: the VFS gives that back first, and then looks in here.
     const OPS: bindings::file_operations = bindings::file_operations {
+        owner: T::MODULE.as_ptr(),
         open: Some(Self::open),
         ..Shims::<T>::OPS
     };

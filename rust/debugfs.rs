@@ -15,7 +15,9 @@
 use crate::{
     bindings,
     fops::{
+        unlock_position,
         FileOperations,
+        Owner,
         Shims, //
     },
 };
@@ -27,7 +29,6 @@ use core::{
 use kernel::{
     error::from_err_ptr,
     prelude::*,
-    str::CString,
     sync::{
         atomic::{
             Atomic,
@@ -176,9 +177,9 @@ impl_scalar! {
 /// }
 /// ```
 pub struct Number<T: Scalar> {
-    name: CString,
+    _entry: Entry,
+    // Used by the file; must go after it.
     value: KBox<UnsafeCell<T>>,
-    directory: Arc<Directory>,
 }
 
 // SAFETY: The number may go to any thread, and debugfs has its own locks.
@@ -195,26 +196,27 @@ impl<T: Scalar> Number<T> {
         if exists(&directory, name) {
             return Err(EEXIST);
         }
-        let number = Self {
-            name: CString::try_from(name)?,
-            value: KBox::new(UnsafeCell::new(value), GFP_KERNEL)?,
-            directory,
-        };
-        // SAFETY: The directory exists. The number is on the heap, and `drop` removes the file
-        // before it is freed.
+        let value = KBox::new(UnsafeCell::new(value), GFP_KERNEL)?;
+        // SAFETY: The name is a C string, and the directory exists. The number is on the heap, and
+        // goes after the file.
         unsafe {
             T::create(
-                number.name.as_char_ptr(),
+                name.as_char_ptr(),
                 mode & 0o666,
-                number.directory.as_raw(),
-                number.value.get(),
+                directory.as_raw(),
+                value.get(),
             )
         };
-        // C does not tell whether it worked.
-        if !exists(&number.directory, name) {
-            return Err(ENOMEM);
+        // C does not tell whether it worked. A file of that name may be somebody else's.
+        let found = find(&directory, name).ok_or(ENOMEM)?;
+        // SAFETY: The file exists, and so does its inode; nobody changes what C left there.
+        if unsafe { (*(*found.0.as_ptr()).d_inode).i_private } != value.get().cast() {
+            return Err(EEXIST);
         }
-        Ok(number)
+        Ok(Self {
+            _entry: Entry::new(directory, found.0.as_ptr())?,
+            value,
+        })
     }
 
     /// Returns the number. Callable from any context.
@@ -240,26 +242,31 @@ impl Number<u64> {
     }
 }
 
-impl<T: Scalar> Drop for Number<T> {
-    fn drop(&mut self) {
-        // SAFETY: The name is a C string, and the directory exists. If `new` failed there is no
-        // such file, which is fine. Afterwards nobody uses the number any more.
-        unsafe {
-            bindings::debugfs_lookup_and_remove(self.name.as_char_ptr(), self.directory.as_raw())
-        };
-    }
-}
-
 /// Whether there is a file of that name.
 pub(crate) fn exists(directory: &Directory, name: &CStr) -> bool {
+    find(directory, name).is_some()
+}
+
+/// The file of that name.
+fn find(directory: &Directory, name: &CStr) -> Option<Found> {
     // SAFETY: The name is a C string, and the directory exists.
     let found = unsafe { bindings::debugfs_lookup(name.as_char_ptr(), directory.as_raw()) };
-    if found.is_null() {
-        return false;
+    // INVARIANT: The function returns NULL or a reference for the caller.
+    NonNull::new(found).map(Found)
+}
+
+/// A file that was found.
+///
+/// # Invariants
+///
+/// The value owns a reference to the dentry.
+struct Found(NonNull<bindings::dentry>);
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::dput(self.0.as_ptr()) };
     }
-    // SAFETY: Gives back the reference that the function took.
-    unsafe { bindings::dput(found) };
-    true
 }
 
 /// A file that is a piece of memory.
@@ -338,18 +345,10 @@ impl Blob {
     }
 }
 
-/// The module that the operations of a [`Node`] are part of.
-///
-/// An open file keeps it.
-pub trait Owner {
-    /// To be set to [`this_module!`](crate::this_module).
-    const MODULE: &'static ThisModule;
-}
-
 /// A file with a state for each opener.
 ///
 /// The module cannot be unloaded while the file is open. A file that is open when the node is
-/// dropped stays usable.
+/// dropped stays usable. Threads that share an open file do not wait for each other.
 ///
 /// # Examples
 ///
@@ -357,8 +356,8 @@ pub trait Owner {
 /// # use kernel::{
 /// #     fs::file::Offset, iov::IovIterDest, prelude::*, sync::{Arc, ArcBorrow},
 /// # };
-/// # use lkm::fops::{read_from_buffer, FileOperations, OpenFile};
-/// use lkm::debugfs::{Directory, Node, Owner};
+/// # use lkm::fops::{read_from_buffer, FileOperations, OpenFile, Owner};
+/// use lkm::debugfs::{Directory, Node};
 ///
 /// struct Reader;
 ///
@@ -437,8 +436,11 @@ impl<T: FileOperations + Owner> Vtable<T> {
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: `Node::new` gave the data, and dropping the node waits for this call.
         let data = unsafe { &*(*inode).i_private.cast::<Arc<T::Data>>() };
-        // SAFETY: `release` follows if this succeeds.
-        unsafe { Shims::<T>::open(data, file) }
+        // SAFETY: The file is in its `open`; `release` follows if this succeeds.
+        unsafe {
+            unlock_position(file);
+            Shims::<T>::open(data, file)
+        }
     }
 
     const OPS: bindings::file_operations = bindings::file_operations {

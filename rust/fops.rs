@@ -96,6 +96,14 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     }
 }
 
+/// The module that [`FileOperations`] are part of.
+///
+/// An open file keeps it, to the end of its last operation and beyond.
+pub trait Owner {
+    /// To be set to [`this_module!`](crate::this_module).
+    const MODULE: &'static ThisModule;
+}
+
 /// A file during one of its operations.
 ///
 /// # Invariants
@@ -130,6 +138,15 @@ impl OpenFile {
     #[inline]
     pub fn nonblocking(&self) -> bool {
         self.flags() & O_NONBLOCK != 0
+    }
+
+    /// Has the next read or write start at 0, as lseek(2) does. Does nothing to a file that cannot
+    /// be sought in. Calls [`FileOperations::size`]; may sleep (`vfs_llseek`).
+    ///
+    /// `read` and `write` have a position of their own, which is the file's afterwards.
+    pub fn rewind(&self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_SET as c_int) };
     }
 
     /// Returns the minor number of the device node; 0 for other files.
@@ -183,9 +200,13 @@ pub struct PollTable<'a> {
 
 impl PollTable<'_> {
     /// Has the poller woken when `queue` is. Does not sleep (`poll_wait`).
+    ///
+    /// The queue should be part of what the file's openers share. One that goes while a process
+    /// polls, as that of a [`proc_fs::Node`](crate::proc_fs::Node) does if the node goes first,
+    /// waits in its drop until the process has given up or was killed.
     pub fn watch(&self, queue: &WaitQueue) {
-        // SAFETY: This is the file and the table of the `poll` that runs. `queue` is reached
-        // through the file's state or what it shares; both go only after the last operation.
+        // SAFETY: This is the file and the table of the `poll` that runs. The queue's drop waits
+        // until no poller has an entry in it any more.
         unsafe { queue.poll(self.file, self.table) };
     }
 }
@@ -215,6 +236,18 @@ pub fn read_from_buffer(
     // The sum is at most the length of `content`.
     *pos = pos.wrapping_add(copied as Offset);
     Ok(copied)
+}
+
+/// Lets threads that share an open file use it at once, as they can a character device. A regular
+/// file's position is locked during a `read` or `write`: while one waits in there, the others
+/// would, too, and could not be killed.
+///
+/// # Safety
+///
+/// `file` must be in its `open`.
+pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
+    // SAFETY: Nobody else has the file yet.
+    unsafe { (*file).f_mode &= !bindings::LKM_FMODE_ATOMIC_POS };
 }
 
 /// The C functions behind [`FileOperations`].
@@ -305,7 +338,9 @@ impl<T: FileOperations> Shims<T> {
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `read_iter` is given an iterator to write to, which is the call's own.
         let out = unsafe { destination(iter) };
-        from_result(|| Ok(state.read(file, pos, out)? as isize))
+        let room = out.len();
+        // C relies on the number: what was not copied would be somebody else's memory.
+        from_result(|| Ok(state.read(file, pos, out)?.min(room - out.len()) as isize))
     }
 
     /// `file_operations::write_iter`.
@@ -323,7 +358,8 @@ impl<T: FileOperations> Shims<T> {
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `write_iter` is given an iterator to read from, which is the call's own.
         let data = unsafe { source(iter) };
-        from_result(|| Ok(state.write(file, pos, data)? as isize))
+        let offered = data.len();
+        from_result(|| Ok(state.write(file, pos, data)?.min(offered) as isize))
     }
 
     /// `proc_ops::proc_write`, which has no iterator form.
@@ -462,7 +498,7 @@ pub(crate) fn with_user_source(
         range.iov_len = len;
     }
     // SAFETY: This is an iterator to read from, over memory of the calling process.
-    Ok(f(unsafe { source(iter.get()) })? as isize)
+    Ok(f(unsafe { source(iter.get()) })?.min(len) as isize)
 }
 
 /// Does what `IovIterDest::from_raw` does, without a check, and a panic, in every module.

@@ -37,12 +37,20 @@
 //! }
 //! ```
 //!
+//! **Leaving something registered**: nobody. Dropping a registration is what undoes it, and one that is
+//! leaked on purpose, as by `core::mem::forget`, stays when the module goes, with its code gone. That
+//! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked
+//! one uses is there as well: handlers are `'static`.
+//!
 //! **The large carnivore**: `unsafe` is refused in samples, so what a module can reach is what a type
 //! of the `kernel` crate or of this one lets it reach. There is no function here to patch what belongs
 //! to others, such as the system call table.
 
 mod bindings;
 mod compat;
+
+/// Who says what is logged here: the crate does not know which module it is in.
+const __LOG_PREFIX: &[u8] = b"lkm\0";
 
 pub mod chrdev;
 pub mod cycles;

@@ -26,7 +26,10 @@ use crate::{
     message::Message,
     name::is_name, //
 };
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomPinned,
+    ptr::NonNull, //
+};
 use kernel::{
     error::{
         from_result,
@@ -36,6 +39,7 @@ use kernel::{
     iov::IovIterSource,
     prelude::*,
     seq_file::SeqFile,
+    str::BStr,
     sync::Arc, //
 };
 
@@ -52,7 +56,8 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// The entry `/proc/<name>`, owned by root, with the permission bits `mode`.
+    /// The entry `/proc/<name>`, owned by root, with the permission bits `mode`, of which at least
+    /// one must be set: C would take none for "everybody may read".
     pub fn new(name: &'a CStr, mode: u16) -> Self {
         Self {
             name,
@@ -79,7 +84,7 @@ impl<'a> Options<'a> {
     /// Refuses what C would only warn about, with a stack trace in the log.
     fn check(&self) -> Result {
         let number = self.name.to_bytes().iter().all(u8::is_ascii_digit);
-        if !is_name(self.name) || (number && self.directory.is_none()) {
+        if self.mode == 0 || !is_name(self.name) || (number && self.directory.is_none()) {
             return Err(EINVAL);
         }
 
@@ -92,6 +97,8 @@ impl<'a> Options<'a> {
         if unsafe { bindings::kern_path(path.as_bytes().as_ptr().cast(), 0, &mut found) } == 0 {
             // SAFETY: `kern_path` filled `found` with references of ours.
             unsafe { bindings::path_put(&found) };
+            let path = self.path();
+            pr_err!("{} is taken.\n", BStr::from_bytes(path.as_bytes()));
             return Err(EBUSY);
         }
         Ok(())
@@ -172,7 +179,8 @@ pub struct Directory {
 impl Directory {
     /// Creates a directory.
     ///
-    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have,
+    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have
+    /// or the mode is 0,
     /// `ENAMETOOLONG` if the path has more than 511 bytes, or `ENOMEM`. May sleep
     /// (`proc_mkdir_data`).
     pub fn new(options: Options<'_>) -> Result<Arc<Self>> {
@@ -194,7 +202,7 @@ impl Directory {
 
 /// What a file in `/proc` shows, and perhaps takes.
 #[vtable]
-pub trait Show: Send + Sync {
+pub trait Show: Send + Sync + 'static {
     /// Writes the content to `out`.
     ///
     /// A reader gets what one call wrote, in as many reads as it likes; reading from the start
@@ -245,6 +253,8 @@ pub struct File<T: Show> {
     _entry: Entry,
     #[pin]
     data: T,
+    #[pin]
+    _pin: PhantomPinned,
 }
 
 impl<T: Show> File<T> {
@@ -263,6 +273,7 @@ impl<T: Show> File<T> {
     {
         try_pin_init!(&this in Self {
             data <- data,
+            _pin: PhantomPinned,
             // SAFETY: `data` was initialised, is pinned, and is dropped after the entry.
             _entry: unsafe {
                 options.create(&Self::OPS, (&raw mut (*this.as_ptr()).data).cast())
@@ -337,6 +348,8 @@ pub struct Node<T: FileOperations> {
     _entry: Entry,
     module: &'static ThisModule,
     data: Arc<T::Data>,
+    #[pin]
+    _pin: PhantomPinned,
 }
 
 impl<T: FileOperations> Node<T> {
@@ -351,6 +364,7 @@ impl<T: FileOperations> Node<T> {
         try_pin_init!(&this in Self {
             module,
             data,
+            _pin: PhantomPinned,
             // SAFETY: The other fields were initialised, are pinned, and are dropped after the
             // entry.
             _entry: unsafe { options.create(&Self::OPS, this.as_ptr().cast()) }?,

@@ -26,11 +26,15 @@ use crate::{
     bindings,
     debugfs::{
         self,
-        Directory,
+        Directory, //
+    },
+    fops::{
+        unlock_position,
         Owner, //
     },
 };
 use core::{
+    cell::UnsafeCell,
     marker::PhantomData,
     ptr::NonNull, //
 };
@@ -39,6 +43,7 @@ use kernel::{
         nr_cpu_ids,
         CpuId, //
     },
+    error::from_err_ptr,
     prelude::*,
     str::CString,
     sync::{
@@ -93,7 +98,7 @@ pub struct State {
 ///
 /// ```
 /// # use kernel::prelude::*;
-/// use lkm::{debugfs::{Directory, Owner}, relay::{Channel, Mode, Options}};
+/// use lkm::{debugfs::Directory, fops::Owner, relay::{Channel, Mode, Options}};
 ///
 /// struct Trace;
 ///
@@ -164,6 +169,8 @@ impl<M: Owner> Channel<M> {
             )
         };
         let Some(channel) = NonNull::new(channel) else {
+            // SAFETY: relay has given up, and calls nobody any more.
+            unsafe { shared.remove_files() };
             // SAFETY: This is the reference from above, which nobody uses.
             drop(unsafe { Arc::from_raw(private_data) });
             return Err(ENOMEM);
@@ -242,6 +249,7 @@ impl<M: Owner> Drop for Channel<M> {
         unsafe {
             let private_data = (*self.channel.as_ptr()).private_data.cast_const();
             bindings::relay_close(self.channel.as_ptr());
+            self.shared.remove_files();
             drop(Arc::from_raw(private_data.cast::<Shared>()));
         }
     }
@@ -252,9 +260,11 @@ struct Shared {
     options: Options,
     /// For each CPU. They do not move.
     slots: KVec<Slot>,
+    /// The files that there are, or null. relay's callbacks use them, one at a time.
+    files: KVec<UnsafeCell<*mut bindings::dentry>>,
 }
 
-// SAFETY: The slots have locks.
+// SAFETY: The slots have locks, and relay's mutex is that of the files.
 unsafe impl Send for Shared {}
 // SAFETY: As above.
 unsafe impl Sync for Shared {}
@@ -263,10 +273,45 @@ impl Shared {
     fn new(options: Options) -> Result<Self> {
         let cpus = nr_cpu_ids() as usize;
         let mut slots = KVec::with_capacity(cpus, GFP_KERNEL)?;
+        let mut files = KVec::with_capacity(cpus, GFP_KERNEL)?;
         for _ in 0..cpus {
             slots.push(Slot::new(), GFP_KERNEL)?;
+            files.push(UnsafeCell::new(core::ptr::null_mut()), GFP_KERNEL)?;
         }
-        Ok(Self { options, slots })
+        Ok(Self {
+            options,
+            slots,
+            files,
+        })
+    }
+
+    /// Notes that a file came, in place of null, or went.
+    ///
+    /// # Safety
+    ///
+    /// To be called in a callback that relay calls with its mutex held.
+    unsafe fn replace_file(&self, old: *mut bindings::dentry, new: *mut bindings::dentry) {
+        for file in &self.files {
+            // SAFETY: By the safety requirements, nobody else is here.
+            if unsafe { core::ptr::eq(*file.get(), old) } {
+                // SAFETY: As above.
+                unsafe { *file.get() = new };
+                return;
+            }
+        }
+    }
+
+    /// Removes what relay has left: when it fails to make a ring, it forgets that of CPU 0.
+    ///
+    /// # Safety
+    ///
+    /// relay must have given up the channel.
+    unsafe fn remove_files(&self) {
+        for file in &self.files {
+            // SAFETY: By the safety requirements, nobody else is here. A file that was not removed
+            // is there; removing it waits for those who open it. NULL is fine, too.
+            unsafe { bindings::debugfs_remove(file.get().replace(core::ptr::null_mut())) };
+        }
     }
 
     /// Locks the ring of a CPU.
@@ -316,7 +361,13 @@ impl<M: Owner> Files<M> {
         // that they are in, and fit the ring, to which they count their references. debugfs has no
         // mmap in files that it guards, and need not guard this one.
         unsafe {
-            bindings::debugfs_create_file_unsafe(name, mode, parent, buffer.cast(), &Self::OPS)
+            let file =
+                bindings::debugfs_create_file_unsafe(name, mode, parent, buffer.cast(), &Self::OPS);
+            if from_err_ptr(file).is_ok() {
+                let (shared, _) = shared(buffer);
+                shared.replace_file(core::ptr::null_mut(), file);
+            }
+            file
         }
     }
 }
@@ -362,6 +413,8 @@ unsafe extern "C" fn remove_buf_file(file: *mut bindings::dentry) -> c_int {
     // function returns. Who polls it must be told so, which relay leaves out.
     unsafe {
         let buffer = (*(*file).d_inode).i_private.cast::<bindings::rchan_buf>();
+        let (shared, _) = shared(buffer);
+        shared.replace_file(file, core::ptr::null_mut());
         bindings::debugfs_remove(file);
         bindings::__wake_up(
             &raw mut (*buffer).read_wait,
@@ -400,6 +453,7 @@ unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file
         let open = bindings::relay_file_operations.open;
         let ret = open.map_or(0, |open| open(inode, file));
         if ret == 0 {
+            unlock_position(file);
             let (shared, _) = shared((*file).private_data.cast());
             // The file's own reference, which `release` finds the same way.
             let _ = Arc::into_raw(Arc::from(shared));

@@ -158,6 +158,46 @@ fn a_reader_sleeps_until_there_is_a_letter() {
 }
 
 #[test]
+fn those_who_share_an_open_mailbox_do_not_wait_for_each_other() {
+    let _module = load();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(MAILBOX)
+        .expect("open");
+    thread::scope(|scope| {
+        let (sender, tid) = mpsc::channel();
+        let reader = scope.spawn({
+            let file = &file;
+            move || {
+                sender.send(rustix::thread::gettid()).expect("send");
+                let mut letter = [0; 128];
+                let length = rustix::io::read(file, &mut letter).expect("read");
+                letter[..length].to_vec()
+            }
+        });
+        let tid = tid.recv().expect("the reader").as_raw_nonzero();
+        wait_until("the reader to sleep in its read", || {
+            fs::read_to_string(format!("/proc/self/task/{tid}/syscall"))
+                .is_ok_and(|it| it.starts_with("0 "))
+        });
+        assert_eq!(rustix::io::write(&file, b"hello"), Ok(5));
+        assert_eq!(reader.join().expect("no panic"), b"hello");
+    });
+}
+
+#[test]
+fn a_reader_without_room_takes_nothing() {
+    let _module = load();
+    let mut file = File::open(MAILBOX).expect("open");
+    assert_eq!(file.read(&mut []).expect("read"), 0);
+    assert_eq!(write(MAILBOX, b"hi"), Ok(2));
+    assert_eq!(file.read(&mut []).expect("read"), 0);
+    let mut letter = [0; 9];
+    assert_eq!(file.read(&mut letter).expect("read"), 2);
+}
+
+#[test]
 fn the_client_sleeps_until_there_is_a_letter() {
     if is_twin!() {
         // The client's folder is the sample's.

@@ -298,7 +298,7 @@ fn only_root_reads_what_is_typed() {
 fn the_line_is_shared_as_long_as_it_is_loaded() {
     assert_eq!(handlers(), "i8042");
     let module = load();
-    assert_eq!(handlers(), "i8042, intrpt");
+    assert_eq!(handlers(), "i8042, test_keyboard_irq_handler");
     module.unload().expect("unload");
     assert_eq!(handlers(), "i8042");
 }

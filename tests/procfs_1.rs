@@ -2,7 +2,7 @@
 
 //! Chapter 5: procfs_1.
 
-use lkmpg_tests::{LoadError, Module, as_user, errno_of, is_twin, name};
+use lkmpg_tests::{KernelLog, LoadError, Module, as_user, errno_of, is_twin, name};
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
@@ -120,11 +120,17 @@ fn a_name_that_is_taken_is_refused() {
         return;
     }
     let _module = load();
+    let log = KernelLog::now();
     // The same name is wanted by a module of another one.
     match Module::load("proc_taken", &[]) {
         Err(LoadError::Refused(errno)) => assert_eq!(errno, Errno::BUSY),
         other => panic!("{other:?}"),
     }
+    let said = log.lines();
+    assert!(
+        said.iter().any(|it| it == "lkm: /proc/test is taken."),
+        "{said:?}"
+    );
     assert_eq!(
         fs::read_to_string(FILE).expect("read"),
         "For the 1st time, go away!\n"

@@ -38,7 +38,8 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     },
     message::Message, //
 };
@@ -57,14 +58,14 @@ struct Chardev {
 }
 
 impl kernel::Module for Chardev {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let options = chrdev::Options::new(c"chardev").mode(0o444);
         let visits = Visits {
             taken: Atomic::new(false),
             count: Atomic::new(0),
         };
         let visits = Arc::new(visits, GFP_KERNEL)?;
-        let device = chrdev::Registration::new(module, options, visits)
+        let device = chrdev::Registration::new(options, visits)
             .inspect_err(|e| pr_alert!("Registering the character device failed: {e:?}\n"))?;
 
         let major = device.major();
@@ -84,6 +85,10 @@ struct Visits {
 struct Reader {
     visits: Arc<Visits>,
     message: Message<80>,
+}
+
+impl Owner for Reader {
+    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

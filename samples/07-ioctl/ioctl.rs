@@ -41,7 +41,8 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     },
     ioctl::{
         Buffer,
@@ -71,10 +72,10 @@ struct Ioctl {
 }
 
 impl kernel::Module for Ioctl {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let options = chrdev::Options::new(c"char_dev").major(MAJOR.into());
         let device = Arc::pin_init(Device::new(), GFP_KERNEL)?;
-        let device = chrdev::Registration::new(module, options, device).inspect_err(|e| {
+        let device = chrdev::Registration::new(options, device).inspect_err(|e| {
             pr_alert!("Sorry, registering the character device failed: {e:?}\n");
             if *e == EBUSY {
                 pr_alert!("Major {MAJOR} is taken: see /proc/devices, unload that driver.\n");
@@ -102,17 +103,16 @@ impl Device {
             message <- new_mutex!(Message::new()),
         })
     }
-
-    fn keep(&self, message: &Message<BUF_LEN>) {
-        let mut kept = self.message.lock();
-        *kept = *message;
-    }
 }
 
 /// The one process that has the device open.
 struct Session {
     device: Arc<Device>,
     inbox: Inbox,
+}
+
+impl Owner for Session {
+    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]
@@ -137,9 +137,11 @@ impl FileOperations for Session {
     fn write(
         &self,
         _file: &OpenFile,
-        _pos: &mut Offset,
+        pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        // What is read next is the new message, from its start.
+        *pos = 0;
         self.inbox.take(data, &self.device.message)
     }
 
@@ -147,22 +149,28 @@ impl FileOperations for Session {
         self.device.message.lock().len() as Offset
     }
 
-    fn ioctl(&self, _file: &OpenFile, request: Request) -> Result<isize> {
+    fn ioctl(&self, file: &OpenFile, request: Request) -> Result<isize> {
         request
-            .pointer(SET_MSG, |text| self.set_string(text))
+            .pointer(SET_MSG, |text| self.set_string(file, text))
             .pointer(GET_MSG, |room| self.get_string(room))
             .value(GET_NTH_BYTE, |n| self.nth_byte(n))
             .read_write(GET_MSG_BUF, |buffer| self.get(buffer))
-            .write(SET_MSG_BUF, |buffer| self.set(buffer))
+            .write(SET_MSG_BUF, |buffer| self.set(file, buffer))
             .finish()
     }
 }
 
 impl Session {
-    fn set_string(&self, text: UserPtr) -> Result<isize> {
+    fn keep(&self, file: &OpenFile, message: &Message<BUF_LEN>) {
+        *self.device.message.lock() = *message;
+        // As after a write.
+        file.rewind();
+    }
+
+    fn set_string(&self, file: &OpenFile, text: UserPtr) -> Result<isize> {
         let mut message = Message::new();
         message.take_string(text)?;
-        self.device.keep(&message);
+        self.keep(file, &message);
         Ok(0)
     }
 
@@ -190,10 +198,10 @@ impl Session {
         Ok(0)
     }
 
-    fn set(&self, buffer: Buffer) -> Result<isize> {
+    fn set(&self, file: &OpenFile, buffer: Buffer) -> Result<isize> {
         let mut message = Message::new();
         buffer.read(&mut message)?;
-        self.device.keep(&message);
+        self.keep(file, &message);
         Ok(0)
     }
 }

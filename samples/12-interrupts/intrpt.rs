@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! insmod intrpt.ko && cat /dev/scancode    # type on the PC's own keyboard, end with Ctrl-C
-//! grep intrpt /proc/interrupts; dmesg | tail
+//! grep keyboard /proc/interrupts; dmesg | tail
 //! rmmod intrpt
 //! ```
 //!
@@ -67,6 +67,8 @@ module! {
     license: "GPL",
 }
 
+/// As `/proc/interrupts` shows it.
+const NAME: &CStr = c"test_keyboard_irq_handler";
 const KEYBOARD_IRQ: u32 = 1;
 const DATA_PORT: u16 = 0x60;
 const STATUS: u16 = 4;
@@ -83,11 +85,11 @@ struct Intrpt {
 }
 
 impl kernel::Module for Intrpt {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let keyboard = Arc::pin_init(Keyboard::new(), GFP_KERNEL)?;
 
         let line = Line::new(keyboard.clone());
-        let line = ThreadedRegistration::new(KEYBOARD_IRQ, Flags::SHARED, c"intrpt", line);
+        let line = ThreadedRegistration::new(KEYBOARD_IRQ, Flags::SHARED, NAME, line);
         let line = Arc::pin_init(line, GFP_KERNEL)
             .inspect_err(|e| pr_alert!("Interrupt {KEYBOARD_IRQ} cannot be shared: {e:?}\n"))?;
 
@@ -100,7 +102,7 @@ impl kernel::Module for Intrpt {
 
         let options = chrdev::Options::new(c"scancode").mode(0o400);
         Ok(Intrpt {
-            _device: chrdev::Registration::new(module, options, keyboard)?,
+            _device: chrdev::Registration::new(options, keyboard)?,
             _filter: filter,
             line,
         })

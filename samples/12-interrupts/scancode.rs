@@ -19,6 +19,7 @@ use lkm::{
         Events,
         FileOperations,
         OpenFile,
+        Owner,
         PollTable, //
     },
     message::Message,
@@ -73,6 +74,10 @@ impl Lines {
         }
         Ok(copied)
     }
+}
+
+impl Owner for Reader {
+    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

@@ -33,14 +33,14 @@ use lkm::{
         Blob,
         Directory,
         Node,
-        Number,
-        Owner, //
+        Number, //
     },
     fops::{
         read_from_buffer,
         Events,
         FileOperations,
         OpenFile,
+        Owner,
         PollTable, //
     },
     message::Message,
@@ -121,6 +121,9 @@ impl FileOperations for Session {
     }
 
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
         let letter = if file.nonblocking() {
             self.0.letter.lock().take().ok_or(EAGAIN)?
         } else {

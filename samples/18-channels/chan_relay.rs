@@ -47,13 +47,13 @@ use kernel::{
 use lkm::{
     debugfs::{
         Directory,
-        Node,
-        Owner, //
+        Node, //
     },
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     },
     message::Message,
     module_params,
@@ -110,8 +110,18 @@ impl kernel::Module for ChanRelay {
                 Mode::Keep
             },
         };
+        if options.subbuffer_size < Event::SIZE {
+            pr_err!("subbuffer_size: an event has {} bytes.\n", Event::SIZE);
+            return Err(EINVAL);
+        }
         let directory = Directory::new(c"chan_relay")?;
-        let channel = Channel::new(directory.clone(), c"cpu", options)?;
+        let channel = Channel::new(directory.clone(), c"cpu", options).inspect_err(|e| {
+            pr_err!(
+                "No rings of {} sub-buffers, {} bytes each: {e:?}\n",
+                options.subbuffers,
+                options.subbuffer_size
+            )
+        })?;
         let channel = Arc::new(channel, GFP_KERNEL)?;
         let control = Node::new(directory, c"control", 0o600, channel)?;
         pr_info!("Talk to /sys/kernel/debug/chan_relay\n");
@@ -144,9 +154,8 @@ impl FileOperations for Session {
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
-        if *pos == 0 {
-            // Nothing else can go wrong with a text.
-            *shown = self.report().map_err(|_| ENOMEM)?;
+        if *pos == 0 || shown.0.is_empty() {
+            *shown = self.report()?;
         }
         read_from_buffer(out, pos, &shown.0)
     }
@@ -167,7 +176,12 @@ impl FileOperations for Session {
     }
 
     fn size(&self) -> Offset {
-        self.shown.lock().0.len() as Offset
+        let mut shown = self.shown.lock();
+        if shown.0.is_empty() {
+            // Without memory there is nothing to see.
+            *shown = self.report().unwrap_or(Report(KVec::new()));
+        }
+        shown.0.len() as Offset
     }
 }
 
@@ -221,7 +235,12 @@ impl Session {
         Ok(())
     }
 
-    fn report(&self) -> Result<Report, core::fmt::Error> {
+    fn report(&self) -> Result<Report> {
+        // Nothing else can go wrong with a text.
+        self.try_report().map_err(|_| ENOMEM)
+    }
+
+    fn try_report(&self) -> Result<Report, core::fmt::Error> {
         use core::fmt::Write as _;
 
         let mut out = Report(KVec::new());

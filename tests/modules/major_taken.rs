@@ -13,7 +13,8 @@ use lkm::{
     chrdev,
     fops::{
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     },
 };
 
@@ -38,18 +39,22 @@ struct MajorTaken {
 }
 
 impl kernel::Module for MajorTaken {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let options = chrdev::Options::new(c"major_taken")
             .major(major.value())
             .nodes(0);
         let nothing = Arc::new((), GFP_KERNEL)?;
         Ok(MajorTaken {
-            _device: chrdev::Registration::new(module, options, nothing)?,
+            _device: chrdev::Registration::new(options, nothing)?,
         })
     }
 }
 
 struct Nothing;
+
+impl Owner for Nothing {
+    const MODULE: &'static ThisModule = lkm::this_module!();
+}
 
 #[vtable]
 impl FileOperations for Nothing {

@@ -25,7 +25,8 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     }, //
 };
 
@@ -44,7 +45,7 @@ struct Pages {
 }
 
 impl kernel::Module for Pages {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let mut pages = KVec::with_capacity(COUNT, GFP_KERNEL)?;
         for _ in 0..COUNT {
             pages.push(Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?, GFP_KERNEL)?;
@@ -54,7 +55,7 @@ impl kernel::Module for Pages {
             .nodes(2)
             .mode(0o600);
         Ok(Self {
-            _device: chrdev::Registration::new(module, options, Arc::new(pages, GFP_KERNEL)?)?,
+            _device: chrdev::Registration::new(options, Arc::new(pages, GFP_KERNEL)?)?,
         })
     }
 }
@@ -63,6 +64,10 @@ struct OpenPage {
     pages: Arc<KVec<Page>>,
     minor: usize,
     text: CString,
+}
+
+impl Owner for OpenPage {
+    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

@@ -61,6 +61,9 @@ static ssize_t mailbox_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	size_t copied;
 	int err;
 
+	if (!iov_iter_count(to))
+		return 0;
+
 	if (iocb->ki_filp->f_flags & O_NONBLOCK) {
 		if (!take(&taken))
 			return -EAGAIN;
@@ -87,7 +90,7 @@ static ssize_t mailbox_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (length > sizeof(new.text))
 		return -EMSGSIZE;
 	new.length = copy_from_iter(new.text, length, from);
-	if (!new.length && length)
+	if (new.length != length)
 		return -EFAULT;
 
 	spin_lock(&lock);
@@ -110,8 +113,16 @@ static __poll_t mailbox_poll(struct file *file, struct poll_table_struct *wait)
 	return events;
 }
 
+/* Those who share the file do not wait for each other. */
+static int mailbox_open(struct inode *inode, struct file *file)
+{
+	file->f_mode &= ~FMODE_ATOMIC_POS;
+	return 0;
+}
+
 static const struct file_operations mailbox_fops = {
 	.owner		= THIS_MODULE,
+	.open		= mailbox_open,
 	.read_iter	= mailbox_read_iter,
 	.write_iter	= mailbox_write_iter,
 	.poll		= mailbox_poll,
