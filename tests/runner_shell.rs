@@ -121,7 +121,7 @@ fn a_terminal_is_a_terminal() {
     user.resizes(33, 101);
     let before = tcgetattr(&user.terminal).expect("its settings");
     let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
-    user.sees("root@lkmpg:/root# ");
+    user.sees("root@lkmpg:/modules# ");
     user.does("tty; stty size");
     user.sees("/dev/pts/0");
     user.sees("33 101");
@@ -201,7 +201,7 @@ fn what_is_built_meanwhile_is_seen() {
     }
     let mut user = User::new();
     let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
-    user.sees("root@lkmpg:/root# ");
+    user.sees("root@lkmpg:/modules# ");
     let name = "built_meanwhile.ko";
     let module = NewModule::new(name, "hello_1.ko");
     user.does(&format!(

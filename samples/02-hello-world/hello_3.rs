@@ -3,9 +3,10 @@
 //! Chapter 2.4: code and data that are freed once the module is loaded.
 //!
 //! ```sh
-//! objdump -h hello_3.ko | grep init
 //! insmod hello_3.ko && cat /sys/module/hello_3/initsize && rmmod hello_3
 //! ```
+//!
+//! On the host, `objdump -h build/dev/samples/02-hello-world/hello_3.ko` shows the sections.
 
 use kernel::prelude::*;
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Changed from the guide: 256 does not fit a byte and is refused; there it wraps to 0. The kernel
-//! log names the parameter that it refused.
+//! log names the parameter that it refused, and shows what is not printable in `mystring` escaped.
 
 use kernel::prelude::*;
 

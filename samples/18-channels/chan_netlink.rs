@@ -10,6 +10,8 @@
 //! kill %1; rmmod chan_netlink
 //! ```
 //!
+//! `LKMPG_ADD=/usr/sbin/genl make vm` brings the tool of the first line along.
+//!
 //! The same requests on both: a text and lists of numbers come back with their sum, and the
 //! privileged can have a text published to whoever listens.
 //!

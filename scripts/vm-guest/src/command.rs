@@ -10,6 +10,7 @@ use rustix::{
     process::{Pid, WaitOptions, wait},
 };
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{self, Read, Write},
     os::fd::{AsFd, OwnedFd},
@@ -52,8 +53,13 @@ pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     command
         .env_clear()
         .envs(job.env.iter().map(|(name, value)| (name, value)));
+    // A shell is for the modules.
     let home = job.env.iter().find(|(name, _)| name == "HOME");
-    command.current_dir(home.map_or("/".as_ref(), |(_, home)| home.as_os_str()));
+    command.current_dir(match home {
+        _ if job.share.is_some() => OsStr::new("/modules"),
+        Some((_, home)) => home,
+        None => OsStr::new("/"),
+    });
 
     let ended = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?);
     announce();

@@ -48,8 +48,11 @@ fn try_link(paths: &[String]) -> Result<()> {
     let release = rustix::system::uname().release().to_str()?.to_owned();
     let extra = format!("/lib/modules/{release}/extra");
     for dir in ["/modules", &extra] {
-        let _ = fs::remove_dir_all(dir);
+        // The shell is in there: the folder stays.
         fs::create_dir_all(dir)?;
+        for entry in fs::read_dir(dir)? {
+            fs::remove_file(entry?.path())?;
+        }
         for path in paths {
             let name = Path::new(path)
                 .file_name()
