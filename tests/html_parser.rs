@@ -11,7 +11,13 @@ use rustix::{
 use std::{
     fs::{self, File},
     io::Read as _,
-    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{
+            fs::{PermissionsExt as _, symlink},
+            process::CommandExt as _,
+        },
+    },
     process::Command,
     thread,
     time::Duration,
@@ -40,6 +46,17 @@ fn user(action: &str, path: &str) -> Vec<u8> {
     let output = output.expect("html_parser_user");
     assert!(output.status.success(), "{output:?}");
     output.stdout
+}
+
+/// What a user gets to see of the times.
+fn user_as(uid: u32, path: &str) -> String {
+    let output = Command::new("html_parser_user")
+        .args(["time", path])
+        .uid(uid)
+        .output();
+    let output = output.expect("html_parser_user");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Puts a document into a file, and has it parsed on both sides.
@@ -266,6 +283,27 @@ fn the_tables_have_five_runs_each() {
     let both = String::from_utf8(user("time", &path)).expect("UTF-8");
     let (kernel, user) = both.split_once("User space\n").expect("both");
     assert!(kernel.starts_with("Kernel\n"), "{both}");
+    let (user, ratio) = user
+        .split_once("\nKernel / user space\n")
+        .expect("the ratio");
+    let lines: Vec<Vec<f64>> = ratio
+        .lines()
+        .skip(1)
+        .map(|line| {
+            line.split_whitespace()
+                .map(|it| it.parse().expect("a number"))
+                .collect()
+        })
+        .collect();
+    assert!(
+        lines.len() == 5 && lines.iter().all(|it| it.len() == 4),
+        "{ratio}"
+    );
+    // Under another name it is the same file; who is not root gets what is not root's.
+    let link = disk.file("link.html");
+    symlink(&path, &link).expect("symlink");
+    assert!(user_as(0, &link).starts_with("Kernel\n"));
+    assert!(user_as(1000, &path).starts_with("Cycles, best of 1000,"));
     for table in [&alone, &table, kernel, user] {
         let numbers = numbers(table);
         assert_eq!(numbers.len(), 5 * 4, "{table}");

@@ -7,7 +7,7 @@
 //! insmod html_parser.ko path=/tmp/page.html
 //! cat /proc/html_parser
 //! cat /proc/html_parser_timing
-//! html_parser_user time /tmp/page.html      # beside the kernel's table
+//! html_parser_user time /tmp/page.html      # the kernel's times, its own, their ratio
 //! rmmod html_parser
 //! ```
 //!

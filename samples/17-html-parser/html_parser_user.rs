@@ -31,8 +31,8 @@ enum Action {
         /// The HTML file.
         file: PathBuf,
     },
-    /// Measure reading and parsing a file, and show the kernel's times beside it, if
-    /// html_parser.ko is loaded for the same file.
+    /// Measure reading and parsing a file. If html_parser.ko is loaded for the same file, show the
+    /// kernel's times, too, and the ratio of both; only root can see those.
     Time {
         /// The HTML file.
         file: PathBuf,
@@ -68,14 +68,38 @@ fn show(path: &Path) -> Result<()> {
 }
 
 fn time(path: &Path) -> Result<()> {
+    let user = measure(path)?;
     let mut table = String::new();
-    measure(path)?.write(&mut table)?;
-    if kernel_path().is_some_and(|loaded| loaded == path) {
-        let kernel = fs::read_to_string(KERNEL_TABLE).context(KERNEL_TABLE)?;
-        print!("Kernel\n{kernel}\nUser space\n");
+    user.write(&mut table)?;
+    if !is_loaded_for(path) {
+        print!("{table}");
+        return Ok(());
     }
-    print!("{table}");
+    match fs::read_to_string(KERNEL_TABLE) {
+        Ok(kernel) => {
+            print!("Kernel\n{kernel}\nUser space\n{table}");
+            print_ratio(&parse_table(&kernel)?, &user.runs);
+        }
+        Err(error) => {
+            eprintln!("html_parser_user: no times of the kernel: {KERNEL_TABLE}: {error}");
+            print!("{table}");
+        }
+    }
     Ok(())
+}
+
+fn print_ratio(kernel: &[Run], user: &[Run]) {
+    println!("\nKernel / user space");
+    println!("run    read, cold   read, warm        parse");
+    for (number, (kernel, user)) in (1..).zip(kernel.iter().zip(user)) {
+        let [cold, warm, parse] = [
+            (kernel.cold, user.cold),
+            (kernel.warm, user.warm),
+            (kernel.parse, user.parse),
+        ]
+        .map(|(kernel, user)| kernel as f64 / user as f64);
+        println!("{number:>3} {cold:>12.2} {warm:>12.2} {parse:>12.2}");
+    }
 }
 
 const KERNEL_TABLE: &str = "/proc/html_parser_timing";
@@ -124,9 +148,10 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn kernel_path() -> Option<PathBuf> {
-    let path = fs::read_to_string("/sys/module/html_parser/parameters/path").ok()?;
-    Some(path.trim_end_matches('\n').into())
+fn is_loaded_for(path: &Path) -> bool {
+    let loaded = fs::read_to_string("/sys/module/html_parser/parameters/path")
+        .and_then(|it| fs::canonicalize(it.trim_end_matches('\n')));
+    loaded.is_ok_and(|loaded| fs::canonicalize(path).is_ok_and(|path| path == loaded))
 }
 
 fn parse_table(table: &str) -> Result<[Run; RUNS]> {
