@@ -245,7 +245,8 @@ impl File {
         self.check(O_WRONLY)?;
         // SAFETY: By the type invariants; the callers own `len` bytes at `buffer`.
         let ret = unsafe { bindings::kernel_read(self.as_raw(), buffer.cast(), len, position) };
-        to_count(ret)
+        // A driver's word for it is not enough: callers take so many bytes for initialised.
+        Ok(to_count(ret)?.min(len))
     }
 
     /// Writes at the file's position, and advances it. Returns the number of bytes, which may be
@@ -315,6 +316,24 @@ impl File {
             bindings::kernel_write(self.as_raw(), data.as_ptr().cast(), data.len(), position)
         };
         to_count(ret)
+    }
+
+    /// Has what follows fail with `EAGAIN` rather than wait, or wait again, whatever the file was
+    /// [opened](Options::nonblocking) with. Must not be called in an interrupt.
+    pub fn set_nonblocking(&self, yes: bool) {
+        let wanted = if yes { O_NONBLOCK } else { 0 };
+        // SAFETY: By the type invariants. Flags are changed under the file's lock, and read
+        // without, as in C.
+        unsafe {
+            let flags = &raw mut (*self.as_raw()).f_flags;
+            if flags.read_volatile() & O_NONBLOCK == wanted {
+                return;
+            }
+            let lock = &raw mut (*self.as_raw()).f_lock;
+            bindings::spin_lock(lock);
+            flags.write_volatile(flags.read() & !O_NONBLOCK | wanted);
+            bindings::spin_unlock(lock);
+        }
     }
 
     /// Writes what a process gave to a `write` of ours, straight from its memory, as if it had

@@ -7,7 +7,7 @@ use lkmpg_tests::{
     BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, name, scaled, wait_until,
 };
 use rustix::{
-    fs::{Mode, OFlags},
+    fs::{Mode, OFlags, fcntl_setfl},
     io::Errno,
     process::{Pid, Signal, kill_process},
     termios::{Action, OptionalActions, OutputModes, Termios, tcflow, tcgetattr, tcsetattr},
@@ -229,6 +229,16 @@ fn a_stopped_line_is_waited_for() {
         "{taken} bytes of {}",
         sent.len()
     );
+    assert_eq!(rustix::io::write(&device, &sent), Err(Errno::AGAIN));
+    line.start();
+    assert_eq!(far_end.read(taken), sent[..taken]);
+    drop(device);
+
+    // Also who says so only when the device is open.
+    line.stop();
+    let device = open().expect("open");
+    fcntl_setfl(&device, OFlags::NONBLOCK).expect("fcntl");
+    let taken = rustix::io::write(&device, &sent).expect("write");
     assert_eq!(rustix::io::write(&device, &sent), Err(Errno::AGAIN));
     line.start();
     assert_eq!(far_end.read(taken), sent[..taken]);

@@ -45,7 +45,8 @@ use lkm::{
     },
     fops::{
         FileOperations,
-        OpenFile, //
+        OpenFile,
+        Owner, //
     },
 };
 
@@ -70,11 +71,11 @@ struct Xktty {
 }
 
 impl kernel::Module for Xktty {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let taken = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let options = chrdev::Options::new(c"xktty");
         Ok(Xktty {
-            _device: chrdev::Registration::new(module, options, taken)?,
+            _device: chrdev::Registration::new(options, taken)?,
         })
     }
 }
@@ -104,6 +105,10 @@ struct Session {
     _turn: Turn,
 }
 
+impl Owner for Session {
+    const MODULE: &'static ThisModule = lkm::this_module!();
+}
+
 #[vtable]
 impl FileOperations for Session {
     type Data = Atomic<bool>;
@@ -123,10 +128,12 @@ impl FileOperations for Session {
 
     fn write(
         &self,
-        _file: &OpenFile,
+        file: &OpenFile,
         pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        // What fcntl(2) has done since.
+        self.port.set_nonblocking(file.nonblocking());
         self.port.write_from(data, pos)
     }
 }
