@@ -22,8 +22,9 @@
 //! (`CONFIG_X86_X32_ABI`, Debian's stock kernel): `insmod` then says "Invalid parameters". Built
 //! under another name, from a copy of this file, it loads there, too.
 //!
-//! What a program opens is counted and logged whether or not that succeeds. A path may hold
-//! anything; what is not printable is escaped. Long ones take several lines.
+//! What a program opens is counted and logged whether or not that succeeds, if its flags make
+//! sense and it has a descriptor left. A path may hold anything; what is not printable is escaped.
+//! Long ones take several lines.
 
 use kernel::{
     prelude::*,
@@ -108,6 +109,7 @@ fn report(user: u32, path: &Filename) {
     loop {
         let dots = if offset > 0 { "..." } else { "" };
         let part = match path.read(offset, &mut room) {
+            Ok([]) if offset > 0 => break,
             Ok(part) => BStr::from_bytes(part),
             Err(e) => {
                 pr_info!("Opened file by {user}: <{e:?}>\n");

@@ -61,6 +61,8 @@ static void report(struct filename *filename)
 	do {
 		if (!err)
 			err = copy_part(room, sizeof(room), name, &length);
+		if (!err && !length && *dots)
+			return;
 		if (err) {
 			pr_info("Opened file by %u: <%pe>\n", uid, ERR_PTR(err));
 			return;
