@@ -105,7 +105,7 @@ impl<const N: usize> Message<N> {
 
     /// Takes up to `N` bytes of what a process writes.
     ///
-    /// Fails with `EFAULT` if there are some but none can be read. May sleep.
+    /// Fails with `EFAULT` if one of them cannot be read. May sleep.
     #[inline]
     pub fn copy_from(data: &mut IovIterSource<'_>) -> Result<Self> {
         let mut message = Self::new();
@@ -113,13 +113,13 @@ impl<const N: usize> Message<N> {
         Ok(message)
     }
 
-    /// Does what [`copy_from`](Self::copy_from) does, in place. The message is empty if it fails.
+    /// Does what [`copy_from`](Self::copy_from) does, in place.
     #[inline(always)]
     fn fill(&mut self, data: &mut IovIterSource<'_>) -> Result {
-        let offered = data.len();
+        let wanted = data.len().min(N);
         // INVARIANT: `copy_from_iter_raw` says how many bytes it wrote.
         self.length = data.copy_from_iter_raw(&mut self.bytes).len();
-        if self.length == 0 && offered > 0 {
+        if self.length < wanted {
             return Err(EFAULT);
         }
         Ok(())
@@ -198,9 +198,10 @@ impl<const N: usize> core::fmt::Write for Message<N> {
 ///
 /// A write takes as much as fits a message, and says so by a short count, as the guide has it. A
 /// writer like `echo` then writes the rest; were that a message of its own, it would replace the
-/// one that it belongs to. So the rest of a message that was cut is dropped.
+/// one that it belongs to. So what comes next is dropped if it has the length of what was cut off.
 pub struct Inbox {
-    cut: Atomic<bool>,
+    /// How many bytes were cut off what was written last.
+    cut: Atomic<usize>,
 }
 
 impl Default for Inbox {
@@ -213,14 +214,14 @@ impl Inbox {
     /// Creates an inbox for a file that is being opened.
     pub const fn new() -> Self {
         Self {
-            cut: Atomic::new(false),
+            cut: Atomic::new(0),
         }
     }
 
     /// Takes what a process writes, and puts it into `message` unless it is the rest of a message
     /// that was cut. Returns the number of bytes taken.
     ///
-    /// Fails with `EFAULT` if the first bytes cannot be read; `message` then stays as it was.
+    /// Fails with `EFAULT` if what fits cannot be read; `message` then stays as it was.
     /// `message` is locked only once the bytes are there. May sleep.
     pub fn take<const N: usize>(
         &self,
@@ -228,15 +229,15 @@ impl Inbox {
         message: &Mutex<Message<N>>,
     ) -> Result<usize> {
         let offered = data.len();
-        if self.cut.xchg(false, Relaxed) {
+        let cut = self.cut.xchg(0, Relaxed);
+        if cut > 0 && cut == offered {
             data.advance(offered);
             return Ok(offered);
         }
         let mut new = Message::new();
         new.fill(data)?;
-        if new.len() < offered {
-            self.cut.store(true, Relaxed);
-        }
+        // No more was taken than was offered.
+        self.cut.store(offered.wrapping_sub(new.len()), Relaxed);
         // In an order that needs one copy only.
         let mut message = message.lock();
         *message = new;

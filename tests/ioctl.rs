@@ -12,7 +12,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::Read as _,
+    io::{Read as _, Write as _},
     os::{
         fd::AsFd as _,
         unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
@@ -118,6 +118,30 @@ fn the_three_ioctls_of_the_guide() {
         expected
     );
     assert_eq!(message(&device), b"Hello");
+}
+
+#[test]
+fn a_new_message_is_read_from_its_start() {
+    let _module = load();
+    let mut device = open();
+    let read = |mut device: &File| {
+        let mut seen = String::new();
+        device.read_to_string(&mut seen).expect("read");
+        seen
+    };
+    for message in ["a long message", "short"] {
+        device.write_all(message.as_bytes()).expect("write");
+        assert_eq!(read(&device), message);
+    }
+    ioctl::write_string(&device, SET_MSG, c"by ioctl").expect("set");
+    assert_eq!(read(&device), "by ioctl");
+    ioctl::write_bytes(&device, SET_MSG_BUF, b"by the other").expect("set");
+    assert_eq!(read(&device), "by the other");
+    // A message by ioctl ends what a write began.
+    assert_eq!(rustix::io::write(&device, &[b'x'; 100]), Ok(BUF_LEN));
+    ioctl::write_string(&device, SET_MSG, c"A").expect("set");
+    assert_eq!(rustix::io::write(&device, b"B"), Ok(1));
+    assert_eq!(read(&device), "B");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use lkm::raw;
 use lkmpg_tests::{BadMemory, Module, as_user, errno_of, name, times};
-use rustix::io::Errno;
+use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File, OpenOptions},
     io::{IoSlice, Read as _, Write as _},
@@ -67,6 +67,52 @@ fn the_rest_of_a_long_message_does_not_replace_it() {
 }
 
 #[test]
+fn only_the_rest_of_what_was_cut_is_dropped() {
+    let _module = load();
+    let writer = open_to_write();
+    assert_eq!(rustix::io::write(&writer, &[b'x'; 200]), Ok(ROOM));
+    assert_eq!(rustix::io::write(&writer, b"short"), Ok(5));
+    assert_eq!(shown(), "Last input:short");
+    assert_eq!(rustix::io::write(&writer, &[b'y'; 200]), Ok(ROOM));
+    assert_eq!(
+        rustix::io::write(&writer, &[b'z'; 200 - ROOM]),
+        Ok(200 - ROOM)
+    );
+    assert_eq!(rustix::io::write(&writer, &[b'z'; 200 - ROOM]), Ok(ROOM));
+    assert_eq!(shown(), format!("Last input:{}", "z".repeat(ROOM)));
+}
+
+#[test]
+fn it_can_be_read_from_anywhere() {
+    let _module = load();
+    fs::write(FILE, "hello").expect("write");
+    let file = File::open(FILE).expect("open");
+    let mut bytes = [0; 20];
+    assert_eq!(rustix::io::pread(&file, &mut bytes, 11), Ok(5));
+    assert_eq!(&bytes[..5], b"hello");
+    let file = File::open(FILE).expect("open");
+    assert_eq!(rustix::fs::seek(&file, SeekFrom::End(-2)), Ok(14));
+    assert_eq!(rustix::io::read(&file, &mut bytes), Ok(2));
+    assert_eq!(&bytes[..2], b"lo");
+}
+
+#[test]
+fn what_was_written_is_read_from_its_start() {
+    let _module = load();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(FILE)
+        .expect("open");
+    for message in ["a long message", "short"] {
+        file.write_all(message.as_bytes()).expect("write");
+        let mut seen = String::new();
+        file.read_to_string(&mut seen).expect("read");
+        assert_eq!(seen, format!("Last input:{message}"));
+    }
+}
+
+#[test]
 fn several_buffers_are_one_message() {
     let _module = load();
     let mut writer = open_to_write();
@@ -123,6 +169,11 @@ fn bad_pointers_fault_and_change_nothing() {
             "{what}"
         );
     }
+    let (address, room) = memory.edge();
+    assert_eq!(
+        raw::write(file.as_fd(), address, room + 1),
+        Err(Errno::FAULT)
+    );
     for (what, address) in memory.unwritable() {
         assert_eq!(
             raw::read(file.as_fd(), address, 10),

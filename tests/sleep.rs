@@ -10,7 +10,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     process::{Child, Command, Stdio},
     sync::{
@@ -120,6 +120,22 @@ fn it_shows_the_last_input() {
         }
     }
     assert_eq!(seen, b"Last input:hello\n");
+}
+
+#[test]
+fn what_was_written_is_read_from_its_start() {
+    let _module = load();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(FILE)
+        .expect("open");
+    for message in ["a long message", "short"] {
+        file.write_all(message.as_bytes()).expect("write");
+        let mut seen = String::new();
+        file.read_to_string(&mut seen).expect("read");
+        assert_eq!(seen, format!("Last input:{message}\n"));
+    }
 }
 
 #[test]

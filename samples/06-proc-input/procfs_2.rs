@@ -51,6 +51,7 @@ const MESSAGE_LENGTH: usize = 79;
 const LABEL: &[u8] = b"Last input:";
 
 type LastInput = Mutex<Message<MESSAGE_LENGTH>>;
+type Shown = Message<{ LABEL.len() + MESSAGE_LENGTH }>;
 
 #[pin_data]
 struct Procfs2 {
@@ -75,7 +76,7 @@ impl kernel::InPlaceModule for Procfs2 {
 struct Session {
     last: Arc<LastInput>,
     #[pin]
-    shown: Mutex<Message<{ LABEL.len() + MESSAGE_LENGTH }>>,
+    shown: Mutex<Shown>,
     inbox: Inbox,
 }
 
@@ -93,8 +94,8 @@ impl FileOperations for Session {
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
-        if *pos == 0 {
-            shown.set(&[LABEL, self.last.lock().as_bytes()]);
+        if *pos == 0 || shown.is_empty() {
+            self.take_snapshot(&mut shown);
         }
         read_from_buffer(out, pos, shown.as_bytes())
     }
@@ -102,13 +103,25 @@ impl FileOperations for Session {
     fn write(
         &self,
         _file: &OpenFile,
-        _pos: &mut Offset,
+        pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        // What is read next is the new message, from its start.
+        *pos = 0;
         self.inbox.take(data, &self.last)
     }
 
     fn size(&self) -> Offset {
-        self.shown.lock().len() as Offset
+        let mut shown = self.shown.lock();
+        if shown.is_empty() {
+            self.take_snapshot(&mut shown);
+        }
+        shown.len() as Offset
+    }
+}
+
+impl Session {
+    fn take_snapshot(&self, shown: &mut Shown) {
+        shown.set(&[LABEL, self.last.lock().as_bytes()]);
     }
 }

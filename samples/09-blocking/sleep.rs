@@ -125,9 +125,11 @@ impl FileOperations for Turn {
     fn write(
         &self,
         _file: &OpenFile,
-        _pos: &mut Offset,
+        pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        // What is read next is the new message, from its start.
+        *pos = 0;
         self.inbox.take(data, &self.gate.message)
     }
 }

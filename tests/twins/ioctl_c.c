@@ -38,7 +38,7 @@ struct ioctl_buffer {
 
 /* The one process that has the device open. */
 struct session {
-	atomic_t cut;
+	atomic_long_t cut;
 };
 
 static struct cdev cdev;
@@ -83,6 +83,7 @@ static ssize_t ioctl_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct session *session = iocb->ki_filp->private_data;
 
+	iocb->ki_pos = 0;
 	return message_take_iter(&message, &session->cut, from);
 }
 
@@ -164,12 +165,20 @@ static long set_buffer(const struct ioctl_buffer __user *argument)
 	return 0;
 }
 
+/* A new message is read from its start. */
+static long rewind(struct file *file, long ret)
+{
+	if (!ret)
+		vfs_llseek(file, 0, SEEK_SET);
+	return ret;
+}
+
 static long ioctl_unlocked_ioctl(struct file *file, unsigned int number,
 				 unsigned long argument)
 {
 	switch (number) {
 	case IOCTL_SET_MSG:
-		return set_string((const char __user *)argument);
+		return rewind(file, set_string((const char __user *)argument));
 	case IOCTL_GET_MSG:
 		return get_string((char __user *)argument);
 	case IOCTL_GET_NTH_BYTE:
@@ -177,7 +186,7 @@ static long ioctl_unlocked_ioctl(struct file *file, unsigned int number,
 	case IOCTL_GET_MSG_BUF:
 		return get_buffer((struct ioctl_buffer __user *)argument);
 	case IOCTL_SET_MSG_BUF:
-		return set_buffer((const struct ioctl_buffer __user *)argument);
+		return rewind(file, set_buffer((const struct ioctl_buffer __user *)argument));
 	default:
 		return -ENOTTY;
 	}
@@ -190,7 +199,7 @@ static long ioctl_compat_ioctl(struct file *file, unsigned int number,
 {
 	switch (number) {
 	case _IOR(IOCTL_TYPE, 0, compat_uptr_t):
-		return set_string(compat_ptr(argument));
+		return rewind(file, set_string(compat_ptr(argument)));
 	case _IOR(IOCTL_TYPE, 1, compat_uptr_t):
 		return get_string(compat_ptr(argument));
 	case IOCTL_GET_NTH_BYTE:
@@ -198,7 +207,7 @@ static long ioctl_compat_ioctl(struct file *file, unsigned int number,
 	case IOCTL_GET_MSG_BUF:
 		return get_buffer(compat_ptr(argument));
 	case IOCTL_SET_MSG_BUF:
-		return set_buffer(compat_ptr(argument));
+		return rewind(file, set_buffer(compat_ptr(argument)));
 	default:
 		return -ENOTTY;
 	}

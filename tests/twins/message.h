@@ -47,42 +47,43 @@ static inline void message_set(struct message *message, const char *text,
 
 /*
  * Takes what a process writes, cut to what fits. The rest, which the process
- * then writes, is dropped: @cut is the open file's note that there is one.
+ * then writes, is dropped: @cut is the open file's note of how long it is.
  */
-static inline ssize_t message_take(struct message *message, atomic_t *cut,
+static inline ssize_t message_take(struct message *message, atomic_long_t *cut,
 				   const char __user *buf, size_t count)
 {
 	size_t length = min_t(size_t, count, MESSAGE_LENGTH);
+	size_t rest = atomic_long_xchg_relaxed(cut, 0);
 	char text[MESSAGE_LENGTH];
 
-	if (atomic_xchg_relaxed(cut, 0))
+	if (rest && rest == count)
 		return count;
 
-	length -= copy_from_user(text, buf, length);
-	if (!length && count)
+	if (copy_from_user(text, buf, length))
 		return -EFAULT;
-	atomic_set(cut, length < count);
+	atomic_long_set(cut, count - length);
 	message_set(message, text, length);
 	return length;
 }
 
 /* The same for a file that is written with an iterator. */
-static inline ssize_t message_take_iter(struct message *message, atomic_t *cut,
+static inline ssize_t message_take_iter(struct message *message,
+					atomic_long_t *cut,
 					struct iov_iter *from)
 {
 	size_t count = iov_iter_count(from);
+	size_t length = min_t(size_t, count, MESSAGE_LENGTH);
+	size_t rest = atomic_long_xchg_relaxed(cut, 0);
 	char text[MESSAGE_LENGTH];
-	size_t length;
 
-	if (atomic_xchg_relaxed(cut, 0)) {
+	if (rest && rest == count) {
 		iov_iter_advance(from, count);
 		return count;
 	}
 
-	length = copy_from_iter(text, MESSAGE_LENGTH, from);
-	if (!length && count)
+	if (copy_from_iter(text, length, from) != length)
 		return -EFAULT;
-	atomic_set(cut, length < count);
+	atomic_long_set(cut, count - length);
 	message_set(message, text, length);
 	return length;
 }

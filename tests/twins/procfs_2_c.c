@@ -21,7 +21,7 @@ struct session {
 	struct mutex lock;
 	size_t length;
 	char shown[LABEL_LENGTH + MESSAGE_LENGTH];
-	atomic_t cut;
+	atomic_long_t cut;
 };
 
 static struct message last = {
@@ -54,15 +54,20 @@ static int procfs_2_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void take_snapshot(struct session *session)
+{
+	session->length = LABEL_LENGTH +
+		message_get(&last, session->shown + LABEL_LENGTH);
+}
+
 static ssize_t procfs_2_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct session *session = iocb->ki_filp->private_data;
 	ssize_t ret;
 
 	mutex_lock(&session->lock);
-	if (iocb->ki_pos == 0)
-		session->length = LABEL_LENGTH +
-			message_get(&last, session->shown + LABEL_LENGTH);
+	if (iocb->ki_pos == 0 || !session->length)
+		take_snapshot(session);
 	ret = copy_text_to_iter(session->shown, session->length, iocb, to);
 	mutex_unlock(&session->lock);
 	return ret;
@@ -73,6 +78,7 @@ static ssize_t procfs_2_write(struct file *file, const char __user *buf,
 {
 	struct session *session = file->private_data;
 
+	*ppos = 0;
 	return message_take(&last, &session->cut, buf, count);
 }
 
@@ -82,6 +88,8 @@ static loff_t procfs_2_lseek(struct file *file, loff_t offset, int whence)
 	size_t length;
 
 	mutex_lock(&session->lock);
+	if (!session->length)
+		take_snapshot(session);
 	length = session->length;
 	mutex_unlock(&session->lock);
 	return generic_file_llseek_size(file, offset, whence, OFFSET_MAX, length);

@@ -17,7 +17,7 @@
 
 /* The one process that has the file open. */
 struct session {
-	atomic_t cut;
+	atomic_long_t cut;
 };
 
 static DEFINE_MUTEX(lock);
@@ -133,6 +133,7 @@ static ssize_t sleep_write(struct file *file, const char __user *buf,
 {
 	struct session *session = file->private_data;
 
+	*ppos = 0;
 	return message_take(&last, &session->cut, buf, count);
 }
 
