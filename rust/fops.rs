@@ -340,7 +340,7 @@ impl<T: FileOperations> Shims<T> {
         let out = unsafe { destination(iter) };
         let room = out.len();
         // C relies on the number: what was not copied would be somebody else's memory.
-        from_result(|| Ok(state.read(file, pos, out)?.min(room - out.len()) as isize))
+        from_result(|| Ok(state.read(file, pos, out)?.min(room.saturating_sub(out.len())) as isize))
     }
 
     /// `file_operations::write_iter`.
