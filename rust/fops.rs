@@ -140,13 +140,18 @@ impl OpenFile {
         self.flags() & O_NONBLOCK != 0
     }
 
-    /// Has the next read or write start at 0, as lseek(2) does. Does nothing to a file that cannot
-    /// be sought in. Calls [`FileOperations::size`]; may sleep (`vfs_llseek`).
+    /// Has the next read or write start at 0, as lseek(2) does. Does nothing in `open`, nor to a file
+    /// that cannot be sought in. Calls [`FileOperations::size`]; may sleep (`vfs_llseek`).
     ///
     /// `read` and `write` have a position of their own, which is the file's afterwards.
     pub fn rewind(&self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_SET as c_int) };
+        // SAFETY: By the type invariants. The state is there once `open` has succeeded; until then
+        // the file has nothing to be sought with.
+        unsafe {
+            if !(*self.as_raw()).private_data.is_null() {
+                bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_SET as c_int);
+            }
+        }
     }
 
     /// Returns the minor number of the device node; 0 for other files.
@@ -340,7 +345,10 @@ impl<T: FileOperations> Shims<T> {
         let out = unsafe { destination(iter) };
         let room = out.len();
         // C relies on the number: what was not copied would be somebody else's memory.
-        from_result(|| Ok(state.read(file, pos, out)?.min(room.saturating_sub(out.len())) as isize))
+        from_result(|| {
+            let count = state.read(file, pos, out)?;
+            Ok(count.min(room.saturating_sub(out.len())) as isize)
+        })
     }
 
     /// `file_operations::write_iter`.

@@ -218,6 +218,11 @@ impl Inbox {
         }
     }
 
+    /// Has the next write be a message of its own, whatever was cut.
+    pub fn forget(&self) {
+        self.cut.store(0, Relaxed);
+    }
+
     /// Takes what a process writes, and puts it into `message` unless it is the rest of a message
     /// that was cut. Returns the number of bytes taken.
     ///

@@ -301,7 +301,7 @@ impl Shared {
         }
     }
 
-    /// Removes what relay has left: when it fails to make a ring, it forgets that of CPU 0.
+    /// Removes what relay has left: when it fails to make a ring's file, it forgets the ring of CPU 0.
     ///
     /// # Safety
     ///
@@ -309,8 +309,15 @@ impl Shared {
     unsafe fn remove_files(&self) {
         for file in &self.files {
             // SAFETY: By the safety requirements, nobody else is here. A file that was not removed
-            // is there; removing it waits for those who open it. NULL is fine, too.
-            unsafe { bindings::debugfs_remove(file.get().replace(core::ptr::null_mut())) };
+            // is there, and so is its ring, which relay has leaked.
+            unsafe {
+                let file = file.get().replace(core::ptr::null_mut());
+                if !file.is_null() {
+                    let buffer = (*(*file).d_inode).i_private.cast::<bindings::rchan_buf>();
+                    (*buffer).finalized = 1;
+                    remove(file, buffer);
+                }
+            }
         }
     }
 
@@ -415,6 +422,19 @@ unsafe extern "C" fn remove_buf_file(file: *mut bindings::dentry) -> c_int {
         let buffer = (*(*file).d_inode).i_private.cast::<bindings::rchan_buf>();
         let (shared, _) = shared(buffer);
         shared.replace_file(file, core::ptr::null_mut());
+        remove(file, buffer);
+    }
+    0
+}
+
+/// Removes a ring's file, and wakes who polls it.
+///
+/// # Safety
+///
+/// The file and its ring must exist, and the ring be marked as finished.
+unsafe fn remove(file: *mut bindings::dentry, buffer: *mut bindings::rchan_buf) {
+    // SAFETY: By the safety requirements. Removing the file waits for those who open it.
+    unsafe {
         bindings::debugfs_remove(file);
         bindings::__wake_up(
             &raw mut (*buffer).read_wait,
@@ -423,7 +443,6 @@ unsafe extern "C" fn remove_buf_file(file: *mut bindings::dentry) -> c_int {
             core::ptr::null_mut(),
         );
     }
-    0
 }
 
 /// What the ring shares with others, and the ring's CPU.

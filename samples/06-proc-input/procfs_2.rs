@@ -6,7 +6,8 @@
 //! insmod procfs_2.ko && echo hello > /proc/rw_test && cat /proc/rw_test; rmmod procfs_2
 //! ```
 //!
-//! Everybody may read, only root may write. A message has 79 bytes; what is longer is cut.
+//! Everybody may read, only root may write. A message has 79 bytes; what is longer is cut, and
+//! what follows it dropped if it is as long as what was cut off, since `echo` then writes just that.
 //!
 //! Changed from the guide: a reader with a small buffer gets the rest on its next read, even when
 //! the message changes in between, since each open file has its own copy; writers take turns; a

@@ -14,7 +14,8 @@
 //! index is checked; no ioctl writes more than 81 bytes, and there are two more that say how much
 //! room the caller has; a bad pointer is `EFAULT` and leaves the message as it was. The node
 //! belongs to root (mode 0600): the guide's client sets the message through a file that it opened
-//! for reading, so permission to open is permission to set.
+//! for reading, so permission to open is permission to set. A write that does not fit is cut; what
+//! follows is dropped if it is as long as what was cut off, since `echo` then writes just that.
 
 use kernel::{
     fs::file::Offset,
@@ -163,7 +164,9 @@ impl FileOperations for Session {
 impl Session {
     fn keep(&self, file: &OpenFile, message: &Message<BUF_LEN>) {
         *self.device.message.lock() = *message;
-        // As after a write.
+        // As after a write: the next one is no rest of what came before, and the next read begins
+        // at the start.
+        self.inbox.forget();
         file.rewind();
     }
 

@@ -13,7 +13,8 @@
 //! Changed from the guide: openers get the file in order of arrival, and closing it wakes the next
 //! one, not all of them. Nobody who comes later can get in between, since the closer leaves the
 //! file taken, for whom it wakes. A signal ends the wait (`EINTR`); one that comes together with
-//! the turn leaves the process with the file. The module cannot be unloaded while somebody sleeps.
+//! the turn leaves the process with the file. The module cannot be unloaded while somebody sleeps. A
+//! message has 79 bytes; of a longer one the rest is dropped, as in `procfs_2`.
 
 use kernel::{
     fs::file::Offset,

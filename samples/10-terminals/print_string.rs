@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! insmod print_string.ko; rmmod print_string
-//! setsid insmod print_string.ko; rmmod print_string    # the first has no terminal: nothing to see
+//! setsid sh -c 'insmod print_string.ko; rmmod print_string'    # without a terminal: nothing to see
 //! ```
 //!
 //! The message goes to the terminal that controls the process which loads the module, or which

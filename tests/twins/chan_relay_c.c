@@ -198,6 +198,8 @@ static ssize_t ring_read(struct file *file, char __user *to, size_t count, loff_
 
 static int ring_open(struct inode *inode, struct file *file)
 {
+	/* Those who share the file do not wait for each other. */
+	file->f_mode &= ~FMODE_ATOMIC_POS;
 	return relay_file_operations.open(inode, file);
 }
 
@@ -298,6 +300,7 @@ static int control_show(struct seq_file *m, void *unused)
 
 static int control_open(struct inode *inode, struct file *file)
 {
+	file->f_mode &= ~FMODE_ATOMIC_POS;
 	return single_open(file, control_show, NULL);
 }
 

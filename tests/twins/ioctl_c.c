@@ -165,11 +165,15 @@ static long set_buffer(const struct ioctl_buffer __user *argument)
 	return 0;
 }
 
-/* A new message is read from its start. */
+/* A new message is read from its start, and no rest of it is awaited. */
 static long rewind(struct file *file, long ret)
 {
-	if (!ret)
+	struct session *session = file->private_data;
+
+	if (!ret) {
+		atomic_long_set(&session->cut, 0);
 		vfs_llseek(file, 0, SEEK_SET);
+	}
 	return ret;
 }
 

@@ -94,7 +94,8 @@ static ssize_t xktty_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	/* What fcntl(2) has done since. */
 	if ((port->f_flags ^ iocb->ki_filp->f_flags) & O_NONBLOCK) {
 		spin_lock(&port->f_lock);
-		port->f_flags ^= O_NONBLOCK;
+		port->f_flags &= ~O_NONBLOCK;
+		port->f_flags |= iocb->ki_filp->f_flags & O_NONBLOCK;
 		spin_unlock(&port->f_lock);
 	}
 	return vfs_iter_write(port, from, &iocb->ki_pos, 0);
