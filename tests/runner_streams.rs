@@ -127,12 +127,12 @@ fn the_environment_is_the_guests_own() {
 
 #[test]
 fn programs_of_the_host_come_with_their_libraries() {
-    let script = "ls --version | head -n 1; /opt/list --version | head -n 1";
+    let script = "ls --version | head -n 1; /tmp/list --version | head -n 1";
     let ran = run(&[
         "--add",
         "/bin/ls",
         "--add",
-        "/bin/ls:/opt/list",
+        "/bin/ls:/tmp/list",
         "--",
         "sh",
         "-c",

@@ -10,7 +10,6 @@ use rustix::{
     process::{Pid, WaitOptions, wait},
 };
 use std::{
-    ffi::OsStr,
     fs::File,
     io::{self, Read, Write},
     os::fd::{AsFd, OwnedFd},
@@ -53,13 +52,7 @@ pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     command
         .env_clear()
         .envs(job.env.iter().map(|(name, value)| (name, value)));
-    // A shell is for the modules.
-    let home = job.env.iter().find(|(name, _)| name == "HOME");
-    command.current_dir(match home {
-        _ if job.share.is_some() => OsStr::new("/modules"),
-        Some((_, home)) => home,
-        None => OsStr::new("/"),
-    });
+    command.current_dir(&job.directory);
 
     let ended = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?);
     announce();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     ffi::OsString,
     io::{self, BufRead, Write},
+    path::PathBuf,
 };
 
 /// A virtio-serial port between the runner and the guest.
@@ -73,6 +74,8 @@ pub struct Job {
     pub command: Vec<OsString>,
     /// The whole environment of the command.
     pub env: Vec<(OsString, OsString)>,
+    /// Where the command starts.
+    pub directory: PathBuf,
     /// Give the command a terminal of this size instead of three pipes.
     pub terminal: Option<WindowSize>,
     /// Mount the host's build folder; these modules come from there, as paths

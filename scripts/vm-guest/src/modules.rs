@@ -48,10 +48,13 @@ fn try_link(paths: &[String]) -> Result<()> {
     let release = rustix::system::uname().release().to_str()?.to_owned();
     let extra = format!("/lib/modules/{release}/extra");
     for dir in ["/modules", &extra] {
-        // The shell is in there: the folder stays.
+        // The shell is in there: the folder stays, and what the user put there, too.
         fs::create_dir_all(dir)?;
         for entry in fs::read_dir(dir)? {
-            fs::remove_file(entry?.path())?;
+            let path = entry?.path();
+            if path.extension().is_some_and(|it| it == "ko") {
+                fs::remove_file(path)?;
+            }
         }
         for path in paths {
             let name = Path::new(path)

@@ -32,8 +32,18 @@ pub fn mount_late() -> Result<()> {
     }
     attach("devpts", "/dev/pts", c"gid=5,mode=0620,ptmxmode=0666")?;
     attach("tmpfs", "/dev/shm", c"mode=1777")?;
-    attach("tmpfs", "/tmp", c"mode=1777")?;
-    attach("tmpfs", "/run", c"mode=0755")?;
+    for (dir, mode, options) in [
+        ("/tmp", 0o1777, c"mode=1777"),
+        ("/run", 0o755, c"mode=0755"),
+    ] {
+        // What the user had put there is to be seen.
+        if fs::read_dir(dir).is_ok_and(|mut it| it.next().is_none()) {
+            attach("tmpfs", dir, options)?;
+        } else {
+            fs::set_permissions(dir, Permissions::from_mode(mode))
+                .with_context(|| format!("cannot open up {dir}"))?;
+        }
+    }
     // Everybody may look, so that a test need not be root to read its channel.
     attach("debugfs", "/sys/kernel/debug", c"mode=0755")?;
     for (target, link) in [

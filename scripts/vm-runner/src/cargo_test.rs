@@ -6,7 +6,7 @@ use crate::{
     kernel::{Kernel, build_dir},
     options::{Add, Options},
     outcome::Outcome,
-    run::{environment, run_job},
+    run::{HOME, environment, run_job},
     words::Words,
 };
 use anyhow::{Context, Result, anyhow, bail};
@@ -46,6 +46,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     let job = Job {
         command,
         env,
+        directory: HOME.into(),
         terminal: None,
         share: None,
     };

@@ -120,9 +120,19 @@ impl FromStr for Add {
 
     fn from_str(text: &str) -> Result<Self> {
         if let Some((file, target)) = text.rsplit_once(":/") {
+            let target = PathBuf::from(format!("/{target}"));
+            if ["/dev", "/proc", "/sys"]
+                .iter()
+                .any(|it| target.starts_with(it))
+            {
+                bail!(
+                    "{} is the guest's kernel's: take another folder",
+                    target.display()
+                );
+            }
             return Ok(Self {
                 file: file.into(),
-                target: format!("/{target}").into(),
+                target,
             });
         }
         let file = PathBuf::from(text);

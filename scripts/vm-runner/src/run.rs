@@ -66,6 +66,8 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let job = Job {
         command,
         env,
+        // A shell is for the modules.
+        directory: if interactive { "/modules" } else { HOME }.into(),
         terminal: on_terminal.then(terminal::size),
         share: if interactive && kernel.shares {
             Some(Modules::now(&kernel)?.paths())
@@ -117,11 +119,14 @@ pub fn run_job(
     })
 }
 
+/// The home of root in the guest.
+pub const HOME: &str = "/root";
+
 /// Everything that the command finds in its environment: nothing of ours, save
 /// what the user wants there.
 pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, OsString)>> {
     let mut variables: Vec<(OsString, OsString)> = [
-        ("HOME", "/root"),
+        ("HOME", HOME),
         ("LOGNAME", "root"),
         ("PATH", &format!("/usr/local/bin:{PATH}")),
         ("SHELL", "/bin/sh"),

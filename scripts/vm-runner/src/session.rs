@@ -17,6 +17,7 @@ use crate::{
 };
 use anyhow::{Result, anyhow};
 use lkmpg_guest::{FromGuest, Job, Port, ToGuest, send};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, Sender},
@@ -110,7 +111,8 @@ impl<'a> Session<'a> {
             carried: [0; 2],
             closed: 0,
             complaints: Vec::new(),
-            modules: Modules::default(),
+            // Those that the guest has from the start.
+            modules: Modules::now(kernel).unwrap_or_default(),
             splat_is_seen: false,
             tally: String::new(),
         }
@@ -300,7 +302,9 @@ impl<'a> Session<'a> {
                 Err(anyhow!("QEMU ended: {}", self.complaints.join("\n")))
             }
             // `poweroff -f` in a shell.
-            Phase::Running if self.job.share.is_some() => Ok(Outcome::Ended(0)),
+            Phase::Running if self.job.share.is_some() && self.ended_well() => {
+                Ok(Outcome::Ended(0))
+            }
             Phase::Booting => Err(anyhow!(
                 "the guest ended before its init could start {}",
                 self.command()
@@ -310,6 +314,13 @@ impl<'a> Session<'a> {
                 self.command()
             )),
         }
+    }
+
+    /// Whether QEMU, which has ended, was not killed and did not fail.
+    fn ended_well(&self) -> bool {
+        let id = WaitId::Pid(Pid::from_child(&self.qemu.process));
+        waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+            .is_ok_and(|it| it.is_some_and(|it| it.exit_status() == Some(0)))
     }
 
     fn out_of_time(&self) -> Outcome {
