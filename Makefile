@@ -16,7 +16,18 @@ Q	:= $(if $(V),,@)
 
 export KERNEL
 
+# What is built is looked for in build/cargo, and the guest's programs are static.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
+unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
+
+ifneq ($(word 2,$(subst :, ,$(CURDIR)) ),)
+$(error Kbuild takes no path with a space or a colon: move $(CURDIR))
+endif
+
 ifdef KDIR
+ifneq ($(filter vm test soak bench coverage,$(MAKECMDGOALS)),)
+$(error KDIR is for building, and the VM boots the kernel named by KERNEL: unset KDIR)
+endif
 OUT	:= build/$(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || echo kdir)
 else
 # Which KDIR and tools: written by scripts/kernel.
