@@ -24,6 +24,10 @@ ifneq ($(word 2,$(subst :, ,$(CURDIR)) ),)
 $(error Kbuild takes no path with a space or a colon: move $(CURDIR))
 endif
 
+# What the caller chose: the file that is read next has what was chosen before.
+CHOSEN	:= $(foreach it,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN LIBCLANG_PATH,\
+		$(if $(filter environment command,$(origin $(it))),$(it)='$($(it))'))
+
 ifdef KDIR
 ifneq ($(filter vm test soak bench coverage,$(MAKECMDGOALS)),)
 $(error KDIR is for building, and the VM boots the kernel named by KERNEL: unset KDIR)
@@ -73,8 +77,8 @@ help:
 .PHONY: kernel
 kernel:
 ifneq ($(filter undefined file,$(origin KDIR)),)
-	$(Q)scripts/setup
-	$(Q)scripts/kernel $(KERNEL)
+	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/setup
+	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/kernel $(KERNEL)
 else
 	$(Q)KDIR=$(KDIR) scripts/doctor --kdir
 endif
