@@ -14,7 +14,10 @@
 
 use crate::{
     bindings,
-    kthread, //
+    kthread::{
+        self,
+        Thread, //
+    },
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -79,17 +82,10 @@ impl Device {
     /// Ends a request for this device that user space was asked to answer, as if `-1` had been
     /// written to its file `loading`.
     ///
-    /// Fails with `ENOENT` if there is no such request, perhaps not yet. May sleep.
+    /// Fails with `ENOENT` if there is no such request, perhaps not yet. May sleep. Not to be called
+    /// in an attribute's function: to lockdep, that takes a lock twice.
     pub fn abort(&self, name: &CStr) -> Result {
-        // To lockdep, a caller that is in an attribute's function and writes to another attribute
-        // takes a lock twice. A thread does not hold any.
-        let file = self.loading(name)?;
-        let thread = kthread::spawn(c"firmware abort", move |_| give_up(&file)).ok();
-        // Whoever is being killed gets no thread. The locks are those of different files, so this
-        // is safe, too.
-        thread
-            .and_then(kthread::Thread::join)
-            .unwrap_or_else(|| give_up(&self.loading(name)?))
+        give_up(&self.loading(name)?)
     }
 
     /// Returns the path, in sysfs, of the file `loading` of a request.
@@ -299,7 +295,10 @@ pub trait Receiver: Send + Sync + 'static {
 /// ```
 pub struct Request<T: Receiver> {
     pending: Arc<Pending<T>>,
-    name: CString,
+    // Takes the question back. It waits from the start, since who drops the request may be in an
+    // attribute's function, which must not write to another attribute, and may be being killed,
+    // and then would get no thread.
+    taker: Option<Thread<()>>,
     device: Arc<Device>,
 }
 
@@ -309,11 +308,24 @@ struct Pending<T> {
     done: Atomic<bool>,
 }
 
+impl<T: Receiver> Pending<T> {
+    /// Ends the request, of which `loading` is the file.
+    fn take_back(&self, loading: &CStr) {
+        // The worker may not have come to asking user space yet, or may be past it.
+        while !self.done.load(Acquire) {
+            let _ = give_up(loading);
+            if !self.done.load(Acquire) {
+                fsleep(Delta::from_millis(1));
+            }
+        }
+    }
+}
+
 impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
-    /// Fails with `EINVAL` if the name is empty, or `ENOMEM`. May sleep
-    /// (`request_firmware_nowait`).
+    /// Fails with `EINVAL` if the name is empty, `EINTR` if the process is being killed, or `ENOMEM`.
+    /// May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
         name: &CStr,
@@ -330,9 +342,18 @@ impl<T: Receiver> Request<T> {
             },
             GFP_KERNEL,
         )?;
+        let loading = device.loading(name)?;
+        let taker = kthread::spawn(c"firmware abort", {
+            let pending = pending.clone();
+            move |me| {
+                if me.park() {
+                    pending.take_back(&loading);
+                }
+            }
+        })?;
         let request = Self {
             pending: pending.clone(),
-            name: CString::try_from(name)?,
+            taker: Some(taker),
             device,
         };
         let context = request.context();
@@ -383,12 +404,9 @@ impl<T: Receiver> Request<T> {
 
 impl<T: Receiver> Drop for Request<T> {
     fn drop(&mut self) {
-        // The worker may not have come to asking user space yet, or may be past it.
-        while self.is_pending() {
-            let _ = self.device.abort(&self.name);
-            if self.is_pending() {
-                fsleep(Delta::from_millis(1));
-            }
+        if let Some(taker) = self.taker.take().filter(|_| self.is_pending()) {
+            taker.unpark();
+            taker.join();
         }
         // SAFETY: These are the arguments of the request. Waits until the worker has left
         // `receive`.
