@@ -41,7 +41,8 @@ fn ask(name: &str) -> PathBuf {
 
 fn question(name: &str) -> PathBuf {
     let question = Path::new("/sys/class/firmware").join(name.replace('/', "!"));
-    wait_until("the kernel to ask", || question.join("loading").exists());
+    // The last of its files to come.
+    wait_until("the kernel to ask", || question.join("data").exists());
     question
 }
 

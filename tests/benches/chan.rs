@@ -357,7 +357,8 @@ fn firmware(rows: &mut Vec<Row>) {
         |size| {
             control("ask", "asked");
             let question = Path::new("/sys/class/firmware/asked");
-            wait_for(|| question.join("loading").exists());
+            // The last of its files to come.
+            wait_for(|| question.join("data").exists());
             fs::write(question.join("loading"), "1").expect("loading");
             fs::write(question.join("data"), &image[..size]).expect("data");
             fs::write(question.join("loading"), "0").expect("loading");

@@ -77,7 +77,8 @@ fn ask(name: &str) -> Result<PathBuf> {
     write("ask", name)?;
     let question = Path::new("/sys/class/firmware").join(name.replace('/', "!"));
     let start = Instant::now();
-    while !question.join("loading").exists() {
+    // The last of its files to come.
+    while !question.join("data").exists() {
         let status = file::line(MODULE, path("status"))?;
         if !status.starts_with("pending") {
             bail!("the kernel does not ask for {name}: {status}");
