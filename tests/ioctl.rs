@@ -4,7 +4,8 @@
 
 use lkm::{ioctl, raw};
 use lkmpg_tests::{
-    BadMemory, KernelLog, LoadError, Module, as_user, errno_of, is_twin, majors, name,
+    BadMemory, KernelLog, LoadError, Module, as_user, errno_of, is_twin, majors,
+    message as messages, name,
 };
 use rustix::{
     fs::{SeekFrom, seek},
@@ -12,7 +13,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{Read as _, Write as _},
+    io::Read as _,
     os::{
         fd::AsFd as _,
         unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
@@ -129,10 +130,7 @@ fn a_new_message_is_read_from_its_start() {
         device.read_to_string(&mut seen).expect("read");
         seen
     };
-    for message in ["a long message", "short"] {
-        device.write_all(message.as_bytes()).expect("write");
-        assert_eq!(read(&device), message);
-    }
+    messages::are_read_from_their_start(&mut device, str::to_owned);
     ioctl::write_string(&device, SET_MSG, c"by ioctl").expect("set");
     assert_eq!(read(&device), "by ioctl");
     ioctl::write_bytes(&device, SET_MSG_BUF, b"by the other").expect("set");

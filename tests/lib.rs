@@ -18,6 +18,8 @@ pub mod hostile;
 mod kernel_log;
 #[path = "support/keyboard.rs"]
 mod keyboard;
+#[path = "support/message.rs"]
+pub mod message;
 #[path = "support/module.rs"]
 mod module;
 #[path = "support/netlink.rs"]

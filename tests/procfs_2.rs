@@ -3,7 +3,7 @@
 //! Chapter 6: procfs_2.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of, name, times};
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, message, name, times};
 use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File, OpenOptions},
@@ -104,12 +104,7 @@ fn what_was_written_is_read_from_its_start() {
         .write(true)
         .open(FILE)
         .expect("open");
-    for message in ["a long message", "short"] {
-        file.write_all(message.as_bytes()).expect("write");
-        let mut seen = String::new();
-        file.read_to_string(&mut seen).expect("read");
-        assert_eq!(seen, format!("Last input:{message}"));
-    }
+    message::are_read_from_their_start(&mut file, |it| format!("Last input:{it}"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 //! Chapter 9: sleep, and cat_noblock.
 
-use lkmpg_tests::{Module, as_user, errno_of, name, scaled, wait_until};
+use lkmpg_tests::{Module, as_user, errno_of, message, name, scaled, wait_until};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -10,7 +10,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _},
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     process::{Child, Command, Stdio},
     sync::{
@@ -130,12 +130,7 @@ fn what_was_written_is_read_from_its_start() {
         .write(true)
         .open(FILE)
         .expect("open");
-    for message in ["a long message", "short"] {
-        file.write_all(message.as_bytes()).expect("write");
-        let mut seen = String::new();
-        file.read_to_string(&mut seen).expect("read");
-        assert_eq!(seen, format!("Last input:{message}\n"));
-    }
+    message::are_read_from_their_start(&mut file, |it| format!("Last input:{it}\n"));
 }
 
 #[test]

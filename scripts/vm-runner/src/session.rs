@@ -112,7 +112,10 @@ impl<'a> Session<'a> {
             closed: 0,
             complaints: Vec::new(),
             // Those that the guest has from the start.
-            modules: Modules::now(kernel).unwrap_or_default(),
+            modules: match job.share {
+                Some(_) => Modules::now(kernel).unwrap_or_default(),
+                None => Modules::default(),
+            },
             splat_is_seen: false,
             tally: String::new(),
         }
