@@ -78,9 +78,8 @@ pub struct Job {
     pub directory: PathBuf,
     /// Give the command a terminal of this size instead of three pipes.
     pub terminal: Option<WindowSize>,
-    /// Mount the host's build folder; these modules come from there, as paths
-    /// below [`HOST_DIR`].
-    pub share: Option<Vec<String>>,
+    /// Mount the host's build folder: the modules are links to what is there.
+    pub share: bool,
 }
 
 /// The size of a terminal in characters.

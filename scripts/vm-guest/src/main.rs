@@ -62,9 +62,8 @@ fn serve(control: &Control, reader: File) -> Result<()> {
     system::mount_late()?;
     let job = fs::read(JOB).with_context(|| format!("cannot read {JOB}"))?;
     let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
-    if let Some(paths) = &job.share {
+    if job.share {
         system::mount_share(HOST_TAG, HOST_DIR)?;
-        modules::link(paths);
     }
     modules::load_coverage()?;
     system::on_power_off({

@@ -48,7 +48,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         env,
         directory: HOME.into(),
         terminal: None,
-        share: None,
+        share: false,
     };
     let mut adds = options.add.clone();
     adds.extend(companions(binary)?);

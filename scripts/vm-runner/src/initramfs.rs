@@ -5,11 +5,11 @@
 use crate::{
     archive::Archive,
     elf,
-    kernel::{Kernel, clients},
+    kernel::{Kernel, build_dir, clients},
     options::Add,
 };
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{BOOT_MODULES, JOB, Job};
+use lkmpg_guest::{BOOT_MODULES, HOST_DIR, JOB, Job};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     env,
@@ -142,8 +142,8 @@ fn program(archive: &mut Archive<impl Write>, target: &Path, file: &Path) -> Res
     Ok(())
 }
 
-/// Adds the modules, and starts depmod. With a shared build folder the guest
-/// does both itself.
+/// Adds the modules, or links to where the guest has the shared build folder,
+/// and starts depmod.
 fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Result<Index> {
     let folder = Path::new("/lib/modules").join(&kernel.release);
     archive.folder("/modules")?;
@@ -176,15 +176,18 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
             .collect();
         archive.text(BOOT_MODULES, list.concat())?;
     }
-    let modules = if job.share.is_some() {
-        Vec::new()
-    } else {
-        kernel.modules()?
-    };
-    for module in modules {
+    let build = build_dir()?;
+    for module in kernel.modules()? {
         let name = module.file_name().context("a module without a name")?;
         let target = Path::new("/modules").join(name);
-        archive.file(&target, &module)?;
+        if job.share {
+            let shared = module
+                .strip_prefix(&build)
+                .context("a module outside of build/")?;
+            archive.link(&target, Path::new(HOST_DIR).join(shared))?;
+        } else {
+            archive.file(&target, &module)?;
+        }
         archive.link(folder.join("extra").join(name), &target)?;
         symlink(&module, inside(&folder).join("extra").join(name))
             .with_context(|| format!("there are two modules {}", target.display()))?;

@@ -69,11 +69,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         // A shell is for the modules.
         directory: if interactive { "/modules" } else { HOME }.into(),
         terminal: on_terminal.then(terminal::size),
-        share: if interactive && kernel.shares {
-            Some(Modules::now(&kernel)?.paths())
-        } else {
-            None
-        },
+        share: interactive && kernel.shares,
     };
     let mut words = Words::new(options, true)?;
     if interactive && !kernel.shares {
@@ -92,11 +88,15 @@ pub fn run_job(
 ) -> Result<Finished> {
     let accel = accel::choose(options)?;
     words.say(&introduction(options, kernel, &accel, job));
+    let modules = match job.share {
+        true => Modules::now(kernel)?,
+        false => Modules::default(),
+    };
     let machine = Machine {
         kernel,
         initramfs: initramfs::pack(kernel, job, adds)?,
         command_line: command_line(options, job, &accel),
-        share: job.share.is_some().then(build_dir).transpose()?,
+        share: job.share.then(build_dir).transpose()?,
         accel,
     };
     let (sender, events) = channel();
@@ -108,7 +108,8 @@ pub fn run_job(
     }
     let tail = Tail::default();
     connect(&mut qemu, &sender, &tail)?;
-    let (outcome, tally) = Session::new(options, kernel, job, &qemu, words, sender).run(&events);
+    let (outcome, tally) =
+        Session::new(options, kernel, job, &qemu, modules, words, sender).run(&events);
     drop(raw);
     drop(qemu);
     let stdout = std::mem::take(&mut *tail.lock().unwrap_or_else(|it| it.into_inner()));

@@ -89,12 +89,13 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A run that has just begun.
+    /// A run that has just begun, with these modules in the guest.
     pub fn new(
         options: &'a Options,
         kernel: &'a Kernel,
         job: &'a Job,
         qemu: &'a Qemu,
+        modules: Modules,
         words: &'a mut Words,
         sender: Sender<Event>,
     ) -> Self {
@@ -111,11 +112,7 @@ impl<'a> Session<'a> {
             carried: [0; 2],
             closed: 0,
             complaints: Vec::new(),
-            // Those that the guest has from the start.
-            modules: match job.share {
-                Some(_) => Modules::now(kernel).unwrap_or_default(),
-                None => Modules::default(),
-            },
+            modules,
             splat_is_seen: false,
             tally: String::new(),
         }
@@ -163,7 +160,7 @@ impl<'a> Session<'a> {
 
     /// Tells a guest that lives on what was built meanwhile.
     fn show_modules(&mut self) {
-        if self.job.share.is_none() || self.phase != Phase::Running {
+        if !self.job.share || self.phase != Phase::Running {
             return;
         }
         // In the midst of a build there may be nothing to see.
@@ -230,7 +227,7 @@ impl<'a> Session<'a> {
                 self.phase = Phase::Running;
                 self.words.command_runs();
                 self.console.start_tail();
-                let limit = if self.job.share.is_some() {
+                let limit = if self.job.share {
                     None
                 } else {
                     Some(COMMAND_LIMIT)
@@ -260,7 +257,7 @@ impl<'a> Session<'a> {
                 self.tally = tally;
                 Ok(None)
             }
-            FromGuest::PowerOff if self.job.share.is_some() => Ok(Some(Outcome::Ended(0))),
+            FromGuest::PowerOff if self.job.share => Ok(Some(Outcome::Ended(0))),
             FromGuest::PowerOff => Err(anyhow!(
                 "the guest was turned off before {} ended",
                 self.command()
@@ -305,9 +302,7 @@ impl<'a> Session<'a> {
                 Err(anyhow!("QEMU ended: {}", self.complaints.join("\n")))
             }
             // `poweroff -f` in a shell.
-            Phase::Running if self.job.share.is_some() && self.ended_well() => {
-                Ok(Outcome::Ended(0))
-            }
+            Phase::Running if self.job.share && self.ended_well() => Ok(Outcome::Ended(0)),
             Phase::Booting => Err(anyhow!(
                 "the guest ended before its init could start {}",
                 self.command()
