@@ -10,7 +10,7 @@
 
 use lkm::raw::{self, LowMemory};
 use lkmpg_tests::{
-    Footprint, Module, Node, Subject, Tmpfs,
+    Footprint, Module, Node, Progress, Subject, Tmpfs,
     faults::{self, Fault, Injector, Scope},
     module_file, subjects,
     tally::{self, Column},
@@ -219,7 +219,13 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
 /// Calls `test` for each module, where the kernel can have things fail.
 fn for_each_subject(test: impl Fn(&Subject)) {
     match faults::missing() {
-        None => subjects().for_each(test),
+        None => {
+            let mut progress = Progress::new("modules");
+            for (n, subject) in subjects().enumerate() {
+                progress.tell(n, subjects().count());
+                test(subject);
+            }
+        }
         Some(why) => tally::skip(why),
     }
 }

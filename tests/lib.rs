@@ -48,7 +48,7 @@ pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
-pub use process::{as_user, errno_named, errno_of, majors, times, wait_until};
+pub use process::{Progress, as_user, errno_named, errno_of, majors, times, wait_until};
 pub use serial::FarEnd;
 pub use subjects::{Node, SUBJECTS, Subject, subjects};
 pub use tmpfs::Tmpfs;

@@ -6,7 +6,7 @@
 //! anything but that the test works.
 
 use lkmpg_tests::{
-    Footprint, Module, Subject,
+    Footprint, Module, Progress, Subject,
     hostile::{self, Random},
     subjects,
 };
@@ -72,11 +72,13 @@ fn the_kernels_memory_does_not_grow() {
     let mut random = Random::new(hostile::seed("soak"));
     let before = Footprint::now();
     let start = Instant::now();
+    let mut progress = Progress::new("rounds");
     let mut baseline = BTreeMap::new();
     let rounds = ROUNDS.max((time.as_secs() / ROUND.as_secs()) as u32);
     for n in 0..rounds {
         round(&mut random, time / rounds);
         let now = memory();
+        progress.tell(n as usize + 1, rounds as usize);
         eprintln!("soak: after {} s: {now:?} kB", start.elapsed().as_secs());
         if n < rounds / 4 {
             baseline = now;

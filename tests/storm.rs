@@ -6,7 +6,7 @@
 //! does 1,000 rounds. `LKMPG_SEED=` makes the same choices again, though not at the same moments.
 
 use lkmpg_tests::{
-    Footprint, LoadError, Module, Subject,
+    Footprint, LoadError, Module, Progress, Subject,
     hostile::{self, Random},
     is_loaded, subjects, times,
 };
@@ -79,6 +79,7 @@ fn unloading_at_the_worst_moment_is_safe() {
     let start = |random: &mut Random| hostile::start(random.number(), 0);
     let mut users: Vec<_> = (0..PROCESSES).map(|_| start(&mut random)).collect();
     let mut toggles = 0;
+    let mut progress = Progress::new("loads");
     while targets.iter().any(|it| it.loads < rounds) {
         let wanting: Vec<_> = (0..targets.len())
             .filter(|it| targets[*it].loads < rounds || targets[*it].module.is_some())
@@ -89,6 +90,8 @@ fn unloading_at_the_worst_moment_is_safe() {
             let victim = random.below(PROCESSES);
             end(std::mem::replace(&mut users[victim], start(&mut random)));
         }
+        let loads = targets.iter().map(|it| it.loads.min(rounds)).sum();
+        progress.tell(loads, targets.len() * rounds);
         // On one CPU they have to get their turn.
         thread::yield_now();
     }

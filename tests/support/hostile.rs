@@ -2,7 +2,7 @@
 
 //! A user who tries everything: random system calls on a node, which a seed determines.
 
-use crate::{BadMemory, Node, Subject, subjects, tally};
+use crate::{BadMemory, Node, Progress, Subject, subjects, tally};
 use lkm::raw::{self, LowMemory};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -289,20 +289,26 @@ pub fn run() {
     }
 }
 
+/// The nodes of all modules.
+fn nodes() -> Vec<(&'static Subject, &'static Node)> {
+    let of = |subject: &'static Subject| subject.nodes.iter().map(move |it| (subject, it));
+    subjects().flat_map(of).collect()
+}
+
 fn work_through(random: &mut Random, calls: usize) {
-    for subject in subjects() {
-        for node in subject.nodes {
-            let mut user = User::new(node, Random::new(random.number()));
-            let made = (0..calls).filter(|_| user.act()).count();
-            tally::add(subject.module, tally::Column::Operations, made as u64);
-        }
+    let nodes = nodes();
+    let mut progress = Progress::new("nodes");
+    for (n, (subject, node)) in nodes.iter().enumerate() {
+        let mut user = User::new(node, Random::new(random.number()));
+        let made = (0..calls).filter(|_| user.act()).count();
+        tally::add(subject.module, tally::Column::Operations, made as u64);
+        progress.tell(n + 1, nodes.len());
     }
 }
 
 /// Goes from node to node, until somebody kills the process.
 fn wander(random: &mut Random) {
-    let nodes = |subject: &'static Subject| subject.nodes.iter().map(move |it| (subject, it));
-    let nodes: Vec<_> = subjects().flat_map(nodes).collect();
+    let nodes = nodes();
     if nodes.is_empty() {
         return;
     }

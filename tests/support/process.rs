@@ -9,7 +9,9 @@ use rustix::{
 };
 use std::{
     collections::HashMap,
-    fs, io, thread,
+    fs,
+    io::{self, Write as _},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -65,6 +67,35 @@ pub fn times(variable: &str, usual: usize) -> usize {
         it.parse()
             .unwrap_or_else(|_| panic!("{variable} is not a number: {it}"))
     })
+}
+
+/// Says how far a test is that may take long: once a minute, past libtest, which keeps what a test
+/// prints.
+#[derive(Debug)]
+pub struct Progress {
+    what: &'static str,
+    told: Instant,
+}
+
+impl Progress {
+    /// The test begins.
+    pub fn new(what: &'static str) -> Self {
+        let told = Instant::now();
+        Self { what, told }
+    }
+
+    /// So many are done, of `all`.
+    pub fn tell(&mut self, done: usize, all: usize) {
+        if self.told.elapsed() < Self::INTERVAL {
+            return;
+        }
+        self.told = Instant::now();
+        // In one write: others do so, too. A test does not fail for want of a reader.
+        let line = format!("{}: {done} of {all}\n", self.what);
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+
+    const INTERVAL: Duration = Duration::from_secs(60);
 }
 
 /// Waits until `condition` holds, where there is no event to wait for. Fails after a minute.

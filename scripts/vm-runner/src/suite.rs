@@ -7,21 +7,30 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::{
     collections::VecDeque,
+    fmt,
     fs::File,
     io::{self, BufRead, Read, Seek, Write},
     num::NonZero,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::{
+        fs::FileExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What Cargo returns when a test has failed.
 const FAILED: u8 = 101;
 /// Those that take longest come first, so that none is left for the end alone.
 const LONG: &[&str] = &["runner", "twins", "storm", "faults", "runner_streams"];
+/// After how long without a result to say what is running.
+const SILENCE: Duration = Duration::from_secs(60);
 
 const SELF: &str = "/proc/self/exe";
 
@@ -73,12 +82,18 @@ pub fn run(options: &Options) -> Result<Outcome> {
         start: Instant::now(),
         all: binaries.len(),
         left: Mutex::new(binaries),
+        running: Mutex::default(),
         ended: Mutex::default(),
     };
+    let (sender, ends) = channel();
     thread::scope(|scope| {
+        let suite = &suite;
         let workers: Vec<_> = (0..jobs(options))
-            .map(|_| scope.spawn(|| suite.work()))
+            .map(|_| sender.clone())
+            .map(|sender| scope.spawn(move || suite.work(&sender)))
             .collect();
+        drop(sender);
+        scope.spawn(move || suite.keep_telling(&ends));
         workers
             .into_iter()
             .try_for_each(|it| it.join().expect("a worker that does not panic"))
@@ -144,11 +159,41 @@ fn command(mut command: Command, binary: &Binary) -> Command {
     command
 }
 
+impl fmt::Display for Running {
+    /// With the last of what it has printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.start.elapsed().as_secs();
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        write!(
+            f,
+            "       Still {} ({minutes} min {seconds:02} s)",
+            self.name
+        )?;
+        // The child writes where the offset is: that stays.
+        let length = self.output.metadata().map_or(0, |it| it.len());
+        let mut end = [0; 200];
+        let at = length.saturating_sub(end.len() as u64);
+        let count = self.output.read_at(&mut end, at).unwrap_or(0);
+        let text = String::from_utf8_lossy(&end[..count]);
+        match text.trim_end().lines().next_back() {
+            Some(line) => write!(f, ": {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
 struct Suite {
     start: Instant,
     all: usize,
     left: Mutex<VecDeque<Binary>>,
+    running: Mutex<Vec<Running>>,
     ended: Mutex<Ended>,
+}
+
+struct Running {
+    name: String,
+    start: Instant,
+    output: File,
 }
 
 #[derive(Default)]
@@ -159,18 +204,41 @@ struct Ended {
 
 impl Suite {
     /// Runs one after another of those that are left.
-    fn work(&self) -> Result<()> {
+    fn work(&self, ends: &Sender<()>) -> Result<()> {
         while let Some(binary) = { lock(&self.left).pop_front() } {
             let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
+            lock(&self.running).push(Running {
+                name: binary.name.clone(),
+                start: Instant::now(),
+                output: output.try_clone()?,
+            });
             let status = command(qemu::child(SELF), &binary)
                 .stdin(Stdio::null())
                 .stdout(output.try_clone()?)
                 .stderr(output.try_clone()?)
                 .status()
                 .with_context(|| format!("cannot run {}", binary.path.display()))?;
+            lock(&self.running).retain(|it| it.name != binary.name);
             self.tell(&binary, status.into_raw() == 0, &mut output)?;
+            // `keep_telling` outlives us.
+            let _ = ends.send(());
         }
         Ok(())
+    }
+
+    /// Says what is running while nothing ends, until all have ended.
+    fn keep_telling(&self, ends: &Receiver<()>) {
+        loop {
+            match ends.recv_timeout(SILENCE) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    for running in lock(&self.running).iter() {
+                        let _ = writeln!(io::stdout(), "{running}");
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 
     /// Prints what a test binary has printed.
