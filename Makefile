@@ -47,7 +47,8 @@ JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(JOBS) $(if $(V),,-s)
 
 .PHONY: all
-all: modules clients
+all: kernel
+	+$(Q)$(MAKE) --no-print-directory $(JOBS) kbuild programs
 
 .PHONY: help
 help:
@@ -94,7 +95,11 @@ kbuild:
 	+$(Q)$(KBUILD) modules
 
 clients: kernel
-	$(Q)$(CARGO) build --quiet --release --workspace --bins
+	+$(Q)$(MAKE) --no-print-directory programs
+
+.PHONY: programs
+programs:
+	+$(Q)$(CARGO) build --quiet --release --workspace --bins
 
 .PHONY: vm
 vm: all
