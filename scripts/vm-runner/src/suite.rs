@@ -159,6 +159,13 @@ fn command(mut command: Command, binary: &Binary) -> Command {
     command
 }
 
+/// A test binary that has not ended.
+struct Running {
+    name: String,
+    start: Instant,
+    output: File,
+}
+
 impl fmt::Display for Running {
     /// With the last of what it has printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,12 +195,6 @@ struct Suite {
     left: Mutex<VecDeque<Binary>>,
     running: Mutex<Vec<Running>>,
     ended: Mutex<Ended>,
-}
-
-struct Running {
-    name: String,
-    start: Instant,
-    output: File,
 }
 
 #[derive(Default)]
@@ -306,6 +307,22 @@ mod tests {
         let [chardev, twins] = ["chardev", "twins"].map(|it| TEST.replace("NAME", it));
         let lines = [&chardev, PROGRAM, "hello", &twins, DONE];
         assert_eq!(names(&lines).unwrap().unwrap(), ["twins", "chardev"]);
+    }
+
+    #[test]
+    fn what_is_running_is_told_with_the_last_it_said() {
+        let mut running = Running {
+            name: "storm".to_owned(),
+            start: Instant::now(),
+            output: tempfile::tempfile().unwrap(),
+        };
+        let silent = running.to_string();
+        assert_eq!(silent, "       Still storm (0 min 00 s)");
+        running
+            .output
+            .write_all(b"seed: 7\nloads: 3 of 9\n")
+            .unwrap();
+        assert_eq!(running.to_string(), silent + ": loads: 3 of 9");
     }
 
     #[test]
