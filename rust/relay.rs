@@ -466,14 +466,23 @@ unsafe fn shared<'a>(buffer: *mut bindings::rchan_buf) -> (ArcBorrow<'a, Shared>
 ///
 /// To be called by debugfs, on a file of [`Files::create_buf_file`].
 unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: The channel exists, since removing the file waits for this call. C's own function
-    // counts a reference to the ring, and leaves the ring in `private_data`.
+    // SAFETY: The channel exists, since removing the file waits for this call.
+    let (buffer, shared) = unsafe {
+        let buffer = (*inode).i_private.cast::<bindings::rchan_buf>();
+        (buffer, shared(buffer).0)
+    };
+    // relay makes the file first, and only then starts to count references to the ring. For a
+    // reader the file is not there yet.
+    if !shared.slots.iter().any(|it| it.is_filled_with(buffer)) {
+        return ENOENT.to_errno();
+    }
+    // SAFETY: The ring is complete. C's own function counts a reference to it, and leaves it in
+    // `private_data`.
     unsafe {
         let open = bindings::relay_file_operations.open;
         let ret = open.map_or(0, |open| open(inode, file));
         if ret == 0 {
             unlock_position(file);
-            let (shared, _) = shared((*file).private_data.cast());
             // The file's own reference, which `release` finds the same way.
             let _ = Arc::into_raw(Arc::from(shared));
         }

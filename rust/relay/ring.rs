@@ -55,11 +55,16 @@ impl Slot {
         };
     }
 
-    /// Notes where the ring is.
+    /// Notes where the ring is, which must be complete.
     pub(super) fn fill(&self, buffer: *mut bindings::rchan_buf) {
         let _locked = self.lock();
         // SAFETY: The lock is held.
         unsafe { *self.buffer.get() = buffer };
+    }
+
+    /// Whether this is where the ring is. When it is, the ring is complete.
+    pub(super) fn is_filled_with(&self, buffer: *mut bindings::rchan_buf) -> bool {
+        core::ptr::eq(*self.lock(), buffer)
     }
 
     /// Locks the ring, if there is one.
