@@ -133,7 +133,7 @@ unsafe impl<M: Owner> Sync for Channel<M> {}
 
 impl<M: Owner> Channel<M> {
     /// Opens a channel: creates a ring, and a file with permissions 0400, for each CPU that is or
-    /// comes online.
+    /// comes online. Opening a file fails with `ENOENT` until its ring is complete.
     ///
     /// Fails with `EINVAL` if the sizes are not within their limits, `EEXIST` if the name is
     /// taken, or `ENOMEM`. May sleep (`relay_open`).

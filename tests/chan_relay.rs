@@ -11,15 +11,18 @@ use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::inotify::{self, CreateFlags, WatchFlags},
     io::Errno,
     thread::{CpuSet, sched_setaffinity},
 };
 use std::{
     fs::{self, File},
     io::Read as _,
+    mem::MaybeUninit,
     ops::Range,
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     process::{Command, Stdio},
+    sync::mpsc::channel,
     thread,
 };
 
@@ -505,4 +508,44 @@ fn many_write_and_flush_at_once() {
     });
     let report = fs::read_to_string(format!("{FOLDER}/control")).expect("control");
     assert!(report.starts_with("rings 4096 4 keep\n"), "{report}");
+}
+
+#[test]
+fn a_file_can_be_opened_when_its_ring_is_complete() {
+    // In C it can be opened before, and then the ring is freed while it is open.
+    if is_twin!() {
+        return;
+    }
+    let (watches, is_watched) = channel();
+    let opener = thread::spawn(move || {
+        // It runs as soon as the file is there, and not when whoever makes it has time.
+        raw::run_first().expect("sched_setscheduler");
+        let watch = inotify::init(CreateFlags::empty()).expect("inotify");
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&watch, &mut buffer);
+        let mut wait_for = |name: &str| loop {
+            let event = events.next().expect("an event");
+            if event
+                .file_name()
+                .is_some_and(|it| it.to_bytes() == name.as_bytes())
+            {
+                return;
+            }
+        };
+        let (parent, name) = FOLDER.rsplit_once('/').expect("a path");
+        inotify::add_watch(&watch, parent, WatchFlags::CREATE).expect("a watch");
+        watches.send(()).expect("the test");
+        wait_for(name);
+        inotify::add_watch(&watch, FOLDER, WatchFlags::CREATE).expect("a watch");
+        wait_for("cpu0");
+        File::open(format!("{FOLDER}/cpu0")).map_err(errno_of)
+    });
+    is_watched.recv().expect("the opener");
+    let module = load(&[]);
+    let early = opener.join().expect("no panic");
+    // On more than one CPU it may come late.
+    assert!(matches!(early, Ok(_) | Err(Errno::NOENT)), "{early:?}");
+    drop(early);
+    drop(ring());
+    module.unload().expect("nobody has it open");
 }

@@ -135,6 +135,15 @@ pub fn interrupt_every(interval: Duration) {
     }
 }
 
+/// Has the calling thread run at once when it has something to do, before those that are not
+/// real-time (`SCHED_FIFO`). Only root may.
+pub fn run_first() -> Result<(), Errno> {
+    let parameters = libc::sched_param { sched_priority: 1 };
+    // SAFETY: The structure lives as long as the call, and 0 is the calling thread.
+    let ret = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) };
+    result(ret as isize).map(drop)
+}
+
 /// A page below 4 GiB, where a 32-bit process's memory is.
 pub struct LowMemory(*mut u8);
 
