@@ -100,12 +100,17 @@ impl<T: FileOperations + Owner> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
     /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, or `ENOMEM`.
-    /// The device may be opened before this returns. May sleep.
+    /// May sleep.
+    ///
+    /// The device cannot be opened before `init` has returned: `ENXIO`. A load that fails frees the
+    /// module even if somebody is about to open a device of it, so this should be the last that
+    /// `init` does which can fail.
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {
         let numbers = Numbers::new(&options)?;
         let class = Class::new(&options)?;
-        let device = Device::new(&numbers, data)?;
         let nodes = Nodes::new(&options, &numbers, &class)?;
+        // Last: what is open when this fails would not keep the module.
+        let device = Device::new(&numbers, data)?;
         Ok(Self {
             _nodes: nodes,
             _device: device,
@@ -362,7 +367,7 @@ impl<T: FileOperations + Owner> Vtable<T> {
         let shared = kernel::container_of!(Opaque::cast_from(cdev), Shared<T>, cdev);
         // SAFETY: The `cdev` keeps its parent, which is part of the same allocation. `release`
         // follows if this succeeds.
-        unsafe { Shims::<T>::open(&(*shared).data, file) }
+        unsafe { Shims::<T>::open_owned(&(*shared).data, file) }
     }
 
     // `cdev::owner` does not suffice: the VFS gives that back first, and then looks in here.

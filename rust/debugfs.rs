@@ -439,7 +439,7 @@ impl<T: FileOperations + Owner> Vtable<T> {
         // SAFETY: The file is in its `open`; `release` follows if this succeeds.
         unsafe {
             unlock_position(file);
-            Shims::<T>::open(data, file)
+            Shims::<T>::open_owned(data, file)
         }
     }
 

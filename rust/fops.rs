@@ -98,10 +98,24 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
 
 /// The module that [`FileOperations`] are part of.
 ///
-/// An open file keeps it, to the end of its last operation and beyond.
+/// An open file keeps it, to the end of its last operation and beyond. Before the module's load has
+/// succeeded, a file cannot be opened: `ENXIO`.
 pub trait Owner {
     /// To be set to [`this_module!`](crate::this_module).
     const MODULE: &'static ThisModule;
+}
+
+/// Fails with `ENXIO` until the load of `module` has succeeded.
+///
+/// A load that fails frees the module, whoever has taken a reference to it. What would keep the module
+/// must not be opened before.
+pub(crate) fn check_loaded(module: &ThisModule) -> Result {
+    // SAFETY: A module that runs has not been freed. The loader may change its state at any time, with
+    // a single store.
+    match unsafe { (&raw const (*module.as_ptr()).state).read_volatile() } {
+        bindings::module_state_MODULE_STATE_COMING => Err(ENXIO),
+        _ => Ok(()),
+    }
 }
 
 /// A file during one of its operations.
@@ -257,6 +271,21 @@ pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
 
 /// The C functions behind [`FileOperations`].
 pub(crate) struct Shims<T>(PhantomData<T>);
+
+impl<T: FileOperations + Owner> Shims<T> {
+    /// [`Self::open`] for a file that keeps its module.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::open`].
+    pub(crate) unsafe fn open_owned(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
+        match check_loaded(T::MODULE) {
+            // SAFETY: By the safety requirements.
+            Ok(()) => unsafe { Self::open(data, file) },
+            Err(e) => e.to_errno(),
+        }
+    }
+}
 
 impl<T: FileOperations> Shims<T> {
     /// Makes the state of a file that is being opened.

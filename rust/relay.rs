@@ -29,6 +29,7 @@ use crate::{
         Directory, //
     },
     fops::{
+        check_loaded,
         unlock_position,
         Owner, //
     },
@@ -344,7 +345,7 @@ impl<M: Owner> Files<M> {
 
     const OPS: bindings::file_operations = bindings::file_operations {
         owner: M::MODULE.as_ptr(),
-        open: Some(open),
+        open: Some(Self::open),
         release: Some(release),
         read: Some(read),
         poll: Some(poll),
@@ -375,6 +376,39 @@ impl<M: Owner> Files<M> {
                 shared.replace_file(core::ptr::null_mut(), file);
             }
             file
+        }
+    }
+
+    /// `file_operations::open`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by debugfs, on a file of [`Self::create_buf_file`].
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: The channel exists, since removing the file waits for this call.
+        let (buffer, shared) = unsafe {
+            let buffer = (*inode).i_private.cast::<bindings::rchan_buf>();
+            (buffer, shared(buffer).0)
+        };
+        // relay makes the file first, and only then starts to count references to the ring. For a
+        // reader the file is not there yet.
+        if !shared.slots.iter().any(|it| it.is_filled_with(buffer)) {
+            return ENOENT.to_errno();
+        }
+        if let Err(e) = check_loaded(M::MODULE) {
+            return e.to_errno();
+        }
+        // SAFETY: The ring is complete. C's own function counts a reference to it, and leaves it in
+        // `private_data`.
+        unsafe {
+            let open = bindings::relay_file_operations.open;
+            let ret = open.map_or(0, |open| open(inode, file));
+            if ret == 0 {
+                unlock_position(file);
+                // The file's own reference, which `release` finds the same way.
+                let _ = Arc::into_raw(Arc::from(shared));
+            }
+            ret
         }
     }
 }
@@ -460,43 +494,13 @@ unsafe fn shared<'a>(buffer: *mut bindings::rchan_buf) -> (ArcBorrow<'a, Shared>
     }
 }
 
-/// `file_operations::open`.
-///
-/// # Safety
-///
-/// To be called by debugfs, on a file of [`Files::create_buf_file`].
-unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: The channel exists, since removing the file waits for this call.
-    let (buffer, shared) = unsafe {
-        let buffer = (*inode).i_private.cast::<bindings::rchan_buf>();
-        (buffer, shared(buffer).0)
-    };
-    // relay makes the file first, and only then starts to count references to the ring. For a
-    // reader the file is not there yet.
-    if !shared.slots.iter().any(|it| it.is_filled_with(buffer)) {
-        return ENOENT.to_errno();
-    }
-    // SAFETY: The ring is complete. C's own function counts a reference to it, and leaves it in
-    // `private_data`.
-    unsafe {
-        let open = bindings::relay_file_operations.open;
-        let ret = open.map_or(0, |open| open(inode, file));
-        if ret == 0 {
-            unlock_position(file);
-            // The file's own reference, which `release` finds the same way.
-            let _ = Arc::into_raw(Arc::from(shared));
-        }
-        ret
-    }
-}
-
 /// `file_operations::release`.
 ///
 /// # Safety
 ///
-/// To be called by the VFS, on a file that [`open`] opened.
+/// To be called by the VFS, on a file that [`Files::open`] opened.
 unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: Gives back the references of `open`, that to the ring first.
+    // SAFETY: Gives back the references of `Files::open`, that to the ring first.
     unsafe {
         let buffer = (*file).private_data.cast::<bindings::rchan_buf>();
         let shared = (*(*buffer).chan).private_data.cast_const();

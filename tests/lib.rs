@@ -4,6 +4,8 @@
 
 #[path = "support/counters.rs"]
 pub mod counters;
+#[path = "support/early.rs"]
+pub mod early;
 #[path = "support/evdev.rs"]
 mod evdev;
 #[path = "support/faults.rs"]

@@ -6,7 +6,7 @@
 //! does 1,000 rounds. `LKMPG_SEED=` makes the same choices again, though not at the same moments.
 
 use lkmpg_tests::{
-    Footprint, LoadError, Module, Progress, Subject,
+    Footprint, LoadError, Module, Progress, Subject, early,
     hostile::{self, Random},
     is_loaded, subjects, times,
 };
@@ -17,6 +17,8 @@ use std::{fs, process::Child, thread};
 const PROCESSES: usize = 4;
 /// How often each module is loaded.
 const ROUNDS: usize = 3;
+/// What the kernel runs when it misses a module.
+const MODPROBE: &str = "/proc/sys/kernel/modprobe";
 /// After how many loads and unloads one of the processes is killed.
 const KILL_EVERY: usize = 20;
 
@@ -127,6 +129,40 @@ fn loading_and_unloading_at_the_same_moment_is_safe() {
             .expect("nobody uses it");
     }
     before.check("loading and unloading");
+}
+
+#[test]
+fn nobody_keeps_a_module_before_it_is_loaded() {
+    // A load that fails frees it nevertheless.
+    let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
+    let before = Footprint::now();
+    // Who opens a device that is not there yet would wait until this has looked for a driver.
+    let modprobe = fs::read(MODPROBE).expect(MODPROBE);
+    fs::write(MODPROBE, "\n").expect(MODPROBE);
+    for subject in subjects() {
+        for path in subject.nodes.iter().map(|it| it.path) {
+            // In the other file systems a module can remove a file that is open.
+            if !path.starts_with("/dev/") && !path.starts_with("/sys/kernel/debug/") {
+                continue;
+            }
+            let opener = early::opener(subject.module, path);
+            let module = Module::load(subject.module, subject.parameters).expect("it loads");
+            let early = opener.join().expect("no panic");
+            assert!(
+                early.is_loading || !one_cpu,
+                "{path}: that was after the load"
+            );
+            assert!(
+                !early.is_loading || early.references <= 1,
+                "{path}: {:?} keeps the module",
+                early.file
+            );
+            drop(early);
+            module.unload().expect("nobody uses it");
+        }
+    }
+    fs::write(MODPROBE, modprobe).expect(MODPROBE);
+    before.check("opening early");
 }
 
 #[test]
