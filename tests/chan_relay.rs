@@ -517,12 +517,13 @@ fn a_file_can_be_opened_when_its_ring_is_complete() {
     let module = load(&[]);
     let early = opener.join().expect("no panic").file;
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
-    match early {
+    match &early {
         Err(Errno::NOENT) => (),
         // It came late: when the ring was complete, or the module loaded.
         Err(Errno::NXIO) | Ok(_) if !one_cpu => (),
         other => panic!("{other:?}"),
     }
+    drop(early);
     drop(ring());
     module.unload().expect("nobody has it open");
 }
