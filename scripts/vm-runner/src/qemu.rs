@@ -27,6 +27,9 @@ const PROGRAM: &str = "qemu-system-x86_64";
 /// A PC without what nobody uses, which its firmware would look for. It keeps
 /// that firmware, because it is what makes the keyboard speak as on any PC.
 const MACHINE: &str = "q35,sata=off,smbus=off,smm=off,usb=off";
+/// The first version in which a thread may translate code that another changes.
+/// Before, a processor can run into the `int3` of a kprobe that has been removed.
+const PATCHES_CODE: (u32, u32) = (8, 1);
 /// The argument with which this program is about to become another.
 const AS_CHILD: &str = "--exec-as-child-of";
 
@@ -172,6 +175,18 @@ fn port_name(port: Port) -> String {
     format!("port{}", port.number())
 }
 
+/// QEMU's version, major and minor.
+fn version() -> Option<(u32, u32)> {
+    let output = Command::new(PROGRAM).arg("--version").output().ok()?;
+    parse_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let (_, version) = text.split_once("version ")?;
+    let mut numbers = version.split(|it: char| !it.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 /// The command line, save the sockets.
 fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
     let mut line: Vec<OsString> = Vec::new();
@@ -199,7 +214,13 @@ fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
             add(&["-icount", "shift=0"]);
         }
         // Five-level page tables would only cost time.
-        Accel::Tcg(_) => add(&["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"]),
+        Accel::Tcg(_) => {
+            // One is emulated by one thread in any case.
+            let single = options.smp > 1 && version().is_some_and(|it| it < PATCHES_CODE);
+            let threads = if single { "single" } else { "multi" };
+            add(&["-accel", &format!("tcg,thread={threads}")]);
+            add(&["-cpu", "max,la57=off"]);
+        }
     }
     add(&[
         "-serial",
@@ -251,4 +272,18 @@ fn console_pipe() -> Result<(File, File)> {
     // With very many of them a user gets small ones only, which mostly do.
     let _ = fcntl_setpipe_size(&writer, 1 << 20);
     Ok((reader.into(), writer.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let debian = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)\nCopyright";
+        assert_eq!(parse_version(debian), Some((7, 2)));
+        let newer = parse_version("QEMU emulator version 10.0.8").expect("a version");
+        assert!((7, 2) < PATCHES_CODE && newer > PATCHES_CODE);
+        assert_eq!(parse_version("qemu"), None);
+    }
 }
