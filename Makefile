@@ -116,6 +116,7 @@ test: all
 
 # The tests of reliability at their full length.
 .PHONY: soak
+soak: export LKMPG_SMP := $(or $(LKMPG_SMP),2)
 soak: export LKMPG_TIMEOUT := 100000
 soak: export LKMPG_FAULTS := all
 soak: export LKMPG_ROUNDS := 1000
