@@ -44,7 +44,9 @@ TOOLS	:= $(foreach tool,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,
 TOOLS	+= $(if $(filter-out default,$(origin CC)),CC=$(CC))
 # On all CPUs, unless -j says how many.
 JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
-KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(JOBS) $(if $(V),,-s)
+# A module that calls what is freed after its init must not link, whatever the kernel's own are allowed.
+STRICT	= CONFIG_SECTION_MISMATCH_WARN_ONLY=
+KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(STRICT) $(JOBS) $(if $(V),,-s)
 
 .PHONY: all
 all: kernel
