@@ -60,7 +60,8 @@ help:
 #:                   running kernel if it is one of Debian's with Rust, else dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
-#: make soak         the same modules for MINUTES=30, and longer tests of what fails
+#: make soak         load all modules for 30 minutes, and the tests of what fails at full
+#:                   length (hours); MINUTES=5 only that, for so long
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
 #: make coverage     what of rust/ and samples/ the tests reach; T=chardev one's
 #: make check        formatting, lints, documentation, shell, the unsafe policy
@@ -116,7 +117,7 @@ test: all
 	$(Q)$(TESTS) $(or $(addprefix --test ,$(T)),--package lkmpg-model) | scripts/vm --suite; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
-# The tests of reliability at their full length.
+# The tests of reliability at their full length, or one for as long as is said.
 .PHONY: soak
 soak: export LKMPG_SMP := $(or $(LKMPG_SMP),2)
 soak: export LKMPG_TIMEOUT := 100000
@@ -126,7 +127,7 @@ soak: export LKMPG_CALLS := 50000
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(TESTS) $(addprefix --test ,$(or $(T),faults storm hostile soak)) | scripts/vm --suite; \
+	$(Q)$(TESTS) $(addprefix --test ,$(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))) | scripts/vm --suite; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 .PHONY: bench
