@@ -105,16 +105,29 @@ pub trait Owner {
     const MODULE: &'static ThisModule;
 }
 
-/// Fails with `ENXIO` until the load of `module` has succeeded.
+/// Whether the load of a module has succeeded, and its unload has not begun. With a reference to the
+/// module, the latter holds.
+///
+/// # Safety
+///
+/// The module must not have been freed.
+pub(crate) unsafe fn is_live(module: *const bindings::module) -> bool {
+    // SAFETY: By the safety requirements. The loader may change the state at any time, with a single
+    // store.
+    let state = unsafe { (&raw const (*module).state).read_volatile() };
+    state == bindings::module_state_MODULE_STATE_LIVE
+}
+
+/// Fails with `ENXIO` until the load of `module`, of which the caller has a reference, has succeeded.
 ///
 /// A load that fails frees the module, whoever has taken a reference to it. What would keep the module
 /// must not be opened before.
 pub(crate) fn check_loaded(module: &ThisModule) -> Result {
-    // SAFETY: A module that runs has not been freed. The loader may change its state at any time, with
-    // a single store.
-    match unsafe { (&raw const (*module.as_ptr()).state).read_volatile() } {
-        bindings::module_state_MODULE_STATE_COMING => Err(ENXIO),
-        _ => Ok(()),
+    // SAFETY: A module that runs has not been freed.
+    if unsafe { is_live(module.as_ptr()) } {
+        Ok(())
+    } else {
+        Err(ENXIO)
     }
 }
 
@@ -178,7 +191,7 @@ impl OpenFile {
 
 /// What a file is ready for: a mask of `EPOLL*` bits.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Events(bindings::__poll_t);
+pub struct Events(pub(crate) bindings::__poll_t);
 
 impl Events {
     /// Nothing.
@@ -375,7 +388,7 @@ impl<T: FileOperations> Shims<T> {
         let room = out.len();
         // C relies on the number: what was not copied would be somebody else's memory.
         from_result(|| {
-            let count = state.read(file, pos, out)?;
+            let count = state.read(file, pos, out).map_err(not_queued)?;
             Ok(count.min(room.saturating_sub(out.len())) as isize)
         })
     }
@@ -396,7 +409,10 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: `write_iter` is given an iterator to read from, which is the call's own.
         let data = unsafe { source(iter) };
         let offered = data.len();
-        from_result(|| Ok(state.write(file, pos, data)?.min(offered) as isize))
+        from_result(|| {
+            let count = state.write(file, pos, data).map_err(not_queued)?;
+            Ok(count.min(offered) as isize)
+        })
     }
 
     /// `proc_ops::proc_write`, which has no iterator form.
@@ -516,6 +532,15 @@ impl<T: FileOperations> Shims<T> {
     }
 }
 
+/// `EIOCBQUEUED` would promise that somebody else completes the call.
+fn not_queued(error: Error) -> Error {
+    if error == EIOCBQUEUED {
+        EIO
+    } else {
+        error
+    }
+}
+
 /// Runs `f` on an iterator over the caller's buffer, as it was given to a `write`.
 pub(crate) fn with_user_source(
     buf: *const c_char,
@@ -530,6 +555,7 @@ pub(crate) fn with_user_source(
         iter.write_bytes(0, 1);
         (*iter).iter_type = bindings::iter_type_ITER_UBUF as u8;
         (*iter).data_source = true;
+        (*iter).__bindgen_anon_2.nr_segs = 1;
         let range = (*iter).__bindgen_anon_1.__ubuf_iovec.as_mut();
         range.iov_base = buf.cast_mut().cast();
         range.iov_len = len;

@@ -10,7 +10,11 @@ use super::{
     Policy,
     Sender, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    fops::is_live, //
+};
+use core::mem::ManuallyDrop;
 use kernel::{
     error::{
         from_result,
@@ -145,7 +149,8 @@ fn begin(
 /// A generic netlink family.
 ///
 /// It is there in the first network namespace. Dropping it waits for commands that are being
-/// handled.
+/// handled. What describes it to user space stays in memory for good if the module is not being
+/// unloaded then: somebody may still be reading it.
 ///
 /// # Examples
 ///
@@ -177,12 +182,12 @@ fn begin(
 /// # Invariants
 ///
 /// The family is registered.
-pub struct Family<T: Commands>(Pin<KBox<Inner<T>>>);
+pub struct Family<T: Commands>(ManuallyDrop<Pin<KBox<Inner<T>>>>);
 
 /// What a family refers to.
 struct Inner<T: Commands> {
     family: Opaque<bindings::genl_family>,
-    data: Arc<T>,
+    data: ManuallyDrop<Arc<T>>,
     // Used by C until the family is gone.
     _commands: KVec<bindings::genl_small_ops>,
     _policies: KVec<bindings::nla_policy>,
@@ -200,6 +205,9 @@ impl<T: Commands> Family<T> {
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if a name is empty or too long, a command
     /// is there twice, or there are more than 255, or `ENOMEM`. May sleep
     /// (`genl_register_family`).
+    ///
+    /// A load that fails frees the module even if somebody is being told what the family is about, so
+    /// this should be among the last that `init` does which can fail.
     pub fn new(module: &'static ThisModule, data: Arc<T>) -> Result<Self> {
         let mut raw: bindings::genl_family = pin_init::zeroed();
         set_name(&mut raw.name, T::NAME)?;
@@ -247,7 +255,7 @@ impl<T: Commands> Family<T> {
         let inner = KBox::pin(
             Inner {
                 family: Opaque::new(raw),
-                data,
+                data: ManuallyDrop::new(data),
                 _commands: commands,
                 _policies: policies,
                 _groups: groups,
@@ -258,7 +266,7 @@ impl<T: Commands> Family<T> {
         // removed the family.
         to_result(unsafe { bindings::genl_register_family(inner.family.get()) })?;
         // INVARIANT: The family was just registered.
-        Ok(Self(inner))
+        Ok(Self(ManuallyDrop::new(inner)))
     }
 
     /// The value that the commands belong to.
@@ -324,6 +332,15 @@ impl<T: Commands> Drop for Family<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants. It can only fail for a family that is not registered.
         unsafe { bindings::genl_unregister_family(self.0.family.get()) };
+        // SAFETY: No command is handled any more, and nobody else uses this.
+        unsafe { ManuallyDrop::drop(&mut self.0.as_mut().get_unchecked_mut().data) };
+        // Who is being told the policies (`CTRL_CMD_GETPOLICY`) comes back to them, and to the
+        // family, and only keeps the module. In C these are part of it.
+        // SAFETY: The module runs.
+        if !unsafe { is_live((*self.0.family.get()).module) } {
+            // SAFETY: The value is not used again.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
     }
 }
 

@@ -187,6 +187,9 @@ impl<T: Protocol> Socket<T> {
     /// Fails with `EBUSY` if there is one of that number (C does not tell this from lack of
     /// memory), or `EINVAL` if there is no such number, or more groups than
     /// there can be. May sleep (`netlink_kernel_create`).
+    ///
+    /// A load that fails frees the module even if somebody has a socket of this protocol open, so this
+    /// should be the last that `init` does which can fail.
     pub fn new(module: &'static ThisModule, options: Options, protocol: Arc<T>) -> Result<Self> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
