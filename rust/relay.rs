@@ -31,6 +31,7 @@ use crate::{
     fops::{
         check_loaded,
         unlock_position,
+        Events,
         Owner, //
     },
 };
@@ -521,11 +522,18 @@ unsafe extern "C" fn poll(
     file: *mut bindings::file,
     table: *mut bindings::poll_table,
 ) -> bindings::__poll_t {
-    // SAFETY: C's own function expects no more than what `open` left.
+    // SAFETY: C's own function expects no more than what `open` left, which refers to the ring. The
+    // channel's drop sets `finalized` once, before it wakes who is in the queue.
     unsafe {
-        bindings::relay_file_operations
-            .poll
-            .map_or(0, |poll| poll(file, table))
+        let buffer = (*file).private_data.cast::<bindings::rchan_buf>();
+        let poll = bindings::relay_file_operations.poll;
+        let events = poll.map_or(0, |poll| poll(file, table));
+        // C looks only before the caller is in the queue.
+        if (&raw const (*buffer).finalized).read_volatile() != 0 {
+            Events::ERROR.0
+        } else {
+            events
+        }
     }
 }
 

@@ -17,7 +17,8 @@
 
 use crate::{
     bindings,
-    compat, //
+    compat,
+    fops::Events, //
 };
 use kernel::{
     error::code::ERESTARTSYS,
@@ -272,8 +273,6 @@ impl WaitQueue {
     }
 }
 
-/// The other end is gone.
-const EPOLLHUP: usize = 0x0010;
 /// The queue goes, too (`POLLFREE`).
 const POLLFREE: usize = 0x4000;
 
@@ -287,6 +286,8 @@ impl PinnedDrop for WaitQueue {
         // they sleep. The file's operations are no longer called, so nobody comes any more.
         // Tell epoll to let go, wake poll(2), and wait until both have. This is what
         // `__wake_up_pollfree` does, which warns if poll(2) takes a moment.
+        // select(2) is woken for an error by what it waits for to become writable, too.
+        let events = Events::ERROR | Events::HANG_UP;
         while !self.is_empty() {
             // SAFETY: `head` is valid until this function returns; the key is a mask of events.
             unsafe {
@@ -294,7 +295,7 @@ impl PinnedDrop for WaitQueue {
                     self.head.get(),
                     TASK_NORMAL,
                     0,
-                    core::ptr::without_provenance_mut(EPOLLHUP | POLLFREE),
+                    core::ptr::without_provenance_mut(events.0 as usize | POLLFREE),
                 )
             };
             // SAFETY: Sleeps for a tick.
