@@ -99,8 +99,9 @@ pub struct Registration<T: FileOperations> {
 impl<T: FileOperations + Owner> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
-    /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, or `ENOMEM`.
-    /// May sleep.
+    /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, `EINVAL` if the
+    /// major number is 512 or above, or there are more nodes than minors, none of them or more than
+    /// 2^20, or `ENOMEM`. May sleep.
     ///
     /// The device cannot be opened before `init` has returned: `ENXIO`. A load that fails frees the
     /// module even if somebody is about to open a device of it, so this should be the last that
@@ -137,6 +138,12 @@ struct Numbers {
 
 impl Numbers {
     fn new(options: &Options) -> Result<Self> {
+        if options.major >= bindings::CHRDEV_MAJOR_MAX
+            || !(1..=1 << bindings::MINORBITS).contains(&options.minors)
+            || options.nodes > options.minors
+        {
+            return Err(EINVAL);
+        }
         let name = options.name.as_char_ptr();
         let count = options.minors;
         let mut first = options.major << bindings::MINORBITS;

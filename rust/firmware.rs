@@ -300,6 +300,8 @@ pub struct Request<T: Receiver> {
     // and then would get no thread.
     taker: Option<Thread<()>>,
     device: Arc<Device>,
+    /// Kept, since cancelling compares it, and a function may have several addresses.
+    function: unsafe extern "C" fn(*const bindings::firmware, *mut c_void),
 }
 
 /// What the worker needs.
@@ -355,6 +357,7 @@ impl<T: Receiver> Request<T> {
             pending: pending.clone(),
             taker: Some(taker),
             device,
+            function: Self::receive,
         };
         let context = request.context();
         // SAFETY: The name is a C string that is copied, and the device exists. `drop` makes sure
@@ -369,7 +372,7 @@ impl<T: Receiver> Request<T> {
                 request.device.as_raw(),
                 bindings::GFP_KERNEL,
                 context,
-                Some(Self::receive),
+                Some(request.function),
             )
         });
         if result.is_err() {
@@ -414,7 +417,7 @@ impl<T: Receiver> Drop for Request<T> {
             bindings::request_firmware_nowait_cancel(
                 self.device.as_raw(),
                 self.context(),
-                Some(Self::receive),
+                Some(self.function),
             )
         };
     }

@@ -332,6 +332,10 @@ impl Line {
         name: &'static CStr,
         cookie: *mut c_void,
     ) -> Result<Self> {
+        // C asks for a line to be masked until a thread is done, and warns if there is none.
+        if thread.is_none() && flags.0 & Flags::ONESHOT.0 != 0 {
+            return Err(EINVAL);
+        }
         // SAFETY: By the safety requirements; the name is static, which C asks for.
         to_result(unsafe {
             let name = name.as_char_ptr();

@@ -18,6 +18,7 @@ use core::{
 use kernel::{
     cpu::CpuId,
     cpumask::Cpumask,
+    page::PAGE_SIZE,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -71,8 +72,10 @@ unsafe impl<T: Send + Sync> Sync for PerCpu<T> {}
 impl<T> PerCpu<T> {
     /// Creates the copies.
     ///
-    /// Fails with `ENOMEM`, also if `T` is larger than 32 KiB. May sleep (`alloc_percpu`).
+    /// Does not build if `T` is larger than 32 KiB, or aligned to more than a page. Fails with
+    /// `ENOMEM`. May sleep (`alloc_percpu`).
     pub fn new(mut copy: impl FnMut(CpuId) -> T) -> Result<Self> {
+        const { assert!(size_of::<T>() <= 32 << 10 && align_of::<T>() <= PAGE_SIZE) };
         let (size, align) = (size_of::<T>().max(1), align_of::<T>());
         // SAFETY: May be called with any size and alignment.
         let copies =

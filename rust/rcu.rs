@@ -94,7 +94,8 @@ impl<T: Send + Sync> Rcu<T> {
     /// If another writer was faster, `new` is called again, with what that one wrote: no update is
     /// lost. It runs with the read lock held, and must not sleep. The old value is dropped in
     /// softirq context, where it must not sleep either. Fails with `ENOMEM`, and leaves the value
-    /// as it is. May sleep (`call_rcu`).
+    /// as it is. May sleep (`call_rcu`), so the caller must not hold the read lock: without
+    /// preemptible RCU, a reference that it protects could outlive the value.
     pub fn update(&self, mut new: impl FnMut(&T) -> T) -> Result {
         let room = KBox::<Node<T>>::new_uninit(GFP_KERNEL)?;
         let room = KBox::into_raw(room).cast::<Node<T>>();

@@ -19,6 +19,10 @@ pub(super) const fn check_names<T: Attributes>() {
                 is_name(name),
                 "a group has a name that no directory can have"
             );
+            assert!(
+                !is_attribute::<T>(name),
+                "a group has the name of an attribute"
+            );
             let mut before = 0;
             while before < index {
                 let same = group.is_with(&T::GROUPS[before]);
@@ -77,6 +81,23 @@ const fn is_before<T: Attributes>(name: &CStr, group: usize, file: usize) -> boo
                 return false;
             }
             if other.is_with(&T::GROUPS[group]) && is_same(name, taken) {
+                return true;
+            }
+            n += 1;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// Whether an attribute that is in no directory of its own has this name.
+const fn is_attribute<T: Attributes>(name: &CStr) -> bool {
+    let mut index = 0;
+    while index < T::GROUPS.len() {
+        let group = &T::GROUPS[index];
+        let mut n = 0;
+        while let (None, Some(taken)) = (group.name, group.file_name(n)) {
+            if is_same(name, taken) {
                 return true;
             }
             n += 1;
