@@ -186,10 +186,13 @@ impl LentRoot {
         if !bindings::LKM_HAS_INIT_FS || !is_kernel_thread(task) {
             return Self { own: None };
         }
-        // SAFETY: Only the current task reads or writes the field while it runs, and the kernel
-        // keeps `userspace_init_fs` forever.
-        let own = unsafe { core::ptr::replace(&raw mut (*task).fs, bindings::userspace_init_fs) };
-        Self { own: Some(own) }
+        // SAFETY: Only the current task writes the field while it runs, with single stores; others may
+        // read it. The kernel keeps `userspace_init_fs` forever.
+        unsafe {
+            let own = (*task).fs;
+            (&raw mut (*task).fs).write_volatile(bindings::userspace_init_fs);
+            Self { own: Some(own) }
+        }
     }
 }
 
@@ -197,7 +200,7 @@ impl Drop for LentRoot {
     fn drop(&mut self) {
         if let Some(own) = self.own {
             // SAFETY: As in `new`. The value never leaves the task that made it.
-            unsafe { (*Task::current_raw()).fs = own };
+            unsafe { (&raw mut (*Task::current_raw()).fs).write_volatile(own) };
         }
     }
 }
@@ -469,6 +472,15 @@ impl File {
     /// Whether this is a regular file.
     pub fn is_regular(&self) -> bool {
         self.kind() == bindings::S_IFREG
+    }
+
+    /// Whether the kernel makes up what is read, and acts on what is written, as in `/proc`, in `/sys`
+    /// and in cgroups (`SB_I_NOEXEC`). The files of debugfs and tracefs do not say so.
+    pub fn is_made_up(&self) -> bool {
+        // SAFETY: By the type invariants; an open file keeps its inode, and that its superblock, whose
+        // flag is set when it is made.
+        let flags = unsafe { (*(*(*self.as_raw()).f_inode).i_sb).s_iflags };
+        flags & bindings::SB_I_NOEXEC as c_ulong != 0
     }
 
     /// Whether this is a directory.

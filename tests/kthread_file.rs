@@ -236,12 +236,16 @@ fn a_path_that_is_no_file_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_file_in_proc_is_refused_and_not_written() {
+fn a_file_that_keeps_nothing_is_refused_and_not_written() {
     check_failure("/proc/version", "keep records in", Errno::INVAL);
-    let name = "/proc/sys/kernel/hostname";
-    let before = fs::read_to_string(name).expect(name);
-    check_failure(name, "keep records in", Errno::INVAL);
-    assert_eq!(fs::read_to_string(name).expect(name), before);
+    for name in [
+        "/proc/sys/kernel/hostname",
+        "/sys/module/kernel/parameters/panic",
+    ] {
+        let before = fs::read_to_string(name).expect(name);
+        check_failure(name, "keep records in", Errno::INVAL);
+        assert_eq!(fs::read_to_string(name).expect(name), before);
+    }
 }
 
 #[test]

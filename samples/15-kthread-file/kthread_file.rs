@@ -23,7 +23,7 @@
 //! The file is opened anew for each record. So it may be renamed, deleted or unmounted: the next
 //! record goes to what has the name then. The thread has root's permissions, and looks up the path
 //! from the root directory of process 1. It writes only to regular files that keep what is written,
-//! not to those in `/proc` (`EINVAL`).
+//! not to those in `/proc` or `/sys`, which act on it (`EINVAL`).
 //!
 //! No error ends the thread. After each period it tries again, with the same number. The log gets
 //! a line when the error changes, and one when all is well again.
@@ -141,10 +141,10 @@ fn append(to: &CStr, record: &Message<64>) -> Result<(), Failure> {
     // Opening a FIFO or a device must not wait for the other end.
     let options = file::Options::new().append().create().nonblocking(true);
     let mut file = options.open(to).map_err(|e| ("open", e))?;
-    if !file.is_regular() {
+    if !file.is_regular() || file.is_made_up() {
         return Err(("keep records in", EINVAL));
     }
-    // The files in `/proc` keep nothing: they act on what is written.
+    // Those in debugfs and tracefs keep nothing, either.
     file.sync().map_err(|e| ("keep records in", e))?;
     file.append_all(record.as_bytes())
         .map_err(|e| ("write to", e))?;
