@@ -4,13 +4,13 @@
 
 use lkmpg_tests::{Module, as_user, errno_of, message, name, scaled, wait_until};
 use rustix::{
-    fs::{Mode, OFlags},
+    fs::{Mode, OFlags, SeekFrom, seek},
     io::Errno,
     process::{Pid, Signal, kill_process},
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     process::{Child, Command, Stdio},
     sync::{
@@ -99,6 +99,28 @@ fn state(pid: u32) -> char {
     stat.rsplit_once(") ")
         .and_then(|(_, rest)| rest.chars().next())
         .unwrap_or('?')
+}
+
+#[test]
+fn whoever_has_it_reads_it_again_from_where_they_want() {
+    let _module = load();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(FILE)
+        .expect("open");
+    file.write_all(b"hello").expect("write");
+    let mut text = String::new();
+    for _ in 0..2 {
+        text.clear();
+        file.read_to_string(&mut text).expect("read");
+        assert_eq!(text, "Last input:hello\n");
+        assert_eq!(seek(&file, SeekFrom::Start(0)), Ok(0));
+    }
+    assert_eq!(seek(&file, SeekFrom::End(-6)), Ok(11));
+    file.read_to_string(&mut text).expect("read");
+    assert!(text.ends_with("\nhello\n"), "{text}");
+    assert_eq!(seek(&file, SeekFrom::Current(-100)), Err(Errno::INVAL));
 }
 
 #[test]

@@ -92,6 +92,10 @@ impl Gate {
     }
 }
 
+/// What is around the message when it is read.
+const LABEL: &[u8] = b"Last input:";
+const END: &[u8] = b"\n";
+
 /// The one process that has the file open.
 struct Turn {
     gate: Arc<Gate>,
@@ -119,8 +123,12 @@ impl FileOperations for Turn {
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = Message::<91>::new();
-        shown.set(&[b"Last input:", self.gate.message.lock().as_bytes(), b"\n"]);
+        shown.set(&[LABEL, self.gate.message.lock().as_bytes(), END]);
         read_from_buffer(out, pos, shown.as_bytes())
+    }
+
+    fn size(&self) -> Offset {
+        (LABEL.len() + self.gate.message.lock().len() + END.len()) as Offset
     }
 
     fn write(

@@ -137,11 +137,22 @@ static ssize_t sleep_write(struct file *file, const char __user *buf,
 	return message_take(&last, &session->cut, buf, count);
 }
 
+static loff_t sleep_lseek(struct file *file, loff_t offset, int whence)
+{
+	size_t length;
+
+	mutex_lock(&last.lock);
+	length = LABEL_LENGTH + last.length + 1;
+	mutex_unlock(&last.lock);
+	return generic_file_llseek_size(file, offset, whence, OFFSET_MAX, length);
+}
+
 static const struct proc_ops sleep_ops = {
 	.proc_open	= sleep_open,
 	.proc_release	= sleep_release,
 	.proc_read_iter	= sleep_read_iter,
 	.proc_write	= sleep_write,
+	.proc_lseek	= sleep_lseek,
 };
 
 static int __init sleep_init(void)
