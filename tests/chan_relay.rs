@@ -158,6 +158,22 @@ fn slow_events_are_all_seen() {
 }
 
 #[test]
+fn the_client_reads_first_what_others_left() {
+    if is_twin!() {
+        return;
+    }
+    let _module = load(&[]);
+    for by in ["read", "poll", "mmap"] {
+        // Read but for the last, in a sub-buffer that is begun.
+        generate(1, 10).expect("generate");
+        ring().read_exact(&mut [0; 9 * Event::SIZE]).expect("read");
+        generate(0, 5).expect("generate");
+        let text = chan(&["--events", "1000", "--by", by]);
+        assert!(text.starts_with("1000 events seen, 0 lost"), "{by}: {text}");
+    }
+}
+
+#[test]
 fn stock_tools_read_it() {
     let _module = load(&[]);
     generate(1, 10).expect("generate");

@@ -437,9 +437,12 @@ fn the_client() {
     assert!(client(&["set", "Hello, client"]).status.success());
     assert_eq!(client(&["get"]).stdout, b"Hello, client\n");
     assert_eq!(client(&["nth", "1"]).stdout, b"101\n");
-    let beyond = client(&["nth", "99"]);
-    assert_eq!(beyond.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&beyond.stderr).contains("no byte 99"));
+    for beyond in ["99", "-1"] {
+        let output = client(&["nth", beyond]);
+        assert_eq!(output.status.code(), Some(1));
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains(&format!("no byte {beyond}")), "{words}");
+    }
     let too_long = client(&["set", &"x".repeat(81)]);
     assert_eq!(too_long.status.code(), Some(1));
     assert_eq!(client(&["get"]).stdout, b"Hello, client\n");

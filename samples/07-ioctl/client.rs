@@ -37,6 +37,7 @@ enum Action {
     /// Print byte N of the message, as a number.
     Nth {
         /// Which byte, counted from 0.
+        #[arg(allow_negative_numbers = true)]
         n: i32,
     },
     /// Do what the guide's program does: get the message byte by byte, get it whole, set it.

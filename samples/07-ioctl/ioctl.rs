@@ -11,11 +11,12 @@
 //! The numbers of the first three ioctls are those of the guide, so that its own client works.
 //!
 //! Changed from the guide: the checks on who has the device open hold on several processors; an
-//! index is checked; no ioctl writes more than 81 bytes, and there are two more that say how much
-//! room the caller has; a bad pointer is `EFAULT` and leaves the message as it was. The node
-//! belongs to root (mode 0600): the guide's client sets the message through a file that it opened
-//! for reading, so permission to open is permission to set. A write that does not fit is cut; what
-//! follows is dropped if it is as long as what was cut off, since `echo` then writes just that.
+//! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are two
+//! more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message as
+//! it was. The node belongs to root (mode 0600): the guide's client sets the message through a file
+//! that it opened for reading, so permission to open is permission to set. A write that does not
+//! fit is cut; what follows is dropped if it is as long as what was cut off, since `echo` then
+//! writes just that.
 
 use kernel::{
     fs::file::Offset,
