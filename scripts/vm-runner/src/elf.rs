@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, bail};
 use object::{
     Endianness,
-    elf::FileHeader64,
+    elf::{FileHeader32, FileHeader64},
     read::elf::{FileHeader, ProgramHeader},
 };
 use std::{
@@ -24,7 +24,9 @@ pub type Needed = (PathBuf, PathBuf);
 pub fn needs(program: &Path) -> Result<Vec<Needed>> {
     let content =
         fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
-    let Some(loader) = interpreter(&content) else {
+    let loader = interpreter::<FileHeader64<Endianness>>(&content)
+        .or_else(|| interpreter::<FileHeader32<Endianness>>(&content));
+    let Some(loader) = loader else {
         return Ok(Vec::new());
     };
     // The loader itself knows best what it would load: this is what ldd does.
@@ -55,8 +57,8 @@ pub fn needs(program: &Path) -> Result<Vec<Needed>> {
 }
 
 /// The loader that an ELF program asks for.
-fn interpreter(content: &[u8]) -> Option<PathBuf> {
-    let header = FileHeader64::<Endianness>::parse(content).ok()?;
+fn interpreter<H: FileHeader>(content: &[u8]) -> Option<PathBuf> {
+    let header = H::parse(content).ok()?;
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, content).ok()?;
     let name = segments
@@ -126,8 +128,9 @@ mod tests {
 
     #[test]
     fn scripts_and_static_programs_need_nothing() {
-        assert_eq!(interpreter(b"#!/bin/sh\n"), None);
-        assert_eq!(interpreter(b""), None);
+        for content in [b"#!/bin/sh\n".as_slice(), b""] {
+            assert_eq!(interpreter::<FileHeader64<Endianness>>(content), None);
+        }
         assert!(needs(&std::env::current_exe().unwrap()).unwrap().is_empty());
     }
 }
