@@ -8,6 +8,7 @@
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
 #include <linux/interrupt.h>
+#include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>
 #include <linux/namei.h>

@@ -5,8 +5,8 @@
 use lkmpg_tests::{
     KernelLog, Module, as_user, is_loaded, is_twin, name,
     netlink::{
-        ACK, CONTROL, Connection, DONE, DUMP, ERROR, GET_FAMILY, NESTED, REQUEST, attribute,
-        attributes, command, message,
+        ACK, CONTROL, Connection, DONE, DUMP, ERROR, FAMILY_ID, GET_FAMILY, GET_POLICY, NESTED,
+        REQUEST, attribute, attributes, command, message,
     },
 };
 use netlink_sys::protocols::NETLINK_GENERIC;
@@ -343,6 +343,22 @@ fn a_family_has_lists_and_flags_explains_itself_and_has_news() {
     assert_eq!(tell(), "true\n");
     let news = connection.drain();
     assert_eq!(news[0].attributes(4)[&BYTES], b"news");
+}
+
+/// What is told in several messages may be dropped between two of them.
+#[test]
+fn a_family_ends_while_it_explains_itself() {
+    let _module = Module::load("family", &[]).expect("the module loads");
+    let Family { connection, id, .. } = Family::named("rest", "news");
+    let whom = attribute(FAMILY_ID, &id.to_ne_bytes());
+    let request = message(CONTROL, REQUEST | DUMP, 3, &command(GET_POLICY, &whom));
+    let whole = connection.ask(&request);
+    assert_eq!(whole.last().map(|it| it.kind), Some(DONE));
+
+    connection.send(&request).expect("send");
+    std::fs::write("/proc/family", "end").expect("/proc/family");
+    assert_eq!(connection.drain(), whole);
+    assert_eq!(connection.errno(&request), raw(Errno::NOENT));
 }
 
 #[test]

@@ -187,7 +187,7 @@ pub struct Family<T: Commands>(ManuallyDrop<Pin<KBox<Inner<T>>>>);
 /// What a family refers to.
 struct Inner<T: Commands> {
     family: Opaque<bindings::genl_family>,
-    data: ManuallyDrop<Arc<T>>,
+    data: Arc<T>,
     // Used by C until the family is gone.
     _commands: KVec<bindings::genl_small_ops>,
     _policies: KVec<bindings::nla_policy>,
@@ -255,7 +255,7 @@ impl<T: Commands> Family<T> {
         let inner = KBox::pin(
             Inner {
                 family: Opaque::new(raw),
-                data: ManuallyDrop::new(data),
+                data,
                 _commands: commands,
                 _policies: policies,
                 _groups: groups,
@@ -332,12 +332,18 @@ impl<T: Commands> Drop for Family<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants. It can only fail for a family that is not registered.
         unsafe { bindings::genl_unregister_family(self.0.family.get()) };
-        // SAFETY: No command is handled any more, and nobody else uses this.
-        unsafe { ManuallyDrop::drop(&mut self.0.as_mut().get_unchecked_mut().data) };
         // Who is being told the policies (`CTRL_CMD_GETPOLICY`) comes back to them, and to the
         // family, and only keeps the module. In C these are part of it.
         // SAFETY: The module runs.
-        if !unsafe { is_live((*self.0.family.get()).module) } {
+        if unsafe { is_live((*self.0.family.get()).module) } {
+            // SAFETY: No command is handled any more, and what the data was in is not dropped.
+            drop(unsafe { core::ptr::read(&raw const self.0.data) });
+            #[cfg(CONFIG_DEBUG_KMEMLEAK)]
+            // SAFETY: This is where the allocation begins, which refers to the others.
+            unsafe {
+                bindings::kmemleak_not_leak((&raw const **self.0).cast())
+            };
+        } else {
             // SAFETY: The value is not used again.
             unsafe { ManuallyDrop::drop(&mut self.0) };
         }

@@ -3,9 +3,14 @@
 //! What `lkm::netlink` has and the sample `chan_netlink` does not need: the generic family `rest`.
 
 use kernel::{
+    iov::IovIterSource,
+    new_mutex,
     prelude::*,
     seq_file::SeqFile,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex, //
+    },
 };
 use lkm::{
     netlink::{
@@ -45,10 +50,10 @@ struct Rest {
 impl kernel::InPlaceModule for Rest {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let publisher = Publisher(Family::new(module, Arc::new(Talk, GFP_KERNEL)?)?);
-            let file = proc_fs::Options::new(c"family", 0o444);
+            let family = Family::new(module, Arc::new(Talk, GFP_KERNEL)?)?;
+            let file = proc_fs::Options::new(c"family", 0o644);
             Ok(try_pin_init!(Self {
-                _file <- proc_fs::File::new(file, publisher),
+                _file <- proc_fs::File::new(file, Publisher::new(family)),
             }))
         })
     }
@@ -59,7 +64,17 @@ struct Talk;
 impl Commands for Talk {
     const NAME: &'static CStr = c"rest";
     const VERSION: u8 = 1;
-    const ATTRIBUTES: &'static [Policy] = &[BYTES.policy(), REFUSE.policy()];
+    /// More than one message tells.
+    const ATTRIBUTES: &'static [Policy] = &{
+        let mut all = [REFUSE.policy(); 200];
+        let mut number = 3;
+        while number <= all.len() {
+            all[number - 1] = Key::<Bytes<8>>::new(number as u16).policy();
+            number += 1;
+        }
+        all[0] = BYTES.policy();
+        all
+    };
     const GROUPS: &'static [&'static CStr] = &[c"news"];
     const COMMANDS: &'static [Command<Self>] = &[Command::new(ECHO, Talk::echo)];
 }
@@ -84,16 +99,35 @@ impl Talk {
     }
 }
 
-/// `/proc/family`: whoever reads it has the group told.
-struct Publisher(Family<Talk>);
+/// `/proc/family`: whoever reads it has the group told, and whoever writes to it ends the family.
+#[pin_data]
+struct Publisher {
+    #[pin]
+    family: Mutex<Option<Family<Talk>>>,
+}
+
+impl Publisher {
+    fn new(family: Family<Talk>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            family <- new_mutex!(Some(family)),
+        })
+    }
+}
 
 #[vtable]
 impl proc_fs::Show for Publisher {
     fn show(&self, out: &SeqFile) -> Result {
-        let mut news = self.0.event(NEWS)?;
+        let family = self.family.lock();
+        let family = family.as_ref().ok_or(ENODEV)?;
+        let mut news = family.event(NEWS)?;
         news.put(BYTES, b"news")?;
-        let heard = self.0.publish(0, news)?;
+        let heard = family.publish(0, news)?;
         kernel::seq_print!(out, "{heard}\n");
         Ok(())
+    }
+
+    fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
+        *self.family.lock() = None;
+        Ok(data.len())
     }
 }

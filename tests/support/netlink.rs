@@ -24,6 +24,10 @@ pub const NESTED: u16 = 0x8000;
 pub const CONTROL: u16 = 16;
 /// `CTRL_CMD_GETFAMILY`.
 pub const GET_FAMILY: u8 = 3;
+/// `CTRL_CMD_GETPOLICY`.
+pub const GET_POLICY: u8 = 10;
+/// `CTRL_ATTR_FAMILY_ID`.
+pub const FAMILY_ID: u16 = 1;
 /// `CTRL_ATTR_FAMILY_NAME`.
 const FAMILY_NAME: u16 = 2;
 
