@@ -394,6 +394,16 @@ fn a_major_that_is_taken_is_refused_with_advice() {
 }
 
 #[test]
+fn numbers_that_no_device_has_are_refused() {
+    for major in ["major=512", "major=4096", "major=4294967295"] {
+        match Module::load("major_taken", &[major]) {
+            Err(LoadError::Refused(errno)) => assert_eq!(errno, Errno::INVAL, "{major}"),
+            other => panic!("{major}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_c_program_with_the_guides_numbers_works() {
     if is_twin!() {
         // It opens the sample's node.

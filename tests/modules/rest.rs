@@ -88,7 +88,12 @@ impl Shown {
         if Region::<1>::request(PORTS + 7, c"rest too").err() != Some(EBUSY) {
             return Err(EINVAL);
         }
-        let line = irq::Registration::new(LINE, Flags::SHARED, c"rest", Interrupts(Atomic::new(0)));
+        // Nobody would unmask the line again.
+        let oneshot = irq::Registration::new(LINE, Flags::ONESHOT, c"rest too", Interrupts::new());
+        if KBox::pin_init(oneshot, GFP_KERNEL).err() != Some(EINVAL) {
+            return Err(EINVAL);
+        }
+        let line = irq::Registration::new(LINE, Flags::SHARED, c"rest", Interrupts::new());
         let files = debugfs::Directory::new(c"rest")?;
         let count = Arc::new(Count(Atomic::new(0)), GFP_KERNEL)?;
         let mut bytes = KVec::new();
@@ -125,6 +130,12 @@ impl proc_fs::Show for Shown {
 
 /// How many there were on the line.
 struct Interrupts(Atomic<u64>);
+
+impl Interrupts {
+    fn new() -> Self {
+        Self(Atomic::new(0))
+    }
+}
 
 impl irq::Handler for Interrupts {
     fn handle(&self) -> IrqReturn {
