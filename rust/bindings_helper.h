@@ -23,6 +23,7 @@
 /* bindgen numbers anonymous unions, differently for each configuration. */
 const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
+const size_t LKM_INODE_I_FOP = offsetof(struct inode, i_fop);
 const size_t LKM_FILE_F_PATH = offsetof(struct file, f_path);
 const size_t LKM_ATTRIBUTE_GROUP_ATTRS = offsetof(struct attribute_group, attrs);
 

@@ -15,6 +15,7 @@
 use crate::{
     bindings,
     fops::{
+        is_live,
         unlock_position,
         FileOperations,
         Owner,
@@ -407,7 +408,7 @@ impl<T: FileOperations + Owner> Node<T> {
         let data = KBox::new(data, GFP_KERNEL)?;
         // SAFETY: The name is a C string, and the directory exists. `data` is on the heap, and
         // goes after the file; only `open` uses it, which debugfs guards against removal also in
-        // an "unsafe" file. The operations are in the module that they name as their owner.
+        // an "unsafe" file, and which has the file keep the module that the operations are in.
         let entry = unsafe {
             bindings::debugfs_create_file_unsafe(
                 name.as_char_ptr(),
@@ -438,14 +439,56 @@ impl<T: FileOperations + Owner> Vtable<T> {
         let data = unsafe { &*(*inode).i_private.cast::<Arc<T::Data>>() };
         // SAFETY: The file is in its `open`; `release` follows if this succeeds.
         unsafe {
+            if let Err(e) = keep_module(file, &Self::OWNED) {
+                return e.to_errno();
+            }
             unlock_position(file);
-            Shims::<T>::open_owned(data, file)
+            Shims::<T>::open(data, file)
         }
     }
 
+    /// What the file is created with. Only `open` is called.
     const OPS: bindings::file_operations = bindings::file_operations {
-        owner: T::MODULE.as_ptr(),
         open: Some(Self::open),
         ..Shims::<T>::OPS
     };
+
+    /// What a file that is open has.
+    const OWNED: bindings::file_operations = bindings::file_operations {
+        owner: T::MODULE.as_ptr(),
+        ..Self::OPS
+    };
+}
+
+/// Has an open file keep the module that its operations are in, and continue with `owned`.
+///
+/// Fails with `ENXIO` unless the module is live. Does what `chrdev_open` does in C, since debugfs
+/// warns of an owner that it cannot get, unless it is marked as going: `delete_module` marks it only
+/// after it has let go of the last reference.
+///
+/// # Safety
+///
+/// `file` must be in its `open`, called by debugfs, with operations that have no owner. `owned`
+/// must fit the file, be in a module, and name it as the owner.
+pub(crate) unsafe fn keep_module(
+    file: *mut bindings::file,
+    owned: &'static bindings::file_operations,
+) -> Result {
+    // SAFETY: The module is there: before it goes it removes the file, which waits for this call.
+    // The VFS gives back the reference, after `release` or if `open` fails.
+    unsafe {
+        if is_live(owned.owner) && bindings::try_module_get(owned.owner) {
+            (*file).f_op = owned;
+            Ok(())
+        } else {
+            // The VFS looks at the operations once more after this, when the module may be gone.
+            // These are debugfs' own.
+            (*file).f_op = (*file)
+                .f_inode
+                .byte_add(bindings::LKM_INODE_I_FOP)
+                .cast::<*const bindings::file_operations>()
+                .read();
+            Err(ENXIO)
+        }
+    }
 }

@@ -118,19 +118,6 @@ pub(crate) unsafe fn is_live(module: *const bindings::module) -> bool {
     state == bindings::module_state_MODULE_STATE_LIVE
 }
 
-/// Fails with `ENXIO` until the load of `module`, of which the caller has a reference, has succeeded.
-///
-/// A load that fails frees the module, whoever has taken a reference to it. What would keep the module
-/// must not be opened before.
-pub(crate) fn check_loaded(module: &ThisModule) -> Result {
-    // SAFETY: A module that runs has not been freed.
-    if unsafe { is_live(module.as_ptr()) } {
-        Ok(())
-    } else {
-        Err(ENXIO)
-    }
-}
-
 /// A file during one of its operations.
 ///
 /// # Invariants
@@ -286,16 +273,19 @@ pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
 pub(crate) struct Shims<T>(PhantomData<T>);
 
 impl<T: FileOperations + Owner> Shims<T> {
-    /// [`Self::open`] for a file that keeps its module.
+    /// [`Self::open`] for a file that keeps its module. Fails with `ENXIO` until the load of the module
+    /// has succeeded: a load that fails frees it, whoever has taken a reference.
     ///
     /// # Safety
     ///
     /// As for [`Self::open`].
     pub(crate) unsafe fn open_owned(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
-        match check_loaded(T::MODULE) {
+        // SAFETY: A module that runs has not been freed.
+        if unsafe { is_live(T::MODULE.as_ptr()) } {
             // SAFETY: By the safety requirements.
-            Ok(()) => unsafe { Self::open(data, file) },
-            Err(e) => e.to_errno(),
+            unsafe { Self::open(data, file) }
+        } else {
+            ENXIO.to_errno()
         }
     }
 }

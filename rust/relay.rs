@@ -26,10 +26,10 @@ use crate::{
     bindings,
     debugfs::{
         self,
+        keep_module,
         Directory, //
     },
     fops::{
-        check_loaded,
         unlock_position,
         Events,
         Owner, //
@@ -344,14 +344,20 @@ impl<M: Owner> Files<M> {
         remove_buf_file: Some(remove_buf_file),
     };
 
+    /// What a file is created with. Only `open` is called.
     const OPS: bindings::file_operations = bindings::file_operations {
-        owner: M::MODULE.as_ptr(),
         open: Some(Self::open),
         release: Some(release),
         read: Some(read),
         poll: Some(poll),
         mmap_prepare: Some(mmap_prepare),
         ..pin_init::zeroed()
+    };
+
+    /// What a file that is open has.
+    const OWNED: bindings::file_operations = bindings::file_operations {
+        owner: M::MODULE.as_ptr(),
+        ..Self::OPS
     };
 
     /// `rchan_callbacks::create_buf_file`.
@@ -366,9 +372,9 @@ impl<M: Owner> Files<M> {
         buffer: *mut bindings::rchan_buf,
         _is_global: *mut c_int,
     ) -> *mut bindings::dentry {
-        // SAFETY: The name is a C string, and the directory exists. The operations name the module
-        // that they are in, and fit the ring, to which they count their references. debugfs has no
-        // mmap in files that it guards, and need not guard this one.
+        // SAFETY: The name is a C string, and the directory exists. The operations have the file keep
+        // the module that they are in, and fit the ring, to which they count their references.
+        // debugfs has no mmap in files that it guards, and need not guard this one.
         unsafe {
             let file =
                 bindings::debugfs_create_file_unsafe(name, mode, parent, buffer.cast(), &Self::OPS);
@@ -391,12 +397,15 @@ impl<M: Owner> Files<M> {
             let buffer = (*inode).i_private.cast::<bindings::rchan_buf>();
             (buffer, shared(buffer).0)
         };
+        // What this leaves is needed even if the rest fails.
+        // SAFETY: debugfs calls this, on a file that was created without an owner.
+        let kept = unsafe { keep_module(file, &Self::OWNED) };
         // relay makes the file first, and only then starts to count references to the ring. For a
         // reader the file is not there yet.
         if !shared.slots.iter().any(|it| it.is_filled_with(buffer)) {
             return ENOENT.to_errno();
         }
-        if let Err(e) = check_loaded(M::MODULE) {
+        if let Err(e) = kept {
             return e.to_errno();
         }
         // SAFETY: The ring is complete. C's own function counts a reference to it, and leaves it in
@@ -522,8 +531,8 @@ unsafe extern "C" fn poll(
     file: *mut bindings::file,
     table: *mut bindings::poll_table,
 ) -> bindings::__poll_t {
-    // SAFETY: C's own function expects no more than what `open` left, which refers to the ring. The
-    // channel's drop sets `finalized` once, before it wakes who is in the queue.
+    // SAFETY: C's own function expects no more than what `open` left, which refers to the ring.
+    // `finalized` is set once, when relay gives up the ring, before who is in the queue is woken.
     unsafe {
         let buffer = (*file).private_data.cast::<bindings::rchan_buf>();
         let poll = bindings::relay_file_operations.poll;
