@@ -68,13 +68,9 @@ fn letters(count: usize) -> Vec<(String, u16)> {
 fn type_letters(keyboard: &mut Keyboard, evdev: &Evdev, keys: &[(String, u16)]) {
     let mut seen = Vec::new();
     for batch in keys.chunks(4) {
-        let expected = seen.len() + 2 * batch.len();
         let batch: Vec<_> = batch.iter().map(|(key, _)| &**key).collect();
         keyboard.tap(&batch);
-        wait_until("the keyboard's driver", || {
-            seen.extend(evdev.keys());
-            seen.len() >= expected
-        });
+        seen.extend(evdev.wait_for_keys(2 * batch.len()));
     }
     assert!(seen == changes_of(keys), "evdev saw something else");
 }
@@ -181,11 +177,7 @@ fn special_keys() {
     // The driver switches a light on and off, which the keyboard acknowledges.
     keyboard.tap(&["caps_lock", "caps_lock"]);
     assert_eq!(read_lines(&node, 4), ["3a", "ba", "3a", "ba"]);
-    let mut seen = Vec::new();
-    wait_until("evdev", || {
-        seen.extend(evdev.keys());
-        seen.len() >= 10
-    });
+    let seen = evdev.wait_for_keys(10);
     let codes: Vec<_> = seen.iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, [106, 106, 42, 30, 30, 42, 58, 58, 58, 58]);
     assert!(read_now(&node).is_empty());

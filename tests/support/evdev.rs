@@ -37,8 +37,19 @@ impl Evdev {
         }
     }
 
+    /// Waits until `count` keys have changed since the last call, and returns them, and whether each
+    /// is down. A node keeps 64 events for a slow reader, and a key takes three: no more than 20 at once.
+    pub fn wait_for_keys(&self, count: usize) -> Vec<(u16, bool)> {
+        let mut keys = Vec::new();
+        crate::wait_until("the keyboard's driver", || {
+            keys.extend(self.keys());
+            keys.len() >= count
+        });
+        keys
+    }
+
     /// Returns the keys that changed since the last call, and whether each is down.
-    pub fn keys(&self) -> Vec<(u16, bool)> {
+    fn keys(&self) -> Vec<(u16, bool)> {
         let (mut keys, mut events) = (Vec::new(), [0; 64 * EVENT]);
         loop {
             let length = match rustix::io::read(&self.node, &mut events) {
