@@ -121,9 +121,9 @@ test: all
 .PHONY: soak
 soak: export LKMPG_SMP := $(or $(LKMPG_SMP),2)
 soak: export LKMPG_TIMEOUT := 100000
-soak: export LKMPG_FAULTS := all
-soak: export LKMPG_ROUNDS := 1000
-soak: export LKMPG_CALLS := 50000
+soak: export LKMPG_FAULTS := $(or $(LKMPG_FAULTS),all)
+soak: export LKMPG_ROUNDS := $(or $(LKMPG_ROUNDS),1000)
+soak: export LKMPG_CALLS := $(or $(LKMPG_CALLS),50000)
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: all
 	$(Q)rm -rf $(OUT)/tally
