@@ -11,15 +11,13 @@
 
 use crate::{
     bindings,
+    callback::Caller,
     ioctl,
     wait::WaitQueue, //
 };
 use core::marker::PhantomData;
 use kernel::{
-    error::{
-        from_result,
-        VTABLE_DEFAULT_ERROR, //
-    },
+    error::VTABLE_DEFAULT_ERROR,
     fs::file::{
         flags::O_NONBLOCK,
         Offset, //
@@ -298,14 +296,13 @@ impl<T: FileOperations> Shims<T> {
     /// `file` must be in its `open`. If 0 is returned, `release` must be called once, after all
     /// other operations.
     pub(crate) unsafe fn open(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
-        from_result(|| {
-            // SAFETY: The file is in its `open` for the duration of the call.
-            let open_file = unsafe { OpenFile::from_raw(file) };
-            let state = KBox::pin_init(T::open(data.as_arc_borrow(), open_file), GFP_KERNEL)?;
+        // SAFETY: The file is in its `open` for the duration of the call.
+        let open_file = unsafe { OpenFile::from_raw(file) };
+        let state = KBox::pin_init(T::open(data.as_arc_borrow(), open_file), GFP_KERNEL);
+        Caller::Vfs.status(state.map(|state| {
             // SAFETY: `open` owns the private data.
             unsafe { (*file).private_data = state.into_foreign() };
-            Ok(0)
-        })
+        }))
     }
 
     /// Drops the state of a file.
@@ -374,13 +371,14 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `read_iter` is given an iterator to write to, which is the call's own.
-        let out = unsafe { destination(iter) };
+        let out = unsafe {
+            clear(iter);
+            destination(iter)
+        };
         let room = out.len();
-        // C relies on the number: what was not copied would be somebody else's memory.
-        from_result(|| {
-            let count = state.read(file, pos, out).map_err(not_queued)?;
-            Ok(count.min(room.saturating_sub(out.len())) as isize)
-        })
+        let count = state.read(file, pos, out);
+        // What was not copied would be somebody else's memory.
+        Caller::Vfs.count(count, room.saturating_sub(out.len()))
     }
 
     /// `file_operations::write_iter`.
@@ -399,10 +397,7 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: `write_iter` is given an iterator to read from, which is the call's own.
         let data = unsafe { source(iter) };
         let offered = data.len();
-        from_result(|| {
-            let count = state.write(file, pos, data).map_err(not_queued)?;
-            Ok(count.min(offered) as isize)
-        })
+        Caller::Vfs.count(state.write(file, pos, data), offered)
     }
 
     /// `proc_ops::proc_write`, which has no iterator form.
@@ -420,7 +415,7 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow(file) };
         // SAFETY: `pos` is the call's own.
         let pos = unsafe { &mut *pos };
-        from_result(|| with_user_source(buf, len, |data| state.write(file, pos, data)))
+        with_user_source(buf, len, |data| state.write(file, pos, data))
     }
 
     /// `llseek`.
@@ -437,7 +432,13 @@ impl<T: FileOperations> Shims<T> {
         let (state, _) = unsafe { Self::borrow(file) };
         // SAFETY: As above.
         unsafe {
-            bindings::generic_file_llseek_size(file, offset, whence, Offset::MAX, state.size())
+            bindings::generic_file_llseek_size(
+                file,
+                offset,
+                whence,
+                Offset::MAX,
+                state.size().max(0),
+            )
         }
     }
 
@@ -502,7 +503,7 @@ impl<T: FileOperations> Shims<T> {
     ) -> c_long {
         // SAFETY: The file is open and in its `ioctl`.
         let (state, file) = unsafe { Self::borrow(file) };
-        from_result(|| state.ioctl(file, ioctl::Request::new(number, argument, compat)))
+        Caller::Vfs.number(state.ioctl(file, ioctl::Request::new(number, argument, compat)))
     }
 
     /// `mmap`.
@@ -518,25 +519,16 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow(file) };
         // SAFETY: `mmap` is given an area that is being set up.
         let vma = unsafe { VmaNew::from_raw(vma) };
-        from_result(|| state.mmap(file, vma).map(|()| 0))
+        Caller::Vfs.status(state.mmap(file, vma))
     }
 }
 
-/// `EIOCBQUEUED` would promise that somebody else completes the call.
-fn not_queued(error: Error) -> Error {
-    if error == EIOCBQUEUED {
-        EIO
-    } else {
-        error
-    }
-}
-
-/// Runs `f` on an iterator over the caller's buffer, as it was given to a `write`.
+/// Answers a `write` that is given the caller's buffer with what `f` makes of an iterator over it.
 pub(crate) fn with_user_source(
     buf: *const c_char,
     len: usize,
     f: impl FnOnce(&mut IovIterSource<'_>) -> Result<usize>,
-) -> Result<isize> {
+) -> isize {
     let iter = Opaque::<bindings::iov_iter>::uninit();
     // SAFETY: `iter` is valid for writes, and may be all zeroes. What is set is what
     // `iov_iter_ubuf` sets; who copies checks the address.
@@ -551,7 +543,27 @@ pub(crate) fn with_user_source(
         range.iov_len = len;
     }
     // SAFETY: This is an iterator to read from, over memory of the calling process.
-    Ok(f(unsafe { source(iter.get()) })?.min(len) as isize)
+    Caller::Vfs.count(f(unsafe { source(iter.get()) }), len)
+}
+
+/// Clears what a read into the kernel's own memory, as for a pipe, may advance over without a write:
+/// what was there before would pass for data.
+///
+/// # Safety
+///
+/// `iter` must be an iterator to write to, which nobody else uses meanwhile.
+unsafe fn clear(iter: *mut bindings::iov_iter) {
+    // SAFETY: By the safety requirements. Only the copy is advanced.
+    unsafe {
+        if !matches!(
+            (*iter).iter_type.into(),
+            bindings::iter_type_ITER_UBUF | bindings::iter_type_ITER_IOVEC
+        ) {
+            let mut iter = iter.read();
+            let room = destination(&mut iter).len();
+            bindings::iov_iter_zero(room, &mut iter);
+        }
+    }
 }
 
 /// Does what `IovIterDest::from_raw` does, without a check, and a panic, in every module.

@@ -47,6 +47,7 @@
 //! to others, such as the system call table.
 
 mod bindings;
+mod callback;
 mod compat;
 
 /// Who says what is logged here: the crate does not know which module it is in.

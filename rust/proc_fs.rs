@@ -16,6 +16,7 @@
 
 use crate::{
     bindings,
+    callback::Caller,
     compat,
     fops::{
         member,
@@ -31,10 +32,7 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    error::{
-        from_result,
-        VTABLE_DEFAULT_ERROR, //
-    },
+    error::VTABLE_DEFAULT_ERROR,
     fs::file::Offset,
     iov::IovIterSource,
     prelude::*,
@@ -302,7 +300,7 @@ impl<T: Show> File<T> {
         let data = unsafe { &*(*seq).private.cast::<T>() };
         // SAFETY: `seq` is ours during the call.
         let out = unsafe { SeqFile::from_raw(seq) };
-        from_result(|| data.show(out).map(|()| 0))
+        Caller::SeqFile.status(data.show(out))
     }
 
     /// `proc_ops::proc_write`.
@@ -318,7 +316,7 @@ impl<T: Show> File<T> {
     ) -> isize {
         // SAFETY: As in `show`; an open file keeps its inode.
         let data = unsafe { &*(*(*file).f_inode).i_private.cast::<T>() };
-        from_result(|| with_user_source(buf, len, |source| data.write(source)))
+        with_user_source(buf, len, |source| data.write(source))
     }
 
     const OPS: bindings::proc_ops = bindings::proc_ops {

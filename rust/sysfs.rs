@@ -20,6 +20,7 @@ pub use binary::{
 
 use crate::{
     bindings,
+    callback::Caller,
     name::is_name, //
 };
 use binary::BinaryFile;
@@ -32,10 +33,7 @@ use core::{
     str::FromStr, //
 };
 use kernel::{
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     fmt,
     page::PAGE_SIZE,
     prelude::*,
@@ -442,16 +440,15 @@ impl<T: Attributes> File<T> {
             length: 0,
             overflow: false,
         };
-        from_result(|| {
-            let result = file
-                .definition
-                .show
-                .map_or(Err(EIO), |show| show(data, &mut text));
-            if text.overflow {
-                return Err(EFBIG);
-            }
-            result.map(|()| text.length as isize)
-        })
+        let mut result = file
+            .definition
+            .show
+            .map_or(Err(EIO), |show| show(data, &mut text));
+        if text.overflow {
+            result = Err(EFBIG);
+        }
+        // The file is a `seq_file` below.
+        Caller::SeqFile.count(result.map(|()| text.length), PAGE_SIZE - 1)
     }
 
     /// `kobj_attribute::store`.
@@ -472,15 +469,13 @@ impl<T: Attributes> File<T> {
         };
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
-        from_result(|| {
-            let store = file.definition.store.ok_or(EIO)?;
-            store(data, Input(bytes))?;
-            if file.definition.notify {
-                // SAFETY: The directory exists.
-                unsafe { notify(kobject, file.group, file.definition.name) };
-            }
-            Ok(count as isize)
-        })
+        let store = file.definition.store;
+        let result = store.map_or(Err(EIO), |store| store(data, Input(bytes)));
+        if result.is_ok() && file.definition.notify {
+            // SAFETY: The directory exists.
+            unsafe { notify(kobject, file.group, file.definition.name) };
+        }
+        Caller::Vfs.count(result.map(|()| count), count)
     }
 }
 

@@ -12,14 +12,12 @@ use super::{
 };
 use crate::{
     bindings,
+    callback::Caller,
     fops::is_live, //
 };
 use core::mem::ManuallyDrop;
 use kernel::{
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     sync::Arc,
     types::Opaque, //
@@ -311,7 +309,7 @@ impl<T: Commands> Family<T> {
                 (*info.genlhdr).cmd,
             )
         };
-        from_result(|| {
+        let run = || {
             let header = Header::parse(bytes).ok_or(EINVAL)?;
             let attributes = bytes.get(Header::SIZE + 4..).unwrap_or_default();
             let command = T::COMMANDS.iter().find(|it| it.number == command);
@@ -323,8 +321,9 @@ impl<T: Commands> Family<T> {
                 family: &inner.family,
                 extack: info.extack,
             };
-            (command.run)(&inner.data, &request).map(|()| 0)
-        })
+            (command.run)(&inner.data, &request)
+        };
+        Caller::Netlink.status(run())
     }
 }
 

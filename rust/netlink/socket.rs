@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     bindings,
+    callback::Caller,
     compat::{
         errno,
         synchronize_rcu, //
@@ -279,7 +280,7 @@ fn answer<T: Protocol>(protocol: Option<&T>, message: Message<'_>, sender: Sende
     if result.is_ok() && !header.has(bindings::NLM_F_ACK) {
         return;
     }
-    let error = result.map_or_else(|e| e.to_errno(), |()| 0);
+    let error = Caller::Netlink.status(result);
     // The header is 16 bytes before the payload, which is within the message.
     let raw = message.payload().as_ptr().wrapping_sub(Header::SIZE);
     // SAFETY: The message has all the bytes that its header says. C looks at it only to repeat it,

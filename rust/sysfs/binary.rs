@@ -6,10 +6,12 @@ use super::{
     describe,
     Attributes, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    callback::Caller, //
+};
 use core::mem::MaybeUninit;
 use kernel::{
-    error::from_result,
     prelude::*,
     types::Opaque, //
 };
@@ -129,12 +131,11 @@ impl<T: Attributes> BinaryFile<T> {
         // SAFETY: The buffer has room for `count` bytes, and is the call's own.
         let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), count) };
         let mut room = Room { bytes, length: 0 };
-        from_result(|| {
-            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
-            let read = file.read.ok_or(EIO)?;
-            read(data, offset, &mut room)?;
-            Ok(room.length as isize)
-        })
+        let result = match (u64::try_from(offset), file.read) {
+            (Ok(offset), Some(read)) => read(data, offset, &mut room),
+            _ => Err(EINVAL),
+        };
+        Caller::Vfs.count(result.map(|()| room.length), count)
     }
 
     /// `bin_attribute::write`.
@@ -155,10 +156,10 @@ impl<T: Attributes> BinaryFile<T> {
         let (file, data) = unsafe { (&*file, &*(*file).data) };
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
-        from_result(|| {
-            let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
-            let write = file.write.ok_or(EIO)?;
-            Ok(write(data, offset, bytes)?.min(count) as isize)
-        })
+        let result = match (u64::try_from(offset), file.write) {
+            (Ok(offset), Some(write)) => write(data, offset, bytes),
+            _ => Err(EINVAL),
+        };
+        Caller::Vfs.count(result, count)
     }
 }
