@@ -109,12 +109,12 @@ vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
 # Builds the tests, and says which they are.
-TESTS	= $(CARGO) test --no-run --message-format=json-render-diagnostics --package lkmpg-tests
+TESTS	= $(CARGO) test --no-run --message-format=json-render-diagnostics --workspace
 
 .PHONY: test
 test: all
 	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(TESTS) $(or $(addprefix --test ,$(T)),--package lkmpg-model) | scripts/vm --suite; \
+	$(Q)$(TESTS) $(addprefix --test ,$(T)) | scripts/vm --suite; \
 		status=$$?; scripts/tally $(KERNEL); exit $$status
 
 # The tests of reliability at their full length, or one for as long as is said.

@@ -61,6 +61,10 @@ pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
 pub const HOST_DIR: &str = "/host";
 /// The tag of that share.
 pub const HOST_TAG: &str = "host";
+/// The file by which what belongs into a guest knows that it is in one.
+pub const IN_GUEST: &str = "/run/lkmpg-guest";
+/// The section of a binary that belongs into a guest: it has the name of that file.
+pub const GUEST_SECTION: &str = "lkmpg_guest";
 /// Where the tests in the guest keep count of what the modules went through: a
 /// module, a column and a number a line, between tabs.
 pub const TALLY: &str = "/run/lkmpg-tally";

@@ -3,6 +3,7 @@
 //! What a system needs before and after its programs.
 
 use anyhow::{Context, Result};
+use lkmpg_guest::IN_GUEST;
 use rustix::{
     mount::{MountFlags, mount},
     system::{RebootCommand, reboot},
@@ -44,6 +45,7 @@ pub fn mount_late() -> Result<()> {
                 .with_context(|| format!("cannot open up {dir}"))?;
         }
     }
+    fs::write(IN_GUEST, "").with_context(|| format!("cannot make {IN_GUEST}"))?;
     // Everybody may look, so that a test need not be root to read its channel.
     attach("debugfs", "/sys/kernel/debug", c"mode=0755")?;
     for (target, link) in [

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Cargo's runner: test binaries of the guest's tests go into a guest.
+//! Cargo's runner: test binaries that belong there go into a guest.
 
 use crate::{
+    elf,
     kernel::{Kernel, build_dir},
     options::{Add, Options},
     outcome::Outcome,
@@ -10,7 +11,7 @@ use crate::{
     words::Words,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use lkmpg_guest::Job;
+use lkmpg_guest::{GUEST_SECTION, Job};
 use std::{
     env,
     ffi::OsString,
@@ -20,18 +21,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The package whose tests run in the guest...
-const PACKAGE: &str = "lkmpg-tests";
-/// ...save those of the runner itself, which begin so.
-const HOST_TESTS: &str = "runner";
 /// Where a test binary is in the guest.
 const FOLDER: &str = "/tests";
 /// Variables that the tests know.
 const PASSED: &[&str] = &["RUST_", "LKMPG_", "KERNEL"];
 
-/// Runs a binary that Cargo has built: in the guest, or here.
+/// Runs a binary that Cargo has built: in the guest, if it says that it belongs there, or here.
 pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
-    if !belongs_into_guest(binary) || selects_nothing(binary, &options.command)? {
+    if !elf::has_section(binary, GUEST_SECTION)? || selects_nothing(binary, &options.command)? {
         let error = Command::new(binary).args(&options.command).exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
@@ -108,12 +105,6 @@ fn root() -> Result<PathBuf> {
         .parent()
         .context("no folder around build/")?
         .to_owned())
-}
-
-/// Cargo says which package it runs a binary of.
-fn belongs_into_guest(binary: &Path) -> bool {
-    let package = env::var_os("CARGO_PKG_NAME");
-    package.is_some_and(|it| it == PACKAGE) && !test_name(binary).starts_with(HOST_TESTS)
 }
 
 /// Whether no test of the binary is asked for: that needs no guest to find out.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a dynamically linked program needs to run somewhere else.
+//! What a program says of itself: where it belongs, and what it needs to run elsewhere.
 
 use anyhow::{Context, Result, bail};
 use object::{
@@ -54,6 +54,22 @@ pub fn needs(program: &Path) -> Result<Vec<Needed>> {
         libraries(&list).with_context(|| format!("cannot take {} along", program.display()))?;
     needed.push((loader.clone(), loader));
     Ok(needed)
+}
+
+/// Whether a file is an ELF program with a section of this name.
+pub fn has_section(program: &Path, name: &str) -> Result<bool> {
+    let content =
+        fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
+    Ok(section::<FileHeader64<Endianness>>(&content, name)
+        .or_else(|| section::<FileHeader32<Endianness>>(&content, name))
+        .is_some())
+}
+
+fn section<H: FileHeader>(content: &[u8], name: &str) -> Option<usize> {
+    let header = H::parse(content).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, content).ok()?;
+    Some(sections.section_by_name(endian, name.as_bytes())?.0.0)
 }
 
 /// The loader that an ELF program asks for.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `scripts/vm` itself, for the tests of it, which run on the host.
+//! Starts `scripts/vm`, for the tests of it.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use std::{
 
 /// The folder of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The kernel that the tests are for.
@@ -138,7 +138,7 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Ran {
 /// The process of QEMU that `runner` has started, once it has.
 pub fn qemu_of(runner: &Child) -> u32 {
     let mut found = None;
-    crate::wait_until("QEMU to start", || {
+    lkmpg_tests::wait_until("QEMU to start", || {
         found = children(runner.id())
             .into_iter()
             .find(|it| name(*it).starts_with("qemu"));

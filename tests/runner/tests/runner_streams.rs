@@ -2,10 +2,8 @@
 
 //! The VM runner's promises: what goes in and out, and what stays behind.
 
-use lkmpg_tests::{
-    vm::{Ran, any_kernel, is_running, qemu_of, run, run_with_input, vm},
-    wait_until,
-};
+use lkmpg_runner_tests::{Ran, any_kernel, is_running, qemu_of, root, run, run_with_input, vm};
+use lkmpg_tests::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
@@ -49,7 +47,7 @@ fn an_input_that_is_empty_or_closed_has_an_end() {
     assert_eq!(run_with_input(&wc, b"").expect(0).text(), "0\n");
     let script = format!(
         "exec '{}' -- wc -c <&-",
-        lkmpg_tests::vm::root().join("scripts/vm").display()
+        root().join("scripts/vm").display()
     );
     let mut shell = std::process::Command::new("sh");
     let output = shell

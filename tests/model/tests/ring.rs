@@ -5,7 +5,7 @@
 use loom::{model, sync::Arc, thread};
 use ring::{Next, Position, Ring};
 
-#[path = "../../rust/ring.rs"]
+#[path = "../../../rust/ring.rs"]
 mod ring;
 
 /// Reads until `end` bytes were written: what came, and how many are said to be lost.

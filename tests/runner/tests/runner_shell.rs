@@ -2,10 +2,8 @@
 
 //! The VM runner's promises: the interactive shell.
 
-use lkmpg_tests::{
-    vm::{any_kernel, kernel_has, root, run, run_with_input, vm},
-    wait_until,
-};
+use lkmpg_runner_tests::{any_kernel, kernel_has, root, run, run_with_input, vm};
+use lkmpg_tests::wait_until;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process},

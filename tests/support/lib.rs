@@ -2,46 +2,25 @@
 
 //! What the tests in the guest share.
 
-#[path = "support/counters.rs"]
 pub mod counters;
-#[path = "support/early.rs"]
 pub mod early;
-#[path = "support/evdev.rs"]
 mod evdev;
-#[path = "support/faults.rs"]
 pub mod faults;
-#[path = "support/footprint.rs"]
 mod footprint;
-#[path = "support/host.rs"]
 mod host;
-#[path = "support/hostile.rs"]
 pub mod hostile;
-#[path = "support/kernel_log.rs"]
 mod kernel_log;
-#[path = "support/keyboard.rs"]
 mod keyboard;
-#[path = "support/message.rs"]
 pub mod message;
-#[path = "support/module.rs"]
 mod module;
-#[path = "support/netlink.rs"]
 pub mod netlink;
-#[path = "support/process.rs"]
 mod process;
-#[path = "support/pty.rs"]
 pub mod pty;
-#[path = "support/serial.rs"]
 mod serial;
-#[path = "support/subjects.rs"]
 mod subjects;
-#[path = "support/tally.rs"]
 pub mod tally;
-#[path = "support/tmpfs.rs"]
 mod tmpfs;
-#[path = "support/twin.rs"]
 mod twin;
-#[path = "support/vm.rs"]
-pub mod vm;
 
 pub use evdev::Evdev;
 pub use footprint::Footprint;

@@ -2,11 +2,14 @@
 
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
-use lkmpg_tests::{
-    SUBJECTS,
-    vm::{Ran, any_kernel, kernel, kernel_has, root, run, vm},
+use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, vm};
+use lkmpg_tests::SUBJECTS;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
 };
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 /// Loads the module that crashes, in a way of its choice.
 fn crash(how: &str) -> Ran {
@@ -286,38 +289,79 @@ fn wrong_arguments_are_a_failure_of_the_bench() {
     assert!(help.contains("124") && help.contains("125") && help.contains("126"));
 }
 
-/// Runs something as Cargo runs a test binary of the guest.
+/// Runs something as Cargo runs a test binary.
 fn run_as_test(binary: &Path) -> Ran {
     let mut command = vm(&any_kernel(), &["--test", binary.to_str().expect("UTF-8")]);
-    command
-        .env("CARGO_PKG_NAME", "lkmpg-tests")
-        .env("MAKELEVEL", "1");
+    command.env("MAKELEVEL", "1");
     command.output().expect("scripts/vm starts").into()
+}
+
+/// A program in C that does `main`, and belongs into the guest.
+fn guest_program(main: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [source, program] = ["main.c", "program"].map(|it| folder.path().join(it));
+    fs::write(&source, format!("int main(void) {{ {main} }}")).expect("a source");
+    let status = Command::new("cc")
+        .args(["-static", "-DHAS_LIBTEST=1", "-o"])
+        .args([&program, &source])
+        .arg(root().join("tests/support/guest_only.c"))
+        .status();
+    assert!(status.expect("cc").success());
+    (folder, program)
+}
+
+#[test]
+fn what_belongs_into_the_guest_runs_nowhere_else() {
+    let (_folder, program) = guest_program("return 3;");
+    let here: Ran = Command::new(&program).output().expect("it starts").into();
+    here.expect(125).says("this runs in the VM only");
+    run_as_test(&program).expect(3);
+    // What lists its tests runs none.
+    let list = Command::new(&program).arg("--list").status();
+    assert_eq!(list.expect("it starts").code(), Some(3));
+}
+
+#[test]
+fn every_test_of_the_guest_says_that_it_is_one() {
+    // All packages, as `make test` has built them.
+    let built = Command::new("cargo")
+        .current_dir(root())
+        .args(["test", "--no-run", "--workspace", "--message-format=json"])
+        .output()
+        .expect("cargo starts");
+    let folder = fs::canonicalize(root().join("tests")).expect("tests/");
+    let mut count = 0;
+    for line in String::from_utf8_lossy(&built.stdout).lines() {
+        let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let (Some(binary), Some(source)) = (
+            message["executable"].as_str(),
+            message["target"]["src_path"].as_str(),
+        ) else {
+            continue;
+        };
+        if Path::new(source).parent() == Some(&folder) {
+            let ran: Ran = Command::new(binary).output().expect("it starts").into();
+            ran.expect(125).says("this runs in the VM only");
+            count += 1;
+        }
+    }
+    let files = fs::read_dir(folder).expect("tests/").flatten();
+    let files = files.filter(|it| it.path().extension().is_some_and(|it| it == "rs"));
+    assert_eq!(count, files.count());
 }
 
 #[test]
 fn a_test_binary_that_reports_nothing_is_a_failure_of_the_bench() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let silent = folder.path().join("true");
-    fs::copy("/bin/busybox", &silent).expect("busybox is copied");
+    let (_folder, silent) = guest_program("return 0;");
     run_as_test(&silent).expect(125).says("without a report");
     // One that fails has failed, whatever it says.
-    let failing = folder.path().join("false");
-    fs::copy("/bin/busybox", &failing).expect("busybox is copied");
+    let (_folder, failing) = guest_program("return 1;");
     run_as_test(&failing).expect(1);
 }
 
 #[test]
-fn binaries_of_other_packages_run_on_the_host() {
-    let mut command = vm(
-        &any_kernel(),
-        &["--test", "/bin/sh", "-c", "cat /proc/sys/kernel/hostname"],
-    );
-    let ran: Ran = command
-        .env("CARGO_PKG_NAME", "lkmpg-vm")
-        .output()
-        .expect("it starts")
-        .into();
+fn what_does_not_belong_into_the_guest_runs_here() {
+    let ran = run(&["--test", "/bin/sh", "-c", "cat /proc/sys/kernel/hostname"]);
     let here = Command::new("cat")
         .arg("/proc/sys/kernel/hostname")
         .output()
