@@ -1,38 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# KERNEL=dev|debug|debian… chooses the kernel, KDIR=/path any other prepared tree,
+# KERNEL=dev|debug|debian…|host chooses the kernel, KDIR=/path any other prepared tree,
 # T='name...' some samples' tests, V=1 shows the commands.
 
-# What builds and installs is for the machine's own kernel, if that takes modules
-# in Rust; the bench is for dev.
-ifeq ($(filter-out all modules clients install uninstall doctor,$(MAKECMDGOALS)),)
-KERNEL	?= $(shell scripts/default-kernel)
-else
-KERNEL	?= dev
+# What is empty was not chosen.
+$(foreach it,KERNEL KDIR LLVM RUSTC BINDGEN,$(if $($(it)),,$(eval override undefine $(it))))
+
+# The machine's own kernel is called host, and by what `uname -r` says.
+KERNEL	?= $(if $(filter install uninstall,$(MAKECMDGOALS)),host,dev)
+ifeq ($(KERNEL),host)
+override KERNEL := $(shell uname -r)
 endif
 OUT	:= build/$(KERNEL)
 CARGO	?= cargo
 Q	:= $(if $(V),,@)
 
-export KERNEL
+export KERNEL DESTDIR
 
 # What is built is looked for in build/cargo, and the guest's programs are static.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
 
-ifneq ($(word 2,$(subst :, ,$(CURDIR)) ),)
-$(error Kbuild takes no path with a space or a colon: move $(CURDIR))
-endif
+# What the caller's shell happens to have, and would change a build: it counts on
+# the command line only.
+STRAY	:= $(foreach it,$(filter ARCH SUBARCH CROSS_COMPILE CC CPATH C_INCLUDE_PATH BINDGEN_EXTRA_CLANG_ARGS% \
+		HOST%FLAGS HOSTCC HOSTLD HOSTRUSTC K%FLAGS KBUILD_% CONFIG_% LOCALVERSION KERNELRELEASE MAKEFILES \
+		BASH_ENV BASH_FUNC_% BASHOPTS SHELLOPTS ENV CDPATH GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS,$(.VARIABLES)),\
+		$(if $(filter environment%,$(origin $(it))),$(it)))
+unexport $(STRAY)
+
+# Kbuild, compilers and shells give these in a path a meaning of their own.
+UNFIT	:= $$ ' " \# & % ; : , = ( ) < > | * ? [ ] { } ! ^ `
+check-path = $(foreach it,$(firstword $(if $(word 2,x$1x),space) $(foreach it,$(UNFIT),$(findstring $(it),$1))),\
+	$(error a kernel module cannot be built with a path that has a $(it) in it: $1))
+$(call check-path,$(CURDIR))
 
 # What the caller chose: the file that is read next has what was chosen before.
 CHOSEN	:= $(foreach it,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN LIBCLANG_PATH,\
 		$(if $(filter environment command,$(origin $(it))),$(it)='$($(it))'))
 
 ifdef KDIR
+$(call check-path,$(KDIR))
 ifneq ($(filter vm test soak bench coverage,$(MAKECMDGOALS)),)
 $(error KDIR is for building, and the VM boots the kernel named by KERNEL: unset KDIR)
 endif
-OUT	:= build/$(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null || echo kdir)
+OUT	:= build/$(or $(file <$(KDIR)/include/config/kernel.release),kdir)
+# What goes with the compiler is beside it, not first on the PATH.
+BESIDE	:= $(shell '$(or $(RUSTC),rustc)' --print sysroot 2>/dev/null)/bin
+RUSTDOC	?= $(wildcard $(BESIDE)/rustdoc)
+RUSTFMT	?= $(wildcard $(BESIDE)/rustfmt)
+CLIPPY_DRIVER ?= $(wildcard $(BESIDE)/clippy-driver)
 else
 # Which KDIR and tools: written by scripts/kernel.
 -include $(OUT)/kernel/toolchain.mk
@@ -40,13 +57,15 @@ endif
 
 # The tools that were chosen for this kernel, or by the caller.
 TOOLS	:= $(foreach tool,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
-		$(if $($(tool)),$(tool)=$($(tool))))
-TOOLS	+= $(if $(filter-out default,$(origin CC)),CC=$(CC))
+		$(if $($(tool)),$(tool)='$($(tool))'))
+TOOLS	+= $(if $(filter file command,$(origin CC)),CC='$(CC)')
 # On all CPUs, unless -j says how many.
 JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # A module that calls what is freed after its init must not link, whatever the kernel's own are allowed.
 STRICT	= CONFIG_SECTION_MISMATCH_WARN_ONLY=
-KBUILD	= $(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(CURDIR)/$(OUT) $(TOOLS) $(STRICT) $(JOBS) $(if $(V),,-s)
+# Where the modules are built; MO= says where else.
+MO	:= $(OUT)
+KBUILD	= $(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(CURDIR)/$(MO)' $(TOOLS) $(STRICT) $(JOBS) $(if $(V),,-s)
 
 .PHONY: all
 all: kernel
@@ -56,8 +75,7 @@ all: kernel
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make              build the modules and the clients for KERNEL (default: the
-#:                   running kernel if it is one of Debian's with Rust, else dev)
+#: make              build the modules and the clients for KERNEL (default: dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test in the VM; T=chardev one
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
@@ -68,13 +86,14 @@ help:
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
 #: make rust-analyzer  rust-project.json for editors
-#: make install      put the modules where modprobe finds them (as root; DESTDIR,
-#:                   SIGN_KEY and SIGN_CERT); make uninstall removes them
+#: make install      put the modules for KERNEL (default: host) where modprobe finds them
+#:                   (as root; DESTDIR, SIGN_KEY and SIGN_CERT); make uninstall removes them
 #: make clean        remove build/ (kernels stay in the cache)
 #:
 #: KERNEL=debug      the kernel with the sanitizers
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
-#: KERNEL=RELEASE    one of Debian's, by what uname -r says, to build for only
+#: KERNEL=host       the machine's own, to build for only; KERNEL=RELEASE another of
+#:                   Debian's, by what uname -r says
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
 
 # A tree of the caller's is taken as it is, if it will do.
@@ -84,7 +103,7 @@ ifneq ($(filter undefined file,$(origin KDIR)),)
 	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/setup
 	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/kernel $(KERNEL)
 else
-	$(Q)KDIR=$(KDIR) scripts/doctor --kdir
+	$(Q)KDIR='$(KDIR)' scripts/doctor --kdir
 endif
 
 # The kernel's settings may only just have come to be: read this file again.
@@ -94,7 +113,9 @@ modules: kernel
 
 .PHONY: kbuild
 kbuild:
-	$(Q)mkdir -p $(OUT)
+	@echo 'modules: for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
+	$(Q)mkdir -p $(MO)
+	$(Q)scripts/forget $(MO)
 	+$(Q)$(KBUILD) modules
 
 clients: kernel
@@ -135,12 +156,13 @@ bench: all
 	+$(Q)scripts/bench $(T)
 
 .PHONY: coverage
+ifneq ($(filter coverage,$(MAKECMDGOALS)),)
+$(foreach it,$(T),$(if $(wildcard tests/$(it).rs),,$(error there is no test $(it): see tests/*.rs)))
+endif
 coverage: all
 	+$(Q)$(MAKE) --no-print-directory .coverage
 
 .PHONY: .coverage
-.coverage: export KDIR := $(KDIR)
-.coverage: export TOOLS := $(TOOLS)
 .coverage:
 	+$(Q)env $(TOOLS) scripts/coverage $(OUT) $(T)
 
@@ -149,14 +171,13 @@ check: modules
 	+$(Q)$(MAKE) --no-print-directory .check
 
 .PHONY: .check
-.check: export KDIR := $(KDIR)
-.check: export TOOLS := $(TOOLS)
+.check: export KTREE := $(KDIR)
 .check:
 	+$(Q)env $(TOOLS) scripts/check $(OUT)
 
 .PHONY: doctor
 doctor:
-	$(Q)scripts/doctor
+	$(Q)IGNORED='$(STRAY)' scripts/doctor
 
 .PHONY: doc .doc
 doc: modules
@@ -176,16 +197,24 @@ rust-analyzer: modules
 # These build nothing, so that nothing is built by root.
 .PHONY: install uninstall
 install:
-	$(Q)DESTDIR=$(DESTDIR) scripts/install $(OUT)
+	$(Q)KDIR='$(KDIR)' scripts/install $(OUT)
 
 uninstall:
-	$(Q)DESTDIR=$(DESTDIR) scripts/install --remove $(OUT)
+	$(Q)scripts/install --remove $(OUT)
 
 # What dkms.conf runs. It installs no packages.
 .PHONY: dkms
 dkms:
 	$(Q)scripts/kernel $(KERNEL)
 	+$(Q)$(MAKE) --no-print-directory kbuild
+	+$(Q)$(MAKE) --no-print-directory .dkms
+
+# What dkms.conf promises is what was built, no less and no more.
+.PHONY: .dkms
+.dkms:
+	$(Q)$(MAKE) -s --no-print-directory -f scripts/samples.mk CONFIG='$(KDIR)/.config' | sort >$(OUT)/samples.promised
+	$(Q)sed -n '/^samples/s/\.o$$//p' $(OUT)/modules.order | sort | diff $(OUT)/samples.promised - || \
+		{ echo 'dkms: "<" is in dkms.conf and was not built, ">" was built and is not in dkms.conf' >&2; false; }
 
 .PHONY: clean
 clean:

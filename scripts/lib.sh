@@ -6,6 +6,11 @@
 #
 # shellcheck disable=SC2034 # Much of what is set here is for the scripts that source this.
 
+# bash -p took no functions and no settings from the caller's shell; the rest of what
+# would make programs behave in another way goes here.
+set +o posix
+unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV
+
 set -eu -o pipefail
 shopt -s nullglob lastpipe
 
@@ -21,6 +26,16 @@ llvm_min=17
 bindgen_version=0.72.1
 chosen=$cache/tools/chosen
 bindgen_built=$cache/tools/bindgen-$bindgen_version/bin/bindgen
+
+# The kernels that are built here, each with the fragments of its configuration: a later
+# one wins over an earlier.
+declare -A fragments_of=([dev]='dev' [debug]='dev debug' [debug-kobject]='dev debug kobject')
+kernels='dev, debug, debug-kobject; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+
+# is_kernel NAME: whether there is such a KERNEL.
+is_kernel() {
+	[[ $1 =~ ^(debian(-[0-9]+\.[0-9]+)?(-cloud|-rt)?|host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[$1]-}" ]
+}
 
 say() {
 	printf '%s: %s\n' "$program" "$1" >&2
@@ -47,8 +62,8 @@ at_least() {
 # lock: one run at a time changes the cache. What the run starts holds the lock
 # as well, so nothing that outlives an aborted run collides with the next one.
 lock() {
-	[[ $cache != *[[:space:]:]* ]] ||
-		die "the kernel cannot be built in $cache, because of the space or colon in its name" \
+	[[ $cache =~ ^[[:alnum:]/._+@~-]*$ ]] ||
+		die "the kernel cannot be built in $cache, whose name has a character that Kbuild does not take" \
 			'Name another folder in XDG_CACHE_HOME.'
 	mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] ||
 		die "the cache folder $cache cannot be written" \
@@ -61,6 +76,58 @@ lock() {
 	rm -rf "$cache"/tmp.*
 }
 
+# used FOLDER…: the date of a folder in the cache is when it was last used. It may be
+# somebody else's.
+used() {
+	local folder
+	for folder; do
+		[[ $folder != "$cache"/* ]] || touch -c "$folder" 2>/dev/null || true
+	done
+}
+
+# is_where_it_was_built TREE: Kbuild's makefile in a tree that was built with O= leads to
+# where that was.
+is_where_it_was_built() {
+	local built
+	built=$(sed -n 's/^export KBUILD_OUTPUT = //p' "$1/Makefile")
+	[ -z "$built" ] || [ "$built" -ef "$1" ]
+}
+
+# others_files DEPTH: the first file in build/ or the cache, so deep, that is not ours.
+others_files() {
+	local user=${DOCTOR_USER:-$EUID}
+	[ "$user" -eq 0 ] || find "$top/build" "$cache" -maxdepth "$1" ! -uid "$user" -print -quit 2>/dev/null || true
+}
+
+# What a `sudo make` left would end in walls of "Permission denied".
+refuse_others_files() {
+	local file
+	file=$(others_files "$1")
+	[ -z "$file" ] || die "$file belongs to $(stat -c %U "$file"), and you are $(id -un)" "$(take_back)"
+}
+
+take_back() {
+	echo "sudo chown -R $(id -un): $top/build $cache"
+}
+
+# make_command: the make that builds what this run is about.
+make_command() {
+	echo "make${KDIR:+ KDIR=$KDIR}${KERNEL:+ KERNEL=$KERNEL}"
+}
+
+# built_modules BUILD FOLDERS: the modules of those folders (a|b) that Kbuild's last run
+# made in BUILD. What else lies there is of sources that are gone.
+built_modules() {
+	local module modules make
+	make="Build them first, as yourself: $(make_command)"
+	modules=$(sed -nE "s#^(.*/)?(($2)/.*)\.o\$#$1/\2.ko#p" "$1/modules.order" 2>/dev/null) && [ -n "$modules" ] ||
+		die "there are no modules in $1" "$make"
+	while IFS= read -r module; do
+		[ -f "$module" ] || die "$module is missing, though Kbuild says that it made it" "$make"
+		echo "$module"
+	done <<<"$modules"
+}
+
 seconds() {
 	if [ "$1" -lt 60 ]; then
 		printf '%d s' "$1"
@@ -70,7 +137,8 @@ seconds() {
 }
 
 # stage NAME STEPS COMMAND…: runs COMMAND with its output in a log, and shows how
-# far it is. STEPS is about how many lines it prints; 0: not known.
+# far it is. STEPS is about how many lines it prints; 0: not known; -1: nothing is shown
+# before the first, since until then it may ask for a password.
 stage() {
 	local name=$1 steps=$2 log start=$SECONDS status
 	shift 2
@@ -101,7 +169,8 @@ progress() {
 		else
 			break
 		fi
-		[ "$steps" -eq 0 ] || far="$((n < steps ? n * 100 / steps : 99)) %, "
+		[ "$n" -gt 0 ] || [ "$steps" -ge 0 ] || continue
+		[ "$steps" -le 0 ] || far="$((n < steps ? n * 100 / steps : 99)) %, "
 		if [ -t 2 ]; then
 			printf '\r\033[K%s: %s: %s%s' "$program" "$name" "$far" "$(seconds $((SECONDS - start)))" >&2
 		elif [ "$SECONDS" -ge "$next" ]; then
