@@ -89,6 +89,7 @@ help:
 #: make install      put the modules for KERNEL (default: host) where modprobe finds them
 #:                   (as root; DESTDIR, SIGN_KEY and SIGN_CERT); make uninstall removes them
 #: make clean        remove build/ (kernels stay in the cache)
+#: make clean-cache  remove kernels, sources and tools not used for DAYS=30
 #:
 #: KERNEL=debug      the kernel with the sanitizers
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
@@ -219,3 +220,7 @@ dkms:
 .PHONY: clean
 clean:
 	rm -rf build rust-project.json
+
+.PHONY: clean-cache
+clean-cache:
+	$(Q)scripts/clean-cache $(DAYS)
