@@ -37,8 +37,8 @@ enum Action {
         /// The HTML file.
         file: PathBuf,
     },
-    /// Measure files of 1 kB to 16 MB, here and in the kernel, as tab-separated values for
-    /// lkmpg-html-plot. It loads and unloads html_parser.ko.
+    /// Measure files of 1 kB to 16 MB, here and in the kernel, as tab-separated values,
+    /// which `make bench T=html_parser` draws. It loads and unloads html_parser.ko.
     Bench,
 }
 

@@ -3,12 +3,14 @@
 //! The eight channels between user space and the kernel, beside each other: what one message
 //! costs, and how many bytes get through.
 //!
-//! It prints a table, and leaves a picture in `build/bench/chan.svg` on the host.
+//! Prints a line of JSON for each in each direction; `make bench T=chan` makes a table and a picture
+//! of them.
 
 use lkm::ioctl;
-use lkmpg_tests::{Host, Module, wait_until};
+use lkmpg_tests::{Module, wait_until};
 use netlink::{Connection, FAMILY, PROTOCOL};
 use rustix::io::{pread, pwrite, read, write};
+use serde_json::json;
 use std::{
     fs::{self, File},
     path::Path,
@@ -17,8 +19,6 @@ use std::{
 
 #[path = "chan/netlink.rs"]
 mod netlink;
-#[path = "chan/plot.rs"]
-mod plot;
 #[path = "../../samples/07-ioctl/protocol.rs"]
 #[allow(dead_code, reason = "it has more than is measured")]
 mod protocol;
@@ -41,31 +41,15 @@ struct Row {
     most: Cost,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    ToKernel,
-    FromKernel,
-    /// An answer of the same length is waited for.
-    Both,
-}
+/// Where messages go.
+type Direction = &'static str;
+const TO_KERNEL: Direction = "to-kernel";
+const FROM_KERNEL: Direction = "from-kernel";
+/// An answer of the same length is waited for.
+const BOTH: Direction = "both";
 
-impl Direction {
-    fn name(self) -> &'static str {
-        match self {
-            Self::ToKernel => "to the kernel",
-            Self::FromKernel => "from the kernel",
-            Self::Both => "there and back",
-        }
-    }
-}
-
-/// Nanoseconds for each message: of all rounds the median, the least, and the most.
-#[derive(Clone, Copy)]
-struct Cost {
-    median: f64,
-    least: f64,
-    most: f64,
-}
+/// Nanoseconds for each message, in each round.
+struct Cost([f64; ROUNDS]);
 
 impl Cost {
     /// Measures something that passes so many messages each time.
@@ -80,13 +64,7 @@ impl Cost {
             times *= 2;
         }
         let per_message = |it: Duration| it.as_nanos() as f64 / f64::from(times) / messages as f64;
-        let mut rounds = [(); ROUNDS].map(|()| per_message(round(times)));
-        rounds.sort_by(f64::total_cmp);
-        Self {
-            median: rounds[ROUNDS / 2],
-            least: rounds[0],
-            most: rounds[ROUNDS - 1],
-        }
+        Self([(); ROUNDS].map(|()| per_message(round(times))))
     }
 }
 
@@ -108,11 +86,6 @@ impl Row {
             most,
         }
     }
-
-    /// In bytes a second.
-    fn throughput(&self) -> f64 {
-        self.size as f64 / self.most.median * 1e9
-    }
 }
 
 fn main() {
@@ -130,35 +103,18 @@ fn main() {
     {
         measure(&mut rows);
     }
-
-    println!(
-        "A message of {MESSAGE} bytes, microseconds: median of {ROUNDS} rounds (least, most);"
-    );
-    println!("and the bytes a second with messages of the given length\n");
-    println!(
-        "| {:<18} | {:<15} | {:>24} | {:>10} | {:>8} |",
-        "channel", "direction", "one message, µs", "length", "MB/s"
-    );
-    println!("| --- | --- | ---: | ---: | ---: |");
-    for row in &rows {
-        let Cost {
-            median,
-            least,
-            most,
-        } = row.message;
-        let micros = [median, least, most].map(|it| it / 1000.0);
+    for row in rows {
         println!(
-            "| {:<18} | {:<15} | {:>24} | {:>10} | {:>8.2} |",
-            row.channel,
-            row.direction.name(),
-            format!("{:.2} ({:.2}, {:.2})", micros[0], micros[1], micros[2]),
-            row.size,
-            row.throughput() / 1e6
+            "{}",
+            json!({
+                "channel": row.channel,
+                "direction": row.direction,
+                "message": row.message.0,
+                "size": row.size,
+                "most": row.most.0,
+            })
         );
     }
-    let svg = plot::draw(&rows).expect("a picture");
-    Host::new().keep("chan.svg", &svg);
-    println!("\nDrawn in build/bench/chan.svg");
 }
 
 /// What a process and a file have between them: reads and writes at its beginning.
@@ -180,7 +136,7 @@ fn get(file: &File, bytes: &mut [u8]) {
 /// uname(2): there is none that takes a message of a length that one chooses, and does nothing.
 fn system_call(rows: &mut Vec<Row>) {
     // Six names of 65 bytes.
-    rows.push(Row::new("system call", Direction::FromKernel, 390, |_| {
+    rows.push(Row::new("system call", FROM_KERNEL, 390, |_| {
         std::hint::black_box(rustix::system::uname());
     }));
 }
@@ -189,66 +145,36 @@ fn ioctls(rows: &mut Vec<Row>) {
     let _module = Module::load("ioctl", &[]).expect("the module loads");
     let device = open("/dev/char_dev");
     let mut bytes = [b'x'; protocol::BUF_LEN];
-    rows.push(Row::new(
-        "ioctl",
-        Direction::ToKernel,
-        bytes.len(),
-        |size| {
-            ioctl::write_bytes(&device, protocol::SET_MSG_BUF, &bytes[..size]).expect("ioctl");
-        },
-    ));
-    rows.push(Row::new(
-        "ioctl",
-        Direction::FromKernel,
-        bytes.len(),
-        |size| {
-            ioctl::read_bytes(&device, protocol::GET_MSG_BUF, &mut bytes[..size]).expect("ioctl");
-        },
-    ));
+    rows.push(Row::new("ioctl", TO_KERNEL, bytes.len(), |size| {
+        ioctl::write_bytes(&device, protocol::SET_MSG_BUF, &bytes[..size]).expect("ioctl");
+    }));
+    rows.push(Row::new("ioctl", FROM_KERNEL, bytes.len(), |size| {
+        ioctl::read_bytes(&device, protocol::GET_MSG_BUF, &mut bytes[..size]).expect("ioctl");
+    }));
 }
 
 fn procfs(rows: &mut Vec<Row>) {
     let _module = Module::load("procfs_2", &[]).expect("the module loads");
     let file = open("/proc/rw_test");
     let mut bytes = [b'x'; 79];
-    rows.push(Row::new(
-        "procfs",
-        Direction::ToKernel,
-        bytes.len(),
-        |size| {
-            put(&file, &bytes[..size]);
-        },
-    ));
-    rows.push(Row::new(
-        "procfs",
-        Direction::FromKernel,
-        bytes.len(),
-        |size| {
-            get(&file, &mut bytes[..size]);
-        },
-    ));
+    rows.push(Row::new("procfs", TO_KERNEL, bytes.len(), |size| {
+        put(&file, &bytes[..size]);
+    }));
+    rows.push(Row::new("procfs", FROM_KERNEL, bytes.len(), |size| {
+        get(&file, &mut bytes[..size]);
+    }));
 }
 
 fn sysfs(rows: &mut Vec<Row>) {
     let _module = Module::load("chan_sysfs", &[]).expect("the module loads");
     let file = open("/sys/kernel/chan_sysfs/raw/bytes");
     let mut bytes = [b'x'; 4096];
-    rows.push(Row::new(
-        "sysfs",
-        Direction::ToKernel,
-        bytes.len(),
-        |size| {
-            put(&file, &bytes[..size]);
-        },
-    ));
-    rows.push(Row::new(
-        "sysfs",
-        Direction::FromKernel,
-        bytes.len(),
-        |size| {
-            get(&file, &mut bytes[..size]);
-        },
-    ));
+    rows.push(Row::new("sysfs", TO_KERNEL, bytes.len(), |size| {
+        put(&file, &bytes[..size]);
+    }));
+    rows.push(Row::new("sysfs", FROM_KERNEL, bytes.len(), |size| {
+        get(&file, &mut bytes[..size]);
+    }));
 }
 
 fn netlinks(rows: &mut Vec<Row>) {
@@ -257,9 +183,7 @@ fn netlinks(rows: &mut Vec<Row>) {
         ("netlink, generic", Connection::generic(FAMILY)),
         ("netlink, classic", Connection::classic(PROTOCOL)),
     ] {
-        rows.push(Row::new(name, Direction::Both, 4096, |size| {
-            connection.echo(size)
-        }));
+        rows.push(Row::new(name, BOTH, 4096, |size| connection.echo(size)));
     }
 }
 
@@ -286,13 +210,10 @@ fn relay(rows: &mut Vec<Row>) {
         }
     };
     let message = Cost::measure(RING / 2 / MESSAGE, || pass(RING / 2));
-    let most = Cost {
-        median: message.median * (RING / 2 / MESSAGE) as f64,
-        ..message
-    };
+    let most = Cost(message.0.map(|it| it * (RING / 2 / MESSAGE) as f64));
     rows.push(Row {
         channel: "relay",
-        direction: Direction::FromKernel,
+        direction: FROM_KERNEL,
         message,
         size: RING / 2,
         most,
@@ -308,23 +229,13 @@ fn debugfs(rows: &mut Vec<Row>) {
         open(&format!("{folder}/blob")),
     );
     let letter = [b'x'; 128];
-    rows.push(Row::new(
-        "debugfs",
-        Direction::ToKernel,
-        letter.len(),
-        |size| {
-            assert_eq!(write(&mailbox, &letter[..size]), Ok(size));
-        },
-    ));
+    rows.push(Row::new("debugfs", TO_KERNEL, letter.len(), |size| {
+        assert_eq!(write(&mailbox, &letter[..size]), Ok(size));
+    }));
     let mut bytes = [0; 20_000];
-    rows.push(Row::new(
-        "debugfs",
-        Direction::FromKernel,
-        bytes.len(),
-        |size| {
-            get(&blob, &mut bytes[..size]);
-        },
-    ));
+    rows.push(Row::new("debugfs", FROM_KERNEL, bytes.len(), |size| {
+        get(&blob, &mut bytes[..size]);
+    }));
 }
 
 fn firmware(rows: &mut Vec<Row>) {
@@ -339,35 +250,25 @@ fn firmware(rows: &mut Vec<Row>) {
         fs::write(format!("/lib/firmware/{name}"), &image[..size]).expect("an image");
     }
     let name = |size| if size == BIG { "big" } else { "small" };
-    rows.push(Row::new(
-        "firmware, a file",
-        Direction::ToKernel,
-        BIG,
-        |size| {
-            control("load", name(size));
-        },
-    ));
+    rows.push(Row::new("firmware, a file", TO_KERNEL, BIG, |size| {
+        control("load", name(size));
+    }));
     for name in ["small", "big"] {
         fs::remove_file(format!("/lib/firmware/{name}")).expect("rm");
     }
-    rows.push(Row::new(
-        "firmware, asked",
-        Direction::ToKernel,
-        BIG,
-        |size| {
-            control("ask", "asked");
-            let question = Path::new("/sys/class/firmware/asked");
-            // The last of its files to come.
-            wait_for(|| question.join("data").exists());
-            fs::write(question.join("loading"), "1").expect("loading");
-            fs::write(question.join("data"), &image[..size]).expect("data");
-            fs::write(question.join("loading"), "0").expect("loading");
-            wait_for(|| {
-                let status = fs::read("/sys/kernel/chan_firmware/status").expect("status");
-                status.starts_with(b"loaded")
-            });
-        },
-    ));
+    rows.push(Row::new("firmware, asked", TO_KERNEL, BIG, |size| {
+        control("ask", "asked");
+        let question = Path::new("/sys/class/firmware/asked");
+        // The last of its files to come.
+        wait_for(|| question.join("data").exists());
+        fs::write(question.join("loading"), "1").expect("loading");
+        fs::write(question.join("data"), &image[..size]).expect("data");
+        fs::write(question.join("loading"), "0").expect("loading");
+        wait_for(|| {
+            let status = fs::read("/sys/kernel/chan_firmware/status").expect("status");
+            status.starts_with(b"loaded")
+        });
+    }));
 }
 
 /// Waits without sleeping for longer than it takes.

@@ -107,12 +107,16 @@ fn events() {
                             set.set(cpu);
                             sched_setaffinity(None, &set).expect("sched_setaffinity");
                             line.wait();
+                            line.wait();
                             let command = format!("generate {cpu} {EVENTS}");
                             fs::write(control, command).expect("generate");
                         });
                     }
+                    // They are there, and wait for us.
                     line.wait();
-                    Instant::now()
+                    let start = Instant::now();
+                    line.wait();
+                    start
                 });
                 start.elapsed().as_nanos() as f64 / (EVENTS * count) as f64
             });

@@ -19,11 +19,6 @@ impl Host {
         }
     }
 
-    /// Keeps a text as `build/bench/<name>` on the host.
-    pub fn keep(&mut self, name: &str, text: &str) {
-        self.ask(&Request::Keep(name.to_owned(), text.to_owned()));
-    }
-
     /// Has it do something, and waits until that is done.
     pub(crate) fn ask(&mut self, request: &Request) {
         send(self.port.get_mut(), request).expect("a way to the host");

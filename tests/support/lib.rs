@@ -24,7 +24,7 @@ mod twin;
 
 pub use evdev::Evdev;
 pub use footprint::Footprint;
-pub use host::Host;
+use host::Host;
 pub use kernel_log::KernelLog;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;

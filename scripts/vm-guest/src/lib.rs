@@ -131,8 +131,6 @@ pub enum ToGuest {
 pub enum Request {
     /// Press and release keys of the PS/2 keyboard.
     Keys(Vec<Key>),
-    /// Keep a text file of this name in `build/bench`.
-    Keep(String, String),
 }
 
 /// The answer to a [`Request`].

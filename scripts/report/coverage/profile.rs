@@ -6,26 +6,12 @@
 //! sections, the counters among them.
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Parser;
 use object::{File, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
 use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
-
-/// Make what modules counted into LLVM's raw profiles.
-#[derive(Parser)]
-struct Arguments {
-    /// Where the tests' tallies are.
-    #[arg(long, value_name = "FOLDER")]
-    tally: PathBuf,
-    /// Where to put the profiles.
-    #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
-    /// The modules.
-    modules: Vec<PathBuf>,
-}
 
 /// What says that a file is a raw profile, of a machine with 64 bits.
 const MAGIC: u64 = u64::from_be_bytes(*b"\xfflprofr\x81");
@@ -36,10 +22,10 @@ const RECORD: usize = 64;
 /// Where a record has the distance from itself to the function's counters.
 const COUNTERS: usize = 16;
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let tally = read_tally(&arguments.tally)?;
-    for file in &arguments.modules {
+/// Makes a profile of each module whose counters are in a tally.
+pub fn write_all(tally: &Path, out: &Path, modules: &[PathBuf]) -> Result<()> {
+    let tally = read_tally(tally)?;
+    for file in modules {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let Some(counts) = tally.get(&*name) else {
             continue;
@@ -48,7 +34,7 @@ fn main() -> Result<()> {
         let profile = File::parse(&*bytes).map_err(Into::into);
         let profile = profile.and_then(|it| raw_profile(&it, counts));
         let profile = profile.with_context(|| format!("in {}", file.display()))?;
-        let target = arguments.out.join(&*name).with_extension("profraw");
+        let target = out.join(&*name).with_extension("profraw");
         fs::write(&target, profile)
             .with_context(|| format!("cannot write {}", target.display()))?;
     }

@@ -2,8 +2,12 @@
 
 //! What operations cost.
 
-use crate::median;
+use crate::{
+    median,
+    picture::{self, Bar},
+};
 use anyhow::{Context, Result};
+use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -118,45 +122,91 @@ impl Rows {
         text
     }
 
-    /// The ratios of the instructions, as bars around 1.
-    pub fn picture(&self) -> String {
-        const LEFT: f64 = 190.0;
-        const ROW: f64 = 18.0;
-        const SCALE: f64 = 400.0;
-        let bars: Vec<_> = self
-            .0
-            .iter()
-            .filter_map(|it| Some((&it.name, Row::ratio(it.instructions)?)))
-            .collect();
-        let height = ROW * (bars.len() as f64 + 2.0);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"{height}\" \
-             font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-             <text x=\"{LEFT}\" y=\"14\">instructions per operation, Rust/C</text>\n"
-        );
-        for (n, (name, ratio)) in bars.iter().enumerate() {
-            let y = ROW * (n as f64 + 1.5);
-            let color = if *ratio <= 1.05 { "#4a7" } else { "#c73" };
+    /// The instructions alone, as a table in Markdown.
+    pub fn instructions(&self) -> String {
+        let mut text =
+            String::from("| operation | Rust | C | Rust/C |\n| --- | ---: | ---: | ---: |\n");
+        for row in &self.0 {
+            let (rust, c) = row.instructions;
+            let (c, ratio) = c.map_or_else(Default::default, |it| {
+                let ratio = rust.median / it.median;
+                (format!("{:.0}", it.median), format!("{ratio:.2}"))
+            });
             let _ = writeln!(
-                svg,
-                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
-                 <rect x=\"{LEFT}\" y=\"{y}\" width=\"{:.0}\" height=\"12\" fill=\"{color}\"/>\
-                 <text x=\"{:.0}\" y=\"{}\">{ratio:.2}</text>",
-                LEFT - 8.0,
-                y + 10.0,
-                SCALE * ratio,
-                LEFT + SCALE * ratio + 6.0,
-                y + 10.0,
+                text,
+                "| {} | {:.0} | {c} | {ratio} |",
+                row.name, rust.median
             );
         }
-        let one = LEFT + SCALE;
-        let _ = write!(
-            svg,
-            "<line x1=\"{one}\" y1=\"20\" x2=\"{one}\" y2=\"{height}\" stroke=\"black\"/>\n</svg>\n"
+        let ratios: Vec<_> = self.ratios().map(|it| it.1).collect();
+        let _ = writeln!(
+            text,
+            "| median of the ratios | | | {:.2} |",
+            median(&ratios)
         );
-        svg
+        text
     }
+
+    fn ratios(&self) -> impl Iterator<Item = (&str, f64)> {
+        let rows = self.0.iter();
+        rows.filter_map(|it| Some((&*it.name, Row::ratio(it.instructions)?)))
+    }
+
+    /// The ratios of the instructions, as bars.
+    pub fn picture(&self) -> Result<String> {
+        let bars: Vec<_> = self
+            .ratios()
+            .map(|(name, value)| Bar {
+                name: name.to_owned(),
+                value,
+                colour: if value <= 1.05 { GOOD } else { picture::RUST },
+            })
+            .collect();
+        let most = picture::range(bars.iter().map(|it| it.value)).end;
+        picture::draw((800, 80 + 20 * bars.len() as u32), |area| {
+            let title = "Instructions per operation, Rust/C";
+            picture::bars(area, title, 230, 0.0..most * 1.15, 0.0, &bars)
+        })
+    }
+}
+
+const GOOD: RGBColor = RGBColor(68, 170, 119);
+
+/// By how much two runs may differ.
+const SPREAD: f64 = 0.01;
+
+/// Says which operations came to something else when they were counted again, each sample's in a
+/// guest of its own.
+pub fn differences(first: &Path, again: &Path) -> Result<Vec<String>> {
+    let (first, again) = (lines(first)?, lines(again)?);
+    let mut found = Vec::new();
+    for (name, (rust, c)) in &first {
+        let counts = |it: &(Spread, Option<Spread>)| [Some(it.0.median), it.1.map(|it| it.median)];
+        let counted = again.iter().filter(|it| it.0 == *name);
+        let mut times = 0;
+        for (_, other) in counted {
+            times += 1;
+            for (side, (one, other)) in ["Rust", "C"]
+                .iter()
+                .zip(counts(&(*rust, *c)).into_iter().zip(counts(other)))
+            {
+                let (Some(one), Some(other)) = (one, other) else {
+                    continue;
+                };
+                let spread = (other / one - 1.0).abs();
+                if spread > SPREAD {
+                    found.push(format!(
+                        "{name}, {side}: {one:.0} and {other:.0}, which is {:.1} % apart",
+                        spread * 100.0
+                    ));
+                }
+            }
+        }
+        if times == 0 {
+            found.push(format!("{name}: not counted again"));
+        }
+    }
+    Ok(found)
 }
 
 type Named = (String, (Spread, Option<Spread>));
