@@ -110,6 +110,15 @@ take_back() {
 	echo "sudo chown -R $(id -un): $top/build $cache"
 }
 
+# first_file FILE…: the first that is there.
+first_file() {
+	local file
+	for file; do
+		[ ! -f "$file" ] || { echo "$file" && return; }
+	done
+	return 1
+}
+
 # make_command: the make that builds what this run is about.
 make_command() {
 	echo "make${KDIR:+ KDIR=$KDIR}${KERNEL:+ KERNEL=$KERNEL}"

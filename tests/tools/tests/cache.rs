@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! scripts/kernel and the cache: when a kernel is built, and why.
+
+use lkmpg_tools_tests::Machine;
+use std::{fs, path::PathBuf, process::Command};
+
+/// Puts a kernel source into the cache, whose Makefile makes of it what scripts/kernel needs.
+fn source(machine: &Machine, cache: &str, version: &str) {
+    let folder = format!("{cache}/sources/linux-{version}-1");
+    let numbers: Vec<_> = version.split('.').collect();
+    machine.write(
+        &format!("{folder}/Makefile"),
+        format!(
+            "VERSION = {}
+PATCHLEVEL = {}
+SUBLEVEL = {}
+EXTRAVERSION =
+allnoconfig:
+\tcp $(KCONFIG_ALLCONFIG) $(O)/.config
+outputmakefile:
+\techo 'export KBUILD_OUTPUT = $(O)' >$(O)/Makefile
+\tln -sfn $(CURDIR) $(O)/source
+vmlinux:
+\techo built >>$(O)/vmlinux
+modules: outputmakefile
+\tmkdir -p $(O)/include/config
+\techo {version}-lkmpg >$(O)/include/config/kernel.release
+",
+            numbers[0], numbers[1], numbers[2]
+        ),
+    );
+    for it in [
+        "Kbuild",
+        "rust/kernel/lib.rs",
+        "kernel/configs/tiny-base.config",
+        "kernel/configs/tiny.config",
+        "arch/x86/configs/tiny.config",
+    ] {
+        machine.write(&format!("{folder}/{it}"), "");
+    }
+}
+
+const CACHE: &str = "home/.cache/lkmpg-rs";
+
+fn machine() -> Machine {
+    let machine = Machine::new();
+    source(&machine, CACHE, "7.3.4");
+    machine
+        .run(&["scripts/kernel"])
+        .passes()
+        .says(&["dev is ready"]);
+    machine
+}
+
+/// The kernel that the checkout uses.
+fn kernel(machine: &Machine) -> PathBuf {
+    machine
+        .path("checkout/build/dev/kernel")
+        .canonicalize()
+        .expect("there is a kernel")
+}
+
+/// How often it was built.
+fn builds(machine: &Machine) -> usize {
+    fs::read_to_string(kernel(machine).join("image"))
+        .expect("an image")
+        .lines()
+        .count()
+}
+
+#[test]
+fn a_newer_source_is_no_reason_to_build_again() {
+    let machine = machine();
+    let first = kernel(&machine);
+    source(&machine, CACHE, "7.3.9");
+    let ended = machine.run(&["scripts/kernel"]).passes();
+    assert_eq!(ended.err, "");
+    assert_eq!((kernel(&machine), builds(&machine)), (first.clone(), 1));
+    // Nor for another checkout.
+    fs::remove_dir_all(machine.path("checkout/build")).expect("a folder");
+    machine.run(&["scripts/kernel"]).passes();
+    assert_eq!((kernel(&machine), builds(&machine)), (first, 1));
+}
+
+#[test]
+fn why_a_kernel_is_built_again_is_told_before() {
+    let machine = machine();
+    let fragment = machine.read("checkout/scripts/configs/dev.config");
+    machine.write(
+        "checkout/scripts/configs/dev.config",
+        format!("{fragment}CONFIG_ANOTHER=y\n"),
+    );
+    let ended = machine.run(&["scripts/kernel"]).passes();
+    let why = ended
+        .err
+        .find("now:    CONFIG_ANOTHER=y")
+        .expect("the reason");
+    let start = ended.err.find("building Linux").expect("the start");
+    assert!(why < start, "{}", ended.err);
+    assert!(ended.err.contains("built again"), "{}", ended.err);
+}
+
+#[test]
+fn another_compiler_is_a_reason() {
+    let machine = machine();
+    let first = kernel(&machine);
+    machine.script(
+        "rust/bin/rustc",
+        "case $1 in --print) echo $(dirname $(dirname $0)) ;; *) echo 'rustc 1.97.0' ;; esac",
+    );
+    machine
+        .run(&["scripts/kernel"])
+        .passes()
+        .says(&["before: rustc 1.96.0", "now:    rustc 1.97.0"]);
+    assert_ne!(kernel(&machine), first);
+}
+
+#[test]
+fn a_cache_that_was_moved_leads_to_where_it_is() {
+    let mut machine = machine();
+    fs::create_dir(machine.path("moved")).expect("a folder");
+    fs::rename(machine.path(CACHE), machine.path("moved/lkmpg-rs")).expect("moved");
+    machine.set("XDG_CACHE_HOME", machine.path("moved"));
+    machine
+        .run(&["scripts/kernel"])
+        .passes()
+        .says(&["was moved here"]);
+    assert_eq!(builds(&machine), 1);
+    let build = machine
+        .path("moved/lkmpg-rs/kernels")
+        .join(kernel(&machine).file_name().expect("a name"))
+        .join("build");
+    let makefile = fs::read_to_string(build.join("Makefile")).expect("a makefile");
+    assert_eq!(
+        makefile,
+        format!("export KBUILD_OUTPUT = {}\n", build.display())
+    );
+    assert!(build.join("source/Makefile").exists());
+    let toolchain = fs::read_to_string(kernel(&machine).join("toolchain.mk")).expect("a file");
+    assert!(
+        toolchain.contains(&format!("KDIR := {}\n", build.display())),
+        "{toolchain}"
+    );
+}
+
+#[test]
+fn a_kernel_without_its_source_is_not_taken() {
+    let machine = machine();
+    fs::remove_dir_all(machine.path(CACHE).join("sources/linux-7.3.4-1")).expect("a source");
+    source(&machine, CACHE, "7.3.9");
+    machine
+        .run(&["scripts/kernel"])
+        .passes()
+        .says(&["linux-7.3.4-1 is gone"]);
+    assert!(kernel(&machine).display().to_string().contains("7.3.9"));
+}
+
+#[test]
+fn a_source_of_the_callers_is_asked_for() {
+    let mut machine = machine();
+    source(&machine, "mine", "7.3.5");
+    machine.set("KERNEL_SRC", machine.path("mine/sources/linux-7.3.5-1"));
+    machine.run(&["scripts/kernel"]).passes();
+    let mine = kernel(&machine);
+    assert!(mine.display().to_string().contains("dev-7.3.5"));
+    machine.run(&["scripts/kernel"]).passes();
+    assert_eq!((kernel(&machine), builds(&machine)), (mine.clone(), 1));
+    machine.set("KERNEL_SRC", "");
+    machine.run(&["scripts/kernel"]).passes();
+    assert_ne!(kernel(&machine), mine);
+}
+
+#[test]
+fn what_nobody_used_is_removed() {
+    let machine = machine();
+    source(&machine, CACHE, "7.2.0");
+    let cache = machine.path(CACHE);
+    let age = |name: &str| {
+        let status = Command::new("touch")
+            .args(["-d", "40 days ago"])
+            .arg(cache.join(name))
+            .status();
+        assert!(status.expect("touch runs").success());
+    };
+    let name = kernel(&machine).file_name().expect("a name").to_owned();
+    let used = format!("kernels/{}", name.display());
+    age("sources/linux-7.2.0-1");
+    age("sources/linux-7.3.4-1");
+    age(&used);
+    // Using a kernel is using its source.
+    machine.run(&["scripts/kernel"]).passes();
+    machine.run(&["make", "clean-cache"]).passes().says(&[
+        "removed",
+        "used 40 days ago: sources/linux-7.2.0-1",
+        &format!("used today: {used}"),
+    ]);
+    assert!(!cache.join("sources/linux-7.2.0-1").exists());
+    assert!(cache.join("sources/linux-7.3.4-1").exists() && cache.join(&used).exists());
+
+    machine.run(&["make", "clean-cache", "DAYS=0"]).passes();
+    assert!(!cache.join(&used).exists());
+    machine
+        .run(&["make", "clean-cache", "DAYS=x"])
+        .fails(&["x is no number of days"]);
+}

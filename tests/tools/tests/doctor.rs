@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! make doctor, and the quick look at a kernel tree that make itself takes.
+
+use lkmpg_tools_tests::{Ended, Machine, PIECES, RUSTC};
+use std::fs;
+
+/// What `make` sees of the tree.
+fn look(machine: &Machine, tree: &str) -> Ended {
+    let tree = format!("KDIR={}", machine.path(tree).display());
+    machine.run(&[&*tree, "scripts/doctor", "--kdir"])
+}
+
+#[test]
+fn a_whole_tree_is_fine() {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    let ended = look(&machine, "tree").passes();
+    assert_eq!((&*ended.out, &*ended.err), ("", ""));
+}
+
+#[test]
+fn each_piece_that_is_missing_or_empty_is_named() {
+    let machine = Machine::new();
+    for (n, it) in PIECES.iter().enumerate() {
+        machine.kernel_tree("tree");
+        let path = machine.path("tree").join(it);
+        if n % 2 == 0 {
+            fs::remove_file(path).expect("a piece");
+        } else {
+            fs::write(path, "").expect("a piece");
+        }
+        look(&machine, "tree").fails(&[it]);
+    }
+}
+
+#[test]
+fn the_compiler_is_read_from_the_metadata() {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    // The configuration says what it likes.
+    let config = machine.read("tree/include/config/auto.conf");
+    let text = format!("{config}CONFIG_RUSTC_VERSION_TEXT=\"{RUSTC}\"\n");
+    machine.write("tree/include/config/auto.conf", text);
+    machine.write(
+        "tree/rust/libuapi.rmeta",
+        "rust\0\0\0\x0a\0\0\0\0\x41rustc 1.85.1 (4eb161250 2025-03-15) (built from a source tarball)\x01",
+    );
+    look(&machine, "tree").fails(&[
+        "rust/libuapi.rmeta",
+        "rustc 1.85.1 (4eb161250 2025-03-15) (built from a source tarball)'",
+        RUSTC,
+    ]);
+}
+
+#[test]
+fn a_tree_that_was_copied_is_not_what_would_be_built_against() {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    machine.kernel_tree("copy");
+    let makefile = format!(
+        "export KBUILD_OUTPUT = {}\n",
+        machine.path("tree").display()
+    );
+    machine.write("copy/Makefile", &makefile);
+    look(&machine, "copy").fails(&["was copied or moved", "outputmakefile"]);
+    machine.write("tree/Makefile", &makefile);
+    look(&machine, "tree").passes();
+}
+
+#[test]
+fn a_kernel_that_is_not_there() {
+    let machine = Machine::new();
+    machine
+        .run(&["make", "doctor", "KERNEL=nosuch"])
+        .fails(&["there is no kernel nosuch", "debug"]);
+    machine
+        .run(&["make", "doctor"])
+        .says(&["the kernel dev has not been built yet"]);
+}
+
+#[test]
+fn what_was_built_for_another_kernel_is_no_problem_of_this_one() {
+    let machine = Machine::new();
+    let tree = format!("KDIR={}", machine.kernel_tree("tree").display());
+    machine.program("modinfo", "echo 7.3.4-lkmpg-dev SMP");
+    machine.write("checkout/build/dev/modules.order", "samples/x/chardev.o\n");
+    machine.write("checkout/build/dev/samples/x/chardev.ko", "");
+    let ended = machine.run(&["make", "doctor", &tree]).passes();
+    assert!(!ended.out.contains("chardev"), "{ended:?}");
+
+    // Left of before the kernel was another.
+    machine.write(
+        "checkout/build/7.3.4-tree/modules.order",
+        "samples/x/chardev.o\n",
+    );
+    let ended = machine
+        .run(&["make", "doctor", &tree])
+        .fails(&["not built for 7.3.4-tree", "make KDIR="]);
+    assert!(!ended.out.contains("clean &&"), "{ended:?}");
+}
+
+#[test]
+fn what_make_ignores_is_told() {
+    let mut machine = Machine::new();
+    machine.set("ARCH", "arm64");
+    machine
+        .run(&["make", "doctor"])
+        .says(&["ARCH is set", "ignored"]);
+}
+
+#[test]
+fn the_size_of_the_cache_is_told() {
+    let machine = Machine::new();
+    machine.write("home/.cache/lkmpg-rs/kernels/dev/image", vec![1; 3 << 20]);
+    machine
+        .run(&["scripts/doctor"])
+        .says(&["which takes 4 MiB", "clean-cache"]);
+}
+
+#[test]
+fn a_kernel_of_ones_own_is_told_in_plain_words() {
+    let machine = Machine::new();
+    machine.program("uname", "echo 7.3.0-mine");
+    machine.program("dpkg", "echo amd64");
+    machine.run(&["make", "modules", "KERNEL=host"]).fails(&[
+        "the kernel 7.3.0-mine",
+        "headers are not installed",
+        "KDIR=",
+    ]);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What make builds, for which kernel, and what of its surroundings it lets have a say.
+
+use lkmpg_tools_tests::Machine;
+use std::fs;
+
+fn machine() -> Machine {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    machine.dev_is("tree");
+    machine
+}
+
+/// The lines that the kernel's Makefile saw, as a module build.
+fn seen(machine: &Machine, build: &str) -> String {
+    let seen = machine.read(&format!("checkout/build/{build}/seen"));
+    assert!(!seen.is_empty(), "nothing was built in build/{build}");
+    seen
+}
+
+#[test]
+fn every_machine_builds_for_dev() {
+    let machine = machine();
+    machine.program("uname", "echo 7.3.4+deb13-amd64");
+    machine
+        .run(&["make", "modules"])
+        .passes()
+        .says(&["the kernel dev"]);
+    seen(&machine, "dev");
+}
+
+#[test]
+fn host_is_the_running_kernel() {
+    let machine = machine();
+    machine.program("uname", "echo 7.3.4+deb13-amd64");
+    machine.run(&["make", "modules", "KERNEL=host"]).passes();
+    seen(&machine, "7.3.4+deb13-amd64");
+    // What is not said is not dev's, either.
+    machine
+        .run(&["make", "uninstall"])
+        .fails(&["/lib/modules/7.3.4+deb13-amd64/extra"]);
+}
+
+#[test]
+fn empty_variables_choose_nothing() {
+    let mut machine = machine();
+    machine
+        .run(&["make", "modules", "KDIR=", "KERNEL="])
+        .passes();
+    seen(&machine, "dev");
+    machine.set("KERNEL", "");
+    machine.set("KDIR", "");
+    machine.run(&["make", "modules"]).passes();
+}
+
+#[test]
+fn what_the_shell_happens_to_have_counts_on_the_command_line_only() {
+    let mut machine = machine();
+    let stray = [
+        "ARCH",
+        "CROSS_COMPILE",
+        "CC",
+        "KBUILD_OUTPUT",
+        "KCFLAGS",
+        "CPATH",
+        "BASH_ENV",
+        "BASH_FUNC_ls%%",
+        "GREP_OPTIONS",
+        "POSIXLY_CORRECT",
+        "CONFIG_KASAN",
+    ];
+    for it in stray {
+        machine.set(it, "stray");
+    }
+    machine.run(&["make", "modules"]).passes();
+    let seen_now = seen(&machine, "dev");
+    assert!(!seen_now.contains("stray"), "{seen_now}");
+
+    machine
+        .run(&["make", "modules", "ARCH=meant", "CC=meant"])
+        .passes();
+    assert!(seen(&machine, "dev").contains("ARCH=meant\n"));
+    assert!(seen(&machine, "dev").contains("CC=meant"));
+}
+
+#[test]
+fn functions_and_settings_of_the_shell_do_not_reach_the_scripts() {
+    let mut machine = Machine::new();
+    machine.set("BASH_FUNC_stat%%", "() { echo broken >&2; return 1; }");
+    machine.set("POSIXLY_CORRECT", "1");
+    machine.set("CDPATH", "/");
+    machine.run(&["scripts/setup", "--check"]).passes();
+}
+
+#[test]
+fn paths_that_no_module_can_be_built_in_are_refused_at_once() {
+    let machine = machine();
+    for it in [" ", ":", "$", "'", "\"", "#", "&", "%", ",", "(", "*", "`"] {
+        let odd = machine.path(&format!("a{it}b"));
+        fs::rename(machine.checkout(), &odd).expect("another name");
+        let odd_text = odd.display().to_string();
+        machine
+            .run_in(&odd, &["make", "modules"])
+            .fails(&["cannot be built with a path", &odd_text]);
+        fs::rename(&odd, machine.checkout()).expect("the first name");
+    }
+    machine
+        .run(&["make", "modules", "KDIR=/x#y"])
+        .fails(&["that has a # in it"]);
+}
+
+#[test]
+fn tools_come_with_their_compiler() {
+    let machine = machine();
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    let sysroot = machine.path("other");
+    let rustc = machine.script(
+        "elsewhere/rustc",
+        &format!(
+            "case $1 in --print) echo {} ;; *) echo '{}' ;; esac",
+            sysroot.display(),
+            lkmpg_tools_tests::RUSTC
+        ),
+    );
+    let rustdoc = machine.script("other/bin/rustdoc", "");
+    let rustc = format!("RUSTC={}", rustc.display());
+    machine.run(&["make", "modules", &tree, &rustc]).passes();
+    assert!(seen(&machine, "7.3.4-tree").contains(&format!("RUSTDOC={}", rustdoc.display())));
+}
+
+#[test]
+fn a_tree_of_the_callers_is_looked_at_first() {
+    let machine = machine();
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    fs::remove_file(machine.path("tree/Module.symvers")).expect("a file");
+    machine
+        .run(&["make", "modules", &tree])
+        .fails(&["no Module.symvers"]);
+}
+
+#[test]
+fn what_was_compiled_of_a_source_that_is_gone_goes_too() {
+    let machine = machine();
+    let build = "checkout/build/dev/samples/05-proc-files";
+    for (name, source) in [("gone", "gone.rs"), ("there", "there.rs")] {
+        let source = machine.path(&format!("checkout/samples/05-proc-files/{source}"));
+        machine.write(
+            &format!("{build}/.{name}.o.cmd"),
+            format!("savedcmd := x\n\nsource_{name}.o := {}\n", source.display()),
+        );
+        machine.write(&format!("{build}/{name}.o"), "");
+        machine.write(&format!("{build}/{name}.ko"), "");
+    }
+    machine.write("checkout/samples/05-proc-files/there.rs", "");
+    machine.run(&["make", "modules"]).passes();
+    for (name, expected) in [("gone", false), ("there", true)] {
+        for it in [
+            format!("{name}.o"),
+            format!("{name}.ko"),
+            format!(".{name}.o.cmd"),
+        ] {
+            assert_eq!(machine.path(build).join(&it).exists(), expected, "{it}");
+        }
+    }
+}
+
+#[test]
+fn coverage_of_a_test_that_is_not_there() {
+    machine()
+        .run(&["make", "coverage", "T=nosuch"])
+        .fails(&["there is no test nosuch"]);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! scripts/setup: what it finds missing, and how it gets that.
+
+use lkmpg_tools_tests::Machine;
+
+/// A machine whose apt installs stubs, and whose sudo keeps what it was asked for.
+fn with_apt(machine: &Machine) {
+    let home = machine.path("home").display().to_string();
+    let bin = machine.path("bin").display().to_string();
+    machine.program(
+        "sudo",
+        &format!("printf '%s\\n' \"$*\" >>{home}/sudo\n[ \"$1\" != -n ] || shift\nexec \"$@\""),
+    );
+    machine.program("apt-cache", "echo '  Candidate: 99.0'");
+    machine.program(
+        "apt-get",
+        &format!(
+            "echo \"$@\" >>{home}/apt\nfor it; do case $it in flex | bison) \
+             printf '#!/bin/sh\\n' >{bin}/$it; chmod +x {bin}/$it ;; esac; done"
+        ),
+    );
+}
+
+#[test]
+fn nothing_is_missing() {
+    let machine = Machine::new();
+    machine.run(&["scripts/setup"]).passes();
+    let ended = machine.run(&["scripts/setup", "--check"]).passes();
+    assert_eq!(ended.out, "");
+}
+
+#[test]
+fn what_is_missing_is_told_by_what_it_is() {
+    let machine = Machine::new();
+    for it in ["flex", "busybox", "qemu-system-x86_64"] {
+        machine.without(it);
+    }
+    machine.run(&["scripts/setup", "--check"]).fails(&[
+        "flex, which configures the kernel (package flex)",
+        "a busybox that is linked statically, which is the user space of the VM (package busybox-static)",
+        "qemu-system-x86_64, which runs the VM (package qemu-system-x86)",
+    ]);
+    // Not Debian: no apt-get.
+    machine
+        .run(&["scripts/setup"])
+        .fails(&["flex, which", "not Debian", "KDIR="]);
+}
+
+#[test]
+fn a_busybox_with_libraries_is_none() {
+    let machine = Machine::new();
+    machine.program("ldd", "echo 'libc.so.6 => /lib/libc.so.6'");
+    machine
+        .run(&["scripts/setup", "--check"])
+        .fails(&["a busybox that is linked statically"]);
+}
+
+#[test]
+fn headers_are_those_that_the_compiler_finds() {
+    let machine = Machine::new();
+    // Where there is none in /usr/include, the compiler is asked.
+    machine.program("gcc", "grep -q zzz && exit 0; exit 1");
+    let line = "sed -i s/libelf.h/zzz.h/ scripts/setup && scripts/setup --check";
+    machine.run(&["sh", "-c", line]).says(&[]);
+    machine.program("gcc", "exit 1");
+    machine
+        .run(&["scripts/setup", "--check"])
+        .fails(&["the header <zzz.h>"]);
+}
+
+#[test]
+fn root_is_asked_for_once() {
+    let machine = Machine::new();
+    with_apt(&machine);
+    machine.without("flex");
+    machine.without("bison");
+    machine
+        .run_as_user(&["scripts/setup"])
+        .passes()
+        .says(&["flex, which configures the kernel"]);
+    let asked = machine.read("home/sudo");
+    // This is no terminal: nobody could type a password.
+    assert!(asked.starts_with("-n "), "{asked}");
+    assert_eq!(asked.lines().count(), 1, "{asked}");
+    let apt = machine.read("home/apt");
+    assert_eq!(apt.lines().count(), 2, "{apt}");
+    assert!(
+        apt.contains("update") && apt.contains("flex bison"),
+        "{apt}"
+    );
+}
+
+#[test]
+fn root_that_is_refused_is_told() {
+    let machine = Machine::new();
+    with_apt(&machine);
+    machine.program("sudo", "echo sudo: a password is required >&2; exit 1");
+    machine.without("flex");
+    machine
+        .run_as_user(&["scripts/setup"])
+        .fails(&["a password is required", "run scripts/setup once as root"]);
+}
+
+#[test]
+fn what_cargo_starts_does_not_hold_the_lock() {
+    let machine = Machine::new();
+    let home = machine.path("home").display().to_string();
+    machine.without("bindgen");
+    machine.program(
+        "cargo",
+        &format!(
+            "case $1 in --version) echo cargo 1.96.0; exit ;; esac
+ls -l /proc/self/fd >{home}/fds
+mkdir -p bin && printf '#!/bin/sh\\necho bindgen 0.72.1\\n' >bin/bindgen && chmod +x bin/bindgen"
+        ),
+    );
+    machine.run(&["scripts/setup"]).passes();
+    let open = machine.read("home/fds");
+    assert!(
+        open.contains(" 0 -> ") && !open.contains("lkmpg-rs/lock"),
+        "{open}"
+    );
+    assert!(
+        machine
+            .cache()
+            .join("tools/bindgen-0.72.1/bin/bindgen")
+            .exists()
+    );
+}
+
+#[test]
+fn files_of_somebody_else_are_named() {
+    let mut machine = Machine::new();
+    machine.write("checkout/build/dev/modules.order", "");
+    machine.set("DOCTOR_USER", "4242");
+    let words = ["checkout/build", "sudo chown -R"];
+    machine.run(&["scripts/setup"]).fails(&words);
+    machine.run(&["scripts/doctor"]).fails(&words);
+    let id = machine.run(&["id", "-u"]).passes().out;
+    machine.set("DOCTOR_USER", id.trim());
+    machine.run(&["scripts/setup"]).passes();
+}
