@@ -16,11 +16,11 @@
 use crate::bindings;
 use core::{
     cell::UnsafeCell,
-    mem::size_of,
-    ops::Deref, //
+    mem::size_of, //
 };
 use kernel::{
     module_param::KernelParam,
+    page::PAGE_SIZE,
     prelude::*,
     types::NotThreadSafe, //
 };
@@ -71,19 +71,55 @@ const fn writable(mode: u16) -> bool {
     mode & 0o222 != 0
 }
 
+/// Whether C has files of this mode (`VERIFY_OCTAL_PERMISSIONS`).
+const fn valid(mode: u16) -> bool {
+    let (user, group, other) = (mode >> 6, mode >> 3, mode);
+    mode <= 0o777
+        && other & 0o2 == 0
+        && user & 0o4 >= group & 0o4
+        && group & 0o4 >= other & 0o4
+        && user & 0o2 >= group & 0o2
+}
+
+/// Evidence that no parameter of the module changes.
+///
+/// # Invariants
+///
+/// The module's parameter lock is held.
+pub struct Guard(&'static ThisModule, NotThreadSafe);
+
+/// Keeps root from changing the module's parameters until the result is dropped.
+///
+/// All parameters of a module have one lock, and that is a mutex: a second call waits for the first
+/// guard to go, as does reading a parameter's file, for ever if that is to be done by the same
+/// thread. May sleep (`kernel_param_lock`).
+pub fn lock(module: &'static ThisModule) -> Guard {
+    // SAFETY: The module is loaded, since its code runs.
+    unsafe { bindings::kernel_param_lock(module.as_ptr()) };
+    // INVARIANT: The lock was just taken.
+    Guard(module, NotThreadSafe)
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::kernel_param_unlock(self.0.as_ptr()) };
+    }
+}
+
 /// Builds the descriptor that the module loader finds in `__param`.
-const fn kernel_param(
+const fn kernel_param<const MODE: u16>(
     name: &'static CStr,
     module: &'static ThisModule,
     ops: *const bindings::kernel_param_ops,
-    mode: u16,
     arg: *mut c_void,
 ) -> KernelParam {
+    const { assert!(valid(MODE), "no file in sysfs may have these permissions") };
     KernelParam::new(bindings::kernel_param {
         name: kernel::str::as_char_ptr_in_const_context(name),
         mod_: module.as_ptr(),
         ops,
-        perm: mode,
+        perm: MODE,
         level: -1,
         flags: 0,
         __bindgen_anon_1: bindings::kernel_param__bindgen_ty_1 { arg },
@@ -103,7 +139,7 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
     pub const NAME: &'static str = T::NAME;
 
     #[doc(hidden)]
-    pub const fn new(default: T, _module: &'static ThisModule) -> Self {
+    pub const fn new(default: T) -> Self {
         Self {
             value: UnsafeCell::new(default),
         }
@@ -119,7 +155,7 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
         name: &'static CStr,
         module: &'static ThisModule,
     ) -> KernelParam {
-        kernel_param(name, module, T::OPS, MODE, self.value.get().cast())
+        kernel_param::<MODE>(name, module, T::OPS, self.value.get().cast())
     }
 
     /// Returns the current value. Callable from any context.
@@ -132,10 +168,7 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
 }
 
 /// A parameter that is a string, of at most 1,024 bytes.
-pub struct Str<const MODE: u16> {
-    value: UnsafeCell<*const c_char>,
-    module: &'static ThisModule,
-}
+pub struct Str<const MODE: u16>(UnsafeCell<*const c_char>);
 
 // SAFETY: A reader holds the parameter lock if the string can change.
 unsafe impl<const MODE: u16> Sync for Str<MODE> {}
@@ -145,11 +178,9 @@ impl<const MODE: u16> Str<MODE> {
     pub const NAME: &'static str = "charp";
 
     #[doc(hidden)]
-    pub const fn new(default: &'static CStr, module: &'static ThisModule) -> Self {
-        Self {
-            value: UnsafeCell::new(kernel::str::as_char_ptr_in_const_context(default)),
-            module,
-        }
+    pub const fn new(default: &'static CStr) -> Self {
+        let default = kernel::str::as_char_ptr_in_const_context(default);
+        Self(UnsafeCell::new(default))
     }
 
     #[doc(hidden)]
@@ -163,35 +194,25 @@ impl<const MODE: u16> Str<MODE> {
         module: &'static ThisModule,
     ) -> KernelParam {
         let ops = &raw const bindings::param_ops_charp;
-        kernel_param(name, module, ops, MODE, self.value.get().cast())
+        kernel_param::<MODE>(name, module, ops, self.0.get().cast())
     }
 
-    /// Returns the string.
-    ///
-    /// If the file in sysfs is writable, the string stays locked until the result is dropped; the
-    /// call may then sleep. Otherwise it is callable from any context.
+    /// Returns the string, if its file cannot be written: else it does not build. Callable from any
+    /// context.
     #[inline]
-    pub fn read(&'static self) -> StrGuard<MODE> {
-        let lock = Lock::new(self.module);
-        // SAFETY: The pointer cannot change: either nobody can write it, or `lock` is held. It
-        // is the default or a copy that `param_ops_charp` made; both are NUL-terminated.
-        let value = unsafe { CStr::from_char_ptr(self.value.get().read()) };
-        StrGuard { value, _lock: lock }
+    pub fn value(&'static self) -> &'static CStr {
+        const { assert!(!writable(MODE), "this can change: use `get`, with `params::lock`") };
+        // SAFETY: The pointer does not change once the module is loaded. It is the default or a copy
+        // that `param_ops_charp` made, which stays as long as the module; both are NUL-terminated.
+        unsafe { CStr::from_char_ptr(self.0.get().read()) }
     }
-}
 
-/// A string parameter, held while it is read.
-pub struct StrGuard<const MODE: u16> {
-    value: &'static CStr,
-    _lock: Lock<MODE>,
-}
-
-impl<const MODE: u16> Deref for StrGuard<MODE> {
-    type Target = CStr;
-
+    /// Returns the string, which stays as it is as long as the guard. Callable from any context in
+    /// which there can be one.
     #[inline]
-    fn deref(&self) -> &CStr {
-        self.value
+    pub fn get<'a>(&'static self, _guard: &'a Guard) -> &'a CStr {
+        // SAFETY: As in `value`; by the guard's invariants the pointer does not change now.
+        unsafe { CStr::from_char_ptr(self.0.get().read()) }
     }
 }
 
@@ -199,7 +220,6 @@ impl<const MODE: u16> Deref for StrGuard<MODE> {
 pub struct Array<T, const N: usize, const MODE: u16> {
     count: UnsafeCell<c_uint>,
     values: UnsafeCell<[T; N]>,
-    module: &'static ThisModule,
 }
 
 // SAFETY: A reader holds the parameter lock if the values can change.
@@ -210,16 +230,17 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
     pub const NAME: &'static str = T::NAME;
 
     #[doc(hidden)]
-    pub const fn new(default: [T; N], module: &'static ThisModule) -> Self {
+    pub const fn new(default: [T; N]) -> Self {
         Self {
             count: UnsafeCell::new(N as c_uint),
             values: UnsafeCell::new(default),
-            module,
         }
     }
 
     #[doc(hidden)]
     pub const fn elements(&'static self) -> Elements {
+        // C writes a line for each, of at most so many bytes, and does not look where the page ends.
+        const { assert!(N * (3 * size_of::<T>() + 1) < PAGE_SIZE, "its file has one page") };
         Elements(bindings::kparam_array {
             max: N as c_uint,
             elemsize: size_of::<T>() as c_uint,
@@ -238,16 +259,23 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
     ) -> KernelParam {
         let ops = &raw const bindings::param_array_ops;
         let arg = core::ptr::from_ref(&elements.0).cast_mut().cast();
-        kernel_param(name, module, ops, MODE, arg)
+        kernel_param::<MODE>(name, module, ops, arg)
     }
 
-    /// Returns all values; those that were not given have their defaults.
-    ///
-    /// May sleep if the file in sysfs is writable; otherwise callable from any context.
+    /// Returns all values, if their file cannot be written: else it does not build. Those that were
+    /// not given have their defaults. Callable from any context.
     #[inline]
     pub fn value(&self) -> [T; N] {
-        let _lock = Lock::<MODE>::new(self.module);
-        // SAFETY: The values cannot change: either nobody can write them, or the lock is held.
+        const { assert!(!writable(MODE), "this can change: use `get`, with `params::lock`") };
+        // SAFETY: The values do not change once the module is loaded.
+        unsafe { self.values.get().read() }
+    }
+
+    /// Returns all values; those that were never given have their defaults. Callable from any
+    /// context in which there can be a guard.
+    #[inline]
+    pub fn get(&self, _guard: &Guard) -> [T; N] {
+        // SAFETY: By the guard's invariants the values do not change now.
         unsafe { self.values.get().read() }
     }
 
@@ -267,30 +295,6 @@ pub struct Elements(bindings::kparam_array);
 
 // SAFETY: Only the kernel uses it, and it serialises the access.
 unsafe impl Sync for Elements {}
-
-/// `kernel_param_lock`, held if files of this mode can be written.
-struct Lock<const MODE: u16>(&'static ThisModule, NotThreadSafe);
-
-impl<const MODE: u16> Lock<MODE> {
-    #[inline]
-    fn new(module: &'static ThisModule) -> Self {
-        if writable(MODE) {
-            // SAFETY: The module is loaded, since its code runs.
-            unsafe { bindings::kernel_param_lock(module.as_ptr()) };
-        }
-        Self(module, NotThreadSafe)
-    }
-}
-
-impl<const MODE: u16> Drop for Lock<MODE> {
-    #[inline]
-    fn drop(&mut self) {
-        if writable(MODE) {
-            // SAFETY: `new` took the lock.
-            unsafe { bindings::kernel_param_unlock(self.0.as_ptr()) };
-        }
-    }
-}
 
 /// The length of `parts` put together.
 #[doc(hidden)]
@@ -328,7 +332,7 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// The types are `bool`, `u8`, `i16`, `u16`, `i32`, `u32`, `i64`, `u64`, `isize`, `usize`, `str`
 /// (the default is a C string), and arrays of all but `str`. The permissions are those of the file
 /// in sysfs; 0 makes none. Each parameter becomes a `static` of its name: [`Value`], [`Str`] or
-/// [`Array`].
+/// [`Array`]. A string or an array whose file can be written is read with a [`Guard`], from [`lock`].
 ///
 /// # Examples
 ///
@@ -353,8 +357,9 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// }
 ///
 /// fn show() {
-///     let [rx, tx] = pins.value();
-///     pr_info!("{} at {} on {rx} and {tx}\n", &*port.read(), baud.value());
+///     let params = lkm::params::lock(lkm::this_module!());
+///     let [rx, tx] = pins.get(&params);
+///     pr_info!("{} at {} on {rx} and {tx}\n", port.value(), baud.value());
 /// }
 /// ```
 #[macro_export]
@@ -383,7 +388,7 @@ macro_rules! module_params {
     ),* $(,)?) => {$(
         #[allow(non_upper_case_globals)]
         static $name: $crate::module_params!(@type $type, $mode) =
-            <$crate::module_params!(@type $type, $mode)>::new($default, $crate::this_module!());
+            <$crate::module_params!(@type $type, $mode)>::new($default);
 
         const _: () = {
             static ELEMENTS: $crate::module_params!(@elements $type) = $name.elements();

@@ -15,6 +15,7 @@ const ALL: &str = "/proc/rest/all";
 const NUMBER: &str = "/sys/kernel/debug/rest/number";
 const BLOB: &str = "/sys/kernel/debug/rest/blob";
 const TEXT: &str = "/sys/module/rest/parameters/text";
+const NUMBERS: &str = "/sys/module/rest/parameters/numbers";
 const COUNT: &str = "/sys/kernel/rest/count";
 
 fn load() -> Module {
@@ -48,15 +49,6 @@ fn a_folder_in_proc_is_its_owner_s() {
     assert!(as_user(1001, || fs::read_dir(FOLDER).map(drop)).is_err());
     module.unload().expect("not in use");
     before.check("rest");
-}
-
-#[test]
-fn ports_are_claimed_by_one() {
-    let _module = load();
-    let ports = fs::read_to_string("/proc/ioports").expect("the ports");
-    assert!(ports.contains("0300-0307 : rest\n"), "{ports}");
-    // Nobody answers there.
-    assert_eq!(shown("port"), "ff");
 }
 
 #[test]
@@ -107,12 +99,15 @@ fn a_change_in_the_kernel_wakes_those_who_poll() {
 }
 
 #[test]
-fn a_parameter_that_is_a_text_can_be_changed() {
+fn parameters_can_be_changed_and_read_together() {
     let module = load();
     assert_eq!(shown("text"), "as built");
     fs::write(TEXT, "as written").expect(TEXT);
     assert_eq!(shown("text"), "as written");
     assert_eq!(fs::read_to_string(TEXT).expect(TEXT), "as written\n");
+    assert_eq!(shown("numbers"), "[1, 2]");
+    fs::write(NUMBERS, "7").expect(NUMBERS);
+    assert_eq!(shown("numbers"), "[7, 2]");
     module.unload().expect("not in use");
     let _module = Module::load("rest", &["text=given"]).expect("the module loads");
     assert_eq!(shown("text"), "given");

@@ -65,7 +65,7 @@ impl kernel::Module for Hello5 {
         pr_alert!("myshort is a short integer: {}\n", myshort.value());
         pr_alert!("myint is an integer: {}\n", myint.value());
         pr_alert!("mylong is a long integer: {}\n", mylong.value());
-        pr_alert!("mystring is a string: {}\n", &*mystring.read());
+        pr_alert!("mystring is a string: {}\n", mystring.value());
         pr_alert!("myintArray is {first} and {second}\n");
         Ok(Hello5)
     }

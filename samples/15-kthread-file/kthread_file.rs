@@ -86,11 +86,11 @@ impl kernel::InPlaceModule for KthreadFile {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init_scope(|| {
             let period = period_ms.value();
-            if !path.read().to_bytes().starts_with(b"/") || period == 0 {
+            if !path.value().to_bytes().starts_with(b"/") || period == 0 {
                 pr_err!("path must start with a slash, and period_ms be at least 1.\n");
                 return Err(EINVAL);
             }
-            pr_info!("Appending to {} every {period} ms.\n", &*path.read());
+            pr_info!("Appending to {} every {period} ms.\n", path.value());
 
             let journal = Arc::pin_init(new_mutex!(Journal::default()), GFP_KERNEL)?;
             let status = Status(journal.clone());
@@ -123,7 +123,7 @@ fn keep_writing(me: &kthread::Current<'_>, journal: &Mutex<Journal>, period: Mse
     loop {
         // Nobody else changes the number.
         let number = journal.lock().written + 1;
-        let outcome = append(&path.read(), &record(number));
+        let outcome = append(path.value(), &record(number));
         journal.lock().note(outcome);
         if !me.sleep(period) {
             return;
@@ -156,7 +156,7 @@ impl Journal {
         match outcome {
             Ok(()) => {
                 if self.failing {
-                    pr_info!("Writing to {} again.\n", &*path.read());
+                    pr_info!("Writing to {} again.\n", path.value());
                 }
                 self.written += 1;
                 self.failing = false;
@@ -165,7 +165,7 @@ impl Journal {
                 if !self.failing || self.last_error != Some(failure) {
                     pr_err!(
                         "Cannot {what} {}: {error:?}. Trying again.\n",
-                        &*path.read()
+                        path.value()
                     );
                 }
                 self.last_error = Some(failure);
@@ -187,7 +187,7 @@ impl proc_fs::Show for Status {
         } else {
             "writing"
         };
-        kernel::seq_print!(out, "file: {}\n", &*path.read());
+        kernel::seq_print!(out, "file: {}\n", path.value());
         kernel::seq_print!(out, "state: {state}\n");
         kernel::seq_print!(out, "records: {}\n", journal.written);
         match journal.last_error {

@@ -115,7 +115,7 @@ impl FileOperations for Session {
 
     fn open(taken: ArcBorrow<'_, Atomic<bool>>, file: &OpenFile) -> impl PinInit<Self, Error> {
         let turn = Turn::take(taken)?;
-        let path = CString::try_from_fmt(fmt!("/dev/{}", &*tty.read()))?;
+        let path = CString::try_from_fmt(fmt!("/dev/{}", tty.value()))?;
         let options = file::Options::new().write().nonblocking(file.nonblocking());
         let port = options.open(&path)?;
         if !port.is_tty() {

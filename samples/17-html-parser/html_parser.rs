@@ -122,7 +122,7 @@ impl FileOperations for Snapshot {
 
 /// `/proc/html_parser`
 fn strip() -> Result<KVVec<u8>> {
-    let document = file::read(&path.read(), limit.value() as usize)?;
+    let document = file::read(path.value(), limit.value() as usize)?;
     let mut text = KVVec::new();
     strip_into(&document, &mut text)?;
     Ok(text)
@@ -155,7 +155,7 @@ struct Page {
 
 impl Page {
     fn new() -> Result<Self> {
-        let mut file = file::open_regular(&path.read())?;
+        let mut file = file::open_regular(path.value())?;
         let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
         if size > limit.value() as usize {
             return Err(EFBIG);

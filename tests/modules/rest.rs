@@ -15,7 +15,6 @@ use kernel::{
 };
 use lkm::{
     debugfs,
-    ioport::Region,
     irq::{
         self,
         Flags,
@@ -44,10 +43,13 @@ lkm::module_params! {
         description: "A text that root may change",
         permissions: 0o644,
     },
+    numbers: [u16; 2] {
+        default: [1, 2],
+        description: "Two numbers that root may change",
+        permissions: 0o644,
+    },
 }
 
-/// Nobody has these ports.
-const PORTS: u16 = 0x300;
 /// The keyboard's, which others share.
 const LINE: u32 = 1;
 
@@ -73,7 +75,6 @@ impl kernel::InPlaceModule for Rest {
 }
 
 struct Shown {
-    ports: Region<8>,
     line: Pin<KBox<irq::Registration<Interrupts>>>,
     number: debugfs::Number<u32>,
     blob: debugfs::Blob,
@@ -83,11 +84,6 @@ struct Shown {
 
 impl Shown {
     fn new() -> Result<Self> {
-        let ports = Region::request(PORTS, c"rest")?;
-        // Another claim to one of them.
-        if Region::<1>::request(PORTS + 7, c"rest too").err() != Some(EBUSY) {
-            return Err(EINVAL);
-        }
         // Nobody would unmask the line again.
         let oneshot = irq::Registration::new(LINE, Flags::ONESHOT, c"rest too", Interrupts::new());
         if KBox::pin_init(oneshot, GFP_KERNEL).err() != Some(EINVAL) {
@@ -99,7 +95,6 @@ impl Shown {
         let mut bytes = KVec::new();
         bytes.extend_from_slice(b"a blob", GFP_KERNEL)?;
         Ok(Self {
-            ports,
             line: KBox::pin_init(line, GFP_KERNEL)?,
             number: debugfs::Number::new(files.clone(), c"number", 0o600, 7)?,
             blob: debugfs::Blob::new(files, c"blob", 0o600, bytes)?,
@@ -115,11 +110,13 @@ impl proc_fs::Show for Shown {
         let mut blob = [0; 4];
         let length = self.blob.read(2, &mut blob);
         let blob = blob.get(..length).unwrap_or_default();
-        kernel::seq_print!(out, "port {:x}\n", self.ports.read8::<0>());
         kernel::seq_print!(out, "interrupts {}\n", self.line.0.load(Relaxed));
         kernel::seq_print!(out, "number {}\n", self.number.get());
         kernel::seq_print!(out, "blob {}\n", core::str::from_utf8(blob).unwrap_or("?"));
-        kernel::seq_print!(out, "text {}\n", &*text.read());
+        let params = lkm::params::lock(lkm::this_module!());
+        let (line, pair) = (text.get(&params), numbers.get(&params));
+        kernel::seq_print!(out, "text {line}\nnumbers {pair:?}\n");
+        drop(params);
         kernel::seq_print!(out, "thread {}\n", self.thread.task().pid());
         self.number.set(self.number.get() + 1);
         self.directory.data().0.fetch_add(1, Relaxed);

@@ -223,7 +223,7 @@ fn wait_for(flag: &Atomic<u32>) -> Result {
 }
 
 fn file_path() -> Result<kernel::str::CString> {
-    kernel::str::CString::try_from_fmt(fmt!("{}/threads", &*folder.read()))
+    kernel::str::CString::try_from_fmt(fmt!("{}/threads", folder.value()))
 }
 
 fn file_position() -> Result<bool> {
