@@ -39,17 +39,7 @@ macro_rules! this_module {
 }
 
 #[cfg(linux_7_3)]
-pub(crate) use kernel::sync::rcu::{
-    rcu_barrier,
-    synchronize_rcu, //
-};
-
-/// Waits until every callback of RCU that is queued now has run. May sleep.
-#[cfg(not(linux_7_3))]
-pub(crate) fn rcu_barrier() {
-    // SAFETY: The caller may sleep, as for the kernel crate's own function in 7.3.
-    unsafe { crate::bindings::rcu_barrier() };
-}
+pub(crate) use kernel::sync::rcu::synchronize_rcu;
 
 /// Waits until every reader under RCU that there is now has finished. May sleep.
 #[cfg(not(linux_7_3))]

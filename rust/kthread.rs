@@ -12,13 +12,17 @@
 //!
 //! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    percpu, //
+};
 use core::{
     cell::UnsafeCell,
     ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
+    cpu::CpuId,
     error::{
         from_err_ptr,
         to_result, //
@@ -39,11 +43,7 @@ use kernel::{
     },
 };
 
-/// Starts a kernel thread that runs `closure`.
-///
-/// `name` is what `ps` shows, in brackets; the first 15 bytes are shown everywhere. Fails with
-/// `ENOMEM`, or with `EINTR` if the caller is killed meanwhile; `closure` is dropped then. May
-/// sleep (`kthread_create`, `wake_up_process`).
+/// Starts a kernel thread that runs `closure`: [`Builder::spawn`], with nothing but a name.
 ///
 /// # Examples
 ///
@@ -76,27 +76,87 @@ where
     F: FnOnce(&Current<'_>) -> R + Send + 'static,
     R: Send + 'static,
 {
-    let packet = Handle::new(closure)?;
-    // SAFETY: `main` is given what it expects. The thread is not running yet, and never will if
-    // this fails.
-    let task = from_err_ptr(unsafe {
-        bindings::kthread_create_on_node(
-            Some(Packet::<F, R>::main),
-            packet.0.as_ptr().cast(),
-            bindings::NUMA_NO_NODE,
-            c"%s".as_char_ptr(),
-            name.as_char_ptr(),
-        )
-    })?;
+    Builder::new(name).spawn(closure)
+}
 
-    // The reference keeps the task, should the thread end before it is stopped.
-    //
-    // SAFETY: A thread that has not been started does not go away.
-    let task: ARef<Task> = unsafe { &*task.cast::<Task>() }.into();
-    task.wake_up();
-    // INVARIANT: This is a kernel thread, and nobody else stops it.
-    let running = Running(task);
-    Ok(Thread { running, packet })
+/// What a thread is to be like.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::{kthread::{Builder, Thread}, percpu::online_cpus};
+/// fn heat() -> Result<KVec<Thread<()>>> {
+///     let mut heaters = KVec::new();
+///     for cpu in online_cpus() {
+///         let heater = Builder::new(c"heater").on(cpu).spawn(|me| {
+///             while !me.should_stop() {
+///                 me.schedule();
+///             }
+///         })?;
+///         heaters.push(heater, GFP_KERNEL)?;
+///     }
+///     Ok(heaters)
+/// }
+/// ```
+pub struct Builder<'a> {
+    name: &'a CStr,
+    cpu: Option<CpuId>,
+}
+
+impl<'a> Builder<'a> {
+    /// A thread on any CPU. `name` is what `ps` shows, in brackets; the first 15 bytes are shown
+    /// everywhere.
+    pub fn new(name: &'a CStr) -> Self {
+        Self { name, cpu: None }
+    }
+
+    /// Has the thread run on this CPU alone, as long as that is online; then on others
+    /// (`kthread_bind`).
+    pub fn on(mut self, cpu: CpuId) -> Self {
+        self.cpu = Some(cpu);
+        self
+    }
+
+    /// Starts a kernel thread that runs `closure`.
+    ///
+    /// Fails with `EINVAL` if the machine cannot have the CPU, with `ENOMEM`, or with `EINTR` if the
+    /// caller is killed meanwhile; `closure` is dropped then. May sleep (`kthread_create`,
+    /// `wake_up_process`).
+    pub fn spawn<F, R>(self, closure: F) -> Result<Thread<R>>
+    where
+        F: FnOnce(&Current<'_>) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        if self.cpu.is_some_and(|cpu| !percpu::is_possible(cpu)) {
+            return Err(EINVAL);
+        }
+        let packet = Handle::new(closure)?;
+        // SAFETY: `main` is given what it expects. The thread is not running yet, and never will if
+        // this fails.
+        let task = from_err_ptr(unsafe {
+            bindings::kthread_create_on_node(
+                Some(Packet::<F, R>::main),
+                packet.0.as_ptr().cast(),
+                bindings::NUMA_NO_NODE,
+                c"%s".as_char_ptr(),
+                self.name.as_char_ptr(),
+            )
+        })?;
+        if let Some(cpu) = self.cpu {
+            // SAFETY: The thread was just created, and has not run.
+            unsafe { bindings::kthread_bind(task, cpu.as_u32()) };
+        }
+
+        // The reference keeps the task, should the thread end before it is stopped.
+        //
+        // SAFETY: A thread that has not been started does not go away.
+        let task: ARef<Task> = unsafe { &*task.cast::<Task>() }.into();
+        task.wake_up();
+        // INVARIANT: This is a kernel thread, and nobody else stops it.
+        let running = Running(task);
+        Ok(Thread { running, packet })
+    }
 }
 
 /// What a thread and its owner share.
@@ -295,6 +355,13 @@ impl Current<'_> {
     pub fn should_stop(&self) -> bool {
         // SAFETY: The current task is a kernel thread.
         unsafe { bindings::kthread_should_stop() }
+    }
+
+    /// Lets others run. A thread that computes for long must do so now and then. May sleep
+    /// (`schedule`).
+    pub fn schedule(&self) {
+        // SAFETY: Switches to another task, if there is one that wants to run.
+        unsafe { bindings::schedule() };
     }
 
     /// Sleeps for a number of milliseconds, or until the thread is asked to stop.

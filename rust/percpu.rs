@@ -26,14 +26,6 @@ use kernel::{
     },
 };
 
-mod threads;
-
-pub use threads::{
-    Task,
-    Threads,
-    Worker, //
-};
-
 /// A `T` for each CPU that the machine can have.
 ///
 /// Dereferencing gives the copy of the CPU that the caller runs on at that moment. It may be moved
@@ -166,7 +158,8 @@ impl Counter {
     }
 }
 
-fn is_possible(cpu: CpuId) -> bool {
+/// Whether the machine can have this CPU.
+pub(crate) fn is_possible(cpu: CpuId) -> bool {
     // SAFETY: The mask is static, and does not change after boot.
     let possible = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_possible_mask) };
     possible.test(cpu)

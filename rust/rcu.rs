@@ -8,10 +8,7 @@
 //!
 //! Reference: chapter 13 of the guide.
 
-use crate::{
-    bindings,
-    compat, //
-};
+use crate::compat;
 use kernel::{
     prelude::*,
     sync::{
@@ -22,13 +19,12 @@ use kernel::{
         },
         rcu, //
     },
-    types::Opaque, //
 };
 
 /// A value that readers see without waiting for anybody, and writers replace.
 ///
 /// A reader sees the value that was there when it looked, for as long as it holds the read lock.
-/// Values that were replaced are dropped when all who can see them have let go.
+/// A writer waits until all who can see the old value have let go, and drops it.
 ///
 /// # Examples
 ///
@@ -52,16 +48,10 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `current` is a valid node that this value owns. Who takes it out leaves another one there, and
-/// frees it only after a grace period.
+/// `current` is from [`KBox::into_raw`], and this value owns it. Who takes it out leaves another one
+/// there, and drops it only after a grace period.
 pub struct Rcu<T: Send + Sync + 'static> {
-    current: Atomic<*mut Node<T>>,
-}
-
-/// A value, and what RCU needs to free it later.
-struct Node<T> {
-    head: Opaque<bindings::callback_head>,
-    value: T,
+    current: Atomic<*mut T>,
 }
 
 // SAFETY: The value is owned, and `Send`.
@@ -74,9 +64,9 @@ impl<T: Send + Sync> Rcu<T> {
     ///
     /// Fails with `ENOMEM`. May sleep.
     pub fn new(value: T) -> Result<Self> {
-        // INVARIANT: The node was just made.
+        // INVARIANT: The box was just made.
         Ok(Self {
-            current: Atomic::new(Node::new(value)?),
+            current: Atomic::new(KBox::into_raw(KBox::new(value, GFP_KERNEL)?)),
         })
     }
 
@@ -86,36 +76,36 @@ impl<T: Send + Sync> Rcu<T> {
     #[inline]
     pub fn read<'a>(&'a self, _lock: &'a rcu::Guard) -> &'a T {
         // SAFETY: By the type invariants; the grace period does not end before `_lock` goes.
-        unsafe { &(*self.current.load(Acquire)).value }
+        unsafe { &*self.current.load(Acquire) }
     }
 
-    /// Replaces the value by one made of it.
+    /// Replaces the value by one made of it, and drops the old one when nobody sees it any more.
     ///
     /// If another writer was faster, `new` is called again, with what that one wrote: no update is
-    /// lost. It runs with the read lock held, and must not sleep. The old value is dropped in
-    /// softirq context, where it must not sleep either. Fails with `ENOMEM`, and leaves the value
-    /// as it is. May sleep (`call_rcu`), so the caller must not hold the read lock: without
-    /// preemptible RCU, a reference that it protects could outlive the value.
+    /// lost. It runs with the read lock held, and must not sleep. Fails with `ENOMEM`, and leaves
+    /// the value as it is. Sleeps for some milliseconds (`synchronize_rcu`), so the caller must not
+    /// hold the read lock: that would be to wait for itself.
     pub fn update(&self, mut new: impl FnMut(&T) -> T) -> Result {
-        let room = KBox::<Node<T>>::new_uninit(GFP_KERNEL)?;
-        let room = KBox::into_raw(room).cast::<Node<T>>();
-        let lock = rcu::read_lock();
-        loop {
+        let mut room = KBox::<T>::new_uninit(GFP_KERNEL)?;
+        let old = loop {
+            let lock = rcu::read_lock();
             let old = self.current.load(Acquire);
             // SAFETY: By the type invariants; the grace period does not end before `lock` goes.
-            let value = new(unsafe { &(*old).value });
-            // SAFETY: `room` is ours, and big enough.
-            unsafe { room.write(Node::from(value)) };
-            // INVARIANT: On success `room` is a valid node, and `old` is freed by `call_rcu`.
-            if self.current.cmpxchg(old, room, Full).is_ok() {
-                drop(lock);
-                // SAFETY: The node was taken out, by us, so nobody else does this.
-                unsafe { bindings::call_rcu((*old).head.get(), Some(Node::<T>::free)) };
-                return Ok(());
+            let value = new(unsafe { &*old });
+            let next = KBox::into_raw(KBox::write(room, value));
+            // INVARIANT: On success `next` is the box that is there, and `old` is dropped below.
+            let replaced = self.current.cmpxchg(old, next, Full);
+            drop(lock);
+            if replaced.is_ok() {
+                break old;
             }
-            // SAFETY: The value was written above, and nobody has seen it.
-            unsafe { room.drop_in_place() };
-        }
+            // SAFETY: Nobody has seen the box that was made above.
+            room = KBox::drop_contents(unsafe { KBox::from_raw(next) });
+        };
+        compat::synchronize_rcu();
+        // SAFETY: The box was taken out, by us, and those who saw it are gone.
+        drop(unsafe { KBox::from_raw(old) });
+        Ok(())
     }
 }
 
@@ -123,34 +113,5 @@ impl<T: Send + Sync> Drop for Rcu<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants. Readers borrow this value, so there are none.
         drop(unsafe { KBox::from_raw(self.current.load(Acquire)) });
-        // What was replaced is dropped by code of the module, which must stay until then.
-        compat::rcu_barrier();
-    }
-}
-
-impl<T: Send + Sync> Node<T> {
-    /// Makes a node on the heap.
-    fn new(value: T) -> Result<*mut Self> {
-        Ok(KBox::into_raw(KBox::new(Self::from(value), GFP_KERNEL)?))
-    }
-
-    /// Frees a node: a `rcu_callback_t`.
-    ///
-    /// # Safety
-    ///
-    /// `head` must be that of a node on the heap that nobody uses any more.
-    unsafe extern "C" fn free(head: *mut bindings::callback_head) {
-        let node = kernel::container_of!(Opaque::cast_from(head), Self, head);
-        // SAFETY: `update` took the node out, and the readers that could see it are gone.
-        drop(unsafe { KBox::from_raw(node.cast_mut()) });
-    }
-}
-
-impl<T> From<T> for Node<T> {
-    fn from(value: T) -> Self {
-        Self {
-            head: Opaque::uninit(),
-            value,
-        }
     }
 }

@@ -16,7 +16,8 @@
 //! - an atomic: the hardware adds, and passes the variable from CPU to CPU;
 //! - a per-CPU counter: a variable each, added up by who wants to know;
 //! - RCU: a new copy each time. That is for data that is read much and seldom written: readers
-//!   wait for nobody. Writing is dear, as the last column shows.
+//!   wait for nobody, and a writer waits for the readers, some milliseconds. So who has ten thousand
+//!   to add does it at once.
 //!
 //! The guide has no module for this chapter.
 
@@ -25,6 +26,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     seq_file::SeqFile,
+    str::CString,
     sync::{
         atomic::{
             Atomic,
@@ -41,13 +43,9 @@ use kernel::{
     },
 };
 use lkm::{
+    kthread,
     new_wait_queue,
-    percpu::{
-        self,
-        Task,
-        Threads,
-        Worker, //
-    },
+    percpu,
     proc_fs,
     rcu::Rcu,
     wait::WaitQueue, //
@@ -85,15 +83,25 @@ impl kernel::InPlaceModule for Smp {
 
 /// What the file shows. The threads stop when the file is gone.
 struct Race {
-    threads: Threads<Counters>,
+    threads: KVec<kthread::Thread<()>>,
     counters: Arc<Counters>,
 }
 
 impl Race {
     fn new() -> Result<Self> {
         let counters = Arc::pin_init(Counters::new(), GFP_KERNEL)?;
-        let threads = Threads::new(c"smp", counters.clone())?;
-        counters.start(threads.count());
+        let mut threads = KVec::new();
+        for cpu in percpu::online_cpus() {
+            let (counters, cpu_number) = (counters.clone(), cpu.as_u32());
+            let name = CString::try_from_fmt(fmt!("smp/{cpu_number}"))?;
+            let thread = kthread::Builder::new(&name).on(cpu).spawn(move |me| {
+                if let Err(e) = counters.race(me) {
+                    pr_alert!("CPU {cpu_number} gave up: {e:?}\n");
+                }
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+        counters.start(threads.len());
         Ok(Self { threads, counters })
     }
 }
@@ -101,7 +109,7 @@ impl Race {
 #[vtable]
 impl proc_fs::Show for Race {
     fn show(&self, out: &SeqFile) -> Result {
-        let expected = self.threads.count() as u64 * u64::from(increments.value());
+        let expected = self.threads.len() as u64 * u64::from(increments.value());
         let line = self.counters.line.lock();
         kernel::seq_print!(out, "counter       count   expected  ns each\n");
         for (kind, spent) in KINDS.iter().zip(&self.counters.spent) {
@@ -189,7 +197,7 @@ const KINDS: [Kind; 5] = [
     },
     Kind {
         name: "RCU",
-        add: |counters, times| (0..times).try_for_each(|_| counters.rcu.update(|n| n + 1)),
+        add: |counters, times| counters.rcu.update(|n| n + u64::from(times)),
         sum: |counters| *counters.rcu.read(&rcu::read_lock()),
     },
 ];
@@ -215,39 +223,31 @@ impl Counters {
     }
 
     /// Waits until all threads are through with the first `kinds`, or the module is removed.
-    fn wait(&self, kinds: usize, worker: &Worker) -> Result {
+    fn wait(&self, kinds: usize, me: &kthread::Current<'_>) -> Result {
         self.go.wait(&self.line, |line| {
             let all_here = line.threads > 0 && line.arrived >= kinds * line.threads;
-            (all_here || worker.should_stop()).then_some(())
+            (all_here || me.should_stop()).then_some(())
         })
     }
 
-    fn race(&self, worker: &Worker) -> Result {
+    fn race(&self, me: &kthread::Current<'_>) -> Result {
         for (n, (kind, spent)) in KINDS.iter().zip(&self.spent).enumerate() {
-            self.wait(n, worker)?;
+            self.wait(n, me)?;
             let start = Instant::<Monotonic>::now();
             let mut left = increments.value();
             while left > 0 {
-                if worker.should_stop() {
+                if me.should_stop() {
                     return Ok(());
                 }
-                let times = left.min(1000);
+                let times = left.min(10_000);
                 (kind.add)(self, times)?;
                 left -= times;
-                worker.pause();
+                me.schedule();
             }
             spent.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
             self.line.lock().arrived += 1;
             self.go.wake_all();
         }
         Ok(())
-    }
-}
-
-impl Task for Counters {
-    fn run(&self, worker: &Worker) {
-        if let Err(e) = self.race(worker) {
-            pr_alert!("CPU {} gave up: {e:?}\n", worker.cpu().as_u32());
-        }
     }
 }

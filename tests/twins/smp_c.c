@@ -106,7 +106,6 @@ static u64 per_cpu_sum(void)
 }
 
 struct counted {
-	struct rcu_head head;
 	u64 value;
 };
 
@@ -114,21 +113,20 @@ static struct counted __rcu *current_count;
 
 static int rcu_add(unsigned int times)
 {
-	while (times--) {
-		struct counted *old, *new;
+	struct counted *old, *new;
 
-		new = kmalloc(sizeof(*new), GFP_KERNEL);
-		if (!new)
-			return -ENOMEM;
-		rcu_read_lock();
-		do {
-			old = rcu_dereference(current_count);
-			new->value = old->value + 1;
-		} while (cmpxchg(&current_count, RCU_INITIALIZER(old),
-				 RCU_INITIALIZER(new)) != RCU_INITIALIZER(old));
-		rcu_read_unlock();
-		kfree_rcu(old, head);
-	}
+	new = kmalloc(sizeof(*new), GFP_KERNEL);
+	if (!new)
+		return -ENOMEM;
+	rcu_read_lock();
+	do {
+		old = rcu_dereference(current_count);
+		new->value = old->value + times;
+	} while (cmpxchg(&current_count, RCU_INITIALIZER(old),
+			 RCU_INITIALIZER(new)) != RCU_INITIALIZER(old));
+	rcu_read_unlock();
+	synchronize_rcu();
+	kfree(old);
 	return 0;
 }
 
@@ -185,7 +183,7 @@ static int race(void)
 		wait_event_interruptible(go, all_here(n) || kthread_should_stop());
 		start = ktime_get();
 		while (left) {
-			unsigned int times = min(left, 1000);
+			unsigned int times = min(left, 10000);
 
 			if (kthread_should_stop())
 				return 0;
