@@ -13,7 +13,6 @@
 #include <linux/kprobes.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
-#include <linux/relay.h>
 #include <linux/sysfs.h>
 #include <linux/tty.h>
 #include <net/genetlink.h>

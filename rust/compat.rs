@@ -48,6 +48,17 @@ pub(crate) fn synchronize_rcu() {
     unsafe { crate::bindings::synchronize_rcu() };
 }
 
+/// What `#[vtable]` takes for the module that this crate is in: none.
+#[cfg_attr(not(linux_7_3), expect(dead_code, reason = "7.2 does not ask for it"))]
+pub(crate) struct LocalModule;
+
+#[cfg(linux_7_3)]
+impl kernel::ModuleMetadata for LocalModule {
+    const NAME: &'static CStr = c"lkm";
+    // SAFETY: What is not in a module has a null pointer there, as in C.
+    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
+}
+
 /// The error of one of C's error numbers: the kernel crate of 7.2 names only some of them.
 pub(crate) fn errno(number: u32) -> Error {
     Error::from_errno(-(number as i32))

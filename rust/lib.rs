@@ -50,6 +50,9 @@ mod bindings;
 mod callback;
 mod compat;
 
+#[allow(unused_imports, reason = "only `#[vtable]` of 7.3 asks for it")]
+use compat::LocalModule;
+
 /// Who says what is logged here: the crate does not know which module it is in.
 const __LOG_PREFIX: &[u8] = b"lkm\0";
 

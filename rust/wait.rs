@@ -263,9 +263,9 @@ impl WaitQueue {
         };
     }
 
-    fn is_empty(&self) -> bool {
-        // SAFETY: `head` is valid; this is the lockless check of `waitqueue_active`, and the
-        // loop in `drop` orders it.
+    /// Whether nobody waits (`waitqueue_active`), as far as the caller's locks make that certain.
+    pub(crate) fn is_empty(&self) -> bool {
+        // SAFETY: `head` is valid.
         unsafe {
             let list = &raw mut (*self.head.get()).head;
             core::ptr::read_volatile(&raw const (*list).next) == list

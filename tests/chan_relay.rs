@@ -20,7 +20,9 @@ use std::{
     ops::Range,
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
+    time::{Duration, Instant},
 };
 
 #[allow(dead_code, reason = "the module needs more of it")]
@@ -309,6 +311,94 @@ fn only_the_whole_ring_can_be_mapped() {
 }
 
 #[test]
+fn a_ring_is_mapped_from_its_start() {
+    if is_twin!() {
+        // C's own looks at the length alone: docs/upstream.md.
+        return;
+    }
+    let _module = load(&[]);
+    let file = ring();
+    for page in (1..64).chain([1 << 20, 1 << 40]) {
+        let error = Mapping::from_offset(&file, page * 4096, SIZE * COUNT).expect_err("behind it");
+        assert_eq!(errno_of(error), Errno::INVAL, "page {page}");
+    }
+}
+
+#[test]
+fn a_mapped_ring_is_not_written() {
+    if is_twin!() {
+        // C's may be.
+        return;
+    }
+    let _module = load(&[]);
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(format!("{FOLDER}/cpu0"))
+        .expect("root opens it");
+    let error = Mapping::writable(&file, SIZE * COUNT).expect_err("to be read only");
+    assert_eq!(errno_of(error), Errno::PERM);
+}
+
+#[test]
+fn a_ring_that_is_overwritten_is_not_mapped() {
+    if is_twin!() {
+        // C's may be.
+        return;
+    }
+    let _module = load(&["overwrite=1"]);
+    let error = Mapping::new(ring(), SIZE * COUNT).expect_err("it changes meanwhile");
+    assert_eq!(errno_of(error), Errno::NODEV);
+}
+
+#[test]
+fn readers_of_a_ring_that_is_overwritten_see_whole_events() {
+    if is_twin!() {
+        // C's reader may see two rounds mixed.
+        return;
+    }
+    let _module = load(&["overwrite=1"]);
+    let read = |writing: &AtomicBool| {
+        let (mut file, mut last) = (ring(), None);
+        while writing.load(SeqCst) {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).expect("read");
+            for number in events(&bytes) {
+                assert!(last < Some(number), "{last:?}, {number}");
+                last = Some(number);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let writing = &AtomicBool::new(true);
+        for _ in 0..2 {
+            scope.spawn(move || read(writing));
+        }
+        generate(1, 200_000).expect("generate");
+        writing.store(false, SeqCst);
+    });
+}
+
+#[test]
+fn very_many_sub_buffers_are_reported() {
+    let _module = Module::load(MODULE, &["subbuffer_size=16", "subbuffers=524287"])
+        .expect("the module loads");
+    generate(1, 524_287 + 1).expect("generate");
+    let state = state();
+    assert_eq!(state[..4], ["524287", "0", "1", "0"]);
+    assert_eq!(state.len(), 4 + 524_287);
+}
+
+#[test]
+fn a_low_rate_is_kept_to() {
+    let _module = load(&[]);
+    let start = Instant::now();
+    assert_eq!(control("generate 1 3 5"), Ok(()));
+    // Never less: it sleeps until the last is due, but for a millisecond.
+    assert!(start.elapsed() >= Duration::from_millis(598));
+}
+
+#[test]
 fn bad_commands_are_refused() {
     let _module = load(&[]);
     let long = format!("flush{}", " ".repeat(80));
@@ -349,6 +439,7 @@ fn bad_shapes_are_refused() {
         &["subbuffer_size=0"][..],
         &["subbuffers=0"],
         &["subbuffers=1"],
+        &["subbuffer_size=16", "subbuffers=524289"],
         &["subbuffer_size=4294967296"],
         &["subbuffer_size=65536", "subbuffers=32768"],
         &["subbuffer_size=18446744073709551615"],

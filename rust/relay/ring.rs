@@ -1,284 +1,408 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The ring of one CPU, as writers and readers see it with its lock held.
+//! The ring of one CPU.
 
 use super::{
     Mode,
     Options,
     State, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    fops::Events,
+    wait::WaitQueue, //
+};
 use core::{
     cell::UnsafeCell,
+    ops::Range,
     ptr::NonNull, //
 };
 use kernel::{
+    alloc::{
+        allocator::Vmalloc,
+        flags::__GFP_NOWARN, //
+    },
+    mm::virt::VmaNew,
+    page::{
+        page_align,
+        PAGE_SIZE, //
+    },
     prelude::*,
+    sync::{
+        Arc,
+        LockClassKey, //
+    },
     types::Opaque, //
 };
 
-/// Where a ring is, once there is one.
-///
-/// A raw spinlock protects it, so that a ring may be used with interrupts off also on a kernel
-/// where other locks sleep, and by a CPU that is not its own. Only within a `swait_queue_head` is
-/// there one that can be initialised whatever the configuration.
+/// The ring of one CPU, and those who wait for it.
 ///
 /// # Invariants
 ///
-/// After `init`, the slot does not move. The other members are only used with the lock held.
-pub(super) struct Slot {
-    lock: Opaque<bindings::swait_queue_head>,
-    buffer: UnsafeCell<*mut bindings::rchan_buf>,
-    lost: UnsafeCell<u64>,
-    overwritten: UnsafeCell<u64>,
+/// `wake` is initialised, and its function is [`Self::wake_readers`].
+#[pin_data(PinnedDrop)]
+pub(super) struct Ring {
+    options: Options,
+    #[pin]
+    content: RawSpinLock<Content>,
+    #[pin]
+    readers: WaitQueue,
+    // Who writes may hold the scheduler's locks, so the readers are woken from an interrupt.
+    #[pin]
+    wake: Opaque<bindings::irq_work>,
 }
 
-impl Slot {
-    pub(super) fn new() -> Self {
-        Self {
-            lock: Opaque::uninit(),
-            buffer: UnsafeCell::new(core::ptr::null_mut()),
-            lost: UnsafeCell::new(0),
-            overwritten: UnsafeCell::new(0),
-        }
-    }
+// SAFETY: An `irq_work` may be queued and waited for by any thread.
+unsafe impl Send for Ring {}
+// SAFETY: As above.
+unsafe impl Sync for Ring {}
 
-    /// Makes the lock usable. Of `key` lockdep only uses the address.
-    pub(super) fn init(&self, key: &'static bindings::rchan_callbacks) {
-        // SAFETY: The lock is valid for writes, and the key is in the module, as it must be.
-        unsafe {
-            bindings::__init_swait_queue_head(
-                self.lock.get(),
-                c"lkm::relay".as_char_ptr(),
-                core::ptr::from_ref(key).cast_mut().cast(),
-            )
-        };
-    }
-
-    /// Notes where the ring is, which must be complete.
-    pub(super) fn fill(&self, buffer: *mut bindings::rchan_buf) {
-        let _locked = self.lock();
-        // SAFETY: The lock is held.
-        unsafe { *self.buffer.get() = buffer };
-    }
-
-    /// Whether this is where the ring is. When it is, the ring is complete.
-    pub(super) fn is_filled_with(&self, buffer: *mut bindings::rchan_buf) -> bool {
-        core::ptr::eq(*self.lock(), buffer)
-    }
-
-    /// Locks the ring, if there is one.
-    ///
-    /// # Safety
-    ///
-    /// What the slot was filled with must be valid, with the shape `options`.
-    pub(super) unsafe fn ring<'a>(&'a self, options: &'a Options) -> Option<Ring<'a>> {
-        let slot = self.lock();
-        let buffer = NonNull::new(*slot)?;
-        // INVARIANT: By the safety requirements.
-        Some(Ring {
-            buffer,
-            slot,
+impl Ring {
+    /// Creates a ring of a shape that was checked.
+    pub(super) fn new(
+        options: Options,
+        keys: [Pin<&'static LockClassKey>; 2],
+    ) -> Result<Arc<Self>> {
+        let content = Content::new(options)?;
+        let ring = pin_init!(Self {
             options,
+            content <- RawSpinLock::new(content, keys[0]),
+            readers <- WaitQueue::new(c"lkm::relay", keys[1]),
+            // SAFETY: The slot is valid for writes, and a member of C's that is not given is 0.
+            // INVARIANT: This is what `init_irq_work` does.
+            wake <- Opaque::ffi_init(|slot: *mut bindings::irq_work| unsafe {
+                slot.write_bytes(0, 1);
+                (*slot).func = Some(Self::wake_readers);
+            }),
+        });
+        Arc::pin_init(ring, GFP_KERNEL)
+    }
+
+    /// Appends to the sub-buffer that is begun, or begins the next.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result {
+        if bytes.len() > self.options.subbuffer_size {
+            return Err(EMSGSIZE);
+        }
+        self.content.with(|content| {
+            if !content.has_room(bytes.len()) {
+                self.finish(content);
+                content.begin()?;
+            }
+            content.append(bytes)
         })
     }
 
-    /// Counts a sub-buffer that is overwritten.
+    /// Finishes the sub-buffer that is begun, if there is something in it.
+    pub(super) fn flush(&self) {
+        self.content.with(|content| {
+            if content.written.is_some_and(|it| it > 0) {
+                self.finish(content);
+                // A full ring is no loss: nobody wants to write.
+                content.try_begin();
+            }
+        });
+    }
+
+    fn finish(&self, content: &mut Content) {
+        // A reader looks at the content after it is in the queue, so whoever does not see the end
+        // of this sub-buffer is there.
+        if content.finish() && !self.readers.is_empty() {
+            // SAFETY: By the type invariants; `drop` waits for it.
+            unsafe { bindings::irq_work_queue(self.wake.get()) };
+        }
+    }
+
+    /// `irq_work::func`.
     ///
     /// # Safety
     ///
-    /// The caller must hold the lock, by a [`Ring`].
-    pub(super) unsafe fn count_overwritten(&self) {
-        // SAFETY: By the safety requirements.
-        unsafe { *self.overwritten.get() += 1 };
+    /// To be called by C, with the member of a ring.
+    unsafe extern "C" fn wake_readers(work: *mut bindings::irq_work) {
+        let ring = kernel::container_of!(Opaque::cast_from(work), Self, wake);
+        // SAFETY: The ring's `drop` waits for this call.
+        unsafe { &*ring }.readers.wake_all();
     }
 
-    fn lock(&self) -> Locked<'_> {
-        // SAFETY: `init` has run.
-        let flags = unsafe { bindings::_raw_spin_lock_irqsave(&raw mut (*self.lock.get()).lock) };
-        Locked { slot: self, flags }
+    /// Tells those who poll that nothing will come any more.
+    pub(super) fn close(&self) {
+        self.content.with(|content| content.closed = true);
+        self.readers.wake_all();
     }
-}
 
-/// A slot that is locked, with interrupts off.
-struct Locked<'a> {
-    slot: &'a Slot,
-    flags: c_ulong,
-}
-
-impl core::ops::Deref for Locked<'_> {
-    type Target = *mut bindings::rchan_buf;
-
-    fn deref(&self) -> &Self::Target {
-        // SAFETY: The lock is held.
-        unsafe { &*self.slot.buffer.get() }
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // SAFETY: `Slot::lock` took the lock, and gave the flags.
-        unsafe {
-            let lock = &raw mut (*self.slot.lock.get()).lock;
-            bindings::_raw_spin_unlock_irqrestore(lock, self.flags);
-        }
-    }
-}
-
-/// A ring with its slot locked.
-///
-/// # Invariants
-///
-/// `buffer` is valid.
-pub(super) struct Ring<'a> {
-    buffer: NonNull<bindings::rchan_buf>,
-    slot: Locked<'a>,
-    options: &'a Options,
-}
-
-impl Ring<'_> {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result {
-        let buffer = self.buffer.as_ptr();
-        let last = self
-            .options
-            .subbuffer_size
-            .checked_sub(bytes.len())
-            .ok_or(EMSGSIZE)?;
-        // SAFETY: By the type invariants, and since the lock is held; here and below.
-        let mut offset = unsafe { (*buffer).offset };
-        if offset > last {
-            // SAFETY: The lock keeps others from doing the same.
-            if unsafe { bindings::relay_switch_subbuf(buffer, bytes.len()) } != bytes.len() {
-                // SAFETY: The lock is held.
-                unsafe { *self.slot.slot.lost.get() += 1 };
-                return Err(ENOSPC);
+    /// What a poller is told, once it is in the queue.
+    pub(super) fn events(&self) -> Events {
+        self.content.with(|content| {
+            if content.closed {
+                Events::ERROR
+            } else {
+                Events::READABLE.when(content.state.produced > content.state.consumed)
             }
-            // SAFETY: As above.
-            offset = unsafe { (*buffer).offset };
-        }
-        // SAFETY: From `offset` on there is room for the bytes in the sub-buffer at `data`.
-        // Readers do not look beyond `offset`.
-        unsafe {
-            let to = (*buffer).data.cast::<u8>().add(offset);
-            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-            (*buffer).offset = offset + bytes.len();
-        }
-        Ok(())
+        })
     }
 
-    pub(super) fn flush(&mut self) {
-        let buffer = self.buffer.as_ptr();
-        // SAFETY: By the type invariants. An offset beyond the end means that the ring is full.
-        let offset = unsafe { (*buffer).offset };
-        if (1..=self.options.subbuffer_size).contains(&offset) {
-            // SAFETY: As above; the lock keeps others from writing.
-            unsafe { bindings::relay_switch_subbuf(buffer, 0) };
-        }
+    pub(super) fn readers(&self) -> &WaitQueue {
+        &self.readers
     }
 
     pub(super) fn state(&self) -> State {
-        let buffer = self.buffer.as_ptr();
-        // SAFETY: By the type invariants, and since the lock is held.
-        unsafe {
-            State {
-                produced: (*buffer).subbufs_produced,
-                consumed: (*buffer).subbufs_consumed,
-                lost: *self.slot.slot.lost.get(),
-                overwritten: *self.slot.slot.overwritten.get(),
-            }
-        }
+        self.content.with(|content| content.state)
     }
 
     pub(super) fn padding(&self, subbuffer: usize) -> Option<usize> {
-        let age = self.state().produced.checked_sub(subbuffer)?;
-        // SAFETY: By the type invariants. An offset beyond the end means that nobody writes to
-        // the sub-buffer that comes next, which is the oldest.
-        let full = unsafe { (*self.buffer.as_ptr()).offset } > self.options.subbuffer_size;
-        if age == 0 || age > self.options.subbuffers - usize::from(!full) {
-            return None;
-        }
-        let index = subbuffer.checked_rem(self.options.subbuffers)?;
-        // SAFETY: By the type invariants; there is an entry for each sub-buffer.
-        Some(unsafe { *(*self.buffer.as_ptr()).padding.add(index) })
+        self.content.with(|content| content.padding(subbuffer))
     }
 
-    pub(super) fn consume(&mut self, subbuffers: usize) -> Result {
-        let state = self.state();
-        if subbuffers > state.produced - state.consumed {
+    pub(super) fn consume(&self, subbuffers: usize) -> Result {
+        self.content.with(|content| {
+            let State {
+                produced, consumed, ..
+            } = content.state;
+            if subbuffers > produced.wrapping_sub(consumed) {
+                return Err(EINVAL);
+            }
+            if subbuffers > 0 {
+                content.advance(consumed.wrapping_add(subbuffers));
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies what comes next to `out`, as much as it has room for, and returns where it was.
+    ///
+    /// Nothing is taken yet: that is for [`Self::take`], when the bytes are where they are to go.
+    pub(super) fn peek(&self, out: &mut KVec<u8>) -> Option<Position> {
+        out.clear();
+        self.content.with(|content| {
+            let (position, range) = content.next()?;
+            let length = range.len().min(out.capacity());
+            let piece = content.bytes.get(range)?.get(..length)?;
+            // There is room, so this does not allocate.
+            out.extend_from_slice(piece, GFP_NOWAIT).ok()?;
+            Some(position)
+        })
+    }
+
+    /// Takes bytes that were found at a position, unless somebody else has, or has overwritten them.
+    pub(super) fn take(&self, position: Position, length: usize) -> bool {
+        self.content.with(|content| {
+            let still = content.position() == position;
+            if still {
+                content.read = content.read.wrapping_add(length);
+            }
+            still
+        })
+    }
+
+    /// Maps the whole ring, to be read.
+    pub(super) fn map(&self, vma: &VmaNew) -> Result {
+        // What is mapped changes when somebody writes; that must not be what was not read yet.
+        if self.options.mode == Mode::Overwrite {
+            return Err(ENODEV);
+        }
+        let (start, length) = self
+            .content
+            .with(|content| (content.bytes.as_mut_ptr(), content.bytes.len()));
+        // SAFETY: The area is being set up, and nobody else uses it.
+        let first = unsafe { (*vma.as_ptr()).vm_pgoff };
+        if first != 0 || vma.end().wrapping_sub(vma.start()) != length {
             return Err(EINVAL);
         }
-        self.advance(state.consumed + subbuffers, 0);
+        // The bytes are the kernel's: who opened the file for writing, as root may, is refused, too.
+        vma.try_clear_maywrite().map_err(|_| EPERM)?;
+        vma.set_dontexpand();
+        let vma = vma.set_mixedmap();
+        for offset in (0..length).step_by(PAGE_SIZE) {
+            let address = NonNull::new(start.wrapping_add(offset)).ok_or(EINVAL)?;
+            // SAFETY: The address is within the bytes, which are allocated by vmalloc, and are not
+            // moved or freed before the ring is, which the file refers to.
+            let page = unsafe { Vmalloc::to_page(address) };
+            vma.vm_insert_page(vma.start().wrapping_add(offset), &page)?;
+        }
+        Ok(())
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Ring {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants. Nobody writes any more.
+        unsafe { bindings::irq_work_sync(self.wake.get()) };
+    }
+}
+
+/// What is in a ring.
+///
+/// Of the sub-buffers `state.consumed..state.produced` are finished and wait; the one after them is
+/// being written, if the ring is not full. Sub-buffer `n` is at `n % subbuffers`.
+struct Content {
+    options: Options,
+    /// All sub-buffers, and zeroes up to the end of the page.
+    bytes: VVec<u8>,
+    /// For each sub-buffer, how many bytes at its end are not data.
+    paddings: KVVec<u32>,
+    state: State,
+    /// How many bytes are in the sub-buffer that is being written; `None` if the ring is full.
+    written: Option<usize>,
+    /// How many bytes of sub-buffer `state.consumed` a reader has taken.
+    read: usize,
+    /// Nobody writes any more.
+    closed: bool,
+}
+
+/// Where a reader is: a sub-buffer, and a byte in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position(usize, usize);
+
+impl Content {
+    fn new(options: Options) -> Result<Self> {
+        let size = options.subbuffer_size.checked_mul(options.subbuffers);
+        let size = size.and_then(page_align).ok_or(EINVAL)?;
+        let flags = GFP_KERNEL | __GFP_NOWARN;
+        Ok(Self {
+            options,
+            bytes: VVec::from_elem(0, size, flags)?,
+            paddings: KVVec::from_elem(0, options.subbuffers, flags)?,
+            state: State::default(),
+            written: Some(0),
+            read: 0,
+            closed: false,
+        })
+    }
+
+    fn index(&self, subbuffer: usize) -> usize {
+        subbuffer.checked_rem(self.options.subbuffers).unwrap_or(0)
+    }
+
+    /// Whether so many bytes fit in the sub-buffer that is begun.
+    fn has_room(&self, length: usize) -> bool {
+        self.written
+            .is_some_and(|written| length <= self.options.subbuffer_size.saturating_sub(written))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result {
+        let written = self.written.ok_or(ENOSPC)?;
+        let start = self.index(self.state.produced) * self.options.subbuffer_size + written;
+        let to = self.bytes.get_mut(start..).ok_or(EINVAL)?;
+        let to = to.get_mut(..bytes.len()).ok_or(EINVAL)?;
+        to.copy_from_slice(bytes);
+        self.written = Some(written + bytes.len());
         Ok(())
     }
 
-    /// Finds what a reader gets next.
-    pub(super) fn next(&mut self) -> Option<Piece> {
-        let buffer = self.buffer.as_ptr();
-        let (size, count) = (self.options.subbuffer_size, self.options.subbuffers);
-        loop {
-            let state = self.state();
-            let mut subbuffer = state.consumed;
-            // SAFETY: By the type invariants, and since the lock is held; here and below.
-            let mut start = unsafe { (*buffer).bytes_consumed };
-            if self.options.mode == Mode::Overwrite && state.produced - subbuffer >= count {
-                // The oldest that is not being overwritten.
-                (subbuffer, start) = (state.produced - count + 1, 0);
-            }
-            let index = subbuffer % count;
-            let end = if subbuffer == state.produced {
-                // SAFETY: As above. Beyond the end means that the ring is full, so it was not begun.
-                Some(unsafe { (*buffer).offset })
-                    .filter(|end| *end <= size)
-                    .unwrap_or(0)
-            } else {
-                // SAFETY: As above; there is an entry for each sub-buffer.
-                size - unsafe { *(*buffer).padding.add(index) }
-            };
-            if start < end {
-                // SAFETY: As above; the sub-buffers follow each other from `start` on.
-                let address = unsafe { (*buffer).start.cast::<u8>().add(index * size + start) };
-                return Some(Piece {
-                    subbuffer,
-                    start,
-                    address,
-                    length: end - start,
-                });
-            }
-            if subbuffer == state.produced {
-                return None;
-            }
-            self.advance(subbuffer + 1, 0);
-        }
-    }
-
-    /// Notes that a reader has taken `length` bytes of a piece. Returns whether they were still
-    /// what they had been when the piece was found: not overwritten, and not given back.
-    pub(super) fn taken(&mut self, piece: &Piece, length: usize) -> bool {
-        let state = self.state();
-        let overwritten = self.options.mode == Mode::Overwrite
-            && state.produced - piece.subbuffer >= self.options.subbuffers;
-        if overwritten || state.consumed > piece.subbuffer {
+    /// Finishes the sub-buffer that is begun. Returns whether there was one.
+    fn finish(&mut self) -> bool {
+        let Some(written) = self.written.take() else {
             return false;
+        };
+        let index = self.index(self.state.produced);
+        if let Some(padding) = self.paddings.get_mut(index) {
+            *padding = self.options.subbuffer_size.saturating_sub(written) as u32;
         }
-        self.advance(piece.subbuffer, piece.start + length);
+        self.state.produced = self.state.produced.wrapping_add(1);
         true
     }
 
-    fn advance(&mut self, subbuffer: usize, bytes: usize) {
-        let buffer = self.buffer.as_ptr();
-        // SAFETY: By the type invariants, and since the lock is held. C's `poll` looks at the
-        // count without it.
-        unsafe {
-            (&raw mut (*buffer).subbufs_consumed).write_volatile(subbuffer);
-            (*buffer).bytes_consumed = bytes;
+    /// Begins the next sub-buffer, for somebody who wants to write.
+    fn begin(&mut self) -> Result {
+        if !self.try_begin() {
+            self.state.lost += 1;
+            return Err(ENOSPC);
+        }
+        Ok(())
+    }
+
+    fn try_begin(&mut self) -> bool {
+        let waiting = self.state.produced.wrapping_sub(self.state.consumed);
+        if waiting >= self.options.subbuffers {
+            if self.options.mode == Mode::Keep {
+                return false;
+            }
+            self.state.overwritten += 1;
+            self.advance(self.state.consumed.wrapping_add(1));
+        }
+        self.written = Some(0);
+        true
+    }
+
+    fn advance(&mut self, consumed: usize) {
+        self.state.consumed = consumed;
+        self.read = 0;
+    }
+
+    fn padding(&self, subbuffer: usize) -> Option<usize> {
+        if !(self.state.consumed..self.state.produced).contains(&subbuffer) {
+            return None;
+        }
+        let padding = self.paddings.get(self.index(subbuffer))?;
+        Some(*padding as usize)
+    }
+
+    fn position(&self) -> Position {
+        Position(self.state.consumed, self.read)
+    }
+
+    /// Finds what comes next, past what was read and the padding: where it is, and which bytes.
+    fn next(&mut self) -> Option<(Position, Range<usize>)> {
+        let size = self.options.subbuffer_size;
+        loop {
+            let subbuffer = self.state.consumed;
+            let end = match self.padding(subbuffer) {
+                Some(padding) => size.saturating_sub(padding),
+                None => self.written.unwrap_or(0),
+            };
+            if self.read < end {
+                let start = self.index(subbuffer) * size;
+                return Some((self.position(), start + self.read..start + end));
+            }
+            if subbuffer == self.state.produced {
+                return None;
+            }
+            self.advance(subbuffer.wrapping_add(1));
         }
     }
 }
 
-/// A part of a sub-buffer that a reader has not seen yet.
-pub(super) struct Piece {
-    subbuffer: usize,
-    start: usize,
-    pub(super) address: *const u8,
-    pub(super) length: usize,
+/// A lock that spins with interrupts off, whatever the configuration: on a kernel where other locks
+/// sleep, too.
+///
+/// Only within a `swait_queue_head` is there one that can be initialised from here.
+///
+/// # Invariants
+///
+/// `head` is initialised, and `value` is only used with its lock held.
+#[pin_data]
+struct RawSpinLock<T> {
+    #[pin]
+    head: Opaque<bindings::swait_queue_head>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: The value may go to any thread, and so may the lock.
+unsafe impl<T: Send> Send for RawSpinLock<T> {}
+// SAFETY: One thread at a time uses the value.
+unsafe impl<T: Send> Sync for RawSpinLock<T> {}
+
+impl<T> RawSpinLock<T> {
+    fn new(value: T, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: The slot is valid for writes, and does not move; name and key are static.
+            head <- Opaque::ffi_init(|slot| unsafe {
+                bindings::__init_swait_queue_head(slot, c"lkm::relay".as_char_ptr(), key.as_ptr())
+            }),
+            value: UnsafeCell::new(value),
+        })
+    }
+
+    /// Runs `f` with the lock held. It must not take the lock again.
+    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: By the type invariants.
+        let flags = unsafe { bindings::_raw_spin_lock_irqsave(&raw mut (*self.head.get()).lock) };
+        // SAFETY: The lock is held, and `f` cannot keep the reference.
+        let result = f(unsafe { &mut *self.value.get() });
+        // SAFETY: The lock was taken above, which gave the flags.
+        unsafe {
+            bindings::_raw_spin_unlock_irqrestore(&raw mut (*self.head.get()).lock, flags);
+        }
+        result
+    }
 }

@@ -20,8 +20,9 @@
 //! It shows the shape of the rings, and for each CPU what was produced, consumed, lost and
 //! overwritten, and how many bytes at the end of each waiting sub-buffer are no data.
 //!
-//! Changed from the survey: relay is no file system any more; its files are in debugfs. A reader on
-//! another CPU misses nothing without being told, and gets nothing twice.
+//! Changed from the survey: relay is no file system any more; its files are in debugfs. The rings are
+//! those of `lkm`, not C's, whose mapping shows what is behind them. A reader on another CPU misses
+//! nothing without being told, and gets nothing twice.
 
 use kernel::{
     cpu::nr_cpu_ids,
@@ -59,6 +60,7 @@ use lkm::{
     module_params,
     relay::{
         self,
+        new_channel,
         Channel,
         Mode, //
     },
@@ -115,7 +117,7 @@ impl kernel::Module for ChanRelay {
             return Err(EINVAL);
         }
         let directory = Directory::new(c"chan_relay")?;
-        let channel = Channel::new(directory.clone(), c"cpu", options).inspect_err(|e| {
+        let channel = new_channel!(directory.clone(), c"cpu", options).inspect_err(|e| {
             pr_err!(
                 "No rings of {} sub-buffers, {} bytes each: {e:?}\n",
                 options.subbuffers,
@@ -148,7 +150,7 @@ impl FileOperations for Session {
     fn open(channel: ArcBorrow<'_, Channel<Self>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             channel: channel.into(),
-            shown <- new_mutex!(Report(KVec::new())),
+            shown <- new_mutex!(Report(KVVec::new())),
         })
     }
 
@@ -179,7 +181,7 @@ impl FileOperations for Session {
         let mut shown = self.shown.lock();
         if shown.0.is_empty() {
             // Without memory there is nothing to see.
-            *shown = self.report().unwrap_or(Report(KVec::new()));
+            *shown = self.report().unwrap_or(Report(KVVec::new()));
         }
         shown.0.len() as Offset
     }
@@ -224,11 +226,18 @@ impl Session {
             if kernel::current!().signal_pending() {
                 return Err(EINTR);
             }
-            // Sleep when a millisecond ahead.
-            if let Some(due) = (number + 1).saturating_mul(1_000_000).checked_div(rate) {
+            let Some(due) = (number + 1).saturating_mul(1_000_000).checked_div(rate) else {
+                continue;
+            };
+            // Sleep when a millisecond ahead, but not for so long that a signal has to wait.
+            loop {
                 let ahead = (due as i64).saturating_sub(start.elapsed().as_micros_ceil());
-                if ahead > 1000 {
-                    fsleep(Delta::from_micros(ahead.min(100_000)));
+                if ahead <= 1000 {
+                    break;
+                }
+                fsleep(Delta::from_micros(ahead.min(100_000)));
+                if kernel::current!().signal_pending() {
+                    return Err(EINTR);
                 }
             }
         }
@@ -243,7 +252,7 @@ impl Session {
     fn try_report(&self) -> Result<Report, core::fmt::Error> {
         use core::fmt::Write as _;
 
-        let mut out = Report(KVec::new());
+        let mut out = Report(KVVec::new());
         let options = self.channel.options();
         let mode = match options.mode {
             Mode::Keep => "keep",
@@ -271,8 +280,8 @@ impl Session {
     }
 }
 
-/// Text of any length.
-struct Report(KVec<u8>);
+/// Text of any length: with many sub-buffers it is more than `kmalloc` can give.
+struct Report(KVVec<u8>);
 
 impl core::fmt::Write for Report {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {

@@ -325,10 +325,13 @@ static int generate(u64 source, u64 count, u64 rate)
 			return -EINTR;
 		if (rate) {
 			s64 due = div64_u64((number + 1) * USEC_PER_SEC, rate);
-			s64 ahead = due - ktime_us_delta(ktime_get(), start);
+			s64 ahead;
 
-			if (ahead > USEC_PER_MSEC)
+			while ((ahead = due - ktime_us_delta(ktime_get(), start)) > USEC_PER_MSEC) {
 				fsleep(min(ahead, 100 * USEC_PER_MSEC));
+				if (signal_pending(current))
+					return -EINTR;
+			}
 		}
 	}
 	return 0;

@@ -100,15 +100,25 @@ impl Mapping {
     ///
     /// The file must have that many; a process that reads beyond its end gets `SIGBUS`.
     pub fn new(file: impl AsFd, length: usize) -> io::Result<Self> {
-        Self::with(file, length, ProtFlags::READ)
+        Self::with(file, 0, length, ProtFlags::READ)
+    }
+
+    /// Maps `length` bytes of a file from `offset` on, to be read.
+    pub fn from_offset(file: impl AsFd, offset: u64, length: usize) -> io::Result<Self> {
+        Self::with(file, offset, length, ProtFlags::READ)
     }
 
     /// Maps the first `length` bytes of a file, to be read and [written](Self::write).
     pub fn writable(file: impl AsFd, length: usize) -> io::Result<Self> {
-        Self::with(file, length, ProtFlags::READ | ProtFlags::WRITE)
+        Self::with(file, 0, length, ProtFlags::READ | ProtFlags::WRITE)
     }
 
-    fn with(file: impl AsFd, length: usize, protection: ProtFlags) -> io::Result<Self> {
+    fn with(
+        file: impl AsFd,
+        offset: u64,
+        length: usize,
+        protection: ProtFlags,
+    ) -> io::Result<Self> {
         // SAFETY: The kernel chooses an address where nothing is mapped.
         let start = unsafe {
             mm::mmap(
@@ -117,7 +127,7 @@ impl Mapping {
                 protection,
                 MapFlags::SHARED,
                 file,
-                0,
+                offset,
             )?
         };
         Ok(Self { start, length })
