@@ -37,6 +37,9 @@ extern struct fs_struct *userspace_init_fs;
 /* A number that is put together differently for each architecture. */
 const unsigned int LKM_TCGETS = TCGETS;
 
+/* Shifts of something that is no constant to bindgen. */
+const size_t LKM_THREAD_SIZE = THREAD_SIZE;
+
 /* A cast, which is no constant to bindgen. */
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
 

@@ -8,7 +8,8 @@
 //!
 //! Everything here sleeps and needs a process context: a system call, a work item or a
 //! [kernel thread](crate::kthread). With `CONFIG_DEBUG_ATOMIC_SLEEP` the kernel reports any other
-//! caller.
+//! caller. Nothing here uses the second half of the kernel's stack: a file whose operations come back
+//! to it, be it through others, fails with `ELOOP`.
 //!
 //! A path is looked up as the calling process would: from its root, in its mounts, with its
 //! permissions. A kernel thread has root's permissions. Since 7.3 its own root directory is empty,
@@ -17,7 +18,10 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/file.h`](srctree/include/linux/file.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    compat::errno, //
+};
 use core::{
     mem::MaybeUninit,
     ptr::NonNull, //
@@ -136,7 +140,7 @@ impl Options {
     /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
     /// the caller's controlling tty, and files beyond 2 GiB are welcome. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
-        might_sleep();
+        enter()?;
         let access = match (self.read, self.write) {
             (true, true) => O_RDWR,
             (false, true) => O_WRONLY,
@@ -166,6 +170,19 @@ impl Default for Options {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Refuses to go on with less than half of the task's stack, which only happens if a file's operations
+/// come back to where they were called.
+fn enter() -> Result {
+    might_sleep();
+    // SAFETY: A task that runs has its stack.
+    let end = unsafe { (*Task::current_raw()).stack }.addr();
+    // The stack grows towards its end.
+    if (&raw const end).addr().wrapping_sub(end) < bindings::LKM_THREAD_SIZE / 2 {
+        return Err(errno(bindings::ELOOP));
+    }
+    Ok(())
 }
 
 /// Whether the current task is a kernel thread.
@@ -403,7 +420,7 @@ impl File {
     ///
     /// Fails with `ESPIPE` or `EINVAL` if it has no end that is known. May sleep (`vfs_llseek`).
     pub fn size(&mut self) -> Result<Offset> {
-        might_sleep();
+        enter()?;
         // SAFETY: By the type invariants. This sets the file's own position, which nobody uses.
         let end = unsafe { bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_END as c_int) };
         if end < 0 {
@@ -434,7 +451,7 @@ impl File {
     /// Fails with `EINVAL` if the file has none to be on, and with `EIO`, `ENOSPC`… if bytes that
     /// were written could not be stored. May sleep (`vfs_fsync`).
     pub fn sync(&self) -> Result {
-        might_sleep();
+        enter()?;
         // SAFETY: By the type invariants.
         to_result(unsafe { bindings::vfs_fsync(self.as_raw(), 0) })
     }
@@ -455,7 +472,7 @@ impl File {
         let file = self.as_raw();
         // A kernel thread never returns to user space, where the rest of closing is done
         // otherwise; C would leave it to a work item, for some time later.
-        let here = is_kernel_thread(Task::current_raw());
+        let here = is_kernel_thread(Task::current_raw()) && enter().is_ok();
         if here {
             // SAFETY: By the type invariants.
             unsafe { bindings::get_file(file) };
@@ -515,7 +532,7 @@ impl File {
 
     /// Refuses what the kernel would warn about: access that the file was not opened for.
     fn check(&self, other: u32) -> Result {
-        might_sleep();
+        enter()?;
         // SAFETY: By the type invariants. The access mode does not change.
         if unsafe { (*self.as_raw()).f_flags } & O_ACCMODE == other {
             return Err(EBADF);

@@ -35,6 +35,7 @@ use kernel::{
         LockClassKey, //
     },
     task::{
+        Task,
         MAX_SCHEDULE_TIMEOUT,
         TASK_INTERRUPTIBLE,
         TASK_NORMAL, //
@@ -52,6 +53,18 @@ use kernel::{
 mod turn;
 
 pub use turn::TurnQueue;
+
+/// Whether the calling process is being killed, by `SIGKILL` or another signal that ends it. For loops
+/// that take long: whatever they return, nobody will see it. Callable from process context
+/// (`fatal_signal_pending`).
+pub fn is_killed() -> bool {
+    // SAFETY: A task that runs has its signals, which others set with single stores.
+    let pending = unsafe {
+        let task = Task::current_raw();
+        (&raw const (*task).pending.signal.sig[0]).read_volatile()
+    };
+    pending & 1 << (bindings::SIGKILL - 1) != 0
+}
 
 /// Creates a [`WaitQueue`] initialiser with a lock class of its own.
 #[macro_export]

@@ -3,7 +3,7 @@
 //! The kernel-mode HTML parser, and its twin in user space.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, KernelLog, Module, Tmpfs, as_user, errno_of};
+use lkmpg_tests::{BadMemory, KernelLog, Module, Tmpfs, as_user, errno_of, wait_until};
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags, mknodat, open},
     io::Errno,
@@ -15,10 +15,10 @@ use std::{
         fd::AsFd as _,
         unix::{
             fs::{PermissionsExt as _, symlink},
-            process::CommandExt as _,
+            process::{CommandExt as _, ExitStatusExt as _},
         },
     },
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -236,6 +236,48 @@ fn only_regular_files_are_read_and_nobody_is_waited_for() {
 fn a_file_that_does_not_know_its_size_is_read_to_its_end() {
     let text = kernel("/proc/version").expect("it is a regular file");
     assert_eq!(text, fs::read("/proc/version").expect("read"));
+}
+
+#[test]
+fn a_file_that_is_made_of_itself_is_refused() {
+    let disk = Tmpfs::new("html_parser", MIB);
+    let link = disk.file("link.html");
+    symlink(TEXT, &link).expect("symlink");
+    for path in [TEXT, TIMING, &link] {
+        let _module = load(path);
+        for name in [TEXT, TIMING] {
+            let error = File::open(name).map(drop).map_err(errno_of);
+                assert_eq!(error, Err(Errno::LOOP), "{name} of {path}");
+        }
+    }
+}
+
+#[test]
+fn who_is_killed_does_not_parse_to_the_end() {
+    let disk = Tmpfs::new("html_parser", 20 * MIB);
+    let path = disk.file("page.html");
+    fs::write(&path, b"<".repeat(15 * MIB)).expect("write");
+    let module = load(&path);
+    let reader = || {
+        let mut reader = Command::new("cat");
+        let reader = reader.arg(TEXT).stdout(Stdio::null()).spawn();
+        reader.expect("cat")
+    };
+    let mut first = reader();
+    let mut second = reader();
+    // It is parsing, which takes a hundred times as long.
+    wait_until("time in the kernel", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", second.id())).expect("stat");
+        let ticks = stat.split(' ').nth(14).expect("stime");
+        ticks.parse::<u64>().expect("a number") > 2
+    });
+    second.kill().expect("kill");
+    assert_eq!(second.wait().expect("wait").signal(), Some(9));
+    // The one that began earlier is still at it.
+    assert_eq!(first.try_wait().expect("wait"), None);
+    first.kill().expect("kill");
+    first.wait().expect("wait");
+    module.unload().expect("not in use");
 }
 
 #[test]

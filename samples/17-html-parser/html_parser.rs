@@ -14,7 +14,8 @@
 //! Each time `/proc/html_parser` is opened, the file is read and its markup stripped off, with the
 //! permissions of the process that opens it. `parser.rs` says what becomes of the markup. A file of
 //! more than `limit=` bytes is refused (`EFBIG`), as are directories (`EISDIR`) and everything else
-//! that is not a regular file (`EINVAL`), without waiting for anybody.
+//! that is not a regular file (`EINVAL`), without waiting for anybody. The module's own files are
+//! regular ones, too, and read themselves until `lkm` refuses it (`ELOOP`).
 //!
 //! Only root can open the two files, since each opener has the kernel keep some `limit` bytes.
 //!
@@ -44,14 +45,17 @@ use lkm::{
         OpenFile, //
     },
     message::Message,
-    proc_fs, //
+    proc_fs,
+    wait::is_killed, //
 };
 
+#[allow(dead_code, reason = "user space needs more of it")]
 #[expect(unreachable_pub, reason = "a crate in user space")]
 mod parser;
 #[expect(unreachable_pub, reason = "a crate in user space")]
 mod timing;
 
+use parser::Parser;
 use timing::{
     Subject,
     Timing, //
@@ -97,6 +101,9 @@ impl kernel::InPlaceModule for HtmlParser {
     }
 }
 
+/// How many bytes are parsed before looking whether anybody still wants them.
+const PIECE: usize = 64 << 10;
+
 /// Makes what a file in `/proc` shows.
 type Make = fn() -> Result<KVVec<u8>>;
 
@@ -129,9 +136,15 @@ fn strip() -> Result<KVVec<u8>> {
 }
 
 fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
-    parser::parse(document, &mut |part| {
-        Ok(text.extend_from_slice(part.as_bytes(), GFP_KERNEL)?)
-    })
+    let mut out = |part: &str| Ok(text.extend_from_slice(part.as_bytes(), GFP_KERNEL)?);
+    let mut parser = Parser::new();
+    for piece in document.chunks(PIECE) {
+        if is_killed() {
+            return Err(EINTR);
+        }
+        parser.feed(piece, &mut out)?;
+    }
+    parser.finish(&mut out)
 }
 
 /// `/proc/html_parser_timing`
