@@ -369,8 +369,8 @@ fn readers_of_a_ring_that_is_overwritten_see_whole_events() {
             }
         }
     };
+    let writing = &AtomicBool::new(true);
     thread::scope(|scope| {
-        let writing = &AtomicBool::new(true);
         for _ in 0..2 {
             scope.spawn(move || read(writing));
         }
@@ -623,13 +623,8 @@ fn a_file_can_be_opened_when_its_ring_is_complete() {
     let opener = early::opener("chan_relay", "/sys/kernel/debug/chan_relay/cpu0");
     let module = load(&[]);
     let early = opener.join().expect("no panic").file;
-    let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
-    match &early {
-        Err(Errno::NOENT) => (),
-        // It came late: when the ring was complete, or the module loaded.
-        Err(Errno::NXIO) | Ok(_) if !one_cpu => (),
-        other => panic!("{other:?}"),
-    }
+    // Its ring is complete when it comes, but the module may not be.
+    assert!(matches!(early, Ok(_) | Err(Errno::NXIO)), "{early:?}");
     drop(early);
     drop(ring());
     module.unload().expect("nobody has it open");
