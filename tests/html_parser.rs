@@ -247,7 +247,7 @@ fn a_file_that_is_made_of_itself_is_refused() {
         let _module = load(path);
         for name in [TEXT, TIMING] {
             let error = File::open(name).map(drop).map_err(errno_of);
-                assert_eq!(error, Err(Errno::LOOP), "{name} of {path}");
+            assert_eq!(error, Err(Errno::LOOP), "{name} of {path}");
         }
     }
 }
