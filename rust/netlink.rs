@@ -11,8 +11,8 @@
 //! limited depth. A [`Key`] is an attribute's number together with its type. What goes to a
 //! process is a [`Packet`].
 //!
-//! [`kernel::net::netlink`] can send to groups of a family, from 7.3 on. It has no commands, no
-//! sockets, and its `Family` cannot be extended, so nothing here builds on it.
+//! [`kernel::net::netlink`] can send to groups of a family, from 7.3 on. It has no commands and no
+//! sockets, and its `Family` cannot be extended, so nothing here builds on it; but the shape is its.
 //!
 //! C headers: [`include/net/netlink.h`](srctree/include/net/netlink.h),
 //! [`include/net/genetlink.h`](srctree/include/net/genetlink.h)
@@ -35,14 +35,18 @@ pub use attribute::{
     Value, //
 };
 pub use family::{
-    Call,
+    family,
+    policies,
     Command,
     Commands,
-    Family, //
+    Family,
+    GenlInfo,
+    Registration,
+    Tables, //
 };
 pub use packet::Packet;
 pub use socket::{
-    Options,
+    Config,
     Protocol,
     Request,
     Socket, //
@@ -121,7 +125,8 @@ impl Header {
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     header: Header,
-    payload: &'a [u8],
+    /// All of it, with the header.
+    bytes: &'a [u8],
 }
 
 impl<'a> Message<'a> {
@@ -132,7 +137,7 @@ impl<'a> Message<'a> {
 
     /// What follows the header.
     pub fn payload(&self) -> &'a [u8] {
-        self.payload
+        self.bytes.get(Header::SIZE..).unwrap_or_default()
     }
 }
 
@@ -183,13 +188,17 @@ impl<'a> Iterator for Messages<'a> {
             return Some(Err(Malformed { header: None }));
         };
         let length = header.length as usize;
-        let Some(payload) = bytes.get(Header::SIZE..length) else {
+        let message = bytes.get(..length).filter(|it| it.len() >= Header::SIZE);
+        let Some(message) = message else {
             return Some(Err(Malformed {
                 header: Some(header),
             }));
         };
         self.rest = bytes.get(align(length)..).unwrap_or_default();
-        Some(Ok(Message { header, payload }))
+        Some(Ok(Message {
+            header,
+            bytes: message,
+        }))
     }
 }
 

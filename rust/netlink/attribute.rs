@@ -147,8 +147,11 @@ impl<V> Copy for Key<V> {}
 
 impl<V: Value> Key<V> {
     /// The attribute `number`, from 1 to 16383.
+    #[inline(always)]
     pub const fn new(number: u16) -> Self {
-        assert!(number != 0 && number & FLAGS == 0, "no such attribute");
+        if number == 0 || number & FLAGS != 0 {
+            build_error!("there is no attribute of that number");
+        }
         Self {
             number,
             _value: PhantomData,

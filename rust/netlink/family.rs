@@ -12,14 +12,20 @@ use super::{
 };
 use crate::{
     bindings,
-    callback::Caller,
-    fops::is_live, //
+    callback::Caller, //
 };
-use core::mem::ManuallyDrop;
+use core::ptr::null_mut;
 use kernel::{
     error::to_result,
     prelude::*,
-    sync::Arc,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    },
     types::Opaque, //
 };
 
@@ -31,12 +37,12 @@ use kernel::{
 pub struct Command<T> {
     number: u8,
     flags: u8,
-    run: fn(&T, &Call<'_>) -> Result,
+    run: fn(&T, &GenlInfo<'_>) -> Result,
 }
 
 impl<T> Command<T> {
     /// The command `number`, for everybody.
-    pub const fn new(number: u8, run: fn(&T, &Call<'_>) -> Result) -> Self {
+    pub const fn new(number: u8, run: fn(&T, &GenlInfo<'_>) -> Result) -> Self {
         Self {
             number,
             flags: 0,
@@ -51,7 +57,24 @@ impl<T> Command<T> {
     }
 }
 
-/// What a family consists of.
+/// What a family consists of. What does not hold does not build:
+///
+/// ```compile_fail,E0080
+/// # use kernel::prelude::*;
+/// # use lkm::netlink::{self, Command, Commands, Policy};
+/// struct Lamp;
+///
+/// impl Commands for Lamp {
+///     const NAME: &'static CStr = c"a name that is too long";
+///     const VERSION: u8 = 1;
+///     const ATTRIBUTES: &'static [Policy] = &[];
+///     const COMMANDS: &'static [Command<Self>] = &[];
+/// }
+///
+/// netlink::family! {
+///     static LAMP: Lamp;
+/// }
+/// ```
 pub trait Commands: Sized + Send + Sync + 'static {
     /// Its name, of 1 to 15 bytes.
     const NAME: &'static CStr;
@@ -60,14 +83,14 @@ pub trait Commands: Sized + Send + Sync + 'static {
     /// The attributes of its commands. What a process sends is checked against it: an attribute
     /// that is not listed, not of its type, or too long is refused with an errno and a text.
     const ATTRIBUTES: &'static [Policy];
-    /// The commands.
+    /// The commands, at most 255.
     const COMMANDS: &'static [Command<Self>];
     /// The names of its groups, of 1 to 15 bytes each. Everybody may join them.
     const GROUPS: &'static [&'static CStr] = &[];
 }
 
-/// A message with a command.
-pub struct Call<'a> {
+/// A message with a command (`struct genl_info`).
+pub struct GenlInfo<'a> {
     header: Header,
     attributes: Attributes<'a>,
     sender: Sender<'a>,
@@ -75,7 +98,7 @@ pub struct Call<'a> {
     extack: *mut bindings::netlink_ext_ack,
 }
 
-impl<'a> Call<'a> {
+impl<'a> GenlInfo<'a> {
     /// What the message begins with.
     pub fn header(&self) -> Header {
         self.header
@@ -88,12 +111,15 @@ impl<'a> Call<'a> {
 
     /// Begins an answer. May sleep.
     pub fn reply(&self, command: u8) -> Result<Packet> {
-        begin(
-            self.family,
-            command,
-            self.header.sequence,
-            self.sender.port(),
-        )
+        // SAFETY: The family is registered while it handles a command.
+        unsafe {
+            begin(
+                self.family,
+                command,
+                self.header.sequence,
+                self.sender.port(),
+            )
+        }
     }
 
     /// Sends an answer.
@@ -105,19 +131,20 @@ impl<'a> Call<'a> {
         self.sender.send(packet)
     }
 
-    /// Begins a message for a group, as [`Family::event`] does.
-    pub fn event(&self, command: u8) -> Result<Packet> {
-        begin(self.family, command, 0, 0)
+    /// Begins a message for a group, as [`Registration::message`] does.
+    pub fn message(&self, command: u8) -> Result<Packet> {
+        // SAFETY: The family is registered while it handles a command.
+        unsafe { begin(self.family, command, 0, 0) }
     }
 
-    /// Sends a message to a group, as [`Family::publish`] does.
-    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
+    /// Sends a message to a group, as [`Registration::multicast`] does.
+    pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
         // SAFETY: The family is registered while it handles a command.
-        unsafe { packet.multicast(self.family.get(), group) }
+        unsafe { multicast(self.family, group, packet) }
     }
 
     /// Gives a text along with the error that the command fails with (`NL_SET_ERR_MSG`).
-    pub fn explain(&self, text: &'static CStr) {
+    pub fn set_err_msg(&self, text: &'static CStr) {
         if !self.extack.is_null() {
             // SAFETY: It stays until the command has been answered.
             unsafe { (*self.extack)._msg = text.as_char_ptr() };
@@ -125,13 +152,18 @@ impl<'a> Call<'a> {
     }
 }
 
-fn begin(
+/// Begins a message of a family.
+///
+/// # Safety
+///
+/// The family must be registered.
+unsafe fn begin(
     family: &Opaque<bindings::genl_family>,
     command: u8,
     sequence: u32,
     port: u32,
 ) -> Result<Packet> {
-    // SAFETY: The family is registered, so these do not change.
+    // SAFETY: By the safety requirements, these do not change.
     let (id, version) = unsafe { ((*family.get()).id, (*family.get()).version) };
     let mut packet = Packet::begin(Header {
         length: 0,
@@ -144,17 +176,32 @@ fn begin(
     Ok(packet)
 }
 
-/// A generic netlink family.
+/// Sends a message to a group of a family, in the first network namespace.
 ///
-/// It is there in the first network namespace. Dropping it waits for commands that are being
-/// handled. What describes it to user space stays in memory for good if the module is not being
-/// unloaded then: somebody may still be reading it.
+/// # Safety
+///
+/// The family must be registered.
+unsafe fn multicast(
+    family: &Opaque<bindings::genl_family>,
+    group: u32,
+    packet: Packet,
+) -> Result<bool> {
+    // SAFETY: By the safety requirements, these do not change.
+    let (count, offset) = unsafe { ((*family.get()).n_mcgrps, (*family.get()).mcgrp_offset) };
+    if group >= count.into() {
+        return Err(EINVAL);
+    }
+    // SAFETY: The first network namespace has this socket for good.
+    unsafe { packet.multicast(bindings::init_net.genl_sock, offset + group) }
+}
+
+/// A generic netlink family, to be made a static by [`netlink::family!`](crate::netlink::family).
 ///
 /// # Examples
 ///
 /// ```
 /// # use kernel::{prelude::*, sync::Arc};
-/// use lkm::netlink::{Command, Commands, Family, Key, Policy};
+/// use lkm::netlink::{self, Command, Commands, Key, Policy, Registration};
 ///
 /// const LEVEL: Key<u32> = Key::new(1);
 ///
@@ -172,119 +219,188 @@ fn begin(
 ///     })];
 /// }
 ///
-/// fn lamp(module: &'static ThisModule) -> Result<Family<Lamp>> {
-///     Family::new(module, Arc::new(Lamp, GFP_KERNEL)?)
+/// netlink::family! {
+///     static LAMP: Lamp;
+/// }
+///
+/// fn lamp() -> Result<Registration<Lamp>> {
+///     LAMP.register(Arc::new(Lamp, GFP_KERNEL)?)
 /// }
 /// ```
 ///
 /// # Invariants
 ///
-/// The family is registered.
-pub struct Family<T: Commands>(ManuallyDrop<Pin<KBox<Inner<T>>>>);
-
-/// What a family refers to.
-struct Inner<T: Commands> {
+/// `data` is null, or a reference that the family's one [`Registration`] owns.
+#[repr(C)]
+pub struct Family<T: Commands> {
     family: Opaque<bindings::genl_family>,
-    data: Arc<T>,
-    // Used by C until the family is gone.
-    _commands: KVec<bindings::genl_small_ops>,
-    _policies: KVec<bindings::nla_policy>,
-    _groups: KVec<bindings::genl_multicast_group>,
+    data: Atomic<*mut T>,
 }
 
-// SAFETY: Families may be used and removed by any thread.
-unsafe impl<T: Commands> Send for Family<T> {}
-// SAFETY: Nothing changes after the registration.
+// SAFETY: C has locks for what it changes in a family.
 unsafe impl<T: Commands> Sync for Family<T> {}
 
-impl<T: Commands> Family<T> {
-    /// Registers a family.
-    ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if a name is empty or too long, a command
-    /// is there twice, or there are more than 255, or `ENOMEM`. May sleep
-    /// (`genl_register_family`).
-    ///
-    /// A load that fails frees the module even if somebody is being told what the family is about, so
-    /// this should be among the last that `init` does which can fail.
-    pub fn new(module: &'static ThisModule, data: Arc<T>) -> Result<Self> {
-        let mut raw: bindings::genl_family = pin_init::zeroed();
-        set_name(&mut raw.name, T::NAME)?;
-        raw.version = T::VERSION.into();
-        raw.module = module.as_ptr();
-        raw.set_parallel_ops(1);
-
-        let mut commands = KVec::with_capacity(T::COMMANDS.len(), GFP_KERNEL)?;
-        for command in T::COMMANDS {
-            let raw = bindings::genl_small_ops {
-                doit: Some(Self::run),
-                cmd: command.number,
-                flags: command.flags,
-                ..pin_init::zeroed()
+/// Makes a static [`Family`] of what implements [`Commands`].
+#[macro_export]
+macro_rules! netlink_family {
+    ($(#[$attribute:meta])* $visibility:vis static $name:ident: $commands:ty;) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::netlink::Family<$commands> = {
+            use $crate::netlink::{
+                Commands,
+                Family,
+                Tables, //
             };
-            commands.push(raw, GFP_KERNEL)?;
-        }
-        raw.n_small_ops = commands.len().try_into().map_err(|_| EINVAL)?;
-        raw.small_ops = commands.as_ptr();
 
-        let last = T::ATTRIBUTES.iter().map(|it| it.number).max();
-        let mut policies = KVec::new();
-        if let Some(last) = last {
-            // The number is the index; what stays empty is refused.
-            policies.resize(usize::from(last) + 1, pin_init::zeroed(), GFP_KERNEL)?;
-            for policy in T::ATTRIBUTES {
-                let index = usize::from(policy.number);
-                let slot: &mut bindings::nla_policy = policies.get_mut(index).ok_or(EINVAL)?;
-                slot.type_ = policy.kind;
-                slot.len = policy.length;
-            }
-            raw.maxattr = last.into();
-            raw.policy = policies.as_ptr();
-        }
+            static TABLES: Tables<
+                { <$commands as Commands>::COMMANDS.len() },
+                { $crate::netlink::policies::<$commands>() },
+                { <$commands as Commands>::GROUPS.len() },
+            > = Tables::new::<$commands>();
 
-        let mut groups = KVec::with_capacity(T::GROUPS.len(), GFP_KERNEL)?;
-        for name in T::GROUPS {
-            let mut raw: bindings::genl_multicast_group = pin_init::zeroed();
-            set_name(&mut raw.name, name)?;
-            groups.push(raw, GFP_KERNEL)?;
-        }
-        raw.n_mcgrps = groups.len().try_into().map_err(|_| EINVAL)?;
-        raw.mcgrps = groups.as_ptr();
+            Family::new($crate::this_module!(), &TABLES)
+        };
+    };
+}
+pub use netlink_family as family;
 
-        let inner = KBox::pin(
-            Inner {
-                family: Opaque::new(raw),
-                data,
-                _commands: commands,
-                _policies: policies,
-                _groups: groups,
-            },
-            GFP_KERNEL,
-        )?;
-        // SAFETY: The family, and what it refers to, are on the heap, and go when `drop` has
-        // removed the family.
-        to_result(unsafe { bindings::genl_register_family(inner.family.get()) })?;
-        // INVARIANT: The family was just registered.
-        Ok(Self(ManuallyDrop::new(inner)))
+/// How long the table of policies is: an attribute's number is the index.
+#[doc(hidden)]
+pub const fn policies<T: Commands>() -> usize {
+    let (mut length, mut index) = (0, 0);
+    while index < T::ATTRIBUTES.len() {
+        if T::ATTRIBUTES[index].number as usize >= length {
+            length = T::ATTRIBUTES[index].number as usize + 1;
+        }
+        index += 1;
+    }
+    length
+}
+
+/// What a family refers to, with so many commands, policies and groups.
+#[doc(hidden)]
+pub struct Tables<const C: usize, const P: usize, const G: usize> {
+    commands: [bindings::genl_small_ops; C],
+    policies: [bindings::nla_policy; P],
+    groups: [bindings::genl_multicast_group; G],
+}
+
+// SAFETY: Nobody changes them.
+unsafe impl<const C: usize, const P: usize, const G: usize> Sync for Tables<C, P, G> {}
+
+impl<const C: usize, const P: usize, const G: usize> Tables<C, P, G> {
+    /// Fills them in. What does not fit does not build.
+    pub const fn new<T: Commands>() -> Self {
+        const { Self::fill::<T>() }
     }
 
-    /// The value that the commands belong to.
-    pub fn data(&self) -> &Arc<T> {
-        &self.0.data
+    const fn fill<T: Commands>() -> Self {
+        let mut commands: [bindings::genl_small_ops; C] = [pin_init::zeroed(); C];
+        let mut index = 0;
+        while index < C {
+            commands[index].doit = Some(Family::<T>::run);
+            commands[index].cmd = T::COMMANDS[index].number;
+            commands[index].flags = T::COMMANDS[index].flags;
+            index += 1;
+        }
+
+        let mut policies: [bindings::nla_policy; P] = [pin_init::zeroed(); P];
+        index = 0;
+        while index < T::ATTRIBUTES.len() {
+            let policy = T::ATTRIBUTES[index];
+            // What stays empty is refused.
+            policies[policy.number as usize].type_ = policy.kind;
+            policies[policy.number as usize].len = policy.length;
+            index += 1;
+        }
+
+        let mut groups: [bindings::genl_multicast_group; G] = [pin_init::zeroed(); G];
+        index = 0;
+        while index < G {
+            groups[index].name = name(T::GROUPS[index]);
+            index += 1;
+        }
+        Self {
+            commands,
+            policies,
+            groups,
+        }
+    }
+}
+
+/// A name of 1 to 15 bytes, as C has it.
+const fn name(from: &CStr) -> [c_char; 16] {
+    let (from, mut to, mut index) = (from.to_bytes(), [0; 16], 0);
+    assert!(
+        !from.is_empty() && from.len() < to.len(),
+        "no name for a family or a group"
+    );
+    while index < from.len() {
+        to[index] = from[index] as c_char;
+        index += 1;
+    }
+    to
+}
+
+impl<T: Commands> Family<T> {
+    /// What does not hold does not build.
+    const RAW: bindings::genl_family = {
+        assert!(
+            T::COMMANDS.len() < 256 && T::GROUPS.len() < 256,
+            "too many commands or groups"
+        );
+        let mut raw: bindings::genl_family = pin_init::zeroed();
+        raw.name = name(T::NAME);
+        raw.version = T::VERSION as u32;
+        // The second bit, on any processor. SAFETY: It is a byte.
+        raw._bitfield_1 = unsafe { core::mem::transmute::<u8, _>(u8::from_le(PARALLEL_OPS)) };
+        raw.n_small_ops = T::COMMANDS.len() as u8;
+        raw.maxattr = policies::<T>().saturating_sub(1) as u32;
+        raw.n_mcgrps = T::GROUPS.len() as u8;
+        raw
+    };
+
+    #[doc(hidden)]
+    pub const fn new<const C: usize, const P: usize, const G: usize>(
+        module: &'static ThisModule,
+        tables: &'static Tables<C, P, G>,
+    ) -> Self {
+        let mut raw = Self::RAW;
+        raw.module = module.as_ptr();
+        raw.small_ops = tables.commands.as_ptr();
+        if P > 0 {
+            raw.policy = tables.policies.as_ptr();
+        }
+        raw.mcgrps = tables.groups.as_ptr();
+        Self {
+            family: Opaque::new(raw),
+            data: Atomic::new(null_mut()),
+        }
     }
 
-    /// Begins a message for a group. May sleep.
-    pub fn event(&self, command: u8) -> Result<Packet> {
-        begin(&self.0.family, command, 0, 0)
-    }
-
-    /// Sends a message to a group: an index into [`Commands::GROUPS`]. Returns whether somebody is
-    /// in it.
+    /// Registers the family, for the first network namespace.
     ///
-    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
-    /// Fails with `EINVAL` if there is no such group. May sleep (`genlmsg_multicast_allns`).
-    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
-        // SAFETY: By the type invariants.
-        unsafe { packet.multicast(self.0.family.get(), group) }
+    /// Fails with `EEXIST` if the name is taken, `EBUSY` if it is the family itself that has it,
+    /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`).
+    pub fn register(&'static self, data: Arc<T>) -> Result<Registration<T>> {
+        let raw = Arc::into_raw(data).cast_mut();
+        let free = self.data.cmpxchg(null_mut(), raw, Full).is_ok();
+        // SAFETY: The family is a static, and so is what it refers to.
+        let result = if free {
+            to_result(unsafe { bindings::genl_register_family(self.family.get()) })
+        } else {
+            Err(EBUSY)
+        };
+        if let Err(e) = result {
+            if free {
+                self.data.store(null_mut(), Relaxed);
+            }
+            // SAFETY: This is the reference from above, which nobody has seen.
+            drop(unsafe { Arc::from_raw(raw) });
+            return Err(e);
+        }
+        // INVARIANT: The family was just registered.
+        Ok(Registration { family: self })
     }
 
     /// `genl_small_ops::doit`.
@@ -295,10 +411,10 @@ impl<T: Commands> Family<T> {
     unsafe extern "C" fn run(skb: *mut bindings::sk_buff, info: *mut bindings::genl_info) -> c_int {
         // SAFETY: `info` is valid during the call.
         let info = unsafe { &*info };
-        let family = Opaque::cast_from(info.family.cast_mut());
-        let inner = kernel::container_of!(family, Inner<T>, family);
-        // SAFETY: The family is part of an `Inner`, and is registered until all calls are over.
-        let inner = unsafe { &*inner };
+        // SAFETY: The family is the first member of a static `Self`.
+        let family = unsafe { &*info.family.cast::<Self>() };
+        // SAFETY: The registration has the data, and goes when all calls are over.
+        let data = unsafe { &*family.data.load(Relaxed) };
         // SAFETY: Generic netlink's socket received the message, which stays during the call. It
         // has all the bytes that its header says.
         let (sender, bytes, command) = unsafe {
@@ -314,49 +430,56 @@ impl<T: Commands> Family<T> {
             let attributes = bytes.get(Header::SIZE + 4..).unwrap_or_default();
             let command = T::COMMANDS.iter().find(|it| it.number == command);
             let command = command.ok_or_else(unsupported)?;
-            let request = Call {
+            let info = GenlInfo {
                 header,
                 attributes: Attributes::new(attributes),
                 sender,
-                family: &inner.family,
+                family: &family.family,
                 extack: info.extack,
             };
-            (command.run)(&inner.data, &request)
+            (command.run)(data, &info)
         };
         Caller::Netlink.status(run())
     }
 }
 
-impl<T: Commands> Drop for Family<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants. It can only fail for a family that is not registered.
-        unsafe { bindings::genl_unregister_family(self.0.family.get()) };
-        // Who is being told the policies (`CTRL_CMD_GETPOLICY`) comes back to them, and to the
-        // family, and only keeps the module. In C these are part of it.
-        // SAFETY: The module runs.
-        if unsafe { is_live((*self.0.family.get()).module) } {
-            // SAFETY: No command is handled any more, and what the data was in is not dropped.
-            drop(unsafe { core::ptr::read(&raw const self.0.data) });
-            #[cfg(CONFIG_DEBUG_KMEMLEAK)]
-            // SAFETY: This is where the allocation begins, which refers to the others.
-            unsafe {
-                bindings::kmemleak_not_leak((&raw const **self.0).cast())
-            };
-        } else {
-            // SAFETY: The value is not used again.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
-        }
+/// `genl_family::parallel_ops`.
+const PARALLEL_OPS: u8 = 1 << 1;
+
+/// A [`Family`] that is registered. Dropping it waits for commands that are being handled; a command
+/// must not do that itself.
+///
+/// # Invariants
+///
+/// The family is registered, and has a reference to its data.
+pub struct Registration<T: Commands> {
+    family: &'static Family<T>,
+}
+
+impl<T: Commands> Registration<T> {
+    /// Begins a message for a group. May sleep.
+    pub fn message(&self, command: u8) -> Result<Packet> {
+        // SAFETY: By the type invariants.
+        unsafe { begin(&self.family.family, command, 0, 0) }
+    }
+
+    /// Sends a message to a group: an index into [`Commands::GROUPS`]. Returns whether somebody is
+    /// in it.
+    ///
+    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
+    /// Fails with `EINVAL` if there is no such group. May sleep (`genlmsg_multicast`).
+    pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
+        // SAFETY: By the type invariants.
+        unsafe { multicast(&self.family.family, group, packet) }
     }
 }
 
-fn set_name(to: &mut [c_char], name: &CStr) -> Result {
-    let name = name.to_bytes_with_nul();
-    if name.len() < 2 {
-        return Err(EINVAL);
+impl<T: Commands> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. It can only fail for a family that is not registered.
+        unsafe { bindings::genl_unregister_family(self.family.family.get()) };
+        let data = self.family.data.xchg(null_mut(), Full);
+        // SAFETY: By the type invariants. No command is handled any more.
+        drop(unsafe { Arc::from_raw(data) });
     }
-    let to = to.get_mut(..name.len()).ok_or(EINVAL)?;
-    for (to, from) in to.iter_mut().zip(name) {
-        *to = *from as c_char;
-    }
-    Ok(())
 }

@@ -43,8 +43,8 @@ impl Packet {
     /// How much room a packet has at first, and gets at least when that was too little.
     const ROOM: usize = 256;
 
-    /// Begins a message of its own accord, for a group. May sleep.
-    pub fn event(kind: u16) -> Result<Self> {
+    /// Begins a message that is no answer, for a group. May sleep.
+    pub fn new(kind: u16) -> Result<Self> {
         Self::begin(Header {
             length: 0,
             kind,
@@ -182,7 +182,7 @@ impl Packet {
     /// # Safety
     ///
     /// `socket` must be a kernel-side netlink socket.
-    pub(super) unsafe fn broadcast(self, socket: *mut bindings::sock, group: u32) -> Result<bool> {
+    pub(super) unsafe fn multicast(self, socket: *mut bindings::sock, group: u32) -> Result<bool> {
         let skb = self.into_raw()?;
         // SAFETY: As in `unicast`; nobody else knows the message yet.
         let result = unsafe {
@@ -190,27 +190,6 @@ impl Packet {
             bindings::netlink_broadcast(socket, skb, 0, group, bindings::GFP_KERNEL)
         };
         heard(result)
-    }
-
-    /// Sends the message to a group of a family. Returns whether somebody got it.
-    ///
-    /// Fails with `EINVAL` if there is no such group.
-    ///
-    /// # Safety
-    ///
-    /// `family` must be registered.
-    pub(super) unsafe fn multicast(
-        self,
-        family: *const bindings::genl_family,
-        group: u32,
-    ) -> Result<bool> {
-        // SAFETY: By the safety requirements; the number does not change.
-        if group >= unsafe { (*family).n_mcgrps }.into() {
-            return Err(EINVAL);
-        }
-        let skb = self.into_raw()?;
-        // SAFETY: By the safety requirements. The function consumes the message in any case.
-        heard(unsafe { bindings::genlmsg_multicast_allns(family, skb, 0, group) })
     }
 }
 

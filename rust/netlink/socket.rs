@@ -96,22 +96,22 @@ impl<'a> Request<'a> {
         self.sender.send(packet)
     }
 
-    /// Sends a message to a group, as [`Socket::publish`] does.
-    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
+    /// Sends a message to a group, as [`Socket::multicast`] does.
+    pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
         // SAFETY: The socket exists while it is handling a message.
-        unsafe { packet.broadcast(self.sender.socket(), group) }
+        unsafe { packet.multicast(self.sender.socket(), group) }
     }
 }
 
 /// A protocol number, and how to use it.
 #[derive(Clone, Copy)]
-pub struct Options {
+pub struct Config {
     number: u8,
     groups: u32,
     open_groups: bool,
 }
 
-impl Options {
+impl Config {
     /// The protocol `number`, from 0 to 31, of which those below 23 are given away in
     /// `include/uapi/linux/netlink.h`.
     pub const fn new(number: u8) -> Self {
@@ -144,7 +144,7 @@ impl Options {
 ///
 /// ```
 /// # use kernel::{prelude::*, sync::Arc};
-/// use lkm::netlink::{Options, Protocol, Request, Socket};
+/// use lkm::netlink::{Config, Protocol, Request, Socket};
 ///
 /// struct Echo;
 ///
@@ -155,7 +155,7 @@ impl Options {
 /// }
 ///
 /// fn echo(module: &'static ThisModule) -> Result<Socket<Echo>> {
-///     Socket::new(module, Options::new(30), Arc::new(Echo, GFP_KERNEL)?)
+///     Socket::new(module, Config::new(30), Arc::new(Echo, GFP_KERNEL)?)
 /// }
 /// ```
 ///
@@ -191,7 +191,7 @@ impl<T: Protocol> Socket<T> {
     ///
     /// A load that fails frees the module even if somebody has a socket of this protocol open, so this
     /// should be the last that `init` does which can fail.
-    pub fn new(module: &'static ThisModule, options: Options, protocol: Arc<T>) -> Result<Self> {
+    pub fn new(module: &'static ThisModule, options: Config, protocol: Arc<T>) -> Result<Self> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
         }
@@ -232,9 +232,9 @@ impl<T: Protocol> Socket<T> {
     ///
     /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
     /// May sleep (`netlink_broadcast`).
-    pub fn publish(&self, group: u32, packet: Packet) -> Result<bool> {
+    pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
         // SAFETY: By the type invariants.
-        unsafe { packet.broadcast(self.socket.as_ptr(), group) }
+        unsafe { packet.multicast(self.socket.as_ptr(), group) }
     }
 
     /// `netlink_kernel_cfg::input`.
@@ -281,8 +281,7 @@ fn answer<T: Protocol>(protocol: Option<&T>, message: Message<'_>, sender: Sende
         return;
     }
     let error = Caller::Netlink.status(result);
-    // The header is 16 bytes before the payload, which is within the message.
-    let raw = message.payload().as_ptr().wrapping_sub(Header::SIZE);
+    let raw = message.bytes.as_ptr();
     // SAFETY: The message has all the bytes that its header says. C looks at it only to repeat it,
     // and aligned: messages begin at multiples of 4.
     unsafe { bindings::netlink_ack(sender.skb, raw.cast_mut().cast(), error, core::ptr::null()) };

@@ -12,6 +12,10 @@
 //!
 //! `LKMPG_ADD=/usr/sbin/genl make vm` brings the tool of the first line along.
 //!
+//! The module is loaded for whoever opens a socket of the number, or asks for the family, be it any
+//! user: its aliases say so, as do those of the kernel's own protocols. `blacklist chan_netlink` in
+//! a file of `/etc/modprobe.d` is against that.
+//!
 //! The same requests on both: a text and lists of numbers come back with their sum, and the
 //! privileged can have a text published to whoever listens.
 //!
@@ -35,13 +39,14 @@ use lkm::{
         Attributes,
         Command,
         Commands,
-        Family,
+        Config,
+        GenlInfo,
         Key,
         Nested,
-        Options,
         Packet,
         Policy,
         Protocol,
+        Registration,
         Socket,
         Text, //
     },
@@ -83,8 +88,12 @@ const SERVED: Key<u64> = Key::new(protocol::SERVED);
 /// The classic socket's only group, which has a number only.
 const GROUP: u32 = 1;
 
+netlink::family! {
+    static FAMILY: Channel;
+}
+
 struct ChanNetlink {
-    _family: Family<Channel>,
+    _family: Registration<Channel>,
     _socket: Socket<Channel>,
 }
 
@@ -97,11 +106,11 @@ impl kernel::Module for ChanNetlink {
             GFP_KERNEL,
         )?;
         let number = protocol_number.value();
-        let options = Options::new(number).groups(GROUP).open_groups();
+        let config = Config::new(number).groups(GROUP).open_groups();
         let module = ChanNetlink {
-            _family: Family::new(module, channel.clone())?,
+            _family: FAMILY.register(channel.clone())?,
             // Last: whoever opens a socket of this protocol keeps the module.
-            _socket: Socket::new(module, options, channel).inspect_err(|_| {
+            _socket: Socket::new(module, config, channel).inspect_err(|_| {
                 pr_alert!("Sorry, there is no netlink protocol {number}, or somebody has it\n");
             })?,
         };
@@ -159,9 +168,9 @@ impl Protocol for Channel {
             }
             PUBLISH if !request.is_privileged() => Err(EPERM),
             PUBLISH => {
-                let mut event = Packet::event(EVENT.into())?;
+                let mut event = Packet::new(EVENT.into())?;
                 self.publish(request.attributes(), &mut event)?;
-                request.publish(GROUP, event).map(|_| ())
+                request.multicast(GROUP, event).map(|_| ())
             }
             _ => Err(netlink::unsupported()),
         }
@@ -180,15 +189,15 @@ impl Commands for Channel {
 }
 
 impl Channel {
-    fn on_echo(&self, request: &netlink::Call<'_>) -> Result {
+    fn on_echo(&self, request: &GenlInfo<'_>) -> Result {
         let mut reply = request.reply(ECHO)?;
         self.echo(request.attributes(), &mut reply)?;
         request.send(reply)
     }
 
-    fn on_publish(&self, request: &netlink::Call<'_>) -> Result {
-        let mut event = request.event(EVENT)?;
+    fn on_publish(&self, request: &GenlInfo<'_>) -> Result {
+        let mut event = request.message(EVENT)?;
         self.publish(request.attributes(), &mut event)?;
-        request.publish(0, event).map(|_| ())
+        request.multicast(0, event).map(|_| ())
     }
 }

@@ -14,15 +14,16 @@ use kernel::{
 };
 use lkm::{
     netlink::{
+        self,
         Bytes,
-        Call,
         Command,
         Commands,
-        Family,
         Flag,
+        GenlInfo,
         Key,
         Nested,
-        Policy, //
+        Policy,
+        Registration, //
     },
     proc_fs,
 };
@@ -48,9 +49,9 @@ struct Rest {
 }
 
 impl kernel::InPlaceModule for Rest {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let family = Family::new(module, Arc::new(Talk, GFP_KERNEL)?)?;
+            let family = FAMILY.register(Arc::new(Talk, GFP_KERNEL)?)?;
             let file = proc_fs::Options::new(c"family", 0o644);
             Ok(try_pin_init!(Self {
                 _file <- proc_fs::File::new(file, Publisher::new(family)),
@@ -60,6 +61,10 @@ impl kernel::InPlaceModule for Rest {
 }
 
 struct Talk;
+
+netlink::family! {
+    static FAMILY: Talk;
+}
 
 impl Commands for Talk {
     const NAME: &'static CStr = c"rest";
@@ -81,10 +86,10 @@ impl Commands for Talk {
 
 impl Talk {
     /// Puts the bytes into a list, where the sequence number has a flag beside them if it is odd.
-    fn echo(&self, call: &Call<'_>) -> Result {
+    fn echo(&self, call: &GenlInfo<'_>) -> Result {
         let request = call.attributes();
         if request.get(REFUSE)?.is_some() {
-            call.explain(c"it was asked to refuse");
+            call.set_err_msg(c"it was asked to refuse");
             return Err(EPERM);
         }
         let bytes = request.require(BYTES)?;
@@ -103,11 +108,11 @@ impl Talk {
 #[pin_data]
 struct Publisher {
     #[pin]
-    family: Mutex<Option<Family<Talk>>>,
+    family: Mutex<Option<Registration<Talk>>>,
 }
 
 impl Publisher {
-    fn new(family: Family<Talk>) -> impl PinInit<Self> {
+    fn new(family: Registration<Talk>) -> impl PinInit<Self> {
         pin_init!(Self {
             family <- new_mutex!(Some(family)),
         })
@@ -119,9 +124,9 @@ impl proc_fs::Show for Publisher {
     fn show(&self, out: &SeqFile) -> Result {
         let family = self.family.lock();
         let family = family.as_ref().ok_or(ENODEV)?;
-        let mut news = family.event(NEWS)?;
+        let mut news = family.message(NEWS)?;
         news.put(BYTES, b"news")?;
-        let heard = family.publish(0, news)?;
+        let heard = family.multicast(0, news)?;
         kernel::seq_print!(out, "{heard}\n");
         Ok(())
     }
