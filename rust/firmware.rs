@@ -26,6 +26,7 @@ use kernel::{
         from_err_ptr,
         to_result, //
     },
+    faux,
     prelude::*,
     str::CString,
     sync::{
@@ -44,47 +45,36 @@ use kernel::{
 };
 
 /// A device that exists to ask for firmware: `/sys/devices/faux/<name>`.
-///
-/// # Invariants
-///
-/// The device was created, and this value owns it.
-pub struct Device(NonNull<bindings::faux_device>);
-
-// SAFETY: Devices may be used and removed by any thread.
-unsafe impl Send for Device {}
-// SAFETY: As above.
-unsafe impl Sync for Device {}
+pub struct Device(faux::Registration);
 
 impl Device {
     /// Creates a device.
     ///
-    /// Fails with `ENODEV` if it cannot be created, for example because the name is taken. May
-    /// sleep (`faux_device_create`).
+    /// Fails with `EINVAL` if the name is none for a file, and `ENODEV` if it cannot be created, for
+    /// example because the name is taken. May sleep (`faux_device_create`).
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
-        // SAFETY: `name` is a C string, and neither a parent nor operations are needed.
-        let device = unsafe {
-            bindings::faux_device_create(
-                name.as_char_ptr(),
-                core::ptr::null_mut(),
-                core::ptr::null(),
-            )
-        };
-        // INVARIANT: The device was just created.
-        let device = Self(NonNull::new(device).ok_or(ENODEV)?);
-        Ok(Arc::new(device, GFP_KERNEL)?)
+        if name.to_bytes().contains(&b'/') {
+            return Err(EINVAL);
+        }
+        check(name)?;
+        let device = faux::Registration::new(name, None)?;
+        Ok(Arc::new(Self(device), GFP_KERNEL)?)
     }
 
     fn as_raw(&self) -> *mut bindings::device {
-        // SAFETY: By the type invariants.
-        unsafe { &raw mut (*self.0.as_ptr()).dev }
+        let device: *const device::Device = self.as_ref();
+        // A `Device` is transparent for C's.
+        device.cast_mut().cast()
     }
 
     /// Ends a request for this device that user space was asked to answer, as if `-1` had been
     /// written to its file `loading`.
     ///
-    /// Fails with `ENOENT` if there is no such request, perhaps not yet. May sleep. Not to be called
-    /// in an attribute's function: to lockdep, that takes a lock twice.
+    /// Fails with `ENOENT` if there is no such request, perhaps not yet, and `EINVAL` if there cannot
+    /// be one. May sleep. Not to be called in an attribute's function: to lockdep, that takes a lock
+    /// twice.
     pub fn abort(&self, name: &CStr) -> Result {
+        check(name)?;
         give_up(&self.loading(name)?)
     }
 
@@ -123,16 +113,23 @@ fn give_up(loading: &CStr) -> Result {
 
 impl AsRef<device::Device> for Device {
     fn as_ref(&self) -> &device::Device {
-        // SAFETY: By the type invariants.
-        unsafe { device::Device::from_raw(self.as_raw()) }
+        let device: &faux::Device<device::Bound> = self.0.as_ref();
+        let device: &device::Device<device::Bound> = device.as_ref();
+        device
     }
 }
 
-impl Drop for Device {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::faux_device_destroy(self.0.as_ptr()) };
+/// Refuses a name of which the kernel would make a folder in sysfs that nobody finds: a part of it is
+/// empty, `.` or `..`, or the whole is too long. A question of that name could not be taken back.
+fn check(name: &CStr) -> Result {
+    let name = name.to_bytes();
+    let mut parts = name.split(|byte| *byte == b'/');
+    if name.len() > bindings::NAME_MAX as usize
+        || parts.any(|part| matches!(part, b"" | b"." | b".."))
+    {
+        return Err(EINVAL);
     }
+    Ok(())
 }
 
 /// sysfs, mounted where no process sees it.
@@ -214,6 +211,7 @@ impl Image {
     /// answer, `EINTR` if the process is killed meanwhile, `EINVAL` if the file is empty or the
     /// name is no path below the folder, or `ENOMEM`. May sleep (`request_firmware`).
     pub fn request(device: &device::Device, name: &CStr) -> Result<Self> {
+        check(name)?;
         let device: *const device::Device = device;
         let mut image = core::ptr::null();
         // SAFETY: The name is a C string, and `image` is valid for writes. A `Device` is
@@ -326,7 +324,7 @@ impl<T: Receiver> Pending<T> {
 impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
-    /// Fails with `EINVAL` if the name is empty, `EINTR` if the process is being killed, or `ENOMEM`.
+    /// Fails with `EINVAL` if the name is no such path, `EINTR` if the process is being killed, or `ENOMEM`.
     /// May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
@@ -334,9 +332,7 @@ impl<T: Receiver> Request<T> {
         fallback: Fallback,
         receiver: Arc<T>,
     ) -> Result<Self> {
-        if name.is_empty() {
-            return Err(EINVAL);
-        }
+        check(name)?;
         let pending = Arc::new(
             Pending {
                 receiver,
