@@ -57,12 +57,15 @@ pub enum Next {
 }
 
 impl Ring {
-    /// Creates a ring for `size` bytes, at least one.
+    /// Creates a ring for `size` bytes, from 1 to 65,536.
     ///
-    /// Fails with `ENOMEM`. May sleep.
+    /// Fails with `EINVAL`, or `ENOMEM`. May sleep.
     pub fn new(size: usize) -> Result<Self> {
+        if !(1..=1 << 16).contains(&size) {
+            return Err(EINVAL);
+        }
         let mut slots = KVec::new();
-        for _ in 0..size.max(1) {
+        for _ in 0..size {
             slots.push(Atomic::new(0), GFP_KERNEL)?;
         }
         Ok(Self {

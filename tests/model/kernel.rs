@@ -10,8 +10,14 @@ pub mod prelude {
     /// Memory that may be waited for.
     pub const GFP_KERNEL: Flags = Flags;
 
-    /// What can fail in the kernel, and here does not.
-    pub type Result<T = (), E = core::convert::Infallible> = core::result::Result<T, E>;
+    /// What can go wrong.
+    #[derive(Debug)]
+    pub struct Error;
+    /// The caller's fault.
+    pub const EINVAL: Error = Error;
+
+    /// What can fail in the kernel.
+    pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 
     /// A vector whose growth can fail.
     pub struct KVec<T>(Vec<T>);
