@@ -77,7 +77,8 @@ help:
 
 #: make              build the modules and the clients for KERNEL (default: dev)
 #: make vm           set everything up, build, and boot the VM into a shell
-#: make test         set up, build, and run every test in the VM; T=chardev one
+#: make test         set up, build, and run every test; T='chardev sleep' some, EXCEPT=twins
+#:                   all of them but some
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
 #:                   length (hours); MINUTES=5 only that, for so long
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
@@ -117,7 +118,7 @@ kbuild:
 	@echo 'modules: for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
 	$(Q)scripts/forget $(MO)
-	+$(Q)$(KBUILD) modules
+	+$(Q)flock --close $(MO)/.lock $(KBUILD) modules
 
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs
@@ -130,14 +131,22 @@ programs:
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
-# Builds the tests, and says which they are.
-TESTS	= $(CARGO) test --no-run --message-format=json-render-diagnostics --workspace
+# As Cargo finds them, those of the guest first. A wrong name is told before anything is built.
+TESTS	:= $(basename $(notdir $(wildcard tests/*.rs $(if $(filter coverage,$(MAKECMDGOALS)),,*/*/tests/*.rs))))
+ifneq ($(filter test soak coverage,$(MAKECMDGOALS)),)
+ifneq ($(filter-out $(TESTS),$(T) $(EXCEPT)),)
+$(error there is no test $(filter-out $(TESTS),$(T) $(EXCEPT)): there are $(TESTS))
+endif
+endif
+T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
+
+# Builds the tests, says which they are, and runs them: all of all packages, unless T says which.
+SUITE	= $(CARGO) test --no-run --message-format=json-render-diagnostics --workspace \
+		$(addprefix --test ,$(T)) | scripts/vm --suite $(if $(T),,--doctests)
 
 .PHONY: test
 test: all
-	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(TESTS) $(addprefix --test ,$(T)) | scripts/vm --suite; \
-		status=$$?; scripts/tally $(KERNEL); exit $$status
+	$(Q)$(SUITE)
 
 # The tests of reliability at their full length, or one for as long as is said.
 .PHONY: soak
@@ -147,19 +156,15 @@ soak: export LKMPG_FAULTS := $(or $(LKMPG_FAULTS),all)
 soak: export LKMPG_ROUNDS := $(or $(LKMPG_ROUNDS),1000)
 soak: export LKMPG_CALLS := $(or $(LKMPG_CALLS),50000)
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
+soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))
 soak: all
-	$(Q)rm -rf $(OUT)/tally
-	$(Q)$(TESTS) $(addprefix --test ,$(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))) | scripts/vm --suite; \
-		status=$$?; scripts/tally $(KERNEL); exit $$status
+	$(Q)$(SUITE)
 
 .PHONY: bench
 bench: all
 	+$(Q)scripts/bench $(T)
 
 .PHONY: coverage
-ifneq ($(filter coverage,$(MAKECMDGOALS)),)
-$(foreach it,$(T),$(if $(wildcard tests/$(it).rs),,$(error there is no test $(it): see tests/*.rs)))
-endif
 coverage: all
 	+$(Q)$(MAKE) --no-print-directory .coverage
 

@@ -3,7 +3,7 @@
 //! Channels: chan_debugfs.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, wait_until};
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, skip, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
@@ -75,8 +75,7 @@ fn a_number_is_shown_and_set() {
 #[test]
 fn the_client_shows_and_sets_a_number() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     let _module = load();
     assert_eq!(chan(&["level", "99"]), (true, Vec::new()));
@@ -200,8 +199,7 @@ fn a_reader_without_room_takes_nothing() {
 #[test]
 fn the_client_sleeps_until_there_is_a_letter() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     let _module = load();
     let mut reader = Command::new("chan")

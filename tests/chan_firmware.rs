@@ -2,7 +2,7 @@
 
 //! Channels: chan_firmware.
 
-use lkmpg_tests::{Module, errno_of, is_twin, name, scaled, tally, wait_until};
+use lkmpg_tests::{Module, errno_of, is_twin, name, scaled, skip, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File, OpenOptions},
@@ -92,15 +92,13 @@ fn force_fallback() -> Setting {
     Setting::new(FALLBACK, "1")
 }
 
-/// A kernel that never asks user space, as Debian's for the cloud.
-fn is_skipped() -> bool {
-    let never_asks = !Path::new(FALLBACK).exists();
-    if never_asks {
-        let why = "the kernel does not ask user space for firmware (CONFIG_FW_LOADER_USER_HELPER)";
-        tally::skip(why);
-    }
-    never_asks
+/// Whether the kernel asks user space: Debian's for the cloud does not.
+fn asks() -> bool {
+    Path::new(FALLBACK).exists()
 }
+
+const NEVER_ASKS: &str =
+    "the kernel does not ask user space for firmware (CONFIG_FW_LOADER_USER_HELPER)";
 
 /// 10 MiB, and a bit, without a pattern that repeats with a page.
 fn big() -> Vec<u8> {
@@ -157,8 +155,8 @@ fn images_that_cannot_be_are_refused() {
 
 #[test]
 fn user_space_answers() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     let question = ask("asked.bin");
@@ -179,8 +177,8 @@ fn user_space_answers() {
 
 #[test]
 fn user_space_begins_anew() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     let question = ask("twice.bin");
@@ -195,9 +193,11 @@ fn user_space_begins_anew() {
 
 #[test]
 fn the_client_feeds_10_mib() {
-    // The client's folder is the sample's.
-    if is_twin!() || is_skipped() {
-        return;
+    if is_twin!() {
+        return skip("the client is the sample's");
+    }
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     let big = big();
@@ -219,8 +219,8 @@ fn the_client_feeds_10_mib() {
 
 #[test]
 fn user_space_gives_up() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     let question = ask("none.bin");
@@ -229,10 +229,17 @@ fn user_space_gives_up() {
     fs::write(question.join("loading"), "-1").expect("loading");
     assert_eq!(wait_until_settled(), "failed none.bin");
     assert_eq!(image(), b"");
+}
+
+#[test]
+fn the_client_gives_up() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
+    if !asks() {
+        return skip(NEVER_ASKS);
+    }
+    let _module = load();
     let output = Command::new("chan")
         .args(["firmware", "refuse", "no.bin"])
         .output()
@@ -242,8 +249,8 @@ fn user_space_gives_up() {
 
 #[test]
 fn user_space_answers_nonsense() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     // Done before begun, done without data, and a value that there is none of.
@@ -262,8 +269,8 @@ fn user_space_answers_nonsense() {
 
 #[test]
 fn a_question_is_taken_back() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _module = load();
     let question = ask("dir/cancelled.bin");
@@ -287,8 +294,8 @@ fn a_question_is_taken_back() {
 
 #[test]
 fn it_unloads_while_user_space_is_asked() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     for name in ["gone.bin", "some/where/gone.bin"] {
         let module = load();
@@ -317,8 +324,8 @@ fn it_unloads_while_user_space_is_asked() {
 
 #[test]
 fn it_unloads_while_a_process_waits() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _force = force_fallback();
     let module = load();
@@ -334,8 +341,8 @@ fn it_unloads_while_a_process_waits() {
 
 #[test]
 fn a_process_that_waits_gets_its_image() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _force = force_fallback();
     let _module = load();
@@ -352,8 +359,8 @@ fn a_process_that_waits_gets_its_image() {
 
 #[test]
 fn waiting_has_a_limit() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _force = force_fallback();
     let _timeout = Setting::new("/sys/class/firmware/timeout", "1");
@@ -368,8 +375,8 @@ fn waiting_has_a_limit() {
 
 #[test]
 fn a_process_that_waits_can_be_killed() {
-    if is_skipped() {
-        return;
+    if !asks() {
+        return skip(NEVER_ASKS);
     }
     let _force = force_fallback();
     let _module = load();

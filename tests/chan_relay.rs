@@ -8,7 +8,7 @@
 )]
 
 use lkm::{memory::Mapping, raw};
-use lkmpg_tests::{BadMemory, Module, as_user, early, errno_of, is_twin, name, wait_until};
+use lkmpg_tests::{BadMemory, Module, as_user, early, errno_of, is_twin, name, skip, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -133,8 +133,7 @@ fn chan(arguments: &[&str]) -> String {
 #[test]
 fn a_million_events_are_each_seen_or_counted_as_lost() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     for by in ["read", "poll", "mmap"] {
         let _module = Module::load(MODULE, &["subbuffers=64"]).expect("the module loads");
@@ -149,8 +148,7 @@ fn a_million_events_are_each_seen_or_counted_as_lost() {
 #[test]
 fn slow_events_are_all_seen() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     for by in ["read", "poll", "mmap"] {
         let _module = Module::load(MODULE, &["subbuffers=64"]).expect("the module loads");
@@ -162,7 +160,7 @@ fn slow_events_are_all_seen() {
 #[test]
 fn the_client_reads_first_what_others_left() {
     if is_twin!() {
-        return;
+        return skip("the client is the sample's");
     }
     let _module = load(&[]);
     for by in ["read", "poll", "mmap"] {
@@ -507,8 +505,7 @@ fn a_reader_that_dies_leaves_the_rest_to_the_next() {
 #[test]
 fn clients_that_are_killed_leave_nothing_behind() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     for by in ["read", "poll", "mmap"] {
         let module = load(&[]);
@@ -616,9 +613,8 @@ fn many_write_and_flush_at_once() {
 
 #[test]
 fn a_file_can_be_opened_when_its_ring_is_complete() {
-    // In C it can be opened before, and then the ring is freed while it is open.
     if is_twin!() {
-        return;
+        return skip("in C it can be opened before, and the ring is freed while it is open");
     }
     let opener = early::opener("chan_relay", "/sys/kernel/debug/chan_relay/cpu0");
     let module = load(&[]);

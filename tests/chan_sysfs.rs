@@ -2,7 +2,7 @@
 
 //! Channels: chan_sysfs.
 
-use lkmpg_tests::{Module, as_user, errno_of, is_loaded, is_twin, name, wait_until};
+use lkmpg_tests::{Module, as_user, errno_of, is_loaded, is_twin, name, skip, wait_until};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, pread, pwrite},
@@ -83,8 +83,7 @@ fn the_shell_s_tools_will_do() {
 #[test]
 fn the_client_gets_sets_and_watches() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     let _module = load();
     assert_eq!(sh("chan sysfs set -- -5"), (true, String::new()));
@@ -100,8 +99,7 @@ fn the_client_gets_sets_and_watches() {
 #[test]
 fn the_client_watches() {
     if is_twin!() {
-        // The client's folder is the sample's.
-        return;
+        return skip("the client is the sample's");
     }
     let _module = load();
     let mut watcher = Command::new("chan")

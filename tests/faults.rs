@@ -12,7 +12,7 @@ use lkm::raw::{self, LowMemory};
 use lkmpg_tests::{
     Footprint, Module, Node, Progress, Subject, Tmpfs,
     faults::{self, Fault, Injector, Scope},
-    module_file, subjects,
+    module_file, skip, subjects,
     tally::{self, Column},
     wait_until,
 };
@@ -226,7 +226,7 @@ fn for_each_subject(test: impl Fn(&Subject)) {
                 test(subject);
             }
         }
-        Some(why) => tally::skip(why),
+        Some(why) => skip(why),
     }
 }
 

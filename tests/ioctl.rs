@@ -5,7 +5,7 @@
 use lkm::{ioctl, raw};
 use lkmpg_tests::{
     BadMemory, KernelLog, LoadError, Module, as_user, errno_of, is_twin, majors,
-    message as messages, name,
+    message as messages, name, skip,
 };
 use rustix::{
     fs::{SeekFrom, seek},
@@ -406,8 +406,7 @@ fn numbers_that_no_device_has_are_refused() {
 #[test]
 fn a_c_program_with_the_guides_numbers_works() {
     if is_twin!() {
-        // It opens the sample's node.
-        return;
+        return skip("the program opens the sample's node");
     }
     let program = "/tmp/ioctl_guide";
     fs::write(program, include_bytes!(env!("IOCTL_GUIDE"))).expect("write");

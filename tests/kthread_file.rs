@@ -5,7 +5,7 @@
 use lkmpg_tests::{
     KernelLog, Module, Tmpfs, errno_named,
     faults::{self, Fault, Injector, Scope},
-    subjects,
+    skip, subjects,
     tally::{self, Column},
     times, wait_until,
 };
@@ -361,7 +361,7 @@ fn anybody_may_look_at_it() {
 #[test]
 fn a_page_that_cannot_be_had_costs_no_record() {
     if let Some(why) = faults::missing() {
-        return tally::skip(why);
+        return skip(why);
     }
     let disk = Tmpfs::ramfs("kthread_file");
     let path = disk.file("log");

@@ -2,7 +2,7 @@
 
 //! Chapter 5: procfs_1.
 
-use lkmpg_tests::{KernelLog, LoadError, Module, as_user, errno_of, is_twin, name};
+use lkmpg_tests::{KernelLog, LoadError, Module, as_user, errno_of, is_twin, name, skip};
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
@@ -116,8 +116,7 @@ fn everybody_may_read_and_nobody_may_write() {
 #[test]
 fn a_name_that_is_taken_is_refused() {
     if is_twin!() {
-        // C warns instead, with a stack trace.
-        return;
+        return skip("C warns instead, with a stack trace");
     }
     let _module = load();
     let log = KernelLog::now();

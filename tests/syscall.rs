@@ -5,7 +5,7 @@
 use lkm::raw;
 use lkmpg_tests::{
     BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_built_in, is_twin, name,
-    scaled, tally, times,
+    scaled, skip, times,
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
@@ -50,13 +50,7 @@ fn spare_the_emulator() {
 }
 
 /// A kernel with the x32 ABI, as Debian's, has a built-in of this name.
-fn is_skipped() -> bool {
-    let taken = is_built_in(MODULE);
-    if taken {
-        tally::skip("the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)");
-    }
-    taken
-}
+const TAKEN: &str = "the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)";
 
 fn load() -> Module {
     spare_the_emulator();
@@ -97,8 +91,8 @@ fn paths(log: &KernelLog) -> Vec<String> {
 
 #[test]
 fn it_logs_what_the_user_opens() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let log = KernelLog::now();
     let module = load();
@@ -126,8 +120,8 @@ fn it_logs_what_the_user_opens() {
 
 #[test]
 fn the_counter_may_be_open_when_the_module_goes() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let module = load();
     let file = fs::File::open(OPENS).expect("open");
@@ -140,8 +134,8 @@ fn the_counter_may_be_open_when_the_module_goes() {
 
 #[test]
 fn a_program_that_is_executed_is_opened() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let log = KernelLog::now();
     let _module = load();
@@ -154,8 +148,8 @@ fn a_program_that_is_executed_is_opened() {
 
 #[test]
 fn paths_of_all_lengths() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let log = KernelLog::now();
     let _module = load();
@@ -204,8 +198,8 @@ fn paths_of_all_lengths() {
 
 #[test]
 fn bad_pointers_are_reported_as_such() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let log = KernelLog::now();
     let _module = load();
@@ -232,8 +226,8 @@ fn assert_failed(path: &str, errno: Errno) {
 
 #[test]
 fn no_open_is_missed_and_no_other_counted() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let _module = load();
     let opens = scaled!(5000);
@@ -253,8 +247,8 @@ fn no_open_is_missed_and_no_other_counted() {
 
 #[test]
 fn another_probe_may_come_and_go_in_any_order() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let before = fs::read_to_string(PROBES).expect("the probes");
     let opens = || as_user(WATCHED, || (0..10).for_each(|_| try_open("/etc/passwd")));
@@ -290,8 +284,8 @@ fn another_probe_may_come_and_go_in_any_order() {
 
 #[test]
 fn loading_and_unloading_many_times_while_files_are_opened() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     spare_the_emulator();
     let before = fs::read_to_string(PROBES).expect("the probes");
@@ -323,8 +317,8 @@ fn loading_and_unloading_many_times_while_files_are_opened() {
 
 #[test]
 fn the_user_is_a_number() {
-    if is_skipped() {
-        return;
+    if is_built_in(MODULE) {
+        return skip(TAKEN);
     }
     let module = load();
     let shown =

@@ -32,6 +32,7 @@ pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use process::{Progress, as_user, errno_named, errno_of, majors, times, wait_until};
 pub use serial::FarEnd;
 pub use subjects::{Node, SUBJECTS, Subject, subjects};
+pub use tally::skip;
 pub use tmpfs::Tmpfs;
 pub use twin::is_twins;
 

@@ -4,7 +4,12 @@
 
 use anyhow::{Context, Result, bail};
 use lkmpg_guest::{BOOT_MODULES, HOST_DIR};
-use std::{fs, io, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Keeps what modules count of their own code, in the build where they do.
 const COVERAGE: &str = "/modules/coverage.ko";
@@ -64,6 +69,10 @@ fn try_link(paths: &[String]) -> Result<()> {
         }
     }
     // Whoever reaps the child, it has run.
-    let _ = Command::new("/sbin/depmod").arg("-a").status();
+    let _ = Command::new("/sbin/depmod")
+        .arg("-a")
+        // In the midst of a build it complains, and is called again.
+        .stderr(Stdio::null())
+        .status();
     Ok(())
 }

@@ -49,20 +49,20 @@ fn obstacle(options: &Options) -> Result<Option<String>> {
     if access("/dev/kvm", Access::READ_OK | Access::WRITE_OK).is_err() {
         return Ok(Some("you may not use /dev/kvm".into()));
     }
-    let works = match Host::known().kvm {
-        Some(works) => works,
-        None => {
-            let works = probe(options)?;
-            Host::learn(|it| it.kvm = Some(works));
-            works
-        }
-    };
-    Ok((!works).then(|| "KVM does not work here".into()))
+    if Host::known().kvm_works {
+        return Ok(None);
+    }
+    let obstacle = probe(options)?;
+    match &obstacle {
+        None => Host::learn(|it| it.kvm_works = true),
+        Some(_) => eprintln!("vm: the next start tries KVM again, unless LKMPG_ACCEL=tcg is set"),
+    }
+    Ok(obstacle)
 }
 
-/// Boots the kernel with KVM, to see whether it gets anywhere.
-fn probe(options: &Options) -> Result<bool> {
-    eprintln!("vm: trying KVM, once after each boot of this machine");
+/// Boots the kernel with KVM, to see whether it gets anywhere. Says why not.
+fn probe(options: &Options) -> Result<Option<String>> {
+    eprintln!("vm: trying KVM");
     let mut probe = Command::new("/proc/self/exe");
     probe.args([
         "--accel",
@@ -76,10 +76,17 @@ fn probe(options: &Options) -> Result<bool> {
     for name in ["LKMPG_LOG", "LKMPG_ADD", "LKMPG_SMP", "LKMPG_MEMORY"] {
         probe.env_remove(name);
     }
-    let status = probe
+    let output = probe
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    Ok(status.context("cannot probe KVM")?.success())
+        .output()
+        .context("cannot probe KVM")?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    let last = words.lines().next_back().unwrap_or("it said nothing");
+    Ok(Some(format!(
+        "no guest with KVM: {}",
+        last.trim_start_matches("vm: ")
+    )))
 }

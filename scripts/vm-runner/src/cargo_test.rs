@@ -7,6 +7,7 @@ use crate::{
     kernel::{Kernel, build_dir},
     options::{Add, Options},
     outcome::Outcome,
+    report::Report,
     run::{HOME, environment, run_job},
     words::Words,
 };
@@ -55,7 +56,10 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     });
     let mut words = Words::new(options, false)?;
     let finished = run_job(options, &kernel, &job, &adds, &mut words)?;
-    keep_tally(&options.kernel, &test_name(binary), &finished.tally)?;
+    if let Some(file) = &options.tally {
+        fs::write(file, &finished.tally)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     Ok(match finished.outcome {
         Outcome::Ended(0) => {
             let silence = silence(&options.command, &String::from_utf8_lossy(&finished.stdout));
@@ -63,16 +67,6 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         }
         outcome => outcome,
     })
-}
-
-/// Keeps what the modules went through for `scripts/tally`.
-fn keep_tally(kernel: &str, test: &str, tally: &str) -> Result<()> {
-    if kernel.contains('/') {
-        return Ok(());
-    }
-    let folder = build_dir()?.join(kernel).join("tally");
-    let keep = || fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(test), tally));
-    keep().with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 /// The name of the test that a binary is: Cargo appends a hash, as in
@@ -113,11 +107,7 @@ fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
         return Ok(false);
     }
     let list = |arguments: &[OsString]| -> Result<bool> {
-        let output = Command::new(binary)
-            .args(arguments)
-            .arg("--list")
-            .stderr(Stdio::inherit())
-            .output();
+        let output = Command::new(binary).args(arguments).arg("--list").output();
         let output = output.with_context(|| format!("cannot run {}", binary.display()))?;
         Ok(String::from_utf8_lossy(&output.stdout)
             .lines()
@@ -146,25 +136,16 @@ fn build(kernel: &str) -> Result<()> {
 }
 
 /// Why a report that says nothing is none.
-fn silence(arguments: &[OsString], report: &str) -> Option<anyhow::Error> {
-    if arguments
-        .iter()
-        .any(|it| it == "--list" || it == "--help" || it == "-h" || it == "--bench")
-    {
+fn silence(arguments: &[OsString], output: &str) -> Option<anyhow::Error> {
+    let no_run = ["--list", "--help", "-h", "--bench"];
+    if arguments.iter().any(|it| no_run.iter().any(|no| it == no)) {
         return None;
     }
-    let summary = report
-        .lines()
-        .rev()
-        .find_map(|it| it.strip_prefix("test result: "));
-    let Some(summary) = summary else {
-        return Some(anyhow!("the tests ended well, but without a report"));
-    };
-    let counts = summary
-        .split(|it: char| !it.is_ascii_digit())
-        .filter_map(|it| it.parse::<u64>().ok());
-    // passed, failed, ignored, measured, filtered out
-    (counts.take(5).sum::<u64>() == 0).then(|| anyhow!("there is no test in the test binary"))
+    match Report::read(output) {
+        None => Some(anyhow!("the tests ended well, but without a report")),
+        Some(report) if report.tests() == 0 => Some(anyhow!("there is no test in the test binary")),
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -182,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_report_is_not() {
-        for count in ["2 passed", "1 ignored", "3 filtered"] {
+        for count in ["2 passed", "1 failed", "3 filtered"] {
             let (number, word) = count.split_once(' ').unwrap();
             let report = SUMMARY.replace(&format!("0 {word}"), &format!("{number} {word}"));
             assert!(

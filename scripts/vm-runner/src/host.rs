@@ -11,8 +11,9 @@ use std::{env, fs, path::PathBuf};
 pub struct Host {
     /// Which boot of the machine it is about.
     boot: String,
-    /// Whether KVM works.
-    pub kvm: Option<bool>,
+    /// That KVM works. Where it does not, there are too many reasons for that to remember it.
+    #[serde(default)]
+    pub kvm_works: bool,
     /// The frequency of the time-stamp counter, in kHz.
     pub tsc_khz: Option<u32>,
 }

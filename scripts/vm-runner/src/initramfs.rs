@@ -47,6 +47,7 @@ const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
 pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
     let memory = memfd_create("initramfs", MemfdFlags::CLOEXEC)
         .context("cannot get memory for the initramfs")?;
+    let _built = kernel.hold_still()?;
     let mut archive = Archive::new(BufWriter::with_capacity(1 << 20, File::from(memory)));
     let index = modules(&mut archive, kernel, job)?;
     system(&mut archive)?;

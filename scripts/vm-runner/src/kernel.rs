@@ -4,13 +4,22 @@
 
 use crate::options::Options;
 use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
 use std::{
-    env, fs,
+    collections::BTreeSet,
+    env,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 /// Where Cargo puts the programs, below the build folder.
 pub const PROGRAMS: &str = "cargo/x86_64-unknown-linux-gnu/release";
+
+/// What Kbuild lists the modules in, by their object files.
+const ORDER: &str = "modules.order";
+/// What make locks while it builds them.
+const LOCK: &str = ".lock";
 
 /// A kernel that can be booted, and what was built for it.
 #[derive(Debug)]
@@ -25,8 +34,10 @@ pub struct Kernel {
     pub shares: bool,
     /// The kernel's own modules, as `/lib/modules/RELEASE`, if it has any.
     pub own_modules: Option<PathBuf>,
-    /// The folder with the modules that were built for it.
-    modules: Option<PathBuf>,
+    /// The most processors that it takes, if that is known.
+    pub most_cpus: Option<u32>,
+    /// The folder with what was built for it, `build/NAME`.
+    pub build: Option<PathBuf>,
 }
 
 impl Kernel {
@@ -36,15 +47,15 @@ impl Kernel {
         if name.contains('/') {
             return Self::open(name, Path::new(name), None);
         }
-        let modules = build_dir()?.join(name);
-        let folder = modules.join("kernel");
+        let build = build_dir()?.join(name);
+        let folder = build.join("kernel");
         if !folder.exists() {
             bail!("there is no kernel in build/{name}/kernel: run `make KERNEL={name}` first");
         }
-        Self::open(name, &folder, Some(modules))
+        Self::open(name, &folder, Some(build))
     }
 
-    fn open(name: &str, folder: &Path, modules: Option<PathBuf>) -> Result<Self> {
+    fn open(name: &str, folder: &Path, build: Option<PathBuf>) -> Result<Self> {
         let release = folder.join("release");
         let release = fs::read_to_string(&release)
             .with_context(|| format!("cannot read {}", release.display()))?;
@@ -52,33 +63,97 @@ impl Kernel {
         if !image.exists() {
             bail!("there is no {}", image.display());
         }
+        let config = fs::read_to_string(folder.join("config")).ok();
         let own_modules = Some(folder.join("modules")).filter(|it| it.exists());
         Ok(Self {
             name: name.into(),
             image,
             release: release.trim().into(),
-            shares: has_9p(&folder.join("config")),
+            shares: config.as_deref().is_none_or(has_9p),
+            most_cpus: config.as_deref().map(most_cpus),
             own_modules,
-            modules,
+            build,
         })
     }
 
-    /// The modules of the samples and of the tests, sorted by name.
-    pub fn modules(&self) -> Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        if let Some(modules) = &self.modules {
-            for part in ["samples", "tests"] {
-                collect(&modules.join(part), &mut found)?;
-            }
+    /// Fails if it does not take so many processors.
+    pub fn takes(&self, smp: u8) -> Result<()> {
+        match self.most_cpus {
+            Some(most) if u32::from(smp) > most => bail!(
+                "--smp {smp}: the kernel {} takes {most} at most (CONFIG_NR_CPUS)",
+                self.name
+            ),
+            _ => Ok(()),
         }
-        found.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
-        Ok(found)
+    }
+
+    /// The modules that were built for it: those that the build lists, whatever else is there.
+    pub fn modules(&self) -> Result<Vec<PathBuf>> {
+        let Some(build) = &self.build else {
+            return Ok(Vec::new());
+        };
+        let order = build.join(ORDER);
+        let list = match fs::read_to_string(&order) {
+            Ok(list) => list,
+            // Nothing was built yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", order.display()));
+            }
+        };
+        let modules = list.lines().map(|it| build.join(it).with_extension("ko"));
+        let modules: Vec<_> = modules.collect();
+        if let Some(missing) = modules.iter().find(|it| !it.exists()) {
+            bail!(
+                "there is no {}, which {} lists: run `make KERNEL={}`",
+                missing.display(),
+                order.display(),
+                self.name
+            );
+        }
+        Ok(modules)
+    }
+
+    /// The names of the samples that were built for it.
+    pub fn samples(&self) -> Result<BTreeSet<String>> {
+        let samples = self.build.as_ref().map(|it| it.join("samples"));
+        let is_sample = |it: &PathBuf| {
+            samples
+                .as_ref()
+                .is_some_and(|samples| it.starts_with(samples))
+        };
+        let modules = self.modules()?.into_iter().filter(is_sample);
+        let names = modules.filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned()));
+        Ok(names.collect())
+    }
+
+    /// Waits until nobody builds the modules. Nobody begins to, while what is returned lives.
+    pub fn hold_still(&self) -> Result<Option<File>> {
+        let lock = self.build.as_ref().map(|it| it.join(LOCK));
+        let Some(file) = lock.as_ref().and_then(|it| File::open(it).ok()) else {
+            return Ok(None);
+        };
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
+            eprintln!(
+                "vm: waiting for make, which builds the modules of {}",
+                self.name
+            );
+            flock(&file, FlockOperation::LockShared).context("cannot wait for make")?;
+        }
+        Ok(Some(file))
     }
 }
 
 /// A kernel of which nothing is known is taken to have it.
-fn has_9p(config: &Path) -> bool {
-    fs::read_to_string(config).map_or(true, |it| it.contains("\nCONFIG_NET_9P_VIRTIO="))
+fn has_9p(config: &str) -> bool {
+    config.contains("\nCONFIG_NET_9P_VIRTIO=")
+}
+
+fn most_cpus(config: &str) -> u32 {
+    let mut lines = config.lines();
+    let number = lines.find_map(|it| it.strip_prefix("CONFIG_NR_CPUS=")?.parse().ok());
+    // Only a kernel for several says how many.
+    number.unwrap_or(1)
 }
 
 /// The folder that everything is built in.
@@ -105,23 +180,63 @@ pub fn clients() -> Result<Vec<PathBuf>> {
     Ok(clients)
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        // Nothing was built yet.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot list {}", folder.display()));
-        }
-    };
-    for entry in entries {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            collect(&path, found)?;
-        } else if path.extension().is_some_and(|it| it == "ko") {
-            found.push(path);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kernel for which these modules are listed.
+    fn kernel(build: &Path, list: &str) -> Kernel {
+        fs::create_dir_all(build.join("kernel")).unwrap();
+        fs::create_dir_all(build.join("samples")).unwrap();
+        fs::write(build.join("kernel/release"), "1.2.3\n").unwrap();
+        fs::write(build.join("kernel/image"), "").unwrap();
+        fs::write(
+            build.join("kernel/config"),
+            "CONFIG_SMP=y\nCONFIG_NR_CPUS=16\n",
+        )
+        .unwrap();
+        fs::write(build.join(ORDER), list).unwrap();
+        Kernel::open("k", &build.join("kernel"), Some(build.to_owned())).unwrap()
     }
-    Ok(())
+
+    #[test]
+    fn modules_are_those_that_the_build_lists() {
+        let build = tempfile::tempdir().unwrap();
+        let kernel = kernel(build.path(), "samples/one.o\n");
+        for name in ["one.ko", "stale.ko"] {
+            fs::write(build.path().join("samples").join(name), "").unwrap();
+        }
+        assert_eq!(
+            kernel.modules().unwrap(),
+            [build.path().join("samples/one.ko")]
+        );
+        assert_eq!(
+            kernel.samples().unwrap(),
+            BTreeSet::from(["one".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_module_that_is_missing_is_named() {
+        let build = tempfile::tempdir().unwrap();
+        let kernel = kernel(build.path(), "samples/gone.o\n");
+        let error = kernel.modules().unwrap_err().to_string();
+        assert!(error.contains("samples/gone.ko"), "{error}");
+        assert!(error.contains("make KERNEL=k"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_says_how_many_processors_it_takes() {
+        let build = tempfile::tempdir().unwrap();
+        let kernel = kernel(build.path(), "");
+        assert!(kernel.takes(16).is_ok());
+        assert!(
+            kernel
+                .takes(17)
+                .unwrap_err()
+                .to_string()
+                .contains("16 at most")
+        );
+        assert_eq!(most_cpus("CONFIG_64BIT=y\n"), 1);
+    }
 }

@@ -18,6 +18,7 @@ pub mod keyboard;
 pub mod options;
 pub mod outcome;
 pub mod qemu;
+pub mod report;
 pub mod requests;
 pub mod run;
 pub mod session;
@@ -25,6 +26,7 @@ pub mod share;
 pub mod splat;
 pub mod streams;
 pub mod suite;
+pub mod tally;
 pub mod terminal;
 pub mod words;
 

@@ -82,6 +82,14 @@ pub struct Options {
     #[arg(long, hide = true)]
     pub suite: bool,
 
+    /// With --suite: the examples in the documentation, too
+    #[arg(long, hide = true)]
+    pub doctests: bool,
+
+    /// Keep what the modules went through in this file, with --suite in a folder with one for each test
+    #[arg(long, value_name = "PATH", env = "LKMPG_TALLY", hide = true)]
+    pub tally: Option<PathBuf>,
+
     /// How many guests `make test` runs at a time [default: processors divided by --smp]
     #[arg(long, value_name = "N", env = "LKMPG_JOBS", value_parser = clap::value_parser!(u8).range(1..), hide_short_help = true)]
     pub jobs: Option<u8>,

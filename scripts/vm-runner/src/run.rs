@@ -86,6 +86,7 @@ pub fn run_job(
     adds: &[Add],
     words: &mut Words,
 ) -> Result<Finished> {
+    kernel.takes(options.smp)?;
     let accel = accel::choose(options)?;
     words.say(&introduction(options, kernel, &accel, job));
     let modules = match job.share {

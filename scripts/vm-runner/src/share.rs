@@ -16,10 +16,7 @@ impl Modules {
         let root = build_dir()?;
         let mut modules = Vec::new();
         for path in kernel.modules()? {
-            // It may vanish while the build replaces it.
-            let Ok(built) = fs::metadata(&path).and_then(|it| it.modified()) else {
-                continue;
-            };
+            let built = fs::metadata(&path).and_then(|it| it.modified())?;
             let path = path
                 .strip_prefix(&root)
                 .context("a module outside of build/")?;

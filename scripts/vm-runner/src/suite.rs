@@ -2,21 +2,26 @@
 
 //! All test binaries, several at a time, each as Cargo would run it.
 
-use crate::{options::Options, outcome::Outcome, qemu};
+use crate::{
+    accel::{self, Accel},
+    kernel::Kernel,
+    options::Options,
+    outcome::Outcome,
+    qemu,
+    report::Report,
+    tally::Tally,
+};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::{
-    collections::VecDeque,
-    fmt,
-    fs::File,
+    collections::{BTreeMap, VecDeque},
+    env, fmt,
+    fs::{self, File},
     io::{self, BufRead, Read, Seek, Write},
     num::NonZero,
-    os::unix::{
-        fs::FileExt,
-        process::{CommandExt, ExitStatusExt},
-    },
-    path::PathBuf,
-    process::{Command, Stdio},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
     sync::{
         Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -24,11 +29,10 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 /// What Cargo returns when a test has failed.
 const FAILED: u8 = 101;
-/// Those that take longest come first, so that none is left for the end alone.
-const LONG: &[&str] = &["runner", "twins", "storm", "faults", "runner_streams"];
 /// After how long without a result to say what is running.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -54,6 +58,7 @@ enum Message {
 #[derive(Deserialize)]
 struct Target {
     name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,11 +66,11 @@ struct Profile {
     test: bool,
 }
 
-/// A test binary that Cargo has built.
+/// What has tests in it.
 struct Binary {
     name: String,
-    package: String,
-    path: PathBuf,
+    /// None for the examples in the documentation, which are Cargo's to build and to run.
+    path: Option<PathBuf>,
 }
 
 /// Runs what `cargo test --no-run --message-format=json` says on standard input.
@@ -74,16 +79,29 @@ pub fn run(options: &Options) -> Result<Outcome> {
         // Cargo has said why.
         return Ok(Outcome::Ended(FAILED));
     };
-    if let [binary] = binaries.make_contiguous() {
-        let error = command(Command::new(SELF), binary).exec();
-        return Err(error).with_context(|| format!("cannot run {}", binary.path.display()));
+    if options.doctests {
+        binaries.push_back(Binary {
+            name: "doctests".to_owned(),
+            path: None,
+        });
     }
+    let kernel = Kernel::find(options)?;
+    let durations = Durations::of(&kernel);
+    // Those that take longest come first, so that none is left for the end alone.
+    binaries
+        .make_contiguous()
+        .sort_by(|a, b| durations.took(&b.name).total_cmp(&durations.took(&a.name)));
+    let scratch = TempDir::new().context("cannot make a temporary folder")?;
+    let tallies = options.tally.as_deref().unwrap_or(scratch.path());
+    fs::create_dir_all(tallies).with_context(|| format!("cannot make {}", tallies.display()))?;
     let suite = Suite {
         start: Instant::now(),
         all: binaries.len(),
         left: Mutex::new(binaries),
         running: Mutex::default(),
         ended: Mutex::default(),
+        emulated: matches!(accel::choose(options)?, Accel::Tcg(_)),
+        tallies,
     };
     let (sender, ends) = channel();
     thread::scope(|scope| {
@@ -98,7 +116,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             .into_iter()
             .try_for_each(|it| it.join().expect("a worker that does not panic"))
     })?;
-    suite.conclude()
+    suite.conclude(&kernel, durations)
 }
 
 /// Each guest keeps as many processors busy as it has.
@@ -122,41 +140,66 @@ fn binaries(messages: impl BufRead) -> Result<Option<VecDeque<Binary>>> {
                 package_id,
                 target,
                 profile: Profile { test: true },
-                executable: Some(path),
+                executable: path @ Some(_),
             }) => found.push_back(Binary {
-                name: target.name,
-                package: package_name(&package_id)?.to_owned(),
+                name: name(&package_id, &target)?,
                 path,
             }),
             Ok(Message::BuildFinished { success }) => built = success,
             _ => {}
         }
     }
-    let place = |it: &Binary| LONG.iter().position(|long| *long == it.name);
-    found
-        .make_contiguous()
-        .sort_by_key(|it| place(it).unwrap_or(LONG.len()));
     if built && found.is_empty() {
         bail!("Cargo has built no test");
     }
     Ok(built.then_some(found))
 }
 
-/// Reads `path+file:///folder#name@version`.
-fn package_name(id: &str) -> Result<&str> {
-    let name = id.rsplit_once('#').and_then(|(_, it)| it.split_once('@'));
-    Ok(name
-        .with_context(|| format!("Cargo names a package {id}"))?
-        .0)
+/// A test has its own name, and what is in a library or a program that of its package.
+fn name(package_id: &str, target: &Target) -> Result<String> {
+    if target.kind.iter().any(|it| it == "test") {
+        return Ok(target.name.clone());
+    }
+    // `path+file:///folder#name@version`, or `path+file:///folder/name#version`.
+    let package = package_id.rsplit_once('#').map(|(folder, it)| {
+        let last = folder.rsplit_once('/').map_or(folder, |it| it.1);
+        it.split_once('@').map_or(last, |it| it.0)
+    });
+    let package = package.with_context(|| format!("Cargo names a package {package_id}"))?;
+    Ok(format!("{package} ({})", target.kind.join(" ")))
 }
 
-/// Has `command`, which is this program, do what it does as Cargo's runner.
-fn command(mut command: Command, binary: &Binary) -> Command {
-    command
-        .arg("--test")
-        .arg(&binary.path)
-        .env("CARGO_PKG_NAME", &binary.package);
-    command
+/// How long each test binary took the last time, in seconds.
+#[derive(Debug, Default)]
+struct Durations {
+    file: Option<PathBuf>,
+    known: BTreeMap<String, f64>,
+}
+
+impl Durations {
+    fn of(kernel: &Kernel) -> Self {
+        let file = kernel.build.as_ref().map(|it| it.join("durations.json"));
+        let text = file.as_ref().and_then(|it| fs::read(it).ok());
+        let known = text.and_then(|it| serde_json::from_slice(&it).ok());
+        Self {
+            file,
+            known: known.unwrap_or_default(),
+        }
+    }
+
+    /// One that is new may take long.
+    fn took(&self, name: &str) -> f64 {
+        self.known.get(name).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// Without a place to keep them, the next run just does not know.
+    fn keep(&self) -> Option<()> {
+        let file = self.file.as_ref()?;
+        // Another run may be reading it.
+        let new = file.with_extension(std::process::id().to_string());
+        fs::write(&new, serde_json::to_vec(&self.known).ok()?).ok()?;
+        fs::rename(new, file).ok()
+    }
 }
 
 /// A test binary that has not ended.
@@ -189,42 +232,112 @@ impl fmt::Display for Running {
     }
 }
 
-struct Suite {
+struct Suite<'a> {
     start: Instant,
     all: usize,
     left: Mutex<VecDeque<Binary>>,
     running: Mutex<Vec<Running>>,
     ended: Mutex<Ended>,
+    /// What was found out once need not be found out by each.
+    emulated: bool,
+    tallies: &'a Path,
 }
 
 #[derive(Default)]
 struct Ended {
     count: usize,
+    seconds: BTreeMap<String, f64>,
     failed: Vec<String>,
+    /// Tests that passed.
+    passed: u64,
+    /// Why tests were skipped, and which.
+    skipped: BTreeMap<String, Vec<String>>,
+    tally: Tally,
 }
 
-impl Suite {
+impl Suite<'_> {
     /// Runs one after another of those that are left.
     fn work(&self, ends: &Sender<()>) -> Result<()> {
         while let Some(binary) = { lock(&self.left).pop_front() } {
-            let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
-            lock(&self.running).push(Running {
-                name: binary.name.clone(),
-                start: Instant::now(),
-                output: output.try_clone()?,
-            });
-            let status = command(qemu::child(SELF), &binary)
-                .stdin(Stdio::null())
-                .stdout(output.try_clone()?)
-                .stderr(output.try_clone()?)
-                .status()
-                .with_context(|| format!("cannot run {}", binary.path.display()))?;
-            lock(&self.running).retain(|it| it.name != binary.name);
-            self.tell(&binary, status.into_raw() == 0, &mut output)?;
+            let start = Instant::now();
+            let (status, output) = if self.all == 1 {
+                self.run_alone(&binary)?
+            } else {
+                self.run_beside(&binary, start)?
+            };
+            self.tell(&binary, start.elapsed(), status, &output)?;
             // `keep_telling` outlives us.
             let _ = ends.send(());
         }
         Ok(())
+    }
+
+    /// This program does with a binary what it does as Cargo's runner.
+    fn command(&self, binary: &Binary) -> Command {
+        let mut command = match &binary.path {
+            Some(path) => {
+                let mut command = qemu::child(SELF);
+                command.arg("--test").arg(path);
+                command
+            }
+            None => {
+                let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+                let mut command = qemu::child(&cargo);
+                command.args(["test", "--doc", "--workspace"]);
+                command
+            }
+        };
+        command.env("LKMPG_TALLY", self.tally_of(binary));
+        if self.emulated {
+            command.env("LKMPG_ACCEL", "tcg");
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn tally_of(&self, binary: &Binary) -> PathBuf {
+        self.tallies.join(&binary.name)
+    }
+
+    /// Shows what it prints at once.
+    fn run_alone(&self, binary: &Binary) -> Result<(ExitStatus, Vec<u8>)> {
+        let mut child = self
+            .command(binary)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", binary.name))?;
+        let mut stdout = child.stdout.take().context("a child without a pipe")?;
+        let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            let length = stdout.read(&mut buffer)?;
+            if length == 0 {
+                return Ok((child.wait()?, all));
+            }
+            io::stdout().write_all(&buffer[..length])?;
+            io::stdout().flush()?;
+            all.extend_from_slice(&buffer[..length]);
+        }
+    }
+
+    /// Keeps what it prints, for [`Running`] and until it has ended.
+    fn run_beside(&self, binary: &Binary, start: Instant) -> Result<(ExitStatus, Vec<u8>)> {
+        let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
+        lock(&self.running).push(Running {
+            name: binary.name.clone(),
+            start,
+            output: output.try_clone()?,
+        });
+        let status = self
+            .command(binary)
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?)
+            .status()
+            .with_context(|| format!("cannot run {}", binary.name))?;
+        lock(&self.running).retain(|it| it.name != binary.name);
+        let mut all = Vec::new();
+        output.rewind()?;
+        output.read_to_end(&mut all)?;
+        Ok((status, all))
     }
 
     /// Says what is running while nothing ends, until all have ended.
@@ -242,35 +355,77 @@ impl Suite {
         }
     }
 
-    /// Prints what a test binary has printed.
-    fn tell(&self, binary: &Binary, passed: bool, output: &mut File) -> Result<()> {
-        let mut text = Vec::new();
-        output.rewind()?;
-        output.read_to_end(&mut text)?;
+    /// Adds up what a binary did, and prints what it has printed, if that was not seen yet.
+    fn tell(
+        &self,
+        binary: &Binary,
+        took: Duration,
+        status: ExitStatus,
+        output: &[u8],
+    ) -> Result<()> {
+        let report = Report::read(&String::from_utf8_lossy(output)).unwrap_or_default();
         let mut ended = lock(&self.ended);
         ended.count += 1;
-        if !passed {
+        ended
+            .seconds
+            .insert(binary.name.clone(), took.as_secs_f64());
+        let empty = status.success() && report.tests() == 0;
+        if !status.success() || empty {
             ended.failed.push(binary.name.clone());
+        }
+        ended.add(&binary.name, report);
+        match fs::read_to_string(self.tally_of(binary)) {
+            Ok(tally) => ended.tally.add(&tally)?,
+            // It was not in a guest.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context("cannot read a tally"),
         }
         let seconds = self.start.elapsed().as_secs();
         let (count, all) = (ended.count, self.all);
         let mut stdout = io::stdout().lock();
-        writeln!(
-            stdout,
-            "     Running {} ({count} of {all}, {} min {:02} s)",
-            binary.name,
-            seconds / 60,
-            seconds % 60
-        )?;
-        stdout.write_all(&text)?;
+        if all > 1 {
+            writeln!(
+                stdout,
+                "     Running {} ({count} of {all}, {} min {:02} s)",
+                binary.name,
+                seconds / 60,
+                seconds % 60
+            )?;
+            stdout.write_all(output)?;
+        }
+        if empty {
+            writeln!(
+                stdout,
+                "{}: it ended well, but has run no test",
+                binary.name
+            )?;
+        }
         Ok(stdout.flush()?)
     }
 
-    fn conclude(self) -> Result<Outcome> {
+    fn conclude(self, kernel: &Kernel, mut durations: Durations) -> Result<Outcome> {
         let ended = self
             .ended
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        durations.known.extend(ended.seconds);
+        durations.keep();
+        let table = ended.tally.table(&kernel.samples()?);
+        if !table.is_empty() {
+            println!(
+                "\nWhat the modules went through ({}):\n\n{table}",
+                kernel.name
+            );
+        }
+        for (why, tests) in &ended.skipped {
+            println!(
+                "skipped: {}, since {why}: {}\n",
+                tests.len(),
+                tests.join(" ")
+            );
+        }
+        let skipped: usize = ended.skipped.values().map(Vec::len).sum();
+        println!("tests: {} passed, {skipped} skipped", ended.passed);
         if ended.failed.is_empty() {
             println!("test binaries: all {} passed", self.all);
             return Ok(Outcome::Ended(0));
@@ -285,6 +440,18 @@ impl Suite {
     }
 }
 
+impl Ended {
+    fn add(&mut self, binary: &str, report: Report) {
+        // To libtest a test passes that says that it is skipped, but not one that is switched off.
+        let skipped = report.skipped.len() as u64;
+        self.passed += (report.passed + report.ignored).saturating_sub(skipped);
+        for (test, why) in report.skipped {
+            let tests = self.skipped.entry(why).or_default();
+            tests.push(format!("{binary}::{test}"));
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -293,8 +460,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    const TEST: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/tests#lkmpg-tests@0.1.0","target":{"name":"NAME"},"profile":{"test":true},"executable":"/b/NAME-01"}"#;
-    const PROGRAM: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#b@1","target":{"name":"b"},"profile":{"test":false},"executable":"/b"}"#;
+    const TEST: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#lkmpg-tests@0.1.0","target":{"name":"NAME","kind":["test"]},"profile":{"test":true},"executable":"/b/NAME-01"}"#;
+    const LIBRARY: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/unit#0.1.0","target":{"name":"x","kind":["lib"]},"profile":{"test":true},"executable":"/b/x-01"}"#;
+    const PROGRAM: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#b@1","target":{"name":"b","kind":["bin"]},"profile":{"test":false},"executable":"/b"}"#;
     const DONE: &str = r#"{"reason":"build-finished","success":true}"#;
 
     fn names(lines: &[&str]) -> Result<Option<Vec<String>>> {
@@ -303,10 +471,34 @@ mod tests {
     }
 
     #[test]
-    fn the_tests_are_found_and_the_long_ones_come_first() {
+    fn all_tests_are_found() {
         let [chardev, twins] = ["chardev", "twins"].map(|it| TEST.replace("NAME", it));
-        let lines = [&chardev, PROGRAM, "hello", &twins, DONE];
-        assert_eq!(names(&lines).unwrap().unwrap(), ["twins", "chardev"]);
+        let lines = [&chardev, PROGRAM, "hello", &twins, LIBRARY, DONE];
+        let expected = ["chardev", "twins", "unit (lib)"];
+        assert_eq!(names(&lines).unwrap().unwrap(), expected);
+    }
+
+    #[test]
+    fn one_that_is_new_takes_longest() {
+        let known = BTreeMap::from([("hello".to_owned(), 9.0)]);
+        let durations = Durations { file: None, known };
+        assert!(durations.took("new") > durations.took("hello"));
+    }
+
+    #[test]
+    fn a_test_that_was_skipped_has_not_passed() {
+        let mut ended = Ended::default();
+        let skipped = ["a", "b"].map(|it| (it.to_owned(), "it rains".to_owned()));
+        ended.add(
+            "hello",
+            Report {
+                passed: 3,
+                skipped: skipped.into(),
+                ..Report::default()
+            },
+        );
+        assert_eq!(ended.passed, 1);
+        assert_eq!(ended.skipped["it rains"], ["hello::a", "hello::b"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{Read, Write},
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::symlink},
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -170,24 +170,34 @@ fn ends_well(child: &mut Child) {
     assert_eq!(status.and_then(|it| it.code()), Some(0));
 }
 
-/// A module that was not there when the guest booted.
-struct NewModule(std::path::PathBuf);
+/// A build of its own, which nobody else looks into while its modules come and go.
+struct Build(tempfile::TempDir);
 
-impl NewModule {
-    fn new(name: &str, like: &str) -> Self {
-        let tests = root().join("build").join(any_kernel()).join("tests");
-        let samples = root().join("build").join(any_kernel()).join("samples");
-        let new = Self(tests.join(name));
-        let mut folders = fs::read_dir(samples).expect("samples").flatten();
-        let old = folders.find_map(|it| Some(it.path().join(like)).filter(|it| it.exists()));
-        fs::copy(old.expect("a module"), &new.0).expect("a copy");
+impl Build {
+    fn new() -> Self {
+        let build = root().join("build");
+        let folder = tempfile::Builder::new().prefix("test-").tempdir_in(&build);
+        let folder = folder.expect("a folder");
+        let kernel = build.join(any_kernel()).join("kernel");
+        symlink(kernel, folder.path().join("kernel")).expect("a kernel");
+        let new = Self(folder);
+        new.lists("");
         new
     }
-}
 
-impl Drop for NewModule {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+    fn name(&self) -> &str {
+        let name = self.0.path().file_name().and_then(OsStr::to_str);
+        name.expect("UTF-8")
+    }
+
+    fn lists(&self, modules: &str) {
+        fs::write(self.0.path().join("modules.order"), modules).expect("a list");
+    }
+
+    /// Has a module that is the build's `like`.
+    fn makes(&self, name: &str, like: &str) {
+        let like = root().join("build").join(any_kernel()).join(like);
+        fs::copy(like, self.0.path().join(name)).expect("a module");
     }
 }
 
@@ -198,20 +208,21 @@ fn what_is_built_meanwhile_is_seen() {
         return;
     }
     let mut user = User::new();
-    let mut child = user.runs(&mut vm(&any_kernel(), &[] as &[&str]));
+    let build = Build::new();
+    let mut child = user.runs(&mut vm(build.name(), &[] as &[&str]));
     user.sees("root@lkmpg:/modules# ");
-    let name = "built_meanwhile.ko";
-    let module = NewModule::new(name, "hello_1.ko");
-    user.does(&format!(
-        "until insmod /modules/{name} 2>/dev/null; do sleep 0.1; done"
-    ));
+    build.makes("new.ko", "samples/02-hello-world/hello_1.ko");
+    build.makes("stale.ko", "samples/02-hello-world/hello_2.ko");
+    build.lists("new.o\n");
+    user.does("until insmod /modules/new.ko 2>/dev/null; do sleep 0.1; done");
     user.sees("hello_1: Hello world 1.");
     user.does("rmmod hello_1");
     user.sees("Goodbye");
-    drop(module);
-    user.does(&format!(
-        "while [ -e /modules/{name} ]; do sleep 0.1; done; echo it is $((6 * 7))"
-    ));
+    // What the build does not list is not there.
+    user.does("echo only /modules/*");
+    user.sees("only /modules/new.ko");
+    build.lists("");
+    user.does("while [ -e /modules/new.ko ]; do sleep 0.1; done; echo it is $((6 * 7))");
     user.sees("it is 42");
     // The way out of a guest that does not listen any more.
     user.types("\x1d");

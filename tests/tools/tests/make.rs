@@ -166,8 +166,12 @@ fn what_was_compiled_of_a_source_that_is_gone_goes_too() {
 }
 
 #[test]
-fn coverage_of_a_test_that_is_not_there() {
-    machine()
-        .run(&["make", "coverage", "T=nosuch"])
-        .fails(&["there is no test nosuch"]);
+fn a_test_that_is_not_there_is_told_at_once() {
+    for goal in ["test", "soak", "coverage"] {
+        for names in ["T=nosuch", "EXCEPT=nosuch"] {
+            machine()
+                .run(&["make", goal, names])
+                .fails(&["there is no test nosuch"]);
+        }
+    }
 }

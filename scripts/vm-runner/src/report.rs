@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What libtest reports, in words for people.
+
+/// The reason why an `#[ignore]`d test is left out.
+const IGNORED: &str = "it is switched off (#[ignore])";
+/// Stands between libtest's `test NAME ... ` and its `ok`, before the reason why nothing was
+/// tested: see `skip` in `tests/support/tally.rs`.
+const SKIPPED: &str = "skipped, since ";
+
+/// The report of a test binary, or of several, one after another.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Tests that passed, those that were skipped as well.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+    /// Tests that are switched off.
+    pub ignored: u64,
+    /// Tests that nobody asked for.
+    pub filtered_out: u64,
+    /// Tests that tested nothing, and why.
+    pub skipped: Vec<(String, String)>,
+}
+
+impl Report {
+    /// Reads it, if there is one.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut report = None;
+        let mut skipped = Vec::new();
+        for line in text.lines() {
+            if let Some(summary) = line.strip_prefix("test result: ") {
+                let report: &mut Self = report.get_or_insert_default();
+                report.passed += count(summary, "passed");
+                report.failed += count(summary, "failed");
+                report.ignored += count(summary, "ignored");
+                report.filtered_out += count(summary, "filtered out");
+            }
+            skipped.extend(left_out(line));
+        }
+        report.map(|it| Self { skipped, ..it })
+    }
+
+    /// How many tests there are.
+    pub fn tests(&self) -> u64 {
+        self.passed + self.failed + self.ignored + self.filtered_out
+    }
+}
+
+/// Reads `ok. 3 passed; 0 failed; …`.
+fn count(summary: &str, what: &str) -> u64 {
+    let mut parts = summary.split(['.', ';']);
+    let number = parts.find_map(|it| it.trim().strip_suffix(what)?.trim().parse().ok());
+    number.unwrap_or(0)
+}
+
+/// The name of a test that was not done, and why, if a line says so.
+fn left_out(line: &str) -> Option<(String, String)> {
+    let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let why = match rest.strip_prefix(SKIPPED) {
+        Some(why) => why.split_once(" ... ").map_or(why, |it| it.0),
+        None if rest.starts_with("ignored") => IGNORED,
+        None => return None,
+    };
+    Some((name.to_owned(), why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUMMARY: &str = "test result: ok. 2 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.00s";
+
+    #[test]
+    fn all_summaries_count() {
+        let text = format!("running 3 tests\n\n{SUMMARY}\n\nrunning 3 tests\n{SUMMARY}\n");
+        let report = Report::read(&text).unwrap();
+        assert_eq!(
+            (report.passed, report.failed, report.filtered_out),
+            (4, 2, 8)
+        );
+        assert_eq!(report.tests(), 14);
+    }
+
+    #[test]
+    fn silence_is_no_report() {
+        assert_eq!(Report::read(""), None);
+        assert_eq!(Report::read("running 1 test\n"), None);
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_with_its_reason() {
+        let text = format!(
+            "test a::b ... skipped, since it rains ... ok\n\
+             test c ... ok\n\
+             test d ... ignored, as I like\n{SUMMARY}\n"
+        );
+        let report = Report::read(&text).unwrap();
+        let skipped = [("a::b", "it rains"), ("d", IGNORED)];
+        let skipped = skipped.map(|(name, why)| (name.to_owned(), why.to_owned()));
+        assert_eq!(report.skipped, skipped);
+        assert_eq!(report.tests(), 7);
+    }
+}
