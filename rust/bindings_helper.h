@@ -11,6 +11,7 @@
 #include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>
+#include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
 #include <linux/sysfs.h>

@@ -15,8 +15,18 @@ use crate::{
     bindings,
     fops::{
         FileOperations,
-        Owner,
         Shims, //
+    },
+    lifetime::{
+        self,
+        this_module,
+        References, //
+    },
+    name::{
+        self,
+        is_name,
+        permissions,
+        Path, //
     },
 };
 use core::{
@@ -29,6 +39,7 @@ use kernel::{
         to_result, //
     },
     prelude::*,
+    revocable::Revocable,
     sync::Arc,
     types::Opaque, //
 };
@@ -40,7 +51,7 @@ pub struct Options {
     major: u32,
     minors: u32,
     nodes: u32,
-    mode: bindings::umode_t,
+    mode: u16,
 }
 
 impl Options {
@@ -85,8 +96,8 @@ impl Options {
 
 /// A registered character device. Dropping it removes the nodes and gives the numbers back.
 ///
-/// Files that are open then keep working, and keep their data. They also keep the module: it
-/// cannot be unloaded before they are closed.
+/// Files that are open then keep working. They also keep the module: it cannot be unloaded before
+/// they are closed, and a load that fails waits for that.
 pub struct Registration<T: FileOperations> {
     // Fields are dropped in this order: nobody finds the nodes any more, nobody can open the
     // device, its class goes, and last its numbers.
@@ -96,22 +107,20 @@ pub struct Registration<T: FileOperations> {
     numbers: Numbers,
 }
 
-impl<T: FileOperations + Owner> Registration<T> {
+impl<T: FileOperations> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
     /// Fails with `EBUSY` if the major number is taken, `EEXIST` if the class exists, `EINVAL` if the
-    /// major number is 512 or above, or there are more nodes than minors, none of them or more than
-    /// 2^20, or `ENOMEM`. May sleep.
+    /// name is none that a file can have, the mode is none, the major number is 512 or above, or
+    /// there are more nodes than minors, none of them or more than 2^20, or `ENOMEM`. May sleep.
     ///
-    /// The device cannot be opened before `init` has returned: `ENXIO`. A load that fails frees the
-    /// module even if somebody is about to open a device of it, so this should be the last that
-    /// `init` does which can fail.
+    /// The device may be opened before this returns.
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {
         let numbers = Numbers::new(&options)?;
         let class = Class::new(&options)?;
-        let nodes = Nodes::new(&options, &numbers, &class)?;
-        // Last: what is open when this fails would not keep the module.
         let device = Device::new(&numbers, data)?;
+        // Last: who is told of a node may open it at once.
+        let nodes = Nodes::new(&options, &numbers, &class)?;
         Ok(Self {
             _nodes: nodes,
             _device: device,
@@ -138,7 +147,9 @@ struct Numbers {
 
 impl Numbers {
     fn new(options: &Options) -> Result<Self> {
-        if options.major >= bindings::CHRDEV_MAJOR_MAX
+        if !is_name(options.name)
+            || options.name.to_bytes().contains(&b'!')
+            || options.major >= bindings::CHRDEV_MAJOR_MAX
             || !(1..=1 << bindings::MINORBITS).contains(&options.minors)
             || options.nodes > options.minors
         {
@@ -180,6 +191,10 @@ unsafe impl Sync for Class {}
 
 impl Class {
     fn new(options: &Options) -> Result<Self> {
+        // C would show who registers what is there, as if it were an error of the kernel's.
+        if name::exists(Path::concat(&[b"/sys/class/", options.name.to_bytes()]))? {
+            return Err(EEXIST);
+        }
         // SAFETY: The name is static.
         let class = from_err_ptr(unsafe { bindings::class_create(options.name.as_char_ptr()) })?;
         let class = NonNull::new(class).ok_or(ENOMEM)?;
@@ -237,6 +252,7 @@ impl Nodes {
             first: numbers.first,
             count: 0,
         };
+        let mode = permissions(options.mode)?;
         let format = if options.nodes > 1 { c"%s%u" } else { c"%s" };
         while nodes.count < options.nodes {
             // SAFETY: The class is registered; the arguments fit the format, which ignores what is
@@ -246,7 +262,7 @@ impl Nodes {
                     nodes.class.as_ptr(),
                     core::ptr::null_mut(),
                     nodes.first | nodes.count,
-                    core::ptr::without_provenance_mut(usize::from(options.mode)),
+                    core::ptr::without_provenance_mut(mode.into()),
                     format.as_char_ptr(),
                     options.name.as_char_ptr(),
                     nodes.count,
@@ -269,87 +285,91 @@ impl Drop for Nodes {
 
 /// What is behind the numbers.
 ///
-/// Open files refer to the `cdev` until they are gone, which may be after the registration. So it
-/// lives on the heap, counted by a `kobject` that is the `cdev`'s parent.
+/// Files that are open, or are just being opened, refer to the `cdev`, which may be after the
+/// registration. So C counts who does, and frees it.
 #[pin_data]
-struct Shared<T: FileOperations> {
-    #[pin]
-    kobj: Opaque<bindings::kobject>,
+#[repr(C)]
+struct Shared<D> {
+    // Must be first: C frees what begins with it.
     #[pin]
     cdev: Opaque<bindings::cdev>,
-    data: Arc<T::Data>,
-}
-
-impl<T: FileOperations> Shared<T> {
-    const KTYPE: bindings::kobj_type = bindings::kobj_type {
-        release: Some(Self::free),
-        ..pin_init::zeroed()
-    };
-
-    /// `kobj_type::release`.
-    ///
-    /// # Safety
-    ///
-    /// `kobj` must be that of a [`Shared`] that [`Device::new`] leaked, with no reference left.
-    unsafe extern "C" fn free(kobj: *mut bindings::kobject) {
-        let shared = kernel::container_of!(Opaque::cast_from(kobj), Self, kobj);
-        // SAFETY: `Device::new` leaked the box, and this was the last reference to it.
-        drop(unsafe { Pin::new_unchecked(KBox::from_raw(shared.cast_mut())) });
-    }
+    #[pin]
+    data: Revocable<Arc<D>>,
 }
 
 /// A live `cdev`.
 ///
 /// # Invariants
 ///
-/// The `cdev` was added, and the value owns a reference to `kobj`.
-struct Device<T: FileOperations>(NonNull<Shared<T>>);
+/// The pointer is that of a `Shared` that [`Self::new`] leaked. Its `cdev` was added, and this value
+/// owns the first reference to it.
+struct Device<T: FileOperations>(NonNull<Shared<T::Data>>);
 
 // SAFETY: The data is `Send` and `Sync`, and C locks the rest.
 unsafe impl<T: FileOperations> Send for Device<T> {}
 // SAFETY: Nothing can be done with a shared reference.
 unsafe impl<T: FileOperations> Sync for Device<T> {}
 
-impl<T: FileOperations + Owner> Device<T> {
+impl<T: FileOperations> Device<T> {
     fn new(numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
+        // SAFETY: The function has no requirements.
+        let model = NonNull::new(unsafe { bindings::cdev_alloc() }).ok_or(ENOMEM)?;
+        // SAFETY: The `cdev` is ours.
+        let ktype = unsafe {
+            let kobj = &raw mut (*model.as_ptr()).kobj;
+            let ktype = (*kobj).ktype;
+            bindings::kobject_put(kobj);
+            ktype
+        };
         let shared = KBox::pin_init(
-            pin_init!(Shared::<T> {
-                kobj <- Opaque::zeroed(),
+            pin_init!(Shared {
                 cdev <- Opaque::zeroed(),
-                data,
+                data <- Revocable::new(data),
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The value is not moved; `Shared::free` takes it back.
+        // SAFETY: The value is not moved.
         let shared = NonNull::from(KBox::leak(unsafe { Pin::into_inner_unchecked(shared) }));
-        let device = shared.as_ptr();
-
-        // SAFETY: `device` is valid, and nobody else knows it yet.
-        unsafe {
-            let (kobj, cdev) = ((*device).kobj.get(), (*device).cdev.get());
-            bindings::kobject_init(kobj, &Shared::<T>::KTYPE);
+        // SAFETY: The `cdev` is valid, and nobody else knows it yet. What `cdev_alloc` makes is
+        // freed, as `KBox` would do it, when the last reference goes: by code that is not in this
+        // module, which may be gone by then with `CONFIG_DEBUG_KOBJECT_RELEASE`.
+        let ret = unsafe {
+            let cdev = (*shared.as_ptr()).cdev.get();
             bindings::cdev_init(cdev, &Vtable::<T>::OPS);
-            (*cdev).owner = T::MODULE.as_ptr();
-            (*cdev).kobj.parent = kobj;
-        }
-        // SAFETY: The `cdev` is set up. On success it holds a reference to its parent.
-        let ret = unsafe { bindings::cdev_add((*device).cdev.get(), numbers.first, numbers.count) };
+            (*cdev).owner = this_module().as_ptr();
+            (*cdev).kobj.ktype = ktype;
+            bindings::cdev_add(cdev, numbers.first, numbers.count)
+        };
         if ret < 0 {
-            // SAFETY: This gives back the reference of `kobject_init`, and frees the box.
-            unsafe { bindings::kobject_put((*device).kobj.get()) };
-            return Err(Error::from_errno(ret));
+            // SAFETY: Nobody has come to know the `cdev`. The reference is that of `cdev_init`.
+            unsafe {
+                (*shared.as_ptr()).data.revoke();
+                bindings::kobject_put(&raw mut (*(*shared.as_ptr()).cdev.get()).kobj);
+            }
         }
-        // INVARIANT: The `cdev` was added; the reference is that of `kobject_init`.
+        to_result(ret)?;
+        // INVARIANT: The box was leaked, and the `cdev` added. The reference is that of `cdev_init`.
         Ok(Self(shared))
     }
 }
 
 impl<T: FileOperations> Drop for Device<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. Open files hold references of their own.
+        // SAFETY: By the type invariants, and since `cdev_del` leaves the second reference.
         unsafe {
-            bindings::cdev_del((*self.0.as_ptr()).cdev.get());
-            bindings::kobject_put((*self.0.as_ptr()).kobj.get());
+            let cdev = (*self.0.as_ptr()).cdev.get();
+            bindings::kobject_get(&raw mut (*cdev).kobj);
+            bindings::cdev_del(cdev);
+            // As long as it is open, the device can be opened by an inode that knows it, but not by
+            // us: `ENXIO`.
+            (*self.0.as_ptr()).data.revoke();
+            drop(References);
+            if !lifetime::is_live() {
+                // Nobody has it open. Who comes by such an inode looks at this, until the `cdev` is
+                // released.
+                (*cdev).owner = core::ptr::null_mut();
+            }
+            bindings::kobject_put(&raw mut (*cdev).kobj);
         }
     }
 }
@@ -357,29 +377,30 @@ impl<T: FileOperations> Drop for Device<T> {
 /// The `file_operations` of a device.
 struct Vtable<T>(PhantomData<T>);
 
-impl<T: FileOperations + Owner> Vtable<T> {
+impl<T: FileOperations> Vtable<T> {
     /// `file_operations::open`.
     ///
     /// # Safety
     ///
     /// To be called by `chrdev_open`, for a `cdev` of a [`Device<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: `chrdev_open` found the `cdev` for the inode, and holds a reference to it.
-        let cdev = unsafe {
-            inode
+        // SAFETY: `chrdev_open` found the `cdev` for the inode, and holds a reference to it. It is
+        // the first member of a `Shared`.
+        let shared = unsafe {
+            &*inode
                 .byte_add(bindings::LKM_INODE_I_CDEV)
-                .cast::<*mut bindings::cdev>()
+                .cast::<*mut Shared<T::Data>>()
                 .read()
         };
-        let shared = kernel::container_of!(Opaque::cast_from(cdev), Shared<T>, cdev);
-        // SAFETY: The `cdev` keeps its parent, which is part of the same allocation. `release`
-        // follows if this succeeds.
-        unsafe { Shims::<T>::open_owned(&(*shared).data, file) }
+        let Some(data) = shared.data.try_access_with(Arc::clone) else {
+            return ENXIO.to_errno();
+        };
+        // SAFETY: The file is in its `open`. `release` follows if this succeeds.
+        unsafe { Shims::<T>::open(data.as_arc_borrow(), file) }
     }
 
     // `cdev::owner` does not suffice: the VFS gives that back first, and then looks in here.
     const OPS: bindings::file_operations = bindings::file_operations {
-        owner: T::MODULE.as_ptr(),
         open: Some(Self::open),
         ..Shims::<T>::OPS
     };

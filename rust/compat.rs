@@ -8,36 +8,6 @@
 
 use kernel::prelude::*;
 
-/// Evaluates to the `&'static ThisModule` of the calling module.
-///
-/// What C calls `THIS_MODULE`, usable in statics. It needs `module!` in the calling crate.
-#[cfg(linux_7_3)]
-#[macro_export]
-#[allow(
-    clippy::crate_in_macro_def,
-    reason = "it is the calling crate's module that is wanted"
-)]
-macro_rules! this_module {
-    () => {
-        ::kernel::module::this_module::<crate::LocalModule>()
-    };
-}
-
-/// Evaluates to the `&'static ThisModule` of the calling module.
-///
-/// What C calls `THIS_MODULE`, usable in statics. It needs `module!` in the calling crate.
-#[cfg(not(linux_7_3))]
-#[macro_export]
-#[allow(
-    clippy::crate_in_macro_def,
-    reason = "it is the calling crate's module that is wanted"
-)]
-macro_rules! this_module {
-    () => {
-        &crate::THIS_MODULE
-    };
-}
-
 #[cfg(linux_7_3)]
 pub(crate) use kernel::sync::rcu::synchronize_rcu;
 

@@ -15,12 +15,14 @@
 use crate::{
     bindings,
     fops::{
-        is_live,
-        unlock_position,
         FileOperations,
-        Owner,
         Shims, //
     },
+    lifetime::{
+        keep_module,
+        References, //
+    },
+    name::permissions,
 };
 use core::{
     cell::UnsafeCell,
@@ -35,7 +37,8 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        ArcBorrow, //
     },
     types::Opaque, //
 };
@@ -191,8 +194,8 @@ unsafe impl<T: Scalar> Sync for Number<T> {}
 impl<T: Scalar> Number<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep (`debugfs_create_u8` and
-    /// so on).
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if the mode is none, or `ENOMEM`. May sleep
+    /// (`debugfs_create_u8` and so on).
     pub fn new(directory: Arc<Directory>, name: &CStr, mode: u16, value: T) -> Result<Self> {
         if exists(&directory, name) {
             return Err(EEXIST);
@@ -203,7 +206,7 @@ impl<T: Scalar> Number<T> {
         unsafe {
             T::create(
                 name.as_char_ptr(),
-                mode & 0o666,
+                permissions(mode)? & 0o666,
                 directory.as_raw(),
                 value.get(),
             )
@@ -304,7 +307,8 @@ impl Blob {
     /// Creates a file with the permission bits `mode`, of which others than the owner can only
     /// have those for reading.
     ///
-    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep (`debugfs_create_blob`).
+    /// Fails with `EEXIST` if the name is taken, `EACCES` if it is none that a file can have,
+    /// `EINVAL` if the mode is none, or `ENOMEM`. May sleep (`debugfs_create_blob`).
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
@@ -321,7 +325,7 @@ impl Blob {
         let entry = unsafe {
             bindings::debugfs_create_blob(
                 name.as_char_ptr(),
-                mode & 0o644,
+                permissions(mode)? & 0o644,
                 directory.as_raw(),
                 wrapper.get(),
             )
@@ -357,14 +361,10 @@ impl Blob {
 /// # use kernel::{
 /// #     fs::file::Offset, iov::IovIterDest, prelude::*, sync::{Arc, ArcBorrow},
 /// # };
-/// # use lkm::fops::{read_from_buffer, FileOperations, OpenFile, Owner};
+/// # use lkm::fops::{read_from_buffer, FileOperations, OpenFile};
 /// use lkm::debugfs::{Directory, Node};
 ///
 /// struct Reader;
-///
-/// impl Owner for Reader {
-///     const MODULE: &'static ThisModule = lkm::this_module!();
-/// }
 ///
 /// #[vtable]
 /// impl FileOperations for Reader {
@@ -390,36 +390,38 @@ impl Blob {
 /// ```
 pub struct Node<T: FileOperations> {
     _entry: Entry,
+    _references: References,
     // Used by the file's `open`; must go after it.
-    _data: KBox<Arc<T::Data>>,
+    _data: Arc<T::Data>,
 }
 
-impl<T: FileOperations + Owner> Node<T> {
+impl<T: FileOperations> Node<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, or `ENOMEM`. May sleep
-    /// (`debugfs_create_file_unsafe`).
+    /// Fails with `EEXIST` if the name is taken, `EACCES` if it is none that a file can have,
+    /// `EINVAL` if the mode is none, or `ENOMEM`. The file may be opened before this returns. May
+    /// sleep (`debugfs_create_file_unsafe`).
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
         mode: u16,
         data: Arc<T::Data>,
     ) -> Result<Self> {
-        let data = KBox::new(data, GFP_KERNEL)?;
-        // SAFETY: The name is a C string, and the directory exists. `data` is on the heap, and
-        // goes after the file; only `open` uses it, which debugfs guards against removal also in
-        // an "unsafe" file, and which has the file keep the module that the operations are in.
+        // SAFETY: The name is a C string, and the directory exists. `data` goes after the file; only
+        // `open` uses it, which debugfs guards against removal also in an "unsafe" file, and which
+        // has the file keep the module that the operations are in.
         let entry = unsafe {
             bindings::debugfs_create_file_unsafe(
                 name.as_char_ptr(),
-                mode & 0o666,
+                permissions(mode)?,
                 directory.as_raw(),
-                core::ptr::from_ref(&*data).cast_mut().cast(),
+                Arc::as_ptr(&data).cast_mut().cast(),
                 &Vtable::<T>::OPS,
             )
         };
         Ok(Self {
             _entry: Entry::new(directory, entry)?,
+            _references: References,
             _data: data,
         })
     }
@@ -428,67 +430,28 @@ impl<T: FileOperations + Owner> Node<T> {
 /// The `file_operations` of a node.
 struct Vtable<T>(PhantomData<T>);
 
-impl<T: FileOperations + Owner> Vtable<T> {
+impl<T: FileOperations> Vtable<T> {
     /// `file_operations::open`.
     ///
     /// # Safety
     ///
     /// To be called by debugfs, on a file of a [`Node<T>`] that has not been dropped yet.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: `Node::new` gave the data, and dropping the node waits for this call.
-        let data = unsafe { &*(*inode).i_private.cast::<Arc<T::Data>>() };
-        // SAFETY: The file is in its `open`; `release` follows if this succeeds.
+        // SAFETY: The file is in its `open`, and fits operations that differ in `open` only. This is
+        // the pointer that `Node::new` gave, and dropping the node waits for this call. `release`
+        // follows if this succeeds.
         unsafe {
-            if let Err(e) = keep_module(file, &Self::OWNED) {
-                return e.to_errno();
+            match keep_module(file, &Shims::<T>::OPS) {
+                Ok(()) => Shims::<T>::open(ArcBorrow::from_raw((*inode).i_private.cast()), file),
+                Err(e) => e.to_errno(),
             }
-            unlock_position(file);
-            Shims::<T>::open(data, file)
         }
     }
 
     /// What the file is created with. Only `open` is called.
     const OPS: bindings::file_operations = bindings::file_operations {
+        owner: core::ptr::null_mut(),
         open: Some(Self::open),
         ..Shims::<T>::OPS
     };
-
-    /// What a file that is open has.
-    const OWNED: bindings::file_operations = bindings::file_operations {
-        owner: T::MODULE.as_ptr(),
-        ..Self::OPS
-    };
-}
-
-/// Has an open file keep the module that its operations are in, and continue with `owned`.
-///
-/// Fails with `ENXIO` unless the module is live. Does what `chrdev_open` does in C, since debugfs
-/// warns of an owner that it cannot get, unless it is marked as going: `delete_module` marks it only
-/// after it has let go of the last reference.
-///
-/// # Safety
-///
-/// `file` must be in its `open`, called by debugfs, with operations that have no owner. `owned`
-/// must fit the file, be in a module, and name it as the owner.
-pub(crate) unsafe fn keep_module(
-    file: *mut bindings::file,
-    owned: &'static bindings::file_operations,
-) -> Result {
-    // SAFETY: The module is there: before it goes it removes the file, which waits for this call.
-    // The VFS gives back the reference, after `release` or if `open` fails.
-    unsafe {
-        if is_live(owned.owner) && bindings::try_module_get(owned.owner) {
-            (*file).f_op = owned;
-            Ok(())
-        } else {
-            // The VFS looks at the operations once more after this, when the module may be gone.
-            // These are debugfs' own.
-            (*file).f_op = (*file)
-                .f_inode
-                .byte_add(bindings::LKM_INODE_I_FOP)
-                .cast::<*const bindings::file_operations>()
-                .read();
-            Err(ENXIO)
-        }
-    }
 }

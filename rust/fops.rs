@@ -13,6 +13,7 @@ use crate::{
     bindings,
     callback::Caller,
     ioctl,
+    lifetime::this_module,
     wait::WaitQueue, //
 };
 use core::marker::PhantomData;
@@ -28,10 +29,7 @@ use kernel::{
     },
     mm::virt::VmaNew,
     prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow, //
-    },
+    sync::ArcBorrow,
     types::{
         ForeignOwnable,
         Opaque, //
@@ -92,28 +90,6 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     fn mmap(&self, _file: &OpenFile, _vma: &VmaNew) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
-}
-
-/// The module that [`FileOperations`] are part of.
-///
-/// An open file keeps it, to the end of its last operation and beyond. Before the module's load has
-/// succeeded, a file cannot be opened: `ENXIO`.
-pub trait Owner {
-    /// To be set to [`this_module!`](crate::this_module).
-    const MODULE: &'static ThisModule;
-}
-
-/// Whether the load of a module has succeeded, and its unload has not begun. With a reference to the
-/// module, the latter holds.
-///
-/// # Safety
-///
-/// The module must not have been freed.
-pub(crate) unsafe fn is_live(module: *const bindings::module) -> bool {
-    // SAFETY: By the safety requirements. The loader may change the state at any time, with a single
-    // store.
-    let state = unsafe { (&raw const (*module).state).read_volatile() };
-    state == bindings::module_state_MODULE_STATE_LIVE
 }
 
 /// A file during one of its operations.
@@ -270,24 +246,6 @@ pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
 /// The C functions behind [`FileOperations`].
 pub(crate) struct Shims<T>(PhantomData<T>);
 
-impl<T: FileOperations + Owner> Shims<T> {
-    /// [`Self::open`] for a file that keeps its module. Fails with `ENXIO` until the load of the module
-    /// has succeeded: a load that fails frees it, whoever has taken a reference.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::open`].
-    pub(crate) unsafe fn open_owned(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
-        // SAFETY: A module that runs has not been freed.
-        if unsafe { is_live(T::MODULE.as_ptr()) } {
-            // SAFETY: By the safety requirements.
-            unsafe { Self::open(data, file) }
-        } else {
-            ENXIO.to_errno()
-        }
-    }
-}
-
 impl<T: FileOperations> Shims<T> {
     /// Makes the state of a file that is being opened.
     ///
@@ -295,10 +253,12 @@ impl<T: FileOperations> Shims<T> {
     ///
     /// `file` must be in its `open`. If 0 is returned, `release` must be called once, after all
     /// other operations.
-    pub(crate) unsafe fn open(data: &Arc<T::Data>, file: *mut bindings::file) -> c_int {
+    pub(crate) unsafe fn open(data: ArcBorrow<'_, T::Data>, file: *mut bindings::file) -> c_int {
+        // SAFETY: The file is in its `open`.
+        unsafe { unlock_position(file) };
         // SAFETY: The file is in its `open` for the duration of the call.
         let open_file = unsafe { OpenFile::from_raw(file) };
-        let state = KBox::pin_init(T::open(data.as_arc_borrow(), open_file), GFP_KERNEL);
+        let state = KBox::pin_init(T::open(data, open_file), GFP_KERNEL);
         Caller::Vfs.status(state.map(|state| {
             // SAFETY: `open` owns the private data.
             unsafe { (*file).private_data = state.into_foreign() };
@@ -328,8 +288,9 @@ impl<T: FileOperations> Shims<T> {
         (state, unsafe { OpenFile::from_raw(file) })
     }
 
-    /// What all kinds of nodes have in common; `owner` and `open` are theirs.
+    /// What all kinds of nodes have in common; `open` is theirs.
     pub(crate) const OPS: bindings::file_operations = bindings::file_operations {
+        owner: this_module().as_ptr(),
         release: Some(Self::release_file),
         read_iter: member!(T::HAS_READ, Self::read_iter),
         write_iter: member!(T::HAS_WRITE, Self::write_iter),

@@ -5,6 +5,10 @@
 //! C header: [`include/linux/init.h`](srctree/include/linux/init.h)
 
 use core::cell::UnsafeCell;
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 /// A value in `.init.data`, read by the `init` that [`init_only!`] makes.
 ///
@@ -31,14 +35,42 @@ impl<T: Copy> Data<T> {
     }
 }
 
+/// Whether a module's `init` was called.
+#[doc(hidden)]
+pub struct Called(Atomic<bool>);
+
+impl Called {
+    /// Not yet.
+    pub const fn new() -> Self {
+        Self(Atomic::new(false))
+    }
+
+    /// Returns true once.
+    pub fn is_first(&self) -> bool {
+        !self.0.xchg(true, Relaxed)
+    }
+}
+
+/// Calls `f` from `.init.text`. It is called nowhere else, and ends up there, too.
+///
+/// # Safety
+///
+/// The module must still be loading.
+#[doc(hidden)]
+#[link_section = ".init.text"]
+#[inline(never)]
+pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// Puts a module's `init`, and the data that it alone uses, where the kernel frees them when the
 /// module is loaded.
 ///
-/// The macro wraps the module's `impl kernel::Module`. The function goes to `.init.text`, as C's
-/// `__init` does; each `static` in front of it goes to `.init.data`, as `__initdata` does. Inside
-/// the function a static's name stands for a copy of its value, so that no reference to it can
-/// outlive `init`. Should other code of the module call `init` again, modpost refuses to link the
-/// module (a section mismatch).
+/// The macro wraps the module's `impl kernel::Module`. What the function does goes to `.init.text`,
+/// as with C's `__init`; each `static` in front of it goes to `.init.data`, as with `__initdata`.
+/// Inside the function a static's name stands for a copy of its value, so that no reference to it
+/// can outlive `init`. The function itself stays, for whoever kept a pointer to it: it fails with
+/// `EBUSY` when it is called again.
 ///
 /// # Examples
 ///
@@ -67,18 +99,28 @@ macro_rules! init_only {
         }
     ) => {
         impl ::kernel::Module for $module {
-            #[link_section = ".init.text"]
+            #[link_section = ".ref.text"]
             #[inline(never)]
             fn init($this: &'static ::kernel::ThisModule) -> $result {
-                $(
-                    #[allow(non_snake_case)]
-                    let $name: $type = {
-                        #[link_section = ".init.data"]
-                        static DATA: $crate::init::Data<$type> = $crate::init::Data::new($value);
-                        DATA.get()
-                    };
-                )*
-                $body
+                static CALLED: $crate::init::Called = $crate::init::Called::new();
+                if !CALLED.is_first() {
+                    return Err(::kernel::error::code::EBUSY);
+                }
+                let init = move || -> $result {
+                    $(
+                        #[allow(non_snake_case)]
+                        let $name: $type = {
+                            #[link_section = ".init.data"]
+                            static DATA: $crate::init::Data<$type> =
+                                $crate::init::Data::new($value);
+                            DATA.get()
+                        };
+                    )*
+                    $body
+                };
+                // SAFETY: The loader calls this while it loads the module, and what comes before
+                // that, as a parameter may, it waits for.
+                unsafe { $crate::init::call(init) }
             }
         }
     };

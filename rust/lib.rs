@@ -72,6 +72,7 @@ pub mod irq;
 #[cfg(CONFIG_KPROBES)]
 pub mod kprobe;
 pub mod kthread;
+mod lifetime;
 pub mod message;
 mod name;
 pub mod netlink;
@@ -87,3 +88,5 @@ pub mod timer;
 pub mod tty;
 mod uaccess;
 pub mod wait;
+
+pub use lifetime::this_module;

@@ -13,7 +13,10 @@
 //!
 //! [`module_params!`]: crate::module_params
 
-use crate::bindings;
+use crate::{
+    bindings,
+    lifetime::this_module, //
+};
 use core::{
     cell::UnsafeCell,
     mem::size_of, //
@@ -86,38 +89,37 @@ const fn valid(mode: u16) -> bool {
 /// # Invariants
 ///
 /// The module's parameter lock is held.
-pub struct Guard(&'static ThisModule, NotThreadSafe);
+pub struct Guard(NotThreadSafe);
 
 /// Keeps root from changing the module's parameters until the result is dropped.
 ///
 /// All parameters of a module have one lock, and that is a mutex: a second call waits for the first
 /// guard to go, as does reading a parameter's file, for ever if that is to be done by the same
 /// thread. May sleep (`kernel_param_lock`).
-pub fn lock(module: &'static ThisModule) -> Guard {
+pub fn lock() -> Guard {
     // SAFETY: The module is loaded, since its code runs.
-    unsafe { bindings::kernel_param_lock(module.as_ptr()) };
+    unsafe { bindings::kernel_param_lock(this_module().as_ptr()) };
     // INVARIANT: The lock was just taken.
-    Guard(module, NotThreadSafe)
+    Guard(NotThreadSafe)
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
-        unsafe { bindings::kernel_param_unlock(self.0.as_ptr()) };
+        unsafe { bindings::kernel_param_unlock(this_module().as_ptr()) };
     }
 }
 
 /// Builds the descriptor that the module loader finds in `__param`.
 const fn kernel_param<const MODE: u16>(
     name: &'static CStr,
-    module: &'static ThisModule,
     ops: *const bindings::kernel_param_ops,
     arg: *mut c_void,
 ) -> KernelParam {
     const { assert!(valid(MODE), "no file in sysfs may have these permissions") };
     KernelParam::new(bindings::kernel_param {
         name: kernel::str::as_char_ptr_in_const_context(name),
-        mod_: module.as_ptr(),
+        mod_: this_module().as_ptr(),
         ops,
         perm: MODE,
         level: -1,
@@ -153,9 +155,8 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
         &'static self,
         _elements: &'static (),
         name: &'static CStr,
-        module: &'static ThisModule,
     ) -> KernelParam {
-        kernel_param::<MODE>(name, module, T::OPS, self.value.get().cast())
+        kernel_param::<MODE>(name, T::OPS, self.value.get().cast())
     }
 
     /// Returns the current value. Callable from any context.
@@ -191,17 +192,21 @@ impl<const MODE: u16> Str<MODE> {
         &'static self,
         _elements: &'static (),
         name: &'static CStr,
-        module: &'static ThisModule,
     ) -> KernelParam {
         let ops = &raw const bindings::param_ops_charp;
-        kernel_param::<MODE>(name, module, ops, self.0.get().cast())
+        kernel_param::<MODE>(name, ops, self.0.get().cast())
     }
 
     /// Returns the string, if its file cannot be written: else it does not build. Callable from any
     /// context.
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
-        const { assert!(!writable(MODE), "this can change: use `get`, with `params::lock`") };
+        const {
+            assert!(
+                !writable(MODE),
+                "this can change: use `get`, with `params::lock`"
+            )
+        };
         // SAFETY: The pointer does not change once the module is loaded. It is the default or a copy
         // that `param_ops_charp` made, which stays as long as the module; both are NUL-terminated.
         unsafe { CStr::from_char_ptr(self.0.get().read()) }
@@ -240,7 +245,12 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
     #[doc(hidden)]
     pub const fn elements(&'static self) -> Elements {
         // C writes a line for each, of at most so many bytes, and does not look where the page ends.
-        const { assert!(N * (3 * size_of::<T>() + 1) < PAGE_SIZE, "its file has one page") };
+        const {
+            assert!(
+                N * (3 * size_of::<T>() + 1) < PAGE_SIZE,
+                "its file has one page"
+            )
+        };
         Elements(bindings::kparam_array {
             max: N as c_uint,
             elemsize: size_of::<T>() as c_uint,
@@ -255,18 +265,22 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
         &'static self,
         elements: &'static Elements,
         name: &'static CStr,
-        module: &'static ThisModule,
     ) -> KernelParam {
         let ops = &raw const bindings::param_array_ops;
         let arg = core::ptr::from_ref(&elements.0).cast_mut().cast();
-        kernel_param::<MODE>(name, module, ops, arg)
+        kernel_param::<MODE>(name, ops, arg)
     }
 
     /// Returns all values, if their file cannot be written: else it does not build. Those that were
     /// not given have their defaults. Callable from any context.
     #[inline]
     pub fn value(&self) -> [T; N] {
-        const { assert!(!writable(MODE), "this can change: use `get`, with `params::lock`") };
+        const {
+            assert!(
+                !writable(MODE),
+                "this can change: use `get`, with `params::lock`"
+            )
+        };
         // SAFETY: The values do not change once the module is loaded.
         unsafe { self.values.get().read() }
     }
@@ -357,7 +371,7 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// }
 ///
 /// fn show() {
-///     let params = lkm::params::lock(lkm::this_module!());
+///     let params = lkm::params::lock();
 ///     let [rx, tx] = pins.get(&params);
 ///     pr_info!("{} at {} on {rx} and {tx}\n", port.value(), baud.value());
 /// }
@@ -403,7 +417,6 @@ macro_rules! module_params {
                     Ok(name) => name,
                     Err(_) => ::core::unreachable!(),
                 },
-                $crate::this_module!(),
             );
         };
     )*

@@ -17,15 +17,19 @@
 use crate::{
     bindings,
     callback::Caller,
-    compat,
     fops::{
         member,
         with_user_source,
         FileOperations,
         Shims, //
     },
-    message::Message,
-    name::is_name, //
+    lifetime::this_module,
+    name::{
+        self,
+        is_name,
+        permissions,
+        Path, //
+    },
 };
 use core::{
     marker::PhantomPinned,
@@ -38,28 +42,28 @@ use kernel::{
     prelude::*,
     seq_file::SeqFile,
     str::BStr,
-    sync::Arc, //
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
 };
-
-/// An absolute path.
-type Path = Message<512>;
 
 /// A name in `/proc`, and who may do what with it.
 #[derive(Clone)]
 pub struct Options<'a> {
     name: &'a CStr,
-    mode: bindings::umode_t,
+    mode: u16,
     owner: Option<(bindings::kuid_t, bindings::kgid_t)>,
     directory: Option<Arc<Directory>>,
 }
 
 impl<'a> Options<'a> {
     /// The entry `/proc/<name>`, owned by root, with the permission bits `mode`, of which at least
-    /// one must be set: C would take none for "everybody may read".
+    /// one must be set.
     pub fn new(name: &'a CStr, mode: u16) -> Self {
         Self {
             name,
-            mode: mode & 0o777,
+            mode,
             owner: None,
             directory: None,
         }
@@ -79,27 +83,18 @@ impl<'a> Options<'a> {
         self
     }
 
-    /// Refuses what C would only warn about, with a stack trace in the log.
-    fn check(&self) -> Result {
+    /// Refuses what C would only warn about, with a stack trace in the log. Returns the permissions.
+    fn check(&self) -> Result<bindings::umode_t> {
         let number = self.name.to_bytes().iter().all(u8::is_ascii_digit);
-        if self.mode == 0 || !is_name(self.name) || (number && self.directory.is_none()) {
+        if !is_name(self.name) || (number && self.directory.is_none()) {
             return Err(EINVAL);
         }
-
-        let mut path = self.path();
-        if path.push(b"\0") == 0 {
-            return Err(compat::errno(bindings::ENAMETOOLONG));
-        }
-        let mut found = bindings::path::default();
-        // SAFETY: `path` is a C string, and `found` valid for writes.
-        if unsafe { bindings::kern_path(path.as_bytes().as_ptr().cast(), 0, &mut found) } == 0 {
-            // SAFETY: `kern_path` filled `found` with references of ours.
-            unsafe { bindings::path_put(&found) };
+        if name::exists(self.path())? {
             let path = self.path();
             pr_err!("{} is taken.\n", BStr::from_bytes(path.as_bytes()));
             return Err(EBUSY);
         }
-        Ok(())
+        permissions(self.mode)
     }
 
     fn path(&self) -> Path {
@@ -114,12 +109,11 @@ impl<'a> Options<'a> {
     ///
     /// `data` must be valid for `ops` until the result has been dropped.
     unsafe fn create(&self, ops: &'static bindings::proc_ops, data: *mut c_void) -> Result<Entry> {
-        self.check()?;
+        let mode = self.check()?;
         let parent = self.parent();
         // SAFETY: The name is a C string, `parent` exists; `ops` is static, and `data` fits it.
-        let entry = unsafe {
-            bindings::proc_create_data(self.name.as_char_ptr(), self.mode, parent, ops, data)
-        };
+        let entry =
+            unsafe { bindings::proc_create_data(self.name.as_char_ptr(), mode, parent, ops, data) };
         self.finish(entry)
     }
 
@@ -177,18 +171,17 @@ pub struct Directory {
 impl Directory {
     /// Creates a directory.
     ///
-    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have
-    /// or the mode is 0,
-    /// `ENAMETOOLONG` if the path has more than 511 bytes, or `ENOMEM`. May sleep
+    /// Fails with `EBUSY` if the name is taken, `EINVAL` if it is none that `/proc` can have, or the
+    /// mode is none, `ENAMETOOLONG` if the path has more than 511 bytes, or `ENOMEM`. May sleep
     /// (`proc_mkdir_data`).
     pub fn new(options: Options<'_>) -> Result<Arc<Self>> {
-        options.check()?;
+        let mode = options.check()?;
         let path = options.path();
         // SAFETY: The name is a C string, and the parent exists.
         let entry = unsafe {
             bindings::proc_mkdir_data(
                 options.name.as_char_ptr(),
-                options.mode,
+                mode,
                 options.parent(),
                 core::ptr::null_mut(),
             )
@@ -340,32 +333,23 @@ impl<T: Show> core::ops::Deref for File<T> {
 /// A file in `/proc` whose openers each have a state, as those of a character device do.
 ///
 /// An open file keeps the module: it cannot be unloaded before the file is closed.
-#[pin_data]
 pub struct Node<T: FileOperations> {
-    // Removed first: afterwards nobody refers to the rest.
     _entry: Entry,
-    module: &'static ThisModule,
-    data: Arc<T::Data>,
-    #[pin]
-    _pin: PhantomPinned,
+    // Used by the entry's `open`; must go after it.
+    _data: Arc<T::Data>,
 }
 
 impl<T: FileOperations> Node<T> {
     /// Creates a file whose openers share `data`.
     ///
-    /// Fails as [`File::new`] does. The file may be opened before this returns. May sleep.
-    pub fn new<'a>(
-        module: &'static ThisModule,
-        options: Options<'a>,
-        data: Arc<T::Data>,
-    ) -> impl PinInit<Self, Error> + 'a {
-        try_pin_init!(&this in Self {
-            module,
-            data,
-            _pin: PhantomPinned,
-            // SAFETY: The other fields were initialised, are pinned, and are dropped after the
-            // entry.
-            _entry: unsafe { options.create(&Self::OPS, this.as_ptr().cast()) }?,
+    /// Fails as [`Directory::new`] does. The file may be opened before this returns. May sleep
+    /// (`proc_create_data`).
+    pub fn new(options: Options<'_>, data: Arc<T::Data>) -> Result<Self> {
+        let raw = Arc::as_ptr(&data).cast_mut().cast();
+        Ok(Self {
+            // SAFETY: `open` expects a pointer of this kind, and the value goes after the entry.
+            _entry: unsafe { options.create(&Self::OPS, raw) }?,
+            _data: data,
         })
     }
 
@@ -375,21 +359,16 @@ impl<T: FileOperations> Node<T> {
     ///
     /// To be called by procfs, for an entry of a [`Node<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: This is the pointer that `new` gave, and the entry is not removed as long as a
-        // caller is inside. `_entry` may still be uninitialised.
-        let (module, data) = unsafe {
-            let node = (*inode).i_private.cast::<Self>();
-            ((*node).module.as_ptr(), &(*node).data)
-        };
         // SAFETY: The module is there, since its code runs.
-        if !unsafe { bindings::try_module_get(module) } {
+        if !unsafe { bindings::try_module_get(this_module().as_ptr()) } {
             return ENODEV.to_errno();
         }
-        // SAFETY: `release` follows if this succeeds.
-        let ret = unsafe { Shims::<T>::open(data, file) };
+        // SAFETY: This is the pointer that `new` gave, and the entry is not removed as long as a
+        // caller is inside. `release` follows if this succeeds.
+        let ret = unsafe { Shims::<T>::open(ArcBorrow::from_raw((*inode).i_private.cast()), file) };
         if ret != 0 {
             // SAFETY: Gives back the reference from above. Unloading waits for this caller.
-            unsafe { bindings::module_put(module) };
+            unsafe { bindings::module_put(this_module().as_ptr()) };
         }
         ret
     }
@@ -399,13 +378,11 @@ impl<T: FileOperations> Node<T> {
     /// # Safety
     ///
     /// To be called by procfs, for a file that [`Self::open`] opened.
-    unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: As in `open`.
-        let module = unsafe { (*(*inode).i_private.cast::<Self>()).module.as_ptr() };
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The file was opened by `open`, and this is its last operation.
         unsafe { Shims::<T>::release(file) };
         // SAFETY: Gives back the reference of `open`. Unloading waits for this caller.
-        unsafe { bindings::module_put(module) };
+        unsafe { bindings::module_put(this_module().as_ptr()) };
         0
     }
 

@@ -34,11 +34,9 @@ use crate::{
         Events,
         FileOperations,
         OpenFile,
-        Owner,
         PollTable, //
     },
 };
-use core::marker::PhantomData;
 use kernel::{
     cpu::{
         nr_cpu_ids,
@@ -124,30 +122,24 @@ pub struct State {
 ///
 /// ```
 /// # use kernel::prelude::*;
-/// use lkm::{debugfs::Directory, fops::Owner, new_channel, relay::{Channel, Mode, Options}};
-///
-/// struct Trace;
-///
-/// impl Owner for Trace {
-///     const MODULE: &'static ThisModule = lkm::this_module!();
-/// }
+/// use lkm::{debugfs::Directory, new_channel, relay::{Channel, Mode, Options}};
 ///
 /// fn trace() -> Result {
 ///     let options = Options { subbuffer_size: 4096, subbuffers: 8, mode: Mode::Keep };
-///     let channel: Channel<Trace> = new_channel!(Directory::new(c"trace")?, c"cpu", options)?;
+///     let channel = new_channel!(Directory::new(c"trace")?, c"cpu", options)?;
 ///     channel.write(b"Hello")?;
 ///     channel.flush();
 ///     Ok(())
 /// }
 /// ```
-pub struct Channel<M: Owner + 'static> {
+pub struct Channel {
     options: Options,
     // For each CPU that the machine can have, by number.
     rings: KVec<Arc<Ring>>,
-    _files: KVec<Node<Reader<M>>>,
+    _files: KVec<Node<Reader>>,
 }
 
-impl<M: Owner> Channel<M> {
+impl Channel {
     /// Opens a channel: creates a ring, and a file with permissions 0400, for each CPU that the
     /// machine can have. Use [`new_channel!`].
     ///
@@ -235,7 +227,7 @@ impl<M: Owner> Channel<M> {
     }
 }
 
-impl<M: Owner> Drop for Channel<M> {
+impl Drop for Channel {
     fn drop(&mut self) {
         // Whoever polls gets the last data.
         for ring in &self.rings {
@@ -246,26 +238,18 @@ impl<M: Owner> Drop for Channel<M> {
 }
 
 /// A ring that is open.
-struct Reader<M> {
+struct Reader {
     ring: Arc<Ring>,
-    _module: PhantomData<fn() -> M>,
-}
-
-impl<M: Owner> Owner for Reader<M> {
-    const MODULE: &'static ThisModule = M::MODULE;
 }
 
 #[vtable]
-impl<M: Owner + 'static> FileOperations for Reader<M> {
+impl FileOperations for Reader {
     type Data = Ring;
 
     fn open(ring: ArcBorrow<'_, Ring>, file: &OpenFile) -> impl PinInit<Self, Error> {
         // SAFETY: The file is in its `open`.
         unsafe { bindings::nonseekable_open(core::ptr::null_mut(), file.as_raw()) };
-        Ok(Self {
-            ring: ring.into(),
-            _module: PhantomData,
-        })
+        Ok(Self { ring: ring.into() })
     }
 
     fn read(

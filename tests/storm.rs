@@ -132,8 +132,8 @@ fn loading_and_unloading_at_the_same_moment_is_safe() {
 }
 
 #[test]
-fn nobody_keeps_a_module_before_it_is_loaded() {
-    // A load that fails frees it nevertheless.
+fn a_node_can_be_opened_as_soon_as_it_is_there() {
+    // Whoever does keeps the module. What a load does then that fails: see adversary.rs.
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
     let before = Footprint::now();
     // Who opens a device that is not there yet would wait until this has looked for a driver.
@@ -141,8 +141,7 @@ fn nobody_keeps_a_module_before_it_is_loaded() {
     fs::write(MODPROBE, "\n").expect(MODPROBE);
     for subject in subjects() {
         for path in subject.nodes.iter().map(|it| it.path) {
-            // In the other file systems a module can remove a file that is open.
-            if !path.starts_with("/dev/") && !path.starts_with("/sys/kernel/debug/") {
+            if !path.starts_with("/dev/") {
                 continue;
             }
             let opener = early::opener(subject.module, path);
@@ -152,12 +151,7 @@ fn nobody_keeps_a_module_before_it_is_loaded() {
                 early.is_loading || !one_cpu,
                 "{path}: that was after the load"
             );
-            assert!(
-                !early.is_loading || early.references <= 1,
-                "{path}: {:?} keeps the module",
-                early.file
-            );
-            drop(early);
+            drop(early.file.expect(path));
             module.unload().expect("nobody uses it");
         }
     }

@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     bindings,
-    callback::Caller, //
+    callback::Caller,
+    lifetime::{
+        this_module,
+        References, //
+    },
 };
 use core::ptr::null_mut;
 use kernel::{
@@ -258,7 +262,7 @@ macro_rules! netlink_family {
                 { <$commands as Commands>::GROUPS.len() },
             > = Tables::new::<$commands>();
 
-            Family::new($crate::this_module!(), &TABLES)
+            Family::new(&TABLES)
         };
     };
 }
@@ -362,11 +366,10 @@ impl<T: Commands> Family<T> {
 
     #[doc(hidden)]
     pub const fn new<const C: usize, const P: usize, const G: usize>(
-        module: &'static ThisModule,
         tables: &'static Tables<C, P, G>,
     ) -> Self {
         let mut raw = Self::RAW;
-        raw.module = module.as_ptr();
+        raw.module = this_module().as_ptr();
         raw.small_ops = tables.commands.as_ptr();
         if P > 0 {
             raw.policy = tables.policies.as_ptr();
@@ -481,5 +484,7 @@ impl<T: Commands> Drop for Registration<T> {
         let data = self.family.data.xchg(null_mut(), Full);
         // SAFETY: By the type invariants. No command is handled any more.
         drop(unsafe { Arc::from_raw(data) });
+        // Who is being told the policies (`CTRL_CMD_GETPOLICY`) comes back to the family.
+        drop(References);
     }
 }

@@ -17,6 +17,10 @@ use crate::{
         errno,
         synchronize_rcu, //
     },
+    lifetime::{
+        this_module,
+        References, //
+    },
 };
 use core::{
     marker::PhantomData,
@@ -189,9 +193,9 @@ impl<T: Protocol> Socket<T> {
     /// memory), or `EINVAL` if there is no such number, or more groups than
     /// there can be. May sleep (`netlink_kernel_create`).
     ///
-    /// A load that fails frees the module even if somebody has a socket of this protocol open, so this
-    /// should be the last that `init` does which can fail.
-    pub fn new(module: &'static ThisModule, options: Config, protocol: Arc<T>) -> Result<Self> {
+    /// Whoever has a socket of this protocol open keeps the module, and a load that fails waits for
+    /// that.
+    pub fn new(options: Config, protocol: Arc<T>) -> Result<Self> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
         }
@@ -210,13 +214,13 @@ impl<T: Protocol> Socket<T> {
         if options.open_groups {
             config.flags = bindings::NL_CFG_F_NONROOT_RECV;
         }
-        // SAFETY: The first network namespace always exists, the module is the caller's, and the
+        // SAFETY: The first network namespace always exists, and the
         // configuration is copied. `input` expects what is done next, or nothing.
         let socket = unsafe {
             bindings::__netlink_kernel_create(
                 &raw mut bindings::init_net,
                 options.number.into(),
-                module.as_ptr(),
+                this_module().as_ptr(),
                 &mut config,
             )
         };
@@ -299,6 +303,7 @@ impl<T: Protocol> Drop for Socket<T> {
         if self.shared.users.fetch_sub(1, Full) > 1 {
             self.shared.unused.wait_for_completion();
         }
+        drop(References);
     }
 }
 

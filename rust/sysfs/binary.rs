@@ -96,7 +96,7 @@ impl<T: Attributes> BinaryFile<T> {
     pub(super) fn new(binary: &'static Binary<T>, data: *const T) -> Self {
         let mut raw: bindings::bin_attribute = pin_init::zeroed();
         raw.attr = describe(binary.name, binary.mode, binary);
-        raw.size = binary.size;
+        raw.size = binary.size.min(isize::MAX as usize);
         if binary.read.is_some() {
             raw.read = Some(Self::read);
         }

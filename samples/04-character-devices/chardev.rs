@@ -38,8 +38,7 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     },
     message::Message, //
 };
@@ -85,10 +84,6 @@ struct Visits {
 struct Reader {
     visits: Arc<Visits>,
     message: Message<80>,
-}
-
-impl Owner for Reader {
-    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

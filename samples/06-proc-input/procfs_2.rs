@@ -54,20 +54,15 @@ const LABEL: &[u8] = b"Last input:";
 type LastInput = Mutex<Message<MESSAGE_LENGTH>>;
 type Shown = Message<{ LABEL.len() + MESSAGE_LENGTH }>;
 
-#[pin_data]
 struct Procfs2 {
-    #[pin]
     _file: proc_fs::Node<Session>,
 }
 
-impl kernel::InPlaceModule for Procfs2 {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _file <- proc_fs::Node::new(
-                module,
-                proc_fs::Options::new(c"rw_test", 0o644),
-                Arc::pin_init(new_mutex!(Message::new()), GFP_KERNEL)?,
-            ),
+impl kernel::Module for Procfs2 {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let last = Arc::pin_init(new_mutex!(Message::new()), GFP_KERNEL)?;
+        Ok(Procfs2 {
+            _file: proc_fs::Node::new(proc_fs::Options::new(c"rw_test", 0o644), last)?,
         })
     }
 }

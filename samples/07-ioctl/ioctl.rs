@@ -43,8 +43,7 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     },
     ioctl::{
         Buffer,
@@ -111,10 +110,6 @@ impl Device {
 struct Session {
     device: Arc<Device>,
     inbox: Inbox,
-}
-
-impl Owner for Session {
-    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

@@ -53,20 +53,15 @@ module! {
     license: "GPL",
 }
 
-#[pin_data]
 struct Sleep {
-    #[pin]
     _file: proc_fs::Node<Turn>,
 }
 
-impl kernel::InPlaceModule for Sleep {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _file <- proc_fs::Node::new(
-                module,
-                proc_fs::Options::new(c"sleep", 0o644),
-                Arc::pin_init(Gate::new(), GFP_KERNEL)?,
-            ),
+impl kernel::Module for Sleep {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let gate = Arc::pin_init(Gate::new(), GFP_KERNEL)?;
+        Ok(Sleep {
+            _file: proc_fs::Node::new(proc_fs::Options::new(c"sleep", 0o644), gate)?,
         })
     }
 }

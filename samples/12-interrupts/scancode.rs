@@ -19,7 +19,6 @@ use lkm::{
         Events,
         FileOperations,
         OpenFile,
-        Owner,
         PollTable, //
     },
     message::Message,
@@ -74,10 +73,6 @@ impl Lines {
         }
         Ok(copied)
     }
-}
-
-impl Owner for Reader {
-    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

@@ -45,8 +45,7 @@ use lkm::{
     },
     fops::{
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     },
 };
 
@@ -103,10 +102,6 @@ struct Session {
     // Closed first, which may wait until its last bytes are out.
     port: File,
     _turn: Turn,
-}
-
-impl Owner for Session {
-    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

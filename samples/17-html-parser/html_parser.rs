@@ -82,21 +82,18 @@ lkm::module_params! {
     },
 }
 
-#[pin_data]
 struct HtmlParser {
-    #[pin]
     _text: proc_fs::Node<Snapshot>,
-    #[pin]
     _timing: proc_fs::Node<Snapshot>,
 }
 
-impl kernel::InPlaceModule for HtmlParser {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+impl kernel::Module for HtmlParser {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let text = proc_fs::Options::new(c"html_parser", 0o400);
         let timing = proc_fs::Options::new(c"html_parser_timing", 0o400);
-        try_pin_init!(Self {
-            _text <- proc_fs::Node::new(module, text, Arc::new(strip as Make, GFP_KERNEL)?),
-            _timing <- proc_fs::Node::new(module, timing, Arc::new(measure as Make, GFP_KERNEL)?),
+        Ok(HtmlParser {
+            _text: proc_fs::Node::new(text, Arc::new(strip as Make, GFP_KERNEL)?)?,
+            _timing: proc_fs::Node::new(timing, Arc::new(measure as Make, GFP_KERNEL)?)?,
         })
     }
 }

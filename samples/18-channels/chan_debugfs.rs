@@ -40,7 +40,6 @@ use lkm::{
         Events,
         FileOperations,
         OpenFile,
-        Owner,
         PollTable, //
     },
     message::Message,
@@ -107,10 +106,6 @@ impl Mailbox {
 
 /// Somebody who has the mailbox open.
 struct Session(Arc<Mailbox>);
-
-impl Owner for Session {
-    const MODULE: &'static ThisModule = lkm::this_module!();
-}
 
 #[vtable]
 impl FileOperations for Session {

@@ -98,7 +98,7 @@ struct ChanNetlink {
 }
 
 impl kernel::Module for ChanNetlink {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         let channel = Arc::new(
             Channel {
                 served: Atomic::new(0),
@@ -109,8 +109,7 @@ impl kernel::Module for ChanNetlink {
         let config = Config::new(number).groups(GROUP).open_groups();
         let module = ChanNetlink {
             _family: FAMILY.register(channel.clone())?,
-            // Last: whoever opens a socket of this protocol keeps the module.
-            _socket: Socket::new(module, config, channel).inspect_err(|_| {
+            _socket: Socket::new(config, channel).inspect_err(|_| {
                 pr_alert!("Sorry, there is no netlink protocol {number}, or somebody has it\n");
             })?,
         };

@@ -53,8 +53,7 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     },
     message::Message,
     module_params,
@@ -134,20 +133,16 @@ impl kernel::Module for ChanRelay {
 /// An opener of `control`, and what it is being shown.
 #[pin_data]
 struct Session {
-    channel: Arc<Channel<Self>>,
+    channel: Arc<Channel>,
     #[pin]
     shown: Mutex<Report>,
 }
 
-impl Owner for Session {
-    const MODULE: &'static ThisModule = lkm::this_module!();
-}
-
 #[vtable]
 impl FileOperations for Session {
-    type Data = Channel<Self>;
+    type Data = Channel;
 
-    fn open(channel: ArcBorrow<'_, Channel<Self>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+    fn open(channel: ArcBorrow<'_, Channel>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             channel: channel.into(),
             shown <- new_mutex!(Report(KVVec::new())),

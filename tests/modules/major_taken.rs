@@ -13,8 +13,7 @@ use lkm::{
     chrdev,
     fops::{
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     },
 };
 
@@ -51,10 +50,6 @@ impl kernel::Module for MajorTaken {
 }
 
 struct Nothing;
-
-impl Owner for Nothing {
-    const MODULE: &'static ThisModule = lkm::this_module!();
-}
 
 #[vtable]
 impl FileOperations for Nothing {

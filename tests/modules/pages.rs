@@ -25,8 +25,7 @@ use lkm::{
     fops::{
         read_from_buffer,
         FileOperations,
-        OpenFile,
-        Owner, //
+        OpenFile, //
     }, //
 };
 
@@ -64,10 +63,6 @@ struct OpenPage {
     pages: Arc<KVec<Page>>,
     minor: usize,
     text: CString,
-}
-
-impl Owner for OpenPage {
-    const MODULE: &'static ThisModule = lkm::this_module!();
 }
 
 #[vtable]

@@ -113,7 +113,7 @@ impl proc_fs::Show for Shown {
         kernel::seq_print!(out, "interrupts {}\n", self.line.0.load(Relaxed));
         kernel::seq_print!(out, "number {}\n", self.number.get());
         kernel::seq_print!(out, "blob {}\n", core::str::from_utf8(blob).unwrap_or("?"));
-        let params = lkm::params::lock(lkm::this_module!());
+        let params = lkm::params::lock();
         let (line, pair) = (text.get(&params), numbers.get(&params));
         kernel::seq_print!(out, "text {line}\nnumbers {pair:?}\n");
         drop(params);

@@ -31,20 +31,15 @@ module! {
     license: "GPL",
 }
 
-#[pin_data]
 struct SleepAll {
-    #[pin]
     _file: proc_fs::Node<Turn>,
 }
 
-impl kernel::InPlaceModule for SleepAll {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _file <- proc_fs::Node::new(
-                module,
-                proc_fs::Options::new(c"sleep_all", 0o444),
-                Arc::pin_init(Gate::new(), GFP_KERNEL)?,
-            ),
+impl kernel::Module for SleepAll {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let gate = Arc::pin_init(Gate::new(), GFP_KERNEL)?;
+        Ok(SleepAll {
+            _file: proc_fs::Node::new(proc_fs::Options::new(c"sleep_all", 0o444), gate)?,
         })
     }
 }

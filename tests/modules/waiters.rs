@@ -47,11 +47,11 @@ struct Waiters {
 }
 
 impl kernel::InPlaceModule for Waiters {
-    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _remove <- proc_fs::File::new(
                 proc_fs::Options::new(c"waiters_remove", 0o200),
-                Remover::new(module),
+                Remover::new(),
             ),
         })
     }
@@ -60,19 +60,15 @@ impl kernel::InPlaceModule for Waiters {
 #[pin_data]
 struct Remover {
     #[pin]
-    node: Mutex<Option<Pin<KBox<proc_fs::Node<Taker>>>>>,
+    node: Mutex<Option<proc_fs::Node<Taker>>>,
 }
 
 impl Remover {
-    fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+    fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            node <- new_mutex!(Some(KBox::pin_init(
-                proc_fs::Node::new(
-                    module,
-                    proc_fs::Options::new(c"waiters", 0o666),
-                    Arc::pin_init(Tokens::new(), GFP_KERNEL)?,
-                ),
-                GFP_KERNEL,
+            node <- new_mutex!(Some(proc_fs::Node::new(
+                proc_fs::Options::new(c"waiters", 0o666),
+                Arc::pin_init(Tokens::new(), GFP_KERNEL)?,
             )?)),
         })
     }

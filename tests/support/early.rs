@@ -22,8 +22,6 @@ pub struct Outcome {
     pub file: Result<File, Errno>,
     /// Whether the module was still being loaded afterwards.
     pub is_loading: bool,
-    /// How many references the module then had. Loading it is one.
-    pub references: usize,
 }
 
 /// Has a thread open `path`, a file of `module` that does not exist, as soon as it does. The thread
@@ -57,15 +55,10 @@ pub fn opener(module: &'static str, path: &'static str) -> JoinHandle<Outcome> {
             }
         }
         let file = File::open(path).map_err(errno_of);
-        let shown = |name| fs::read_to_string(format!("/sys/module/{module}/{name}"));
+        let state = fs::read_to_string(format!("/sys/module/{module}/initstate"));
         Outcome {
             file,
-            is_loading: shown("initstate").expect("initstate").trim() == "coming",
-            references: shown("refcnt")
-                .expect("refcnt")
-                .trim()
-                .parse()
-                .expect("a number"),
+            is_loading: state.expect("initstate").trim() == "coming",
         }
     });
     is_watched.recv().expect("the opener");

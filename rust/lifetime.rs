@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How long the module lives.
+//!
+//! For each file or socket that is open, C holds a reference to the module, and does not unload it.
+//! When it does, nobody holds one; the registrations are dropped, and nobody gets one any more. But
+//! if `init` fails, the loader frees the module, no matter who holds a reference by then. So what
+//! hands them out has a [`References`].
+//!
+//! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
+
+use crate::bindings;
+use kernel::{
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    types::Opaque, //
+};
+
+#[allow(improper_ctypes, reason = "nobody looks at a module through this")]
+extern "C" {
+    static __this_module: Opaque<bindings::module>;
+}
+
+/// Returns the module that the calling code is part of: C's `THIS_MODULE`.
+///
+/// Upstream's abstractions are part of the kernel, and have their user say it (`OwnerModule`). The
+/// code of this crate is part of each module that uses it, and there the symbol is that module.
+pub const fn this_module() -> &'static ThisModule {
+    const THIS_MODULE: ThisModule = {
+        // SAFETY: This is the pointer to the module that is linked with this.
+        unsafe { ThisModule::from_ptr(__this_module.get()) }
+    };
+    &THIS_MODULE
+}
+
+fn state() -> bindings::module_state {
+    // SAFETY: The module that runs has not been freed. The loader changes the state with a single
+    // store.
+    unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() }
+}
+
+/// Whether the load has succeeded, and the unload has not begun.
+pub(crate) fn is_live() -> bool {
+    state() == bindings::module_state_MODULE_STATE_LIVE
+}
+
+/// The references to the module that a registration hands out.
+///
+/// To be a field behind the one whose drop unregisters, so that no reference is handed out any more
+/// when this is dropped. If that happens while the module is being loaded, most likely since `init`
+/// fails, the drop waits until only the loader has a reference. Nothing else may end the wait, since
+/// the others are about to call the module. It is told to who reads the log.
+pub(crate) struct References;
+
+impl Drop for References {
+    fn drop(&mut self) {
+        /// The loader's own.
+        const LOADER: c_int = 1;
+        /// Long enough for those who just look.
+        const PATIENCE: u32 = 100;
+
+        let module = this_module().as_ptr();
+        let mut rounds = 0;
+        while state() == bindings::module_state_MODULE_STATE_COMING
+            // SAFETY: The module that runs has not been freed.
+            && unsafe { bindings::module_refcount(module) } > LOADER
+        {
+            if rounds == PATIENCE {
+                // SAFETY: As above; the name is a C string that does not change.
+                let name = unsafe { CStr::from_char_ptr((*module).name.as_ptr()) };
+                pr_warn!("Loading {name} failed. Waiting for its open files and sockets.\n");
+            }
+            rounds += 1;
+            // C wakes nobody when a reference is given back.
+            fsleep(Delta::from_millis(10));
+        }
+    }
+}
+
+/// Has a file that is being opened keep the module, and continue with `owned`.
+///
+/// Does what `chrdev_open` does in C, for a file that was created with operations without an owner.
+/// debugfs would warn of an owner that it cannot get, unless it is marked as going: `delete_module`
+/// marks it only after it has let go of the last reference.
+///
+/// # Safety
+///
+/// `file` must be in its `open`, called by debugfs, with operations that have no owner. `owned` must
+/// fit the file, and have this module as its owner.
+pub(crate) unsafe fn keep_module(
+    file: *mut bindings::file,
+    owned: &'static bindings::file_operations,
+) -> Result {
+    // SAFETY: The module is there: before it goes it removes the file, which waits for this call.
+    // The VFS gives back the reference, after `release` or if `open` fails.
+    unsafe {
+        if bindings::try_module_get(owned.owner) {
+            (*file).f_op = owned;
+            Ok(())
+        } else {
+            // The VFS looks at the operations once more after this, when the module may be gone.
+            // These are debugfs' own.
+            (*file).f_op = (*file)
+                .f_inode
+                .byte_add(bindings::LKM_INODE_I_FOP)
+                .cast::<*const bindings::file_operations>()
+                .read();
+            Err(ENXIO)
+        }
+    }
+}

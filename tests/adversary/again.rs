@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A module that calls its `init` again, when that was freed: `/proc/again` shows what came of it.
+
+use kernel::{
+    prelude::*,
+    seq_file::SeqFile, //
+};
+use lkm::proc_fs;
+
+module! {
+    type: Again,
+    name: "again",
+    authors: ["lkmpg-rs developers"],
+    description: "Calls its init again",
+    license: "GPL",
+}
+
+struct Again {
+    _file: Pin<KBox<proc_fs::File<Caller>>>,
+}
+
+lkm::init_only! {
+    impl kernel::Module for Again {
+        static MODE: u16 = 0o400;
+
+        fn init(_module: &'static ThisModule) -> Result<Self> {
+            let file = proc_fs::File::new(proc_fs::Options::new(c"again", MODE), Caller);
+            Ok(Self {
+                _file: KBox::pin_init(file, GFP_KERNEL)?,
+            })
+        }
+    }
+}
+
+/// Neither the linker nor modpost looks in here.
+static INIT: [fn(&'static ThisModule) -> Result<Again>; 1] = [<Again as kernel::Module>::init];
+
+struct Caller;
+
+#[vtable]
+impl proc_fs::Show for Caller {
+    fn show(&self, out: &SeqFile) -> Result {
+        let result = INIT[0](lkm::this_module());
+        kernel::seq_print!(out, "{:?}\n", result.err());
+        Ok(())
+    }
+}
