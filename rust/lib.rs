@@ -78,6 +78,7 @@ mod name;
 pub mod netlink;
 pub mod params;
 pub mod percpu;
+pub mod prelude;
 pub mod proc_fs;
 pub mod rcu;
 pub mod relay;

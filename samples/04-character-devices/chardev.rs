@@ -15,33 +15,7 @@
 //! `rmmod`: opening it has the kernel run `modprobe`, which finds the module by its aliases (major
 //! numbers from 234 to 254 are those that the kernel assigns).
 
-use kernel::{
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
-        Arc,
-        ArcBorrow, //
-    },
-};
-use lkm::{
-    chrdev,
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
-    message::Message, //
-};
+use lkm::prelude::*;
 
 module! {
     type: Chardev,

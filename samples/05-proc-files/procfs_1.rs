@@ -10,15 +10,7 @@
 //! the module goes. Here unloading waits for the readers that are inside; a file that stays open
 //! reads as an error (`EIO`) from then on.
 
-use kernel::{
-    prelude::*,
-    seq_file::SeqFile,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
-};
-use lkm::proc_fs;
+use lkm::prelude::*;
 
 module! {
     type: Procfs1,
@@ -51,7 +43,7 @@ struct Visits(Atomic<u64>);
 impl proc_fs::Show for Visits {
     fn show(&self, out: &SeqFile) -> Result {
         let n = self.0.fetch_add(1, Relaxed) + 1;
-        kernel::seq_print!(out, "For the {n}{} time, go away!\n", suffix(n));
+        seq_print!(out, "For the {n}{} time, go away!\n", suffix(n));
         Ok(())
     }
 }

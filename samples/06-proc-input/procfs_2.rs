@@ -13,32 +13,7 @@
 //! the message changes in between, since each open file has its own copy; writers take turns; a
 //! bad pointer leaves the message as it was.
 
-use kernel::{
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
-};
-use lkm::{
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
-    message::{
-        Inbox,
-        Message, //
-    },
-    proc_fs,
-};
+use lkm::prelude::*;
 
 module! {
     type: Procfs2,

@@ -18,41 +18,13 @@
 //! fit is cut; what follows is dropped if it is as long as what was cut off, since `echo` then
 //! writes just that.
 
-use kernel::{
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
-    prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
-    uaccess::UserPtr,
-};
+use kernel::uaccess::UserPtr;
 use lkm::{
-    chrdev,
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
     ioctl::{
         Buffer,
         Request, //
     },
-    message::{
-        Inbox,
-        Message, //
-    },
+    prelude::*, //
 };
 
 mod protocol;

@@ -16,32 +16,9 @@
 //! the turn leaves the process with the file. The module cannot be unloaded while somebody sleeps. A
 //! message has 79 bytes; of a longer one the rest is dropped, as in `procfs_2`.
 
-use kernel::{
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
-};
 use lkm::{
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
-    message::{
-        Inbox,
-        Message, //
-    },
     new_turn_queue,
-    proc_fs,
+    prelude::*,
     wait::TurnQueue, //
 };
 

@@ -15,22 +15,13 @@
 //! the function has returned for the last time. It may run on one CPU while another shows the
 //! count, which therefore is an atomic.
 
-use kernel::{
-    prelude::*,
-    seq_file::SeqFile,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
-};
 use lkm::{
     new_timer,
-    proc_fs,
+    prelude::*,
     timer::{
-        self,
         Next,
         Timer, //
-    }, //
+    },
 };
 
 module! {
@@ -75,7 +66,7 @@ impl Ticks {
 impl proc_fs::Show for Ticks {
     fn show(&self, out: &SeqFile) -> Result {
         let calls = self.timer.0.load(Relaxed);
-        kernel::seq_print!(out, "Timer called {calls} times so far\n");
+        seq_print!(out, "Timer called {calls} times so far\n");
         Ok(())
     }
 }

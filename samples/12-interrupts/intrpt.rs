@@ -21,20 +21,7 @@
 //! the interrupt's thread. What the keyboard says to its driver (acknowledge, resend) is left out;
 //! only while that one sets it up, after boot, more such answers pass for scan codes.
 
-use kernel::{
-    new_mutex,
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        Mutex, //
-    },
-};
 use lkm::{
-    chrdev,
     i8042::{
         self,
         Byte,
@@ -42,19 +29,17 @@ use lkm::{
     },
     ioport::Ports,
     irq::{
-        self,
         Flags,
         IrqReturn,
         ThreadedIrqReturn,
         ThreadedRegistration, //
     },
-    new_wait_queue,
+    prelude::*,
     ring::{
         Next,
         Position,
         Ring, //
     },
-    wait::WaitQueue, //
 };
 
 mod scancode;

@@ -3,25 +3,8 @@
 //! `/dev/scancode`: a line for each scan code.
 
 use crate::Keyboard;
-use kernel::{
-    fs::file::Offset,
-    iov::IovIterDest,
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
-};
 use lkm::{
-    fops::{
-        Events,
-        FileOperations,
-        OpenFile,
-        PollTable, //
-    },
-    message::Message,
+    prelude::*,
     ring::{
         Next,
         Position,

@@ -22,33 +22,17 @@
 //! The guide has no module for this chapter.
 
 use kernel::{
-    new_mutex, //
-    new_spinlock,
-    prelude::*,
-    seq_file::SeqFile,
     str::CString,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        rcu,
-        Arc,
-        Mutex,
-        SpinLock, //
-    },
+    sync::rcu,
     time::{
         Instant,
         Monotonic, //
     },
 };
 use lkm::{
-    kthread,
-    new_wait_queue,
     percpu,
-    proc_fs,
-    rcu::Rcu,
-    wait::WaitQueue, //
+    prelude::*,
+    rcu::Rcu, //
 };
 
 module! {
@@ -59,7 +43,7 @@ module! {
     license: "GPL",
 }
 
-lkm::module_params! {
+module_params! {
     increments: u32 {
         default: 1_000_000,
         description: "How often each CPU adds 1 to each counter",
@@ -111,14 +95,14 @@ impl proc_fs::Show for Race {
     fn show(&self, out: &SeqFile) -> Result {
         let expected = self.threads.len() as u64 * u64::from(increments.value());
         let line = self.counters.line.lock();
-        kernel::seq_print!(out, "counter       count   expected  ns each\n");
+        seq_print!(out, "counter       count   expected  ns each\n");
         for (kind, spent) in KINDS.iter().zip(&self.counters.spent) {
             let (name, sum) = (kind.name, (kind.sum)(&self.counters));
             let each = spent.load(Relaxed) / expected.max(1);
-            kernel::seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
+            seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
         }
         let done = line.arrived == KINDS.len() * line.threads;
-        kernel::seq_print!(out, "{}\n", if done { "done" } else { "counting" });
+        seq_print!(out, "{}\n", if done { "done" } else { "counting" });
         Ok(())
     }
 }

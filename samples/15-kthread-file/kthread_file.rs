@@ -31,26 +31,15 @@
 //! Changed from the mail: its thread is killed with a signal to a number, which may be another
 //! process's by then. Here it is asked to stop, and waited for.
 
-use kernel::{
-    new_mutex,
-    prelude::*,
-    seq_file::SeqFile,
-    sync::{
-        Arc,
-        Mutex, //
-    },
-    time::{
-        ClockSource,
-        Msecs,
-        RealTime,
-        NSEC_PER_SEC, //
-    },
+use kernel::time::{
+    ClockSource,
+    Msecs,
+    RealTime,
+    NSEC_PER_SEC, //
 };
 use lkm::{
     file,
-    kthread,
-    message::Message,
-    proc_fs, //
+    prelude::*, //
 };
 use pin_init::pin_init_scope;
 
@@ -62,7 +51,7 @@ module! {
     license: "GPL",
 }
 
-lkm::module_params! {
+module_params! {
     path: str {
         default: c"/tmp/kthread_file.log",
         description: "File to append to, as an absolute path",
@@ -163,10 +152,7 @@ impl Journal {
             }
             Err(failure @ (what, error)) => {
                 if !self.failing || self.last_error != Some(failure) {
-                    pr_err!(
-                        "Cannot {what} {}: {error:?}. Trying again.\n",
-                        path.value()
-                    );
+                    pr_err!("Cannot {what} {}: {error:?}. Trying again.\n", path.value());
                 }
                 self.last_error = Some(failure);
                 self.failing = true;
@@ -187,12 +173,12 @@ impl proc_fs::Show for Status {
         } else {
             "writing"
         };
-        kernel::seq_print!(out, "file: {}\n", path.value());
-        kernel::seq_print!(out, "state: {state}\n");
-        kernel::seq_print!(out, "records: {}\n", journal.written);
+        seq_print!(out, "file: {}\n", path.value());
+        seq_print!(out, "state: {state}\n");
+        seq_print!(out, "records: {}\n", journal.written);
         match journal.last_error {
-            None => kernel::seq_print!(out, "last error: none\n"),
-            Some((what, e)) => kernel::seq_print!(out, "last error: {e:?}, cannot {what}\n"),
+            None => seq_print!(out, "last error: none\n"),
+            Some((what, e)) => seq_print!(out, "last error: {e:?}, cannot {what}\n"),
         }
         Ok(())
     }

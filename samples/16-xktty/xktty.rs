@@ -22,31 +22,13 @@
 //! describes it (`iov_iter`). The lock that kept others out was a mutex that one process took and
 //! another might release.
 
-use kernel::{
-    fs::file::Offset,
-    iov::IovIterSource,
-    prelude::*,
-    str::CString,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
-        Arc,
-        ArcBorrow, //
-    },
-};
+use kernel::str::CString;
 use lkm::{
-    chrdev,
     file::{
-        self,
-        File, //
+        self, //
+        File,
     },
-    fops::{
-        FileOperations,
-        OpenFile, //
-    },
+    prelude::*, //
 };
 
 module! {
@@ -57,7 +39,7 @@ module! {
     license: "GPL",
 }
 
-lkm::module_params! {
+module_params! {
     tty: str {
         default: c"ttyS0",
         description: "Name of the tty, as in /dev",

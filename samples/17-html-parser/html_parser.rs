@@ -24,28 +24,13 @@
 //! position back, so that most of the reads that it times may be at the end of the file; here each
 //! starts at 0. See `README.md` for the numbers.
 
-use kernel::{
-    fs::file::Offset,
-    iov::IovIterDest,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow, //
-    },
-};
 use lkm::{
     cycles,
     file::{
-        self,
-        File, //
+        self, //
+        File,
     },
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
-    message::Message,
-    proc_fs,
+    prelude::*,
     wait::is_killed, //
 };
 
@@ -69,7 +54,7 @@ module! {
     license: "GPL",
 }
 
-lkm::module_params! {
+module_params! {
     path: str {
         default: c"/tmp/page.html",
         description: "File to parse",

@@ -14,20 +14,6 @@
 //! written from user space (what does not fit is cut, so 257 is 1). `blob` is a piece of memory.
 //! `mailbox` is a file with operations: a reader sleeps until somebody writes.
 
-use kernel::{
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
-};
 use lkm::{
     debugfs::{
         Blob,
@@ -35,16 +21,7 @@ use lkm::{
         Node,
         Number, //
     },
-    fops::{
-        read_from_buffer,
-        Events,
-        FileOperations,
-        OpenFile,
-        PollTable, //
-    },
-    message::Message,
-    new_wait_queue,
-    wait::WaitQueue, //
+    prelude::*, //
 };
 
 module! {

@@ -21,18 +21,6 @@
 //! driver wants that, does it ask for it in `/sys/class/firmware`. The module can be unloaded while
 //! a question is open.
 
-use kernel::{
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
-};
 use lkm::{
     firmware::{
         Device,
@@ -41,7 +29,7 @@ use lkm::{
         Receiver,
         Request, //
     },
-    message::Message,
+    prelude::*,
     sysfs::{
         Attribute,
         Attributes,

@@ -22,20 +22,8 @@
 //! Changed from the survey: it has "only a constant to add to netlink.h", of which there are 32 for
 //! all. A family needs none; the kernel finds it by its name, and checks its attributes.
 
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    },
-};
 use lkm::{
-    module_params,
     netlink::{
-        self,
         Attributes,
         Command,
         Commands,
@@ -50,6 +38,7 @@ use lkm::{
         Socket,
         Text, //
     },
+    prelude::*, //
 };
 
 #[allow(dead_code, reason = "the client needs more of it")]

@@ -26,21 +26,7 @@
 
 use kernel::{
     cpu::nr_cpu_ids,
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    new_mutex,
-    prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        Mutex, //
-    },
     time::{
-        delay::fsleep,
-        Delta,
         Instant,
         Monotonic, //
     },
@@ -50,18 +36,11 @@ use lkm::{
         Directory,
         Node, //
     },
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    },
-    message::Message,
-    module_params,
+    prelude::*,
     relay::{
-        self,
-        new_channel,
+        new_channel, //
         Channel,
-        Mode, //
+        Mode,
     },
 };
 

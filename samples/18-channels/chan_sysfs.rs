@@ -13,27 +13,18 @@
 //! A value has a file of its own, so there is nothing to parse, and permissions are for each. A
 //! process can poll `value`. Who waits in a file when the module goes is waited for.
 
-use kernel::{
-    new_mutex,
+use lkm::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        Mutex, //
+    sysfs::{
+        Attribute,
+        Attributes,
+        Binary,
+        Directory,
+        Group,
+        Input,
+        Room,
+        Text, //
     },
-};
-use lkm::sysfs::{
-    Attribute,
-    Attributes,
-    Binary,
-    Directory,
-    Group,
-    Input,
-    Room,
-    Text, //
 };
 
 module! {

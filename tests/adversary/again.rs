@@ -2,11 +2,7 @@
 
 //! A module that calls its `init` again, when that was freed: `/proc/again` shows what came of it.
 
-use kernel::{
-    prelude::*,
-    seq_file::SeqFile, //
-};
-use lkm::proc_fs;
+use lkm::prelude::*;
 
 module! {
     type: Again,
@@ -42,7 +38,7 @@ struct Caller;
 impl proc_fs::Show for Caller {
     fn show(&self, out: &SeqFile) -> Result {
         let result = INIT[0](lkm::this_module());
-        kernel::seq_print!(out, "{:?}\n", result.err());
+        seq_print!(out, "{:?}\n", result.err());
         Ok(())
     }
 }

@@ -7,36 +7,11 @@
 
 use kernel::{
     error::Error,
-    fs::file::Offset,
-    iov::{
-        IovIterDest,
-        IovIterSource, //
-    },
-    mm::virt::VmaNew,
-    prelude::*,
-    seq_file::SeqFile,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        ArcBorrow, //
-    },
+    mm::virt::VmaNew, //
 };
 use lkm::{
-    chrdev,
-    debugfs,
-    fops::{
-        Events,
-        FileOperations,
-        OpenFile,
-        PollTable, //
-    },
     ioctl,
-    message::Message,
-    proc_fs,
-    sysfs, //
+    prelude::*, //
 };
 
 module! {
@@ -159,7 +134,7 @@ struct Values;
 #[vtable]
 impl proc_fs::Show for Values {
     fn show(&self, out: &SeqFile) -> Result {
-        kernel::seq_print!(out, "shown");
+        seq_print!(out, "shown");
         answer().map(drop)
     }
 

@@ -6,34 +6,7 @@
 //! `/sys/kernel/failing/value`, as many of them as `files` says, waits until each was used, and fails
 //! with `ECANCELED`.
 
-use kernel::{
-    fs::file::Offset,
-    iov::IovIterDest,
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        ArcBorrow, //
-    },
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
-};
-use lkm::{
-    chrdev,
-    debugfs,
-    fops::{
-        FileOperations,
-        OpenFile, //
-    },
-    module_params,
-    proc_fs,
-    sysfs, //
-};
+use lkm::prelude::*;
 
 module! {
     type: Failing,

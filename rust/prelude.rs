@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What most modules use: `kernel::prelude`, the rest of what a file's operations are given, what
+//! openers share, and the modules of this crate that make files.
+//!
+//! ```
+//! use lkm::prelude::*;
+//! ```
+
+pub use crate::{
+    chrdev,
+    debugfs,
+    fops::{
+        read_from_buffer,
+        Events,
+        FileOperations,
+        OpenFile,
+        PollTable, //
+    },
+    irq,
+    kthread,
+    message::{
+        Inbox,
+        Message, //
+    },
+    module_params,
+    netlink,
+    new_wait_queue,
+    proc_fs,
+    relay,
+    sysfs,
+    timer,
+    wait::WaitQueue, //
+};
+pub use kernel::{
+    fs::file::Offset,
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    new_mutex, new_spinlock,
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        Arc,
+        ArcBorrow,
+        Mutex,
+        SpinLock, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+};
