@@ -86,11 +86,7 @@ impl Machine {
             fs::create_dir(machine.path(it)).expect("a folder");
         }
         for it in REAL.split_whitespace() {
-            let real = env::split_paths("/usr/bin:/bin:/usr/local/bin")
-                .map(|folder| folder.join(it))
-                .find(|path| path.exists())
-                .unwrap_or_else(|| panic!("there is no {it} here"));
-            symlink(real, machine.path("bin").join(it)).expect("a link");
+            machine.real(it);
         }
         for it in INSTALLED.split_whitespace() {
             machine.program(it, "");
@@ -178,6 +174,15 @@ impl Machine {
     /// Puts a program on the PATH that does what a script says.
     pub fn program(&self, name: &str, text: &str) -> PathBuf {
         self.script(&format!("bin/{name}"), text)
+    }
+
+    /// Puts this machine's own program on the PATH.
+    pub fn real(&self, name: &str) {
+        let real = env::split_paths("/usr/bin:/bin:/usr/local/bin")
+            .map(|folder| folder.join(name))
+            .find(|path| path.exists())
+            .unwrap_or_else(|| panic!("there is no {name} here"));
+        symlink(real, self.path("bin").join(name)).expect("a link");
     }
 
     /// Takes a program away.

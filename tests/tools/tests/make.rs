@@ -175,3 +175,26 @@ fn a_test_that_is_not_there_is_told_at_once() {
         }
     }
 }
+
+#[test]
+fn an_editor_may_read_the_bindings() {
+    let machine = Machine::new();
+    machine.write("checkout/build/dev/samples/x/chardev.o", "");
+    machine.write(
+        "checkout/build/dev/rust-project.json",
+        format!(
+            r#"{{"crates": [{{"display_name": "chardev", "root_module": "{}", "cfg": [], "deps": []}}]}}"#,
+            machine.checkout().join("samples/x/chardev.rs").display()
+        ),
+    );
+    machine.without("python3");
+    machine.real("python3");
+    machine.run(&["scripts/rust-project", "build/dev"]).passes();
+    let project = machine.read("checkout/rust-project.json");
+    let folder = machine.checkout().join("build/dev/rust");
+    assert!(project.contains("include_dirs"), "{project}");
+    assert!(
+        project.contains(&format!("\"{}\"", folder.display())),
+        "{project}"
+    );
+}
