@@ -79,6 +79,7 @@ help:
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test; T='chardev sleep' some, EXCEPT=twins
 #:                   all of them but some
+#: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
 #:                   length (hours); MINUTES=5 only that, for so long
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
@@ -229,3 +230,9 @@ clean:
 .PHONY: clean-cache
 clean-cache:
 	$(Q)scripts/clean-cache $(DAYS)
+
+# What takes root, the network and long.
+.PHONY: test-debian
+test-debian:
+	$(Q)scripts/test-debian $(or $(ROOT),/var/tmp/lkmpg-rs-debian) $(PARTS)
+	$(Q)scripts/test-rust-metadata
