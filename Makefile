@@ -204,7 +204,7 @@ rust-analyzer: modules
 # These build nothing, so that nothing is built by root.
 .PHONY: install uninstall
 install:
-	$(Q)KDIR='$(KDIR)' scripts/install $(OUT)
+	$(Q)KTREE='$(KDIR)' scripts/install $(OUT)
 
 uninstall:
 	$(Q)scripts/install --remove $(OUT)
