@@ -22,7 +22,10 @@ use crate::{
         keep_module,
         References, //
     },
-    name::permissions,
+    name::{
+        is_name,
+        permissions, //
+    },
 };
 use core::{
     cell::UnsafeCell,
@@ -60,9 +63,11 @@ unsafe impl Sync for Directory {}
 impl Directory {
     /// Creates a directory. It is removed after the last file in it.
     ///
-    /// Fails with `EEXIST` if the name is taken, `ENODEV` if the kernel has no debugfs, `EPERM` if
-    /// it is switched off, or `ENOMEM`. May sleep (`debugfs_create_dir`).
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a directory can have,
+    /// `ENODEV` if the kernel has no debugfs, `EPERM` if it is switched off, or `ENOMEM`. May sleep
+    /// (`debugfs_create_dir`).
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
+        check(name, 0o755)?;
         // SAFETY: `name` is a C string.
         let entry = from_err_ptr(unsafe {
             bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut())
@@ -81,6 +86,15 @@ impl Drop for Directory {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
         unsafe { bindings::debugfs_remove(self.entry.as_ptr()) };
+    }
+}
+
+/// Refuses what debugfs would take for something else, or not tell. Returns the permissions.
+fn check(name: &CStr, mode: u16) -> Result<bindings::umode_t> {
+    if is_name(name) {
+        permissions(mode)
+    } else {
+        Err(EINVAL)
     }
 }
 
@@ -194,9 +208,10 @@ unsafe impl<T: Scalar> Sync for Number<T> {}
 impl<T: Scalar> Number<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if the mode is none, or `ENOMEM`. May sleep
-    /// (`debugfs_create_u8` and so on).
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
+    /// mode is none, or `ENOMEM`. May sleep (`debugfs_create_u8` and so on).
     pub fn new(directory: Arc<Directory>, name: &CStr, mode: u16, value: T) -> Result<Self> {
+        let mode = check(name, mode)?;
         if exists(&directory, name) {
             return Err(EEXIST);
         }
@@ -206,7 +221,7 @@ impl<T: Scalar> Number<T> {
         unsafe {
             T::create(
                 name.as_char_ptr(),
-                permissions(mode)? & 0o666,
+                mode & 0o666,
                 directory.as_raw(),
                 value.get(),
             )
@@ -307,8 +322,8 @@ impl Blob {
     /// Creates a file with the permission bits `mode`, of which others than the owner can only
     /// have those for reading.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EACCES` if it is none that a file can have,
-    /// `EINVAL` if the mode is none, or `ENOMEM`. May sleep (`debugfs_create_blob`).
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
+    /// mode is none, or `ENOMEM`. May sleep (`debugfs_create_blob`).
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
@@ -325,7 +340,7 @@ impl Blob {
         let entry = unsafe {
             bindings::debugfs_create_blob(
                 name.as_char_ptr(),
-                permissions(mode)? & 0o644,
+                check(name, mode)? & 0o644,
                 directory.as_raw(),
                 wrapper.get(),
             )
@@ -398,9 +413,9 @@ pub struct Node<T: FileOperations> {
 impl<T: FileOperations> Node<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EACCES` if it is none that a file can have,
-    /// `EINVAL` if the mode is none, or `ENOMEM`. The file may be opened before this returns. May
-    /// sleep (`debugfs_create_file_unsafe`).
+    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
+    /// mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep
+    /// (`debugfs_create_file_unsafe`).
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
@@ -413,7 +428,7 @@ impl<T: FileOperations> Node<T> {
         let entry = unsafe {
             bindings::debugfs_create_file_unsafe(
                 name.as_char_ptr(),
-                permissions(mode)?,
+                check(name, mode)?,
                 directory.as_raw(),
                 Arc::as_ptr(&data).cast_mut().cast(),
                 &Vtable::<T>::OPS,

@@ -6,7 +6,7 @@
 
 use lkm::memory::Mapping;
 use lkmpg_tests::{
-    Footprint, KernelLog, LoadError, Module, Progress, errno_of, is_loaded, wait_until,
+    Footprint, KernelLog, LoadError, Module, Progress, errno_of, is_loaded, times, wait_until,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -17,7 +17,11 @@ use rustix::{
 use std::{
     fs::{self, File},
     os::fd::OwnedFd,
-    sync::LazyLock,
+    path::Path,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -284,4 +288,102 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
         assert!(!is_loaded("failing"));
         before.check("a load that failed");
     }
+}
+
+const REGISTERED: [&str; 8] = [
+    "/dev/adversary0",
+    "/dev/adversary1",
+    "/proc/adversary/node",
+    "/proc/adversary/file",
+    "/sys/kernel/debug/adversary/node",
+    "/sys/kernel/debug/adversary/number",
+    "/sys/kernel/debug/adversary/blob",
+    "/sys/kernel/adversary/value",
+];
+
+/// Has the module `registrations` do one of its tricks.
+fn trick(name: &str) {
+    fs::write("/proc/registrations", name).expect(name);
+}
+
+#[test]
+fn registrations_come_and_go() {
+    let before = Footprint::now();
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    for name in [
+        "churn", "threads", "twice", "names", "modes", "numbers", "sizes",
+    ] {
+        trick(name);
+    }
+    module.unload().expect("nobody uses it");
+    before.check("registrations");
+}
+
+#[test]
+fn what_is_open_may_go() {
+    let before = Footprint::now();
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    let mut old = Vec::new();
+    for _ in 0..3 {
+        // Under the same names as those before, which are still open.
+        trick("keep");
+        let files = REGISTERED.map(|path| File::open(path).expect(path));
+        trick("let go");
+        for (path, file) in REGISTERED.iter().zip(&files) {
+            let result = read(file, &mut [0; 4]);
+            // These work for whoever has them open.
+            if path.starts_with("/dev/") || path.ends_with("debug/adversary/node") {
+                assert_eq!(result, Ok(4), "{path}");
+            } else {
+                assert!(
+                    matches!(result, Err(Errno::IO | Errno::NODEV)),
+                    "{path}: {result:?}"
+                );
+            }
+            assert!(!Path::new(path).exists(), "{path}");
+        }
+        old.extend(files);
+    }
+    let module = module
+        .unload()
+        .expect_err("in use")
+        .into_module(Errno::AGAIN);
+    drop(old);
+    module.unload().expect("nobody uses it");
+    before.check("what was open");
+}
+
+#[test]
+fn what_is_being_used_may_go() {
+    let before = Footprint::now();
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let uses = REGISTERED.map(|path| {
+            let (count, done) = (Arc::new(AtomicUsize::new(0)), &done);
+            let uses = count.clone();
+            scope.spawn(move || {
+                while !done.load(Relaxed) {
+                    if let Ok(file) = File::open(path) {
+                        let _ = read(&file, &mut [0; 4]);
+                        count.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+            uses
+        });
+        for _ in 0..times("LKMPG_ROUNDS", 10) {
+            let seen = uses.each_ref().map(|it| it.load(Relaxed));
+            trick("keep");
+            wait_until("all to be used", || {
+                uses.iter()
+                    .zip(seen)
+                    .all(|(it, seen)| it.load(Relaxed) > seen)
+            });
+            trick("let go");
+        }
+        done.store(true, Relaxed);
+    });
+    module.unload().expect("nobody uses it");
+    before.check("what was being used");
 }
