@@ -16,13 +16,16 @@ mod command;
 pub use command::*;
 
 use crate::{
-    message::Message,
-    uaccess, //
+    bindings,
+    message::Message, //
 };
 use core::mem::MaybeUninit;
 use kernel::{
     prelude::*,
-    uaccess::UserPtr, //
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
 };
 
 /// One call of ioctl(2).
@@ -58,7 +61,7 @@ impl Request {
     /// A call; `compat` for that of a 32-bit process on a 64-bit kernel.
     #[inline(always)]
     pub(crate) fn new(number: u32, argument: usize, compat: bool) -> Self {
-        const POINTER: Command<Pointer> = Command::pointer(0, 0);
+        const POINTER: Command<WriteString> = Command::write_string(0, 0);
         let sizes = if compat {
             POINTER.number() ^ POINTER.compat_number()
         } else {
@@ -136,19 +139,94 @@ impl Request {
         })
     }
 
-    /// Handles a command whose argument is a pointer to memory of unknown length.
-    ///
-    /// For numbers that exist; a new command should carry its length.
+    /// Handles a command whose number says only that the argument is a pointer.
     #[inline(always)]
-    pub fn pointer(
+    fn on_pointer<K>(
         mut self,
-        command: Command<Pointer>,
+        command: Command<K>,
         f: impl FnOnce(UserPtr) -> Result<isize>,
     ) -> Self {
         if self.pointer_number == command.number() {
             self.result = f(UserPtr::from_addr(self.argument));
         }
         self
+    }
+
+    /// Handles a command that takes a C string from the caller, of which the first `N` bytes are
+    /// taken.
+    ///
+    /// For numbers that exist; a new command should carry its length.
+    #[inline(always)]
+    pub fn write_string<const N: usize>(
+        self,
+        command: Command<WriteString>,
+        f: impl FnOnce(Message<N>) -> Result<isize>,
+    ) -> Self {
+        self.on_pointer(command, |pointer| {
+            f(Message::filled(N, |bytes| copy_string_in(bytes, pointer))?)
+        })
+    }
+
+    /// Handles a command that returns a C string to the caller, as much of it as fits.
+    ///
+    /// For numbers that exist; a new command should carry its length.
+    #[inline(always)]
+    pub fn read_string<const N: usize, const M: usize>(
+        self,
+        command: Command<ReadString<N>>,
+        f: impl FnOnce() -> Result<Message<M>>,
+    ) -> Self {
+        self.on_pointer(command, |pointer| {
+            let text = f()?;
+            let text = text.as_bytes();
+            let text = text.get(..N - 1).unwrap_or(text);
+            let text = Message::<N>::concat(&[text, b"\0"]);
+            UserSlice::new(pointer, N)
+                .writer()
+                .write_slice(text.as_bytes())?;
+            Ok(0)
+        })
+    }
+
+    /// Handles a command that takes up to `N` bytes from the caller; `EINVAL` if there are more.
+    #[inline(always)]
+    pub fn write_bytes<const N: usize>(
+        self,
+        command: Command<WriteBytes>,
+        f: impl FnOnce(Message<N>) -> Result<isize>,
+    ) -> Self {
+        self.on(command, |pointer| {
+            let [address, length]: Buffer = buffer(pointer).reader().read()?;
+            let length = usize::try_from(length).map_err(|_| EINVAL)?;
+            f(Message::filled(length, |bytes| {
+                let from = UserSlice::new(pointer_to(address), length);
+                from.reader().read_slice(bytes)?;
+                Ok(length)
+            })?)
+        })
+    }
+
+    /// Handles a command that fills the caller's memory as far as it reaches, and tells how much
+    /// there is.
+    #[inline(always)]
+    pub fn read_bytes<const N: usize>(
+        self,
+        command: Command<ReadBytes>,
+        f: impl FnOnce() -> Result<Message<N>>,
+    ) -> Self {
+        self.on(command, |pointer| {
+            let [address, room]: Buffer = buffer(pointer).reader().read()?;
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let content = f()?;
+            let content = content.as_bytes();
+            UserSlice::new(pointer_to(address), room)
+                .writer()
+                .write_slice(content.get(..room).unwrap_or(content))?;
+            buffer(pointer)
+                .writer()
+                .write(&[address, content.len() as u64])?;
+            Ok(0)
+        })
     }
 
     /// Returns what the command's handler did, or `ENOTTY` if no command matched.
@@ -158,32 +236,29 @@ impl Request {
     }
 }
 
-impl Buffer {
-    /// Copies what is in the buffer to `message`, in place of what was there.
-    ///
-    /// Fails with `EINVAL` if that is more than `N` bytes, or `EFAULT`. May sleep.
-    #[inline]
-    pub fn read<const N: usize>(&self, message: &mut Message<N>) -> Result {
-        let length = usize::try_from(self.length).map_err(|_| EINVAL)?;
-        message.take_bytes(self.pointer(), length)
-    }
+fn buffer(pointer: UserPtr) -> UserSlice {
+    UserSlice::new(pointer, size_of::<Buffer>())
+}
 
-    /// Fills the buffer with `content`, as far as it reaches, and sets its length to that of all
-    /// of `content`.
-    ///
-    /// Fails with `EFAULT`. May sleep.
-    #[inline]
-    pub fn write(&mut self, content: &[u8]) -> Result {
-        let room = usize::try_from(self.length).unwrap_or(usize::MAX);
-        uaccess::copy_out(self.pointer(), content.get(..room).unwrap_or(content))?;
-        self.length = content.len() as u64;
-        Ok(())
-    }
+fn pointer_to(address: u64) -> UserPtr {
+    // An address that does not fit is no memory of the caller's, either.
+    UserPtr::from_addr(usize::try_from(address).unwrap_or(usize::MAX))
+}
 
-    fn pointer(&self) -> UserPtr {
-        // An address that does not fit is no memory of the caller's, either.
-        UserPtr::from_addr(usize::try_from(self.address).unwrap_or(usize::MAX))
-    }
+/// Copies a C string without its zero, as far as it fits. Returns its length.
+///
+/// Fails with `EFAULT`. May sleep (`strncpy_from_user`).
+#[inline]
+fn copy_string_in(to: &mut [u8], from: UserPtr) -> Result<usize> {
+    // SAFETY: `to` is valid for writes. The function checks what it reads.
+    let length = unsafe {
+        bindings::strncpy_from_user(
+            to.as_mut_ptr().cast(),
+            from.as_const_ptr().cast(),
+            to.len() as c_long,
+        )
+    };
+    usize::try_from(length).map_err(|_| EFAULT)
 }
 
 #[inline]
@@ -192,7 +267,9 @@ fn copy_in<T: Plain>(pointer: UserPtr) -> Result<T> {
     // SAFETY: The bytes are those of `value`, and may be uninitialised.
     let bytes =
         unsafe { core::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
-    uaccess::copy_in(bytes, pointer)?;
+    UserSlice::new(pointer, size_of::<T>())
+        .reader()
+        .read_raw(bytes)?;
     // SAFETY: All bytes were read, and any bytes are a valid `T`.
     Ok(unsafe { value.assume_init() })
 }
@@ -203,5 +280,7 @@ fn copy_out<T: Plain>(pointer: UserPtr, value: &T) -> Result {
     let bytes = unsafe {
         core::slice::from_raw_parts(core::ptr::from_ref(value).cast::<u8>(), size_of::<T>())
     };
-    uaccess::copy_out(pointer, bytes)
+    UserSlice::new(pointer, size_of::<T>())
+        .writer()
+        .write_slice(bytes)
 }

@@ -42,6 +42,10 @@
 //! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked
 //! one uses is there as well: handlers are `'static`.
 //!
+//! **Dropping a registration in its own callback**: lockdep, where it looks. To drop one is to wait
+//! until its callback has returned, so a callback that drops it, as with the last `Arc` of what the
+//! registration is part of, waits for itself: for ever. No type can tell.
+//!
 //! **The large carnivore**: `unsafe` is refused in samples, so what a module can reach is what a type
 //! of the `kernel` crate or of this one lets it reach. There is no function here to patch what belongs
 //! to others, such as the system call table.
@@ -87,7 +91,6 @@ pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
-mod uaccess;
 pub mod wait;
 
 pub use lifetime::this_module;

@@ -19,10 +19,7 @@ pub use crate::{
     },
     irq,
     kthread,
-    message::{
-        Inbox,
-        Message, //
-    },
+    message::Message,
     module_params,
     netlink,
     new_wait_queue,

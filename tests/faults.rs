@@ -100,10 +100,10 @@ fn operations(node: &Node) -> Vec<Operation<'_>> {
     for number in node.ioctls {
         // A string, a number, and the address and length of a buffer, all in one.
         let page = LowMemory::new().expect("a page");
-        let buffer = [u64::from(page.address()) + 64, 8].map(u64::to_le_bytes);
+        let buffer = [page.at(64).get() as u64, 8].map(u64::to_le_bytes);
         page.write(buffer.as_flattened());
         all.push(Box::new(move |file| {
-            raw::ioctl(file.as_fd(), *number, page.address() as usize).map(drop)
+            raw::ioctl(file.as_fd(), *number, page.address()).map(drop)
         }));
     }
     all

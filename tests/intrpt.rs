@@ -233,9 +233,8 @@ fn a_bad_buffer_is_told_and_costs_no_key() {
     }
     let lines = lines_for(&keys);
     // There is room for the first line only.
-    let (start, room) = memory.edge();
-    let line = lines[0].len() + 1;
-    let read = raw::read(node.as_fd(), start + room - line, 64);
+    let (address, line) = memory.before_the_edge(lines[0].len() + 1);
+    let read = raw::read(node.as_fd(), address, 64);
     assert_eq!(read, Ok(line));
     assert_eq!(read_lines(&node, 3), lines[1..]);
 }

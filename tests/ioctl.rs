@@ -10,13 +10,17 @@ use lkmpg_tests::{
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
+    process::Signal,
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::Read as _,
+    io::{self, Read as _},
     os::{
         fd::AsFd as _,
-        unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
+        unix::{
+            fs::{FileExt as _, MetadataExt as _, PermissionsExt as _},
+            process::ExitStatusExt as _,
+        },
     },
     process::{Command, Output},
     thread,
@@ -135,9 +139,9 @@ fn a_new_message_is_read_from_its_start() {
     assert_eq!(read(&device), "by ioctl");
     ioctl::write_bytes(&device, SET_MSG_BUF, b"by the other").expect("set");
     assert_eq!(read(&device), "by the other");
-    // A message by ioctl ends what a write began.
-    assert_eq!(rustix::io::write(&device, &[b'x'; 100]), Ok(BUF_LEN));
-    ioctl::write_string(&device, SET_MSG, c"A").expect("set");
+    // Of a write that does not fit, the rest is no message, and the next write is none of it.
+    assert_eq!(rustix::io::write(&device, &[b'x'; 100]), Ok(100));
+    assert_eq!(read(&device).as_bytes(), [b'x'; BUF_LEN]);
     let next = [b'y'; 100 - BUF_LEN];
     assert_eq!(rustix::io::write(&device, &next), Ok(next.len()));
     assert_eq!(read(&device).as_bytes(), next);
@@ -152,7 +156,7 @@ fn a_bad_index_is_refused() {
         ioctl::call_with(&device, GET_NTH_BYTE, 0).expect("a byte"),
         0xff
     );
-    for n in [3, 79, 80, 81, 1000, i32::MAX, -1, i32::MIN] {
+    for n in [3, 79, 80, 81, 1000, i16::MAX, -1, i16::MIN] {
         let error = ioctl::call_with(&device, GET_NTH_BYTE, n).map_err(errno_of);
         assert_eq!(error, Err(Errno::INVAL), "{n}");
     }
@@ -219,7 +223,7 @@ fn unknown_commands() {
         SET_MSG.compat_number(),
     ] {
         assert_eq!(
-            raw::ioctl(device.as_fd(), number, 0),
+            raw::ioctl(device.as_fd(), number, 0.into()),
             Err(Errno::NOTTY),
             "{number:#x}"
         );
@@ -231,17 +235,22 @@ fn bad_pointers_fault_and_change_nothing() {
     let _module = load();
     let device = open();
     ioctl::write_bytes(&device, SET_MSG_BUF, b"unchanged").expect("set");
-    let memory = BadMemory::new();
+    let (memory, page) = (BadMemory::new(), raw::LowMemory::new().expect("a page"));
+    let buffer = |address: usize, length: u64| {
+        page.write(
+            [address as u64, length]
+                .map(u64::to_le_bytes)
+                .as_flattened(),
+        );
+        page.address()
+    };
     for (what, address) in memory.unreadable() {
         for number in [IOCTL_SET_MSG, SET_MSG_BUF.number(), GET_MSG_BUF.number()] {
             let error = raw::ioctl(device.as_fd(), number, address);
             assert_eq!(error, Err(Errno::FAULT), "{what}, {number:#x}");
         }
-        let buffer = ioctl::Buffer {
-            address: address as u64,
-            length: 5,
-        };
-        let error = ioctl::write(&device, SET_MSG_BUF, &buffer).map_err(errno_of);
+        let argument = buffer(address.get(), 5);
+        let error = raw::ioctl(device.as_fd(), SET_MSG_BUF.number(), argument);
         assert_eq!(error, Err(Errno::FAULT), "a buffer, {what}");
         assert_eq!(
             raw::write(device.as_fd(), address, 10),
@@ -252,25 +261,19 @@ fn bad_pointers_fault_and_change_nothing() {
     for (what, address) in memory.unwritable() {
         let error = raw::ioctl(device.as_fd(), IOCTL_GET_MSG, address);
         assert_eq!(error, Err(Errno::FAULT), "{what}");
-        let mut buffer = ioctl::Buffer {
-            address: address as u64,
-            length: 5,
-        };
-        let error = ioctl::read_write(&device, GET_MSG_BUF, &mut buffer).map_err(errno_of);
+        let argument = buffer(address.get(), 5);
+        let error = raw::ioctl(device.as_fd(), GET_MSG_BUF.number(), argument);
         assert_eq!(error, Err(Errno::FAULT), "a buffer, {what}");
-        assert_eq!(buffer.length, 5, "a call that failed changes nothing");
+        assert_eq!(page.read(16)[8], 5, "a call that failed changes nothing");
         assert_eq!(
             raw::read(device.as_fd(), address, 10),
             Err(Errno::FAULT),
             "{what}"
         );
     }
-    let mut huge = ioctl::Buffer {
-        address: 16,
-        length: u64::MAX,
-    };
+    let huge = buffer(16, u64::MAX);
     assert_eq!(
-        ioctl::read_write(&device, GET_MSG_BUF, &mut huge).map_err(errno_of),
+        raw::ioctl(device.as_fd(), GET_MSG_BUF.number(), huge),
         Err(Errno::FAULT)
     );
     assert_eq!(message(&device), b"unchanged");
@@ -285,16 +288,16 @@ fn a_32_bit_process_has_its_own_numbers() {
     let call = |number, argument| raw::compat_ioctl(device.as_fd(), number, argument);
     assert_eq!(call(SET_MSG.compat_number(), low.address()), Ok(0));
     assert_eq!(message(&device), b"thirty-two");
-    assert_eq!(call(GET_NTH_BYTE.compat_number(), 1), Ok('h' as i32));
+    assert_eq!(call(GET_NTH_BYTE.compat_number(), 1.into()), Ok('h' as i32));
     assert_eq!(
-        call(GET_NTH_BYTE.compat_number(), u32::MAX),
+        call(GET_NTH_BYTE.compat_number(), (-1).into()),
         Err(Errno::INVAL)
     );
     low.write(&[0xaa; 32]);
     assert_eq!(call(GET_MSG.compat_number(), low.address()), Ok(0));
     assert_eq!(low.read(12), b"thirty-two\0\xaa");
     assert_eq!(call(SET_MSG.number(), low.address()), Err(Errno::NOTTY));
-    assert_eq!(call(SET_MSG.compat_number(), 0), Err(Errno::FAULT));
+    assert_eq!(call(SET_MSG.compat_number(), 0.into()), Err(Errno::FAULT));
 }
 
 #[test]
@@ -304,8 +307,8 @@ fn reading_and_writing() {
     for length in [0, 1, BUF_LEN, BUF_LEN + 1, 1 << 20] {
         let text = vec![b'w'; length];
         let taken = rustix::io::write(open_again(&mut device), &text).expect("write");
-        assert_eq!(taken, length.min(BUF_LEN));
-        assert_eq!(message(&device), &text[..taken]);
+        assert_eq!(taken, length, "a writer that is told less writes the rest");
+        assert_eq!(message(&device), &text[..length.min(BUF_LEN)]);
     }
     rustix::io::write(open_again(&mut device), b"short reads").expect("write");
     let mut seen = Vec::new();
@@ -455,6 +458,15 @@ fn the_client() {
     let too_long = client(&["set", &"x".repeat(81)]);
     assert_eq!(too_long.status.code(), Some(1));
     assert_eq!(client(&["get"]).stdout, b"Hello, client\n");
+
+    // As `ioctl get | head -c 1` has it, when `head` is through.
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new("ioctl");
+    command.args(["--device", NODE, "get"]).stdout(writer);
+    let enough = command.output().expect("the client");
+    assert_eq!(enough.status.signal(), Some(Signal::PIPE.as_raw()));
+    assert_eq!(enough.stderr, b"");
 
     let demo = client(&["demo"]);
     assert!(demo.status.success());

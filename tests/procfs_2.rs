@@ -48,8 +48,11 @@ fn it_keeps_79_bytes() {
     for length in [0, 1, ROOM - 1, ROOM, ROOM + 1, 1 << 20] {
         let input = "x".repeat(length);
         let taken = rustix::io::write(open_to_write(), input.as_bytes()).expect("write");
-        assert_eq!(taken, length.min(ROOM));
-        assert_eq!(shown(), format!("Last input:{}", &input[..taken]));
+        assert_eq!(taken, length, "a writer that is told less writes the rest");
+        assert_eq!(
+            shown(),
+            format!("Last input:{}", &input[..length.min(ROOM)])
+        );
     }
 }
 
@@ -57,7 +60,7 @@ fn it_keeps_79_bytes() {
 fn the_rest_of_a_long_message_does_not_replace_it() {
     let _module = load();
     let long: String = ('a'..='z').cycle().take(200).collect();
-    // As `echo` does it, which goes on where a write stopped.
+    // As `echo` does it, which would go on where a write stopped.
     fs::write(FILE, &long).expect("write");
     assert_eq!(shown(), format!("Last input:{}", &long[..ROOM]));
     let mut writer = open_to_write();
@@ -67,19 +70,16 @@ fn the_rest_of_a_long_message_does_not_replace_it() {
 }
 
 #[test]
-fn only_the_rest_of_what_was_cut_is_dropped() {
+fn each_write_is_a_message() {
     let _module = load();
     let writer = open_to_write();
-    assert_eq!(rustix::io::write(&writer, &[b'x'; 200]), Ok(ROOM));
-    assert_eq!(rustix::io::write(&writer, b"short"), Ok(5));
-    assert_eq!(shown(), "Last input:short");
-    assert_eq!(rustix::io::write(&writer, &[b'y'; 200]), Ok(ROOM));
-    assert_eq!(
-        rustix::io::write(&writer, &[b'z'; 200 - ROOM]),
-        Ok(200 - ROOM)
-    );
-    assert_eq!(rustix::io::write(&writer, &[b'z'; 200 - ROOM]), Ok(ROOM));
-    assert_eq!(shown(), format!("Last input:{}", "z".repeat(ROOM)));
+    assert_eq!(rustix::io::write(&writer, &[b'x'; 200]), Ok(200));
+    // As long as what was dropped.
+    let next = [b'y'; 200 - ROOM];
+    assert_eq!(rustix::io::write(&writer, &next), Ok(next.len()));
+    assert_eq!(shown(), format!("Last input:{}", "y".repeat(ROOM)));
+    assert_eq!(rustix::io::write(&writer, &[b'z'; 20]), Ok(20));
+    assert_eq!(shown(), format!("Last input:{}", "z".repeat(20)));
 }
 
 #[test]

@@ -283,6 +283,41 @@ fn a_handled_signal_is_eintr() {
     assert!(words.contains("Interrupted system call"), "{words}");
 }
 
+/// Nobody meant a signal: Ctrl-Z and `fg`, a debugger that attaches, a machine that sleeps.
+#[test]
+fn one_who_is_stopped_and_continued_waits_on() {
+    let _module = load();
+    let first = File::open(FILE).expect("open");
+    let mut second = Opener::start_and_sleep();
+    for _ in 0..3 {
+        kill_process(second.pid(), Signal::STOP).expect("kill");
+        wait_until("it to stop", || state(second.0.id()) == 'T');
+        kill_process(second.pid(), Signal::CONT).expect("kill");
+        second.wait_until_asleep();
+    }
+    drop(first);
+    second.wait_until_open();
+    second.close();
+}
+
+#[test]
+fn the_client_says_which_end_fails() {
+    let _module = load();
+    let full = File::options().write(true).open("/dev/full").expect("open");
+    let client = Command::new("cat_noblock")
+        .arg(FILE)
+        .stdout(full)
+        .output()
+        .expect("the client");
+    assert_eq!(client.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&client.stderr);
+    assert!(
+        words.contains("cannot write to the standard output"),
+        "{words}"
+    );
+    assert!(words.contains("No space left"), "{words}");
+}
+
 #[test]
 fn one_who_is_killed_leaves_the_queue_to_the_next() {
     let _module = load();

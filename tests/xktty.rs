@@ -7,7 +7,7 @@ use lkmpg_tests::{
     BadMemory, FarEnd, KernelLog, Module, as_user, errno_of, name, scaled, wait_until,
 };
 use rustix::{
-    fs::{Mode, OFlags, fcntl_setfl},
+    fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat},
     io::Errno,
     process::{Pid, Signal, kill_process},
     termios::{Action, OptionalActions, OutputModes, Termios, tcflow, tcgetattr, tcsetattr},
@@ -191,10 +191,16 @@ fn what_stands_in_the_way_of_the_tty_is_said_at_open() {
         ("ttyS77", Errno::NOENT),
         ("null", Errno::NODEV),
         ("../etc/passwd", Errno::NODEV),
-        (".", Errno::ISDIR),
+        (".", Errno::NODEV),
+        // Opening it would wait for a reader, and keep everybody out until there is one.
+        ("../tmp/xktty-fifo", Errno::NODEV),
+        // Nobody has it, but to open it is to open itself.
+        (name!("xktty"), Errno::NODEV),
         // A line of the driver without hardware.
         ("ttyS3", Errno::IO),
     ];
+    let _ = fs::remove_file("/tmp/xktty-fifo");
+    mknodat(CWD, "/tmp/xktty-fifo", FileType::Fifo, Mode::RWXU, 0).expect("mkfifo");
     for (tty, errno) in cases {
         let module = load(tty);
         for _ in 0..2 {
@@ -299,7 +305,7 @@ fn after_a_hang_up_writing_fails_until_it_is_opened_again() {
     let mut device = open().expect("open");
     device.write_all(b"before").expect("write");
     assert_eq!(far_end.read(6), b"before");
-    raw::ioctl(line.port.as_fd(), TIOCVHANGUP, 0).expect("vhangup");
+    raw::ioctl(line.port.as_fd(), TIOCVHANGUP, 0.into()).expect("vhangup");
     for _ in 0..2 {
         let error = device.write(b"lost").map_err(errno_of);
         assert_eq!(error, Err(Errno::IO));

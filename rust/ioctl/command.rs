@@ -20,9 +20,18 @@ pub struct Write<T>(PhantomData<T>);
 /// A command that takes a `T` and returns it (`_IOWR`).
 pub struct ReadWrite<T>(PhantomData<T>);
 
-/// A command whose argument is a pointer without a length (`_IOR` with a pointer's type, as the
-/// guide has it).
-pub struct Pointer;
+/// A command that takes a C string (`_IOR` with a pointer's type, as the guide has it).
+pub struct WriteString;
+
+/// A command that returns a C string, its zero included in at most `N` bytes, for which the caller
+/// must have room: the kernel is not told (`_IOR` with a pointer's type, as the guide has it).
+pub struct ReadString<const N: usize>;
+
+/// A command that takes bytes, by a [`Buffer`] (`_IOW`).
+pub struct WriteBytes;
+
+/// A command that fills the caller's [`Buffer`] (`_IOWR`).
+pub struct ReadBytes;
 
 /// An ioctl command. `K` says what its argument is.
 pub struct Command<K> {
@@ -44,16 +53,23 @@ const WRITE: u32 = 1;
 
 impl<K> Command<K> {
     const fn encode(direction: u32, size: usize, compat_size: usize, kind: u8, nr: u8) -> Self {
-        assert!(
-            size < 1 << 14,
-            "an ioctl's argument has at most 16383 bytes"
-        );
         let base = direction << 30 | (kind as u32) << 8 | nr as u32;
         Self {
             number: base | (size as u32) << 16,
             compat_number: base | (compat_size as u32) << 16,
             _kind: PhantomData,
         }
+    }
+
+    /// Encodes a command whose argument is a pointer to a `T`, which has at most 16,383 bytes.
+    const fn of<T: Plain>(direction: u32, kind: u8, nr: u8) -> Self {
+        const { assert!(size_of::<T>() < 1 << 14) };
+        Self::encode(direction, size_of::<T>(), size_of::<T>(), kind, nr)
+    }
+
+    /// `_IOR(kind, nr, char *)`. A pointer has 4 bytes in a 32-bit process.
+    const fn pointer(kind: u8, nr: u8) -> Self {
+        Self::encode(READ, size_of::<*const u8>(), 4, kind, nr)
     }
 
     /// The number that a process of the kernel's own word size passes.
@@ -84,28 +100,56 @@ impl Command<Value> {
 impl<T: Plain> Command<Read<T>> {
     /// `_IOR(kind, nr, T)`.
     pub const fn ior(kind: u8, nr: u8) -> Self {
-        Self::encode(READ, size_of::<T>(), size_of::<T>(), kind, nr)
+        Self::of::<T>(READ, kind, nr)
     }
 }
 
 impl<T: Plain> Command<Write<T>> {
     /// `_IOW(kind, nr, T)`.
     pub const fn iow(kind: u8, nr: u8) -> Self {
-        Self::encode(WRITE, size_of::<T>(), size_of::<T>(), kind, nr)
+        Self::of::<T>(WRITE, kind, nr)
     }
 }
 
 impl<T: Plain> Command<ReadWrite<T>> {
     /// `_IOWR(kind, nr, T)`.
     pub const fn iowr(kind: u8, nr: u8) -> Self {
-        Self::encode(READ | WRITE, size_of::<T>(), size_of::<T>(), kind, nr)
+        Self::of::<T>(READ | WRITE, kind, nr)
     }
 }
 
-impl Command<Pointer> {
-    /// `_IOR(kind, nr, char *)`. A pointer has 4 bytes in a 32-bit process.
-    pub const fn pointer(kind: u8, nr: u8) -> Self {
-        Self::encode(READ, size_of::<*const u8>(), 4, kind, nr)
+impl Command<WriteString> {
+    /// `_IOR(kind, nr, char *)`.
+    pub const fn write_string(kind: u8, nr: u8) -> Self {
+        Self::pointer(kind, nr)
+    }
+}
+
+impl<const N: usize> Command<ReadString<N>> {
+    /// `_IOR(kind, nr, char *)`.
+    pub const fn read_string(kind: u8, nr: u8) -> Self {
+        const { assert!(N > 0, "a C string has a zero") };
+        Self::pointer(kind, nr)
+    }
+}
+
+impl Command<WriteBytes> {
+    /// `_IOW(kind, nr, Buffer)`.
+    pub const fn write_bytes(kind: u8, nr: u8) -> Self {
+        Self::encode(WRITE, size_of::<Buffer>(), size_of::<Buffer>(), kind, nr)
+    }
+}
+
+impl Command<ReadBytes> {
+    /// `_IOWR(kind, nr, Buffer)`.
+    pub const fn read_bytes(kind: u8, nr: u8) -> Self {
+        Self::encode(
+            READ | WRITE,
+            size_of::<Buffer>(),
+            size_of::<Buffer>(),
+            kind,
+            nr,
+        )
     }
 }
 
@@ -129,15 +173,6 @@ impl_plain!(u8, i8, u16, i16, u32, i32);
 // SAFETY: An array has no padding of its own.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
-/// Memory of the caller's: the argument of a command that carries its length.
-#[repr(C, align(8))]
-#[derive(Clone, Copy, Debug)]
-pub struct Buffer {
-    /// Where it begins.
-    pub address: u64,
-    /// How long it is, in bytes.
-    pub length: u64,
-}
-
-// SAFETY: Two 64-bit integers, at multiples of 8 everywhere.
-unsafe impl Plain for Buffer {}
+/// Memory of the caller's: the argument of a command that carries its length, in C
+/// `struct { __aligned_u64 address, length; }`.
+pub(crate) type Buffer = [u64; 2];

@@ -10,10 +10,12 @@
 //! ```
 //!
 //! Changed from the guide: two processes that open the device at the same moment cannot both get
-//! in, the message and the position in it belong to the open file, and the kernel creates the node
-//! in `/dev`. A node of your own, made with the `mknod` line in the log, works too, even after
-//! `rmmod`: opening it has the kernel run `modprobe`, which finds the module by its aliases (major
-//! numbers from 234 to 254 are those that the kernel assigns).
+//! in, the message and the position in it belong to the open file (two threads that read from it at
+//! the same moment may get the same bytes, as from any device), and the kernel creates the node in
+//! `/dev`. Any user may open it, and keep it for as long as they like, from root as well. A node of
+//! your own, made with the `mknod` line in the log, works too, even after `rmmod`: opening it has
+//! the kernel run `modprobe`, which finds the module by its aliases (major numbers from 234 to 254
+//! are those that the kernel assigns).
 
 use lkm::prelude::*;
 

@@ -6,12 +6,13 @@
 //! insmod procfs_2.ko && echo hello > /proc/rw_test && cat /proc/rw_test; rmmod procfs_2
 //! ```
 //!
-//! Everybody may read, only root may write. A message has 79 bytes; what is longer is cut, and
-//! what follows it dropped if it is as long as what was cut off, since `echo` then writes just that.
+//! Everybody may read, only root may write. A message has 79 bytes; of a longer one the rest is
+//! dropped. A write of nothing empties it; `truncate` changes nothing, as with any file in `/proc`.
 //!
-//! Changed from the guide: a reader with a small buffer gets the rest on its next read, even when
-//! the message changes in between, since each open file has its own copy; writers take turns; a
-//! bad pointer leaves the message as it was.
+//! Changed from the guide: a writer is told that all was taken, even if some was dropped, since one
+//! like `echo` would write the rest, and that would be the message; a reader with a small buffer
+//! gets the rest on its next read, even when the message changes in between, since each open file
+//! has its own copy; writers take turns; a bad pointer leaves the message as it was.
 
 use lkm::prelude::*;
 
@@ -42,13 +43,12 @@ impl kernel::Module for Procfs2 {
     }
 }
 
-/// An open file: what its reader is being shown, and what its writer has begun.
+/// An open file: what its reader is being shown.
 #[pin_data]
 struct Session {
     last: Arc<LastInput>,
     #[pin]
     shown: Mutex<Shown>,
-    inbox: Inbox,
 }
 
 #[vtable]
@@ -59,7 +59,6 @@ impl FileOperations for Session {
         try_pin_init!(Self {
             last: last.into(),
             shown <- new_mutex!(Message::new()),
-            inbox: Inbox::new(),
         })
     }
 
@@ -79,7 +78,10 @@ impl FileOperations for Session {
     ) -> Result<usize> {
         // What is read next is the new message, from its start.
         *pos = 0;
-        self.inbox.take(data, &self.last)
+        let length = data.len();
+        let message = Message::copy_from(data)?;
+        *self.last.lock() = message;
+        Ok(length)
     }
 
     fn size(&self) -> Offset {

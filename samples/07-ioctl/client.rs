@@ -38,13 +38,14 @@ enum Action {
     Nth {
         /// Which byte, counted from 0.
         #[arg(allow_negative_numbers = true)]
-        n: i32,
+        n: i16,
     },
     /// Do what the guide's program does: get the message byte by byte, get it whole, set it.
     Demo,
 }
 
 fn main() -> Result<()> {
+    lkm::restore_sigpipe();
     let arguments = Arguments::parse();
     let device = open(&arguments)?;
     let mut out = io::stdout().lock();

@@ -11,19 +11,15 @@
 //! The numbers of the first three ioctls are those of the guide, so that its own client works.
 //!
 //! Changed from the guide: the checks on who has the device open hold on several processors; an
-//! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are two
-//! more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message as
-//! it was. The node belongs to root (mode 0600): the guide's client sets the message through a file
-//! that it opened for reading, so permission to open is permission to set. A write that does not
-//! fit is cut; what follows is dropped if it is as long as what was cut off, since `echo` then
-//! writes just that.
+//! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are
+//! two more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message
+//! as it was. The node belongs to root (mode 0600): the guide's client sets the message through a
+//! file that it opened for reading, so permission to open is permission to set. Of a write that
+//! does not fit, the rest is dropped, and the writer told that all was taken: else it would write
+//! the rest, and that would be the message.
 
-use kernel::uaccess::UserPtr;
 use lkm::{
-    ioctl::{
-        Buffer,
-        Request, //
-    },
+    ioctl::Request,
     prelude::*, //
 };
 
@@ -81,7 +77,6 @@ impl Device {
 /// The one process that has the device open.
 struct Session {
     device: Arc<Device>,
-    inbox: Inbox,
 }
 
 #[vtable]
@@ -94,12 +89,11 @@ impl FileOperations for Session {
         }
         Ok(Session {
             device: device.into(),
-            inbox: Inbox::new(),
         })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let message = *self.device.message.lock();
+        let message = self.get();
         read_from_buffer(out, pos, message.as_bytes())
     }
 
@@ -111,7 +105,10 @@ impl FileOperations for Session {
     ) -> Result<usize> {
         // What is read next is the new message, from its start.
         *pos = 0;
-        self.inbox.take(data, &self.device.message)
+        let length = data.len();
+        let message = Message::copy_from(data)?;
+        *self.device.message.lock() = message;
+        Ok(length)
     }
 
     fn size(&self) -> Offset {
@@ -120,36 +117,24 @@ impl FileOperations for Session {
 
     fn ioctl(&self, file: &OpenFile, request: Request) -> Result<isize> {
         request
-            .pointer(SET_MSG, |text| self.set_string(file, text))
-            .pointer(GET_MSG, |room| self.get_string(room))
+            .write_string(SET_MSG, |text| self.set(file, text))
+            .read_string(GET_MSG, || Ok(self.get()))
             .value(GET_NTH_BYTE, |n| self.nth_byte(n))
-            .read_write(GET_MSG_BUF, |buffer| self.get(buffer))
-            .write(SET_MSG_BUF, |buffer| self.set(file, buffer))
+            .read_bytes(GET_MSG_BUF, || Ok(self.get()))
+            .write_bytes(SET_MSG_BUF, |bytes| self.set(file, bytes))
             .finish()
     }
 }
 
 impl Session {
-    fn keep(&self, file: &OpenFile, message: &Message<BUF_LEN>) {
-        *self.device.message.lock() = *message;
-        // As after a write: the next one is no rest of what came before, and the next read begins
-        // at the start.
-        self.inbox.forget();
+    fn get(&self) -> Message<BUF_LEN> {
+        *self.device.message.lock()
+    }
+
+    fn set(&self, file: &OpenFile, message: Message<BUF_LEN>) -> Result<isize> {
+        *self.device.message.lock() = message;
+        // As after a write: what is read next is the new message, from its start.
         file.rewind();
-    }
-
-    fn set_string(&self, file: &OpenFile, text: UserPtr) -> Result<isize> {
-        let mut message = Message::new();
-        message.take_string(text)?;
-        self.keep(file, &message);
-        Ok(0)
-    }
-
-    fn get_string(&self, room: UserPtr) -> Result<isize> {
-        let mut text = Message::<{ BUF_LEN + 1 }>::new();
-        text.push(self.device.message.lock().as_bytes());
-        text.push(b"\0");
-        text.copy_to_user(room)?;
         Ok(0)
     }
 
@@ -161,19 +146,6 @@ impl Session {
             None if n == message.len() => Ok(0),
             None => Err(EINVAL),
         }
-    }
-
-    fn get(&self, buffer: &mut Buffer) -> Result<isize> {
-        let message = *self.device.message.lock();
-        buffer.write(message.as_bytes())?;
-        Ok(0)
-    }
-
-    fn set(&self, file: &OpenFile, buffer: Buffer) -> Result<isize> {
-        let mut message = Message::new();
-        buffer.read(&mut message)?;
-        self.keep(file, &message);
-        Ok(0)
     }
 }
 

@@ -7,11 +7,17 @@ use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
-use std::{fs::File, io, path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Print a file, without waiting for it if that would be needed to open it.
 ///
-/// Exits with 1 if the file cannot be opened or read; "Open would block" says that it is taken.
+/// Exits with 1 if the file cannot be opened or read, or the output not be written; "Open would
+/// block" says that it is taken.
 #[derive(Parser)]
 #[command(name = "cat_noblock")]
 struct Arguments {
@@ -20,6 +26,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    lkm::restore_sigpipe();
     let Arguments { file } = Arguments::parse();
     let fd = match open(&file, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
         Ok(fd) => fd,
@@ -32,11 +39,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match io::copy(&mut File::from(fd), &mut io::stdout()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cat_noblock: cannot read {}: {error}", file.display());
-            ExitCode::FAILURE
-        }
+    // A message is short.
+    let mut content = Vec::new();
+    if let Err(error) = File::from(fd).read_to_end(&mut content) {
+        eprintln!("cat_noblock: cannot read {}: {error}", file.display());
+        return ExitCode::FAILURE;
     }
+    let mut out = io::stdout();
+    if let Err(error) = out.write_all(&content).and_then(|()| out.flush()) {
+        eprintln!("cat_noblock: cannot write to the standard output: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

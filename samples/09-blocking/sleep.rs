@@ -12,9 +12,12 @@
 //!
 //! Changed from the guide: openers get the file in order of arrival, and closing it wakes the next
 //! one, not all of them. Nobody who comes later can get in between, since the closer leaves the
-//! file taken, for whom it wakes. A signal ends the wait (`EINTR`); one that comes together with
-//! the turn leaves the process with the file. The module cannot be unloaded while somebody sleeps. A
-//! message has 79 bytes; of a longer one the rest is dropped, as in `procfs_2`.
+//! file taken, for whom it wakes. A signal that the process handles ends the wait (`EINTR`), unless
+//! the handler is to restart what it interrupts (`SA_RESTART`); being stopped and continued does
+//! not. A signal that comes together with the turn leaves the process with the file. The module
+//! cannot be unloaded while somebody sleeps. Any user may open the file for reading, and keep it
+//! for as long as they like, from root as well. A message has 79 bytes; of a longer one the rest is
+//! dropped, as in `procfs_2`.
 
 use lkm::{
     new_turn_queue,
@@ -71,7 +74,6 @@ const END: &[u8] = b"\n";
 /// The one process that has the file open.
 struct Turn {
     gate: Arc<Gate>,
-    inbox: Inbox,
 }
 
 #[vtable]
@@ -85,12 +87,9 @@ impl FileOperations for Turn {
         } else if file.nonblocking() {
             return Err(EAGAIN);
         } else {
-            gate.queue.wait(taken).map_err(|_| EINTR)?;
+            gate.queue.wait(taken)?;
         }
-        Ok(Turn {
-            gate: gate.into(),
-            inbox: Inbox::new(),
-        })
+        Ok(Turn { gate: gate.into() })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
@@ -111,7 +110,10 @@ impl FileOperations for Turn {
     ) -> Result<usize> {
         // What is read next is the new message, from its start.
         *pos = 0;
-        self.inbox.take(data, &self.gate.message)
+        let length = data.len();
+        let message = Message::copy_from(data)?;
+        *self.gate.message.lock() = message;
+        Ok(length)
     }
 }
 

@@ -9,17 +9,18 @@
 //! ```
 //!
 //! `/dev/scancode` shows each scan code as a line with two hexadecimal digits, the high bit saying
-//! that the key was released; poll(2) sleeps until there is one. Every reader sees all that came
-//! since it opened the file. One that is more than 1,024 behind loses the oldest, and reads `lost`
-//! and their number instead. Who can read it reads passwords: only root can.
+//! that the key was released; poll(2) sleeps until there is one (no signal comes, though `O_ASYNC`
+//! is accepted: the kernel sets that flag for any file). Every reader sees all that came since it
+//! opened the file. One that is more than 1,024 behind loses the oldest, and reads `lost` and their
+//! number instead. Who can read it reads passwords: only root can.
 //!
 //! Changed from the guide: the keyboard's driver stays, and gets every key. So interrupt 1 is
 //! shared, and its handler here does no more than the line allows: it counts. It may read the
-//! controller's status (port 0x64) but not the scan code (port 0x60): the controller gives that
-//! out once, to the driver, or if it is asked again, the next one, which the driver then misses.
-//! The scan code comes from the driver, by its filter, in the same interrupt. The bottom half is
-//! the interrupt's thread. What the keyboard says to its driver (acknowledge, resend) is left out;
-//! only while that one sets it up, after boot, more such answers pass for scan codes.
+//! controller's status (port 0x64) but not the scan code (port 0x60): the controller gives that out
+//! once, to the driver, or if it is asked again, the next one, which the driver then misses. The
+//! scan code comes from the driver, by its filter, in the same interrupt. The bottom half is the
+//! interrupt's thread. What the keyboard says to its driver (acknowledge, resend) is left out; only
+//! while that one sets it up, after boot, more such answers pass for scan codes.
 
 use lkm::{
     i8042::{

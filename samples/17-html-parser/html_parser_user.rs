@@ -43,6 +43,7 @@ enum Action {
 }
 
 fn main() -> Result<()> {
+    lkm::restore_sigpipe();
     match Arguments::parse().action {
         Action::Show { file } => show(&file),
         Action::Time { file } => time(&file),
@@ -53,18 +54,23 @@ fn main() -> Result<()> {
 fn show(path: &Path) -> Result<()> {
     let mut file = open(path)?;
     let mut out = io::stdout().lock();
-    let mut text = |part: &str| out.write_all(part.as_bytes());
+    let mut text = |part: &str| {
+        out.write_all(part.as_bytes())
+            .context("writing to the standard output")
+    };
     let mut parser = parser::Parser::new();
     let mut piece = vec![0; 64 << 10];
     loop {
-        let count = file.read(&mut piece)?;
+        let count = file
+            .read(&mut piece)
+            .with_context(|| format!("reading {}", path.display()))?;
         if count == 0 {
             break;
         }
         parser.feed(&piece[..count], &mut text)?;
     }
     parser.finish(&mut text)?;
-    Ok(())
+    out.flush().context("writing to the standard output")
 }
 
 fn time(path: &Path) -> Result<()> {

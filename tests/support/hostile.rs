@@ -3,7 +3,10 @@
 //! A user who tries everything: random system calls on a node, which a seed determines.
 
 use crate::{BadMemory, Node, Progress, Subject, subjects, tally};
-use lkm::raw::{self, LowMemory};
+use lkm::{
+    memory::Address,
+    raw::{self, LowMemory},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{OFlags, SeekFrom, fcntl_setfl, fstat, fsync, ftruncate, seek},
@@ -200,7 +203,7 @@ impl User {
         let mut bytes = Vec::new();
         for _ in 0..8 {
             let (address, length) = place(random, &self.page, &self.bad);
-            bytes.extend((address as u64).to_le_bytes());
+            bytes.extend((address.get() as u64).to_le_bytes());
             bytes.extend((length as u64).to_le_bytes());
         }
         self.page.write(&bytes);
@@ -220,16 +223,13 @@ impl User {
         };
         let fd = self.files[at].as_fd();
         let argument = match random.below(3) {
-            0 => random.size() as usize % PAGE,
+            0 => (random.size() as u16 as i16).into(),
             _ => place(random, &self.page, &self.bad).0,
         };
         #[cfg(target_arch = "x86_64")]
         if random.below(4) == 0 {
-            // What is above is cut off, and may then be anybody's.
-            let argument = self
-                .page
-                .address()
-                .wrapping_add(random.below(PAGE / 2) as u32);
+            // A 32-bit process has no other addresses.
+            let argument = self.page.at(random.below(PAGE / 2));
             return ignore(raw::compat_ioctl(fd, number, argument));
         }
         ignore(raw::ioctl(fd, number, argument));
@@ -237,7 +237,7 @@ impl User {
 }
 
 /// Memory to read from, or to write to: some of it ours, most of it not.
-fn place(random: &mut Random, page: &LowMemory, bad: &BadMemory) -> (usize, usize) {
+fn place<'a>(random: &mut Random, page: &'a LowMemory, bad: &'a BadMemory) -> (Address<'a>, usize) {
     match random.below(4) {
         0 => (random.pick(&bad.unwritable()).1, random.size() as usize),
         1 => (bad.edge().0, random.size() as usize),
@@ -245,7 +245,7 @@ fn place(random: &mut Random, page: &LowMemory, bad: &BadMemory) -> (usize, usiz
             // An ioctl that knows no length writes less than the other half.
             let offset = random.below(PAGE / 2);
             let length = random.size() as usize % (PAGE / 2);
-            (page.address() as usize + offset, length)
+            (page.at(offset), length)
         }
     }
 }

@@ -36,11 +36,6 @@ struct ioctl_buffer {
 #define IOCTL_GET_MSG_BUF	_IOWR(IOCTL_TYPE, 3, struct ioctl_buffer)
 #define IOCTL_SET_MSG_BUF	_IOW(IOCTL_TYPE, 4, struct ioctl_buffer)
 
-/* The one process that has the device open. */
-struct session {
-	atomic_long_t cut;
-};
-
 static struct cdev cdev;
 static unsigned long taken;
 static struct message message = {
@@ -49,23 +44,11 @@ static struct message message = {
 
 static int ioctl_open(struct inode *inode, struct file *file)
 {
-	struct session *session;
-
-	if (test_and_set_bit_lock(0, &taken))
-		return -EBUSY;
-
-	session = kzalloc(sizeof(*session), GFP_KERNEL);
-	if (!session) {
-		clear_bit_unlock(0, &taken);
-		return -ENOMEM;
-	}
-	file->private_data = session;
-	return 0;
+	return test_and_set_bit_lock(0, &taken) ? -EBUSY : 0;
 }
 
 static int ioctl_release(struct inode *inode, struct file *file)
 {
-	kfree(file->private_data);
 	clear_bit_unlock(0, &taken);
 	return 0;
 }
@@ -81,10 +64,8 @@ static ssize_t ioctl_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 static ssize_t ioctl_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct session *session = iocb->ki_filp->private_data;
-
 	iocb->ki_pos = 0;
-	return message_take_iter(&message, &session->cut, from);
+	return message_take_iter(&message, from);
 }
 
 static loff_t ioctl_llseek(struct file *file, loff_t offset, int whence)
@@ -165,15 +146,11 @@ static long set_buffer(const struct ioctl_buffer __user *argument)
 	return 0;
 }
 
-/* A new message is read from its start, and no rest of it is awaited. */
+/* A new message is read from its start. */
 static long rewind(struct file *file, long ret)
 {
-	struct session *session = file->private_data;
-
-	if (!ret) {
-		atomic_long_set(&session->cut, 0);
+	if (!ret)
 		vfs_llseek(file, 0, SEEK_SET);
-	}
 	return ret;
 }
 

@@ -6,7 +6,6 @@
 #ifndef LKMPG_MESSAGE_H
 #define LKMPG_MESSAGE_H
 
-#include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -46,46 +45,33 @@ static inline void message_set(struct message *message, const char *text,
 }
 
 /*
- * Takes what a process writes, cut to what fits. The rest, which the process
- * then writes, is dropped: @cut is the open file's note of how long it is.
+ * Takes what a process writes, and drops what does not fit: a process that is
+ * told of less would write the rest.
  */
-static inline ssize_t message_take(struct message *message, atomic_long_t *cut,
+static inline ssize_t message_take(struct message *message,
 				   const char __user *buf, size_t count)
 {
 	size_t length = min_t(size_t, count, MESSAGE_LENGTH);
-	size_t rest = atomic_long_xchg_relaxed(cut, 0);
 	char text[MESSAGE_LENGTH];
-
-	if (rest && rest == count)
-		return count;
 
 	if (copy_from_user(text, buf, length))
 		return -EFAULT;
-	atomic_long_set(cut, count - length);
 	message_set(message, text, length);
-	return length;
+	return count;
 }
 
 /* The same for a file that is written with an iterator. */
 static inline ssize_t message_take_iter(struct message *message,
-					atomic_long_t *cut,
 					struct iov_iter *from)
 {
 	size_t count = iov_iter_count(from);
 	size_t length = min_t(size_t, count, MESSAGE_LENGTH);
-	size_t rest = atomic_long_xchg_relaxed(cut, 0);
 	char text[MESSAGE_LENGTH];
-
-	if (rest && rest == count) {
-		iov_iter_advance(from, count);
-		return count;
-	}
 
 	if (copy_from_iter(text, length, from) != length)
 		return -EFAULT;
-	atomic_long_set(cut, count - length);
 	message_set(message, text, length);
-	return length;
+	return count;
 }
 
 /* What simple_read_from_buffer() is for read(). */

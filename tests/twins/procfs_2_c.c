@@ -16,12 +16,11 @@
 #define LABEL	"Last input:"
 #define LABEL_LENGTH	(sizeof(LABEL) - 1)
 
-/* An open file: what its reader is being shown, and what its writer has begun. */
+/* An open file: what its reader is being shown. */
 struct session {
 	struct mutex lock;
 	size_t length;
 	char shown[LABEL_LENGTH + MESSAGE_LENGTH];
-	atomic_long_t cut;
 };
 
 static struct message last = {
@@ -76,10 +75,8 @@ static ssize_t procfs_2_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t procfs_2_write(struct file *file, const char __user *buf,
 			      size_t count, loff_t *ppos)
 {
-	struct session *session = file->private_data;
-
 	*ppos = 0;
-	return message_take(&last, &session->cut, buf, count);
+	return message_take(&last, buf, count);
 }
 
 static loff_t procfs_2_lseek(struct file *file, loff_t offset, int whence)

@@ -7,18 +7,12 @@
 #include <linux/mutex.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/wait.h>
 
 #include "message.h"
 
 #define LABEL		"Last input:"
 #define LABEL_LENGTH	(sizeof(LABEL) - 1)
-
-/* The one process that has the file open. */
-struct session {
-	atomic_long_t cut;
-};
 
 static DEFINE_MUTEX(lock);
 static bool taken;
@@ -64,7 +58,7 @@ static int wait_for_turn(void)
 	finish_wait(&queue, &wait);
 	if (locked)
 		mutex_unlock(&lock);
-	return err ? -EINTR : 0;
+	return err;
 }
 
 static void next_turn(void)
@@ -76,16 +70,10 @@ static void next_turn(void)
 
 static int sleep_open(struct inode *inode, struct file *file)
 {
-	struct session *session;
-	int err = -ENODEV;
+	int err = 0;
 
 	if (!try_module_get(THIS_MODULE))
-		return err;
-
-	err = -ENOMEM;
-	session = kzalloc(sizeof(*session), GFP_KERNEL);
-	if (!session)
-		goto put_module;
+		return -ENODEV;
 
 	mutex_lock(&lock);
 	if (!taken) {
@@ -94,26 +82,17 @@ static int sleep_open(struct inode *inode, struct file *file)
 	} else if (file->f_flags & O_NONBLOCK) {
 		mutex_unlock(&lock);
 		err = -EAGAIN;
-		goto free_session;
 	} else {
 		err = wait_for_turn();
-		if (err)
-			goto free_session;
 	}
-	file->private_data = session;
-	return 0;
-
-free_session:
-	kfree(session);
-put_module:
-	module_put(THIS_MODULE);
+	if (err)
+		module_put(THIS_MODULE);
 	return err;
 }
 
 static int sleep_release(struct inode *inode, struct file *file)
 {
 	next_turn();
-	kfree(file->private_data);
 	module_put(THIS_MODULE);
 	return 0;
 }
@@ -131,10 +110,8 @@ static ssize_t sleep_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t sleep_write(struct file *file, const char __user *buf,
 			   size_t count, loff_t *ppos)
 {
-	struct session *session = file->private_data;
-
 	*ppos = 0;
-	return message_take(&last, &session->cut, buf, count);
+	return message_take(&last, buf, count);
 }
 
 static loff_t sleep_lseek(struct file *file, loff_t offset, int whence)

@@ -2,8 +2,35 @@
 
 //! Typed ioctls, the user-space side of `lkm::ioctl`.
 //!
-//! A [`Command`] is defined once, in a file that is part of the module and of its client. What is
-//! safe here is so because of that: the kernel reads and writes no more than the command says.
+//! A [`Command`] is defined once, in a file that is part of the module and of its client, and says
+//! what the kernel reads and writes. A file of another driver may take the number for something
+//! else, by the kernel's convention of the same size. So what a pointer leads to is always a copy
+//! of these functions' own, which may be written to, and a number is one that is no address.
+//!
+//! ```compile_fail,E0308
+//! use lkm::ioctl::{self, Command, ReadString};
+//!
+//! const GET: Command<ReadString<81>> = Command::read_string(100, 1);
+//!
+//! // The kernel would write to it.
+//! ioctl::write_string(std::io::stdin(), GET, c"").unwrap();
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use lkm::ioctl::{self, Command, Value};
+//!
+//! const GET_BYTE: Command<Value> = Command::value(100, 2);
+//!
+//! // For another driver this may be the address of something.
+//! ioctl::call_with(std::io::stdin(), GET_BYTE, 0x40_0000i32).unwrap();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use lkm::ioctl::{self, Command, ReadWrite};
+//!
+//! // An address and a length are no plain bytes: the kernel would follow them.
+//! const GET: Command<ReadWrite<[u64; 2]>> = Command::iowr(100, 3);
+//! ```
 
 #[path = "../../ioctl/command.rs"]
 mod command;
@@ -13,44 +40,35 @@ pub use command::*;
 use std::{
     ffi::{CStr, CString, c_int},
     io,
-    mem::MaybeUninit,
     os::fd::{AsFd, AsRawFd},
 };
 
-/// The most that a command without a length is trusted to write, in bytes.
-const ROOM: usize = 4096;
+/// What a driver may write that knows no more than a number that says "a pointer", in bytes.
+const ROOM: usize = size_of::<usize>();
 
 /// Calls a command without an argument.
 pub fn call(fd: impl AsFd, command: Command<Nothing>) -> io::Result<c_int> {
-    // SAFETY: The kernel does not look at the argument.
+    // SAFETY: Nobody's memory is at 0.
     unsafe { ioctl(fd, command.number(), 0) }
 }
 
 /// Calls a command with a number. Returns what the kernel returned.
-pub fn call_with(fd: impl AsFd, command: Command<Value>, argument: c_int) -> io::Result<c_int> {
-    // SAFETY: The kernel takes the argument for a number.
-    unsafe { ioctl(fd, command.number(), argument as u32 as usize) }
+pub fn call_with(fd: impl AsFd, command: Command<Value>, argument: i16) -> io::Result<c_int> {
+    // SAFETY: As an address, this is in the first page that is never mapped, or in the kernel's part.
+    unsafe { ioctl(fd, command.number(), argument as isize as usize) }
 }
 
 /// Reads a `T`.
 pub fn read<T: Plain>(fd: impl AsFd, command: Command<Read<T>>) -> io::Result<T> {
-    let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: There is room for what the kernel writes, a `T`.
-    unsafe { ioctl(fd, command.number(), value.as_mut_ptr().expose_provenance())? };
     // SAFETY: Any bytes are a valid `T`.
-    Ok(unsafe { value.assume_init() })
+    let mut value: T = unsafe { std::mem::zeroed() };
+    with(fd, command.number(), &mut value)?;
+    Ok(value)
 }
 
 /// Writes a `T`. Returns what the kernel returned.
 pub fn write<T: Plain>(fd: impl AsFd, command: Command<Write<T>>, value: &T) -> io::Result<c_int> {
-    // SAFETY: The kernel reads a `T`.
-    unsafe {
-        ioctl(
-            fd,
-            command.number(),
-            (&raw const *value).expose_provenance(),
-        )
-    }
+    with(fd, command.number(), &mut { *value })
 }
 
 /// Writes a `T`, and reads what the kernel makes of it.
@@ -59,20 +77,28 @@ pub fn read_write<T: Plain>(
     command: Command<ReadWrite<T>>,
     value: &mut T,
 ) -> io::Result<c_int> {
-    // SAFETY: The kernel reads and writes a `T`.
-    unsafe { ioctl(fd, command.number(), (&raw mut *value).expose_provenance()) }
+    with(fd, command.number(), value)
 }
 
-/// Passes a C string to a command that takes one of any length.
-pub fn write_string(fd: impl AsFd, command: Command<Pointer>, text: &CStr) -> io::Result<c_int> {
-    // SAFETY: The kernel reads up to the terminating zero.
-    unsafe { ioctl(fd, command.number(), text.as_ptr().expose_provenance()) }
+/// Passes a C string.
+pub fn write_string(
+    fd: impl AsFd,
+    command: Command<WriteString>,
+    text: &CStr,
+) -> io::Result<c_int> {
+    let mut room = text.to_bytes_with_nul().to_vec();
+    room.resize(room.len().max(ROOM), 0);
+    // SAFETY: The kernel reads up to the zero; there is room for what another driver writes.
+    unsafe { ioctl(fd, command.number(), room.as_mut_ptr().expose_provenance()) }
 }
 
-/// Gets a C string from a command that is not told how much room there is: at most 4,095 bytes.
-pub fn read_string(fd: impl AsFd, command: Command<Pointer>) -> io::Result<CString> {
-    let mut room = vec![0u8; ROOM];
-    // SAFETY: The command writes a message of a fixed size, far less than the room.
+/// Gets a C string.
+pub fn read_string<const N: usize>(
+    fd: impl AsFd,
+    command: Command<ReadString<N>>,
+) -> io::Result<CString> {
+    let mut room = vec![0u8; N.max(ROOM)];
+    // SAFETY: The kernel writes `N` bytes at most.
     unsafe { ioctl(fd, command.number(), room.as_mut_ptr().expose_provenance())? };
     let text = CStr::from_bytes_until_nul(&room)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the string has no end"))?;
@@ -80,30 +106,30 @@ pub fn read_string(fd: impl AsFd, command: Command<Pointer>) -> io::Result<CStri
 }
 
 /// Fills `bytes` as far as there is something. Returns how much there is, which may be more.
-pub fn read_bytes(
-    fd: impl AsFd,
-    command: Command<ReadWrite<Buffer>>,
-    bytes: &mut [u8],
-) -> io::Result<u64> {
-    let mut buffer = Buffer {
-        address: bytes.as_mut_ptr().expose_provenance() as u64,
-        length: bytes.len() as u64,
-    };
-    read_write(fd, command, &mut buffer)?;
-    Ok(buffer.length)
+pub fn read_bytes(fd: impl AsFd, command: Command<ReadBytes>, bytes: &mut [u8]) -> io::Result<u64> {
+    let mut buffer = buffer(bytes);
+    with(fd, command.number(), &mut buffer)?;
+    Ok(buffer[1])
 }
 
 /// Passes `bytes`. Returns what the kernel returned.
-pub fn write_bytes(
-    fd: impl AsFd,
-    command: Command<Write<Buffer>>,
-    bytes: &[u8],
-) -> io::Result<c_int> {
-    let buffer = Buffer {
-        address: bytes.as_ptr().expose_provenance() as u64,
-        length: bytes.len() as u64,
-    };
-    write(fd, command, &buffer)
+pub fn write_bytes(fd: impl AsFd, command: Command<WriteBytes>, bytes: &[u8]) -> io::Result<c_int> {
+    let mut bytes = bytes.to_vec();
+    with(fd, command.number(), &mut buffer(&mut bytes))
+}
+
+fn buffer(bytes: &mut [u8]) -> command::Buffer {
+    [
+        bytes.as_mut_ptr().expose_provenance() as u64,
+        bytes.len() as u64,
+    ]
+}
+
+/// Calls a command whose number says that its argument is a pointer to a `T`, of which any bytes are
+/// a valid one.
+fn with<T: Copy>(fd: impl AsFd, number: u32, value: &mut T) -> io::Result<c_int> {
+    // SAFETY: So the kernel reads or writes a `T` there, and what that leads to is the callers' own.
+    unsafe { ioctl(fd, number, (&raw mut *value).expose_provenance()) }
 }
 
 /// # Safety

@@ -3,9 +3,34 @@
 //! Memory that a process has no business with.
 
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
-use std::{ffi::c_void, io, os::fd::AsFd, ptr};
+use std::{ffi::c_void, io, marker::PhantomData, os::fd::AsFd, ptr};
 
 const PAGE: usize = 4096;
+
+/// An address at which no Rust value is, so that the kernel may be told to write there.
+#[derive(Clone, Copy, Debug)]
+pub struct Address<'a>(usize, PhantomData<&'a ()>);
+
+impl Address<'_> {
+    /// The address of something that is mapped until `'a` ends and in which no Rust value is, or of
+    /// nothing.
+    pub(crate) fn new(address: usize) -> Self {
+        Self(address, PhantomData)
+    }
+
+    /// The address as a number, for the kernel to find in memory.
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl From<i16> for Address<'_> {
+    /// A number that is no address: it is in the first page, which is never mapped, or in the kernel's
+    /// part.
+    fn from(number: i16) -> Self {
+        Self::new(number as isize as usize)
+    }
+}
 
 /// Addresses that the kernel must refuse.
 ///
@@ -42,8 +67,8 @@ impl BadMemory {
     }
 
     /// Addresses that cannot be read, with what they are.
-    pub fn unreadable(&self) -> Vec<(&'static str, usize)> {
-        vec![
+    pub fn unreadable(&self) -> Vec<(&'static str, Address<'_>)> {
+        [
             ("NULL", 0),
             ("an unmapped page", self.address(1)),
             ("the end of user space", 0x7fff_ffff_f000),
@@ -51,18 +76,26 @@ impl BadMemory {
             ("the kernel's memory", 0xffff_8880_0000_0000),
             ("the last address", usize::MAX),
         ]
+        .map(|(what, address)| (what, Address::new(address)))
+        .to_vec()
     }
 
     /// Addresses that cannot be written, with what they are.
-    pub fn unwritable(&self) -> Vec<(&'static str, usize)> {
+    pub fn unwritable(&self) -> Vec<(&'static str, Address<'_>)> {
         let mut all = self.unreadable();
-        all.push(("a read-only page", self.address(2)));
+        all.push(("a read-only page", Address::new(self.address(2))));
         all
     }
 
     /// An address with some bytes of room, behind which there is none; and how many there are.
-    pub fn edge(&self) -> (usize, usize) {
-        (self.address(1) - 16, 16)
+    pub fn edge(&self) -> (Address<'_>, usize) {
+        self.before_the_edge(16)
+    }
+
+    /// An address with so many bytes of room, at most 4,096, behind which there is none.
+    pub fn before_the_edge(&self, room: usize) -> (Address<'_>, usize) {
+        assert!(room <= PAGE);
+        (Address::new(self.address(1) - room), room)
     }
 
     fn address(&self, page: usize) -> usize {

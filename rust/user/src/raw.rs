@@ -2,10 +2,15 @@
 
 //! System calls with any pointer, for tests of what the kernel does with a bad one.
 //!
-//! The functions are safe because of who calls them: a test passes addresses that are nobody's
-//! ([`BadMemory`](crate::memory::BadMemory)) or memory that no Rust value lives in
-//! ([`LowMemory`]).
+//! An [`Address`] is nobody's, or that of memory which no Rust value lives in. What the kernel finds
+//! in such memory and takes for a pointer is the test's to answer for.
+//!
+//! ```compile_fail,E0308
+//! let mut value = 7u32;
+//! lkm::raw::read(std::os::fd::AsFd::as_fd(&std::io::stdin()), &raw mut value as usize, 4).unwrap();
+//! ```
 
+use crate::memory::Address;
 use rustix::{io::Errno, mm};
 use std::{
     ffi::c_int,
@@ -15,12 +20,12 @@ use std::{
 };
 
 /// read(2).
-pub fn read(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize, Errno> {
-    // SAFETY: See the module's documentation.
+pub fn read(fd: BorrowedFd<'_>, address: Address<'_>, length: usize) -> Result<usize, Errno> {
+    // SAFETY: There is no Rust value; behind what is mapped there is a hole, at which the kernel ends.
     let ret = unsafe {
         libc::read(
             fd.as_raw_fd(),
-            ptr::with_exposed_provenance_mut(address),
+            ptr::with_exposed_provenance_mut(address.get()),
             length,
         )
     };
@@ -28,12 +33,12 @@ pub fn read(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize, 
 }
 
 /// write(2).
-pub fn write(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize, Errno> {
+pub fn write(fd: BorrowedFd<'_>, address: Address<'_>, length: usize) -> Result<usize, Errno> {
     // SAFETY: The kernel only reads, and checks the address.
     let ret = unsafe {
         libc::write(
             fd.as_raw_fd(),
-            ptr::with_exposed_provenance(address),
+            ptr::with_exposed_provenance(address.get()),
             length,
         )
     };
@@ -41,29 +46,38 @@ pub fn write(fd: BorrowedFd<'_>, address: usize, length: usize) -> Result<usize,
 }
 
 /// open(2) for reading, with whatever path is at an address.
-pub fn open(path: usize) -> Result<OwnedFd, Errno> {
+pub fn open(path: Address<'_>) -> Result<OwnedFd, Errno> {
     // SAFETY: The kernel only reads, and checks the address.
-    let ret = unsafe { libc::open(ptr::with_exposed_provenance(path), libc::O_RDONLY) };
+    let ret = unsafe { libc::open(ptr::with_exposed_provenance(path.get()), libc::O_RDONLY) };
     let fd = result(ret as isize)?;
     // SAFETY: The file was just opened, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
 /// ioctl(2).
-pub fn ioctl(fd: BorrowedFd<'_>, number: u32, argument: usize) -> Result<c_int, Errno> {
-    // SAFETY: See the module's documentation.
-    let ret = unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument) };
+pub fn ioctl(fd: BorrowedFd<'_>, number: u32, argument: Address<'_>) -> Result<c_int, Errno> {
+    // SAFETY: As in `read`.
+    let ret = unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument.get()) };
     result(ret as isize).map(|ret| ret as c_int)
 }
 
-/// ioctl(2) as a 32-bit process calls it.
+/// ioctl(2) as a 32-bit process calls it, with an argument in [`LowMemory`] or a number.
 ///
 /// Fails with `ENOSYS` where the kernel does not run such processes.
+///
+/// # Panics
+///
+/// If a 32-bit process could not have the argument.
 #[cfg(target_arch = "x86_64")]
-pub fn compat_ioctl(fd: BorrowedFd<'_>, number: u32, argument: u32) -> Result<c_int, Errno> {
+pub fn compat_ioctl(
+    fd: BorrowedFd<'_>,
+    number: u32,
+    argument: Address<'_>,
+) -> Result<c_int, Errno> {
     /// The system call's number on i386.
     const IOCTL: i32 = 54;
 
+    let argument = i32::try_from(argument.get() as isize).expect("an argument of 32 bits");
     let ret: i32;
     // SAFETY: This is the system call of i386, which clobbers nothing but the result; the kernel
     // clears r8 to r11. `rbx` is LLVM's, and restored.
@@ -89,7 +103,7 @@ pub fn compat_ioctl(fd: BorrowedFd<'_>, number: u32, argument: u32) -> Result<c_
     }
 }
 
-/// mmap(2) with every page read, and munmap(2).
+/// mmap(2) with every page read, at an address that the kernel chooses, and munmap(2).
 pub fn map(
     fd: BorrowedFd<'_>,
     length: usize,
@@ -99,7 +113,7 @@ pub fn map(
 ) -> Result<(), Errno> {
     // SAFETY: The kernel chooses an address where nothing is mapped, and nobody else learns it.
     unsafe {
-        let flags = flags | mm::MapFlags::POPULATE;
+        let flags = flags.difference(mm::MapFlags::FIXED) | mm::MapFlags::POPULATE;
         let address = mm::mmap(ptr::null_mut(), length, prot, flags, fd, offset)?;
         mm::munmap(address, length)
     }
@@ -144,7 +158,7 @@ pub fn run_first() -> Result<(), Errno> {
     result(ret as isize).map(drop)
 }
 
-/// A page below 4 GiB, where a 32-bit process's memory is.
+/// A page below 2 GiB, where a 32-bit process's memory is, and a hole behind it.
 pub struct LowMemory(*mut u8);
 
 /// The length of [`LowMemory`].
@@ -153,16 +167,30 @@ const PAGE: usize = 4096;
 impl LowMemory {
     /// Maps a page.
     pub fn new() -> Result<Self, Errno> {
-        let prot = mm::ProtFlags::READ | mm::ProtFlags::WRITE;
         let flags = mm::MapFlags::PRIVATE | mm::MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
-        // SAFETY: The kernel chooses an address where nothing is mapped.
-        let page = unsafe { mm::mmap_anonymous(ptr::null_mut(), PAGE, prot, flags)? };
-        Ok(Self(page.cast()))
+        // SAFETY: The kernel chooses an address where nothing is mapped, and nobody refers to it yet.
+        unsafe {
+            let none = mm::ProtFlags::empty();
+            let page = mm::mmap_anonymous(ptr::null_mut(), 2 * PAGE, none, flags)?;
+            let both = mm::MprotectFlags::READ | mm::MprotectFlags::WRITE;
+            mm::mprotect(page, PAGE, both)?;
+            Ok(Self(page.cast()))
+        }
     }
 
-    /// The address, as a 32-bit process knows it.
-    pub fn address(&self) -> u32 {
-        self.0.expose_provenance() as u32
+    /// The address.
+    pub fn address(&self) -> Address<'_> {
+        self.at(0)
+    }
+
+    /// The address of a byte of the page.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many.
+    pub fn at(&self, offset: usize) -> Address<'_> {
+        assert!(offset < PAGE);
+        Address::new(self.0.expose_provenance() + offset)
     }
 
     /// Writes to the beginning of the page.
@@ -185,7 +213,7 @@ impl LowMemory {
 impl Drop for LowMemory {
     fn drop(&mut self) {
         // SAFETY: The page is ours, and nobody holds a reference into it.
-        let _ = unsafe { mm::munmap(self.0.cast(), PAGE) };
+        let _ = unsafe { mm::munmap(self.0.cast(), 2 * PAGE) };
     }
 }
 

@@ -38,6 +38,7 @@ enum Channel {
 }
 
 fn main() -> Result<()> {
+    lkm::restore_sigpipe();
     match Arguments::parse().channel {
         Channel::Sysfs(action) => sysfs::run(action),
         Channel::Netlink(arguments) => netlink::run(arguments),
