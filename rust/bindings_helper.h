@@ -11,6 +11,7 @@
 #include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>
+#include <linux/major.h>
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
@@ -34,9 +35,6 @@ const bool LKM_HAS_INIT_FS = true;
 const bool LKM_HAS_INIT_FS = false;
 extern struct fs_struct *userspace_init_fs;
 #endif
-
-/* A number that is put together differently for each architecture. */
-const unsigned int LKM_TCGETS = TCGETS;
 
 /* Shifts of something that is no constant to bindgen. */
 const size_t LKM_THREAD_SIZE = THREAD_SIZE;

@@ -22,10 +22,7 @@ use crate::{
     bindings,
     compat::errno, //
 };
-use core::{
-    mem::MaybeUninit,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     error::{
         from_err_ptr,
@@ -164,6 +161,26 @@ impl Options {
             position: 0,
         })
     }
+
+    /// Opens a tty.
+    ///
+    /// Fails with `ENODEV` for anything else, which is not opened: that might wait, as for the other
+    /// end of a FIFO, or have a driver do something. Else fails as [`open`](Self::open) does. May
+    /// sleep.
+    #[cfg(CONFIG_TTY)]
+    pub fn open_tty(&self, path: &CStr) -> Result<File> {
+        let mut look = Self::new().read();
+        look.flags = O_PATH;
+        if !look.open(path)?.is_tty() {
+            return Err(ENODEV);
+        }
+        let file = self.open(path)?;
+        // The name may have been given to something else in between.
+        if !file.is_tty() {
+            return Err(ENODEV);
+        }
+        Ok(file)
+    }
 }
 
 impl Default for Options {
@@ -246,7 +263,7 @@ impl File {
     /// Fails as [`read_at`](Self::read_at) does.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut position = self.position;
-        let count = self.read_raw(buffer.as_mut_ptr(), buffer.len(), &mut position)?;
+        let count = self.read_raw(buffer, &mut position)?;
         self.position = position;
         Ok(count)
     }
@@ -258,15 +275,15 @@ impl File {
     /// `EINVAL` if it cannot be read from kernel memory, and with what read(2) fails with. A wait
     /// for a device can be interrupted (`ERESTARTSYS`). May sleep (`kernel_read`).
     pub fn read_at(&self, buffer: &mut [u8], mut position: Offset) -> Result<usize> {
-        self.read_raw(buffer.as_mut_ptr(), buffer.len(), &mut position)
+        self.read_raw(buffer, &mut position)
     }
 
-    fn read_raw(&self, buffer: *mut u8, len: usize, position: &mut Offset) -> Result<usize> {
+    fn read_raw(&self, buffer: &mut [u8], position: &mut Offset) -> Result<usize> {
         self.check(O_WRONLY)?;
-        // SAFETY: By the type invariants; the callers own `len` bytes at `buffer`.
-        let ret = unsafe { bindings::kernel_read(self.as_raw(), buffer.cast(), len, position) };
-        // A driver's word for it is not enough: callers take so many bytes for initialised.
-        Ok(to_count(ret)?.min(len))
+        let (start, len) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: By the type invariants.
+        let ret = unsafe { bindings::kernel_read(self.as_raw(), start, len, position) };
+        to_count(ret, len)
     }
 
     /// Writes at the file's position, and advances it. Returns the number of bytes, which may be
@@ -302,13 +319,14 @@ impl File {
     /// The file must be open to [append](Options::append). If somebody else appends at the same
     /// time, the part stays. Fails as [`write_at`](Self::write_at) does.
     pub fn append_all(&mut self, data: &[u8]) -> Result {
-        let start = self.write(data)?;
-        let (mut written, start) = (start, self.position - start as Offset);
+        let mut written = self.write(data)?;
+        // The position is what the file system says, which may be anything.
+        let start = self.position.wrapping_sub(written as Offset);
         while written < data.len() {
             match self.write(data.get(written..).unwrap_or_default()) {
                 Ok(count) if count > 0 => written += count,
                 outcome => {
-                    let end = start + written as Offset;
+                    let end = start.wrapping_add(written as Offset);
                     if self.position == end && self.size()? == end {
                         self.set_size(start)?;
                     }
@@ -335,7 +353,7 @@ impl File {
         let ret = unsafe {
             bindings::kernel_write(self.as_raw(), data.as_ptr().cast(), data.len(), position)
         };
-        to_count(ret)
+        to_count(ret, data.len())
     }
 
     /// Has what follows fail with `EAGAIN` rather than wait, or wait again, whatever the file was
@@ -363,8 +381,10 @@ impl File {
     /// May sleep (`vfs_iter_write`).
     pub fn write_from(&self, data: &mut IovIterSource<'_>, position: &mut Offset) -> Result<usize> {
         self.check(O_RDONLY)?;
+        let offered = data.len();
         // SAFETY: By the type invariants; `data` and `position` are valid for the call.
-        to_count(unsafe { bindings::vfs_iter_write(self.as_raw(), data.as_raw(), position, 0) })
+        let ret = unsafe { bindings::vfs_iter_write(self.as_raw(), data.as_raw(), position, 0) };
+        to_count(ret, offered)
     }
 
     /// Reads from the file's position to its end, at most `limit` bytes.
@@ -380,27 +400,24 @@ impl File {
             return Err(EFBIG);
         }
 
-        let mut content = KVVec::new();
         // The last read needs room to find nothing.
-        content.reserve(hint.saturating_add(1), GFP_KERNEL)?;
+        let mut content = KVVec::zeroed(hint.saturating_add(1), GFP_KERNEL)?;
+        let mut filled = 0;
         loop {
-            if content.len() > limit {
-                return Err(EFBIG);
-            }
-            let allowed = (limit - content.len()).saturating_add(1);
-            let room: &mut [MaybeUninit<u8>] = content.spare_capacity_mut();
+            let allowed = (limit - filled).saturating_add(1);
+            let room = content.get_mut(filled..).unwrap_or_default();
             let len = room.len().min(allowed);
-            let start = room.as_mut_ptr().cast();
-            let mut position = self.position;
-            let count = self.read_raw(start, len, &mut position)?;
+            let count = self.read(room.get_mut(..len).unwrap_or_default())?;
             if count == 0 {
+                content.truncate(filled);
                 return Ok(content);
             }
-            // SAFETY: The kernel has just written that many bytes to the spare capacity.
-            unsafe { content.inc_len(count) };
-            self.position = position;
-            if content.len() == content.capacity() {
-                content.reserve(content.len().max(PAGE_SIZE), GFP_KERNEL)?;
+            filled += count;
+            if filled > limit {
+                return Err(EFBIG);
+            }
+            if filled == content.len() {
+                content.resize(filled + filled.max(PAGE_SIZE), 0, GFP_KERNEL)?;
             }
         }
     }
@@ -505,23 +522,28 @@ impl File {
         self.kind() == bindings::S_IFDIR
     }
 
-    /// Whether this is a tty, be it one without hardware or hung up. May sleep.
+    /// Whether this is a tty, be it one without hardware or hung up. May sleep (`tty_kopen_shared`).
+    #[cfg(CONFIG_TTY)]
     pub fn is_tty(&self) -> bool {
         might_sleep();
         if self.kind() != bindings::S_IFCHR {
             return false;
         }
-        // SAFETY: An open file keeps its operations.
-        let Some(ioctl) = (unsafe { (*(*self.as_raw()).f_op).unlocked_ioctl }) else {
-            return false;
-        };
-        // What isatty(3) does, but with an address that is nobody's: a tty fails on that, or on
-        // itself; everything else does not know the command.
-        //
-        // SAFETY: By the type invariants. The function checks the address, which comes from user
-        // space for it.
-        let ret = unsafe { ioctl(self.as_raw(), bindings::LKM_TCGETS, c_ulong::MAX) };
-        ret == EFAULT.to_errno() as c_long || ret == EIO.to_errno() as c_long
+        // SAFETY: An open file keeps its inode, whose device never changes.
+        let device = unsafe { (*(*self.as_raw()).f_inode).i_rdev };
+        // `/dev/tty` and `/dev/console` stand for others; C does not say for which.
+        if device >> bindings::MINORBITS == bindings::TTYAUX_MAJOR {
+            return true;
+        }
+        // SAFETY: Looks for the driver of any device number, and does not call it.
+        match from_err_ptr(unsafe { bindings::tty_kopen_shared(device) }) {
+            Ok(tty) => {
+                // SAFETY: This is a reference for us, or NULL if nobody has the tty open.
+                unsafe { bindings::tty_kref_put(tty) };
+                true
+            }
+            Err(e) => e != ENODEV,
+        }
     }
 
     fn kind(&self) -> u32 {
@@ -591,6 +613,8 @@ pub fn open_regular(path: &CStr) -> Result<File> {
     Ok(file)
 }
 
-fn to_count(ret: isize) -> Result<usize> {
-    usize::try_from(ret).map_err(|_| Error::from_errno(ret as c_int))
+/// What a driver returned. Its word is not enough for there to be as many bytes as it says.
+fn to_count(ret: isize, limit: usize) -> Result<usize> {
+    let count = usize::try_from(ret).map_err(|_| Error::from_errno(ret as c_int))?;
+    Ok(count.min(limit))
 }

@@ -238,6 +238,8 @@ fn a_path_that_is_no_file_is_named_and_left_alone() {
 #[test]
 fn a_file_that_keeps_nothing_is_refused_and_not_written() {
     check_failure("/proc/version", "keep records in", Errno::INVAL);
+    // Its own file.
+    check_failure(STATUS, "keep records in", Errno::INVAL);
     for name in [
         "/proc/sys/kernel/hostname",
         "/sys/module/kernel/parameters/panic",

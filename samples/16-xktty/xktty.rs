@@ -14,8 +14,9 @@
 //!
 //! Opening fails with `EBUSY` while another process has the device, and otherwise with what stands
 //! in the way of the tty: `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is not a
-//! tty, `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it.
-//! The tty may be the console: kernel messages then come out between the writes, and stay whole.
+//! tty (a FIFO, this device itself), `EIO` if there is no hardware behind it, `EACCES` if the
+//! opener may not write to it. The tty may be the console: kernel messages then come out between
+//! the writes, and stay whole.
 //!
 //! Changed from the text: writes are not cut at 200 bytes, and not copied; with `set_fs` gone, a
 //! kernel function takes the caller's memory and the kernel's own alike, told apart by what
@@ -94,10 +95,7 @@ impl FileOperations for Session {
         let turn = Turn::take(taken)?;
         let path = CString::try_from_fmt(fmt!("/dev/{}", tty.value()))?;
         let options = file::Options::new().write().nonblocking(file.nonblocking());
-        let port = options.open(&path)?;
-        if !port.is_tty() {
-            return Err(ENODEV);
-        }
+        let port = options.open_tty(&path)?;
         // A port without hardware can be opened: setserial(8) needs it. Writing nothing tells.
         port.write_at(&[], 0)?;
         Ok(Session { port, _turn: turn })

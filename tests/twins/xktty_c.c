@@ -8,9 +8,10 @@
 #include <linux/device/class.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/major.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/termios.h>
+#include <linux/tty.h>
 #include <linux/uio.h>
 
 #define NAME	"xktty_c"
@@ -24,15 +25,27 @@ static dev_t first;
 static struct cdev cdev;
 static unsigned long taken;
 
-static bool is_tty(struct file *file)
+/* Opens nothing: that may wait, or have a driver do something. */
+static bool is_tty(const char *path)
 {
-	long ret;
+	struct file *file = filp_open(path, O_PATH, 0);
+	struct tty_struct *found;
+	struct inode *inode;
+	bool ret = false;
 
-	if (!S_ISCHR(file_inode(file)->i_mode) || !file->f_op->unlocked_ioctl)
-		return false;
-	/* As isatty(3), with an address that is nobody's. */
-	ret = file->f_op->unlocked_ioctl(file, TCGETS, ULONG_MAX);
-	return ret == -EFAULT || ret == -EIO;
+	if (IS_ERR(file))
+		return true;
+	inode = file_inode(file);
+	if (S_ISCHR(inode->i_mode)) {
+		found = tty_kopen_shared(inode->i_rdev);
+		if (!IS_ERR(found))
+			tty_kref_put(found);
+		/* /dev/tty and /dev/console stand for others. */
+		ret = found != ERR_PTR(-ENODEV) ||
+		      imajor(inode) == TTYAUX_MAJOR;
+	}
+	filp_close(file, NULL);
+	return ret;
 }
 
 static struct file *open_port(unsigned int flags)
@@ -45,23 +58,20 @@ static struct file *open_port(unsigned int flags)
 	path = kasprintf(GFP_KERNEL, "/dev/%s", tty);
 	if (!path)
 		return ERR_PTR(-ENOMEM);
-	port = filp_open(path, O_WRONLY | O_NOCTTY | O_LARGEFILE | flags, 0);
+	port = ERR_PTR(-ENODEV);
+	if (is_tty(path))
+		port = filp_open(path, O_WRONLY | O_NOCTTY | O_LARGEFILE | flags, 0);
 	kfree(path);
 	if (IS_ERR(port))
 		return port;
 
-	ret = -ENODEV;
-	if (!is_tty(port))
-		goto close;
 	/* A port without hardware can be opened. Writing nothing tells. */
 	ret = kernel_write(port, "", 0, &pos);
-	if (ret < 0)
-		goto close;
+	if (ret < 0) {
+		filp_close(port, NULL);
+		return ERR_PTR(ret);
+	}
 	return port;
-
-close:
-	filp_close(port, NULL);
-	return ERR_PTR(ret);
 }
 
 static int xktty_open(struct inode *inode, struct file *file)
