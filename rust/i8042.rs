@@ -59,8 +59,9 @@ pub trait Filter: Send + Sync + 'static {
 
 /// A filter that is installed. There can be one in the system.
 ///
-/// Dropping it removes it, and returns when it cannot run any more. Callable from any context in
-/// which the filter itself can be dropped (`i8042_remove_filter`).
+/// Dropping it removes it, and returns when it cannot run any more. Callable from any context but
+/// NMI (`i8042_remove_filter`), as far as the filter itself can be dropped there, but not [in its own
+/// callback](crate#pitfalls).
 ///
 /// # Examples
 ///
@@ -97,7 +98,8 @@ pub struct Registration<T: Filter> {
 impl<T: Filter> Registration<T> {
     /// Installs a filter.
     ///
-    /// Fails with `EBUSY` if there is one; some laptops' drivers have one for their hot keys.
+    /// Fails with `EBUSY` if there is one; some laptops' drivers have one for their hot keys. May sleep
+    /// if the filter's initialiser does (`i8042_install_filter`).
     pub fn new<'a, E>(filter: impl PinInit<T, E> + 'a) -> impl PinInit<Self, Error> + 'a
     where
         T: 'a,

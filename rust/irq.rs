@@ -92,7 +92,7 @@ pub trait ThreadedHandler: Send + Sync + 'static {
 /// A handler on an interrupt line.
 ///
 /// Dropping it frees the line, and returns when the handler cannot run any more. That may sleep
-/// (`free_irq`).
+/// (`free_irq`), and must not happen [in its own callback](crate#pitfalls).
 ///
 /// # Examples
 ///
@@ -173,7 +173,8 @@ impl<T: Handler> Deref for Registration<T> {
 /// A handler with a bottom half on an interrupt line.
 ///
 /// Dropping it frees the line, and returns when neither half can run any more; a bottom half that
-/// was asked for may then not have run. That may sleep (`free_irq`).
+/// was asked for may then not have run. That may sleep (`free_irq`), and must not happen [in its own
+/// callback](crate#pitfalls).
 ///
 /// # Examples
 ///

@@ -36,17 +36,17 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The function was entered.
     ///
-    /// Runs in the context of the caller, with preemption off and possibly interrupts, too. It
-    /// must not sleep: no `Mutex`, no allocation with `GFP_KERNEL`, no copy to or from user space
+    /// Runs in the context of the caller, with preemption off and possibly interrupts, too; in NMI if
+    /// the function is called there. It must not sleep: no `Mutex`, no allocation with `GFP_KERNEL`, no copy to or from user space
     /// but by the types of this module. It must not take a lock with which the function may be
-    /// called. A call of the function from here is not seen, but counted by [`Probe::missed`].
+    /// called; waking a [`WaitQueue`](crate::wait::WaitQueue) takes some. A call of the function from here is not seen, but counted by [`Probe::missed`].
     fn entered(&self, arguments: Self::Arguments);
 }
 
 /// A probe on a function.
 ///
 /// Dropping it takes it off, and returns when the handler cannot run any more. That may sleep
-/// (`unregister_kprobe`).
+/// (`unregister_kprobe`), and must not happen [in its own callback](crate#pitfalls).
 ///
 /// # Examples
 ///
@@ -124,7 +124,8 @@ impl<T: Handler> Probe<T> {
         })
     }
 
-    /// Returns how many calls were not seen because this CPU was in the handler of a probe.
+    /// Returns how many calls were not seen because this CPU was in the handler of a probe. Callable
+    /// from any context.
     pub fn missed(&self) -> usize {
         // SAFETY: By the type invariants. The counter is an aligned word.
         unsafe { (&raw const (*self.probe.get()).nmissed).read_volatile() }
@@ -249,7 +250,8 @@ impl_arguments!(A: 0, B: 1, C: 2, D: 3, E: 4, F: 5);
 pub struct UserString(*const c_void, NotThreadSafe);
 
 impl UserString {
-    /// Copies from byte `offset` of the string into `buffer`, until either ends.
+    /// Copies from byte `offset` of the string into `buffer`, until either ends; nothing if the string
+    /// is not as long.
     ///
     /// If the result is shorter than `buffer`, the string ends with it. Fails with `EFAULT` if the
     /// memory is not there now. Callable from any context (`copy_from_user_nofault`).
@@ -271,7 +273,8 @@ impl Argument for UserString {
 pub struct Filename(*const c_void, NotThreadSafe);
 
 impl Filename {
-    /// Copies from byte `offset` of the path into `buffer`, until either ends.
+    /// Copies from byte `offset` of the path into `buffer`, until either ends; nothing if the path is
+    /// not as long.
     ///
     /// If the result is shorter than `buffer`, the path ends with it. If the kernel could not copy
     /// the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty path,
@@ -307,9 +310,29 @@ fn read_string(
     buffer: &mut [u8],
     copy: impl Fn(&mut [u8], *const c_void) -> c_long,
 ) -> Result<&[u8]> {
+    // What is behind the end is not the string's: there is no way to it.
+    let mut skipped = 0;
+    while skipped < offset && !buffer.is_empty() {
+        let some = buffer.len().min(offset - skipped);
+        let room = buffer.get_mut(..some).unwrap_or_default();
+        if read_part(string.wrapping_byte_add(skipped), room, &copy)? < some {
+            return Ok(&[]);
+        }
+        skipped += some;
+    }
+    let length = read_part(string.wrapping_byte_add(offset), buffer, &copy)?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Copies a string until it or the buffer ends. Returns how much that was.
+fn read_part(
+    string: *const c_void,
+    buffer: &mut [u8],
+    copy: &impl Fn(&mut [u8], *const c_void) -> c_long,
+) -> Result<usize> {
     let mut length = 0;
     while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        let from = string.wrapping_byte_add(offset).wrapping_byte_add(length);
+        let from = string.wrapping_byte_add(length);
         let in_page = PAGE_SIZE - from.addr() % PAGE_SIZE;
         let taken = rest.len().min(in_page);
         let part = rest.get_mut(..taken).ok_or(EINVAL)?;
@@ -322,5 +345,5 @@ fn read_string(
         }
         length += taken;
     }
-    Ok(buffer.get(..length).unwrap_or_default())
+    Ok(length)
 }

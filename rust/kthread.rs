@@ -269,6 +269,10 @@ struct Running(ARef<Task>);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        debug_assert!(
+            self.0.as_ptr() != Task::current_raw(),
+            "a thread waits for its own end"
+        );
         // The thread may have ended: the reference keeps what this looks at. The result is that
         // of `Packet::main`, or `EINTR` if the thread never came to call it.
         //
@@ -279,7 +283,7 @@ impl Drop for Running {
 
 /// A kernel thread. Dropping it asks the thread to stop and waits until it has, which may sleep.
 ///
-/// A thread must not drop the value that stands for itself: it would wait for its own end.
+/// Must not be dropped [in its own callback](crate#pitfalls), the closure.
 pub struct Thread<R> {
     // Dropped first: afterwards the packet is the owner's alone.
     running: Running,
@@ -322,7 +326,7 @@ impl<R> Thread<R> {
         self.stop()
     }
 
-    /// Whether the closure has returned. Callable from any context.
+    /// Whether the closure has returned. Callable from any context but NMI (`completion_done`).
     pub fn has_ended(&self) -> bool {
         // SAFETY: The completion is initialised.
         unsafe { bindings::completion_done(self.packet.ended.get()) }
@@ -330,7 +334,7 @@ impl<R> Thread<R> {
 
     /// Lets one call of [`Current::park`] return: the one in progress or the next one.
     ///
-    /// Callable from any context (`complete`).
+    /// Callable from any context but NMI (`complete`).
     pub fn unpark(&self) {
         // SAFETY: The completion is initialised.
         unsafe { bindings::complete(self.packet.unparked.get()) };

@@ -201,12 +201,7 @@ impl<const MODE: u16> Str<MODE> {
     /// context.
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
-        const {
-            assert!(
-                !writable(MODE),
-                "this can change: use `get`, with `params::lock`"
-            )
-        };
+        const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
         // SAFETY: The pointer does not change once the module is loaded. It is the default or a copy
         // that `param_ops_charp` made, which stays as long as the module; both are NUL-terminated.
         unsafe { CStr::from_char_ptr(self.0.get().read()) }
@@ -275,12 +270,7 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
     /// not given have their defaults. Callable from any context.
     #[inline]
     pub fn value(&self) -> [T; N] {
-        const {
-            assert!(
-                !writable(MODE),
-                "this can change: use `get`, with `params::lock`"
-            )
-        };
+        const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
         // SAFETY: The values do not change once the module is loaded.
         unsafe { self.values.get().read() }
     }
@@ -374,6 +364,21 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 ///     let params = lkm::params::lock();
 ///     let [rx, tx] = pins.get(&params);
 ///     pr_info!("{} at {} on {rx} and {tx}\n", port.value(), baud.value());
+/// }
+/// ```
+///
+/// What C would not check when the module runs, the compiler does: a file that any user may write,
+/// and an array whose file would not fit its page.
+///
+/// ```compile_fail,E0080
+/// lkm::module_params! {
+///     speed: u32 { default: 1, description: "Anybody's", permissions: 0o666 },
+/// }
+/// ```
+///
+/// ```compile_fail,E0080
+/// lkm::module_params! {
+///     table: [u64; 200] { default: [0; 200], description: "Long", permissions: 0o444 },
 /// }
 /// ```
 #[macro_export]

@@ -57,7 +57,7 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropping it stops it, waits until the handler has returned, and keeps it from being started
 /// again: no handler runs afterwards. That may sleep, and must not happen with a lock held that
-/// the handler takes (`timer_shutdown_sync`).
+/// the handler takes (`timer_shutdown_sync`), nor [in its own callback](crate#pitfalls).
 ///
 /// # Examples
 ///

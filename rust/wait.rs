@@ -238,7 +238,9 @@ impl WaitQueue {
 
     /// Wakes every waiter that is not exclusive, and the first one that is.
     ///
-    /// Callable from any context (`wake_up`).
+    /// Callable from any context in which a `SpinLock` can be taken (`wake_up`): not from NMI, and
+    /// with `CONFIG_PREEMPT_RT` not with preemption or interrupts off. The handler of a
+    /// [`kprobe`](crate::kprobe) may be either.
     #[inline]
     pub fn wake_one(&self) {
         self.wake(1);
@@ -246,7 +248,7 @@ impl WaitQueue {
 
     /// Wakes all waiters.
     ///
-    /// Callable from any context (`wake_up_all`).
+    /// Callable from the contexts of [`wake_one`](Self::wake_one) (`wake_up_all`).
     #[inline]
     pub fn wake_all(&self) {
         self.wake(0);

@@ -140,7 +140,7 @@ impl TurnQueue {
     /// Gives the turn to the first in the queue. Returns whether there was one.
     ///
     /// To be called with the lock held that the waiters come with. Callable from any context in
-    /// which that lock is.
+    /// which that lock is, and in which [`WaitQueue::wake_one`] is (`wake_up`).
     pub fn hand_over(&self) -> bool {
         // SAFETY: The head is valid by construction. Every entry's function is `take_turn`.
         let woken = unsafe {
