@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Threads, timers, lines, probes, files and so on of the support crate, used as nobody should.
+
+use lkmpg_tests::{KernelLog, Module};
+use std::fs;
+
+#[test]
+fn rough_use_does_no_harm() {
+    let log = KernelLog::now();
+    let liar = Module::load("liar", &[]).expect("the module loads");
+    for _ in 0..2 {
+        let loaded = Module::load("parts", &[]);
+        let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
+        module.unload().expect("not in use");
+    }
+    // Whether it is a tty was not asked of a driver that may do anything.
+    assert_eq!(fs::read_to_string("/proc/liar").expect("the count"), "0\n");
+    liar.unload().expect("not in use");
+}
