@@ -491,17 +491,11 @@ pub(crate) fn with_user_source(
     f: impl FnOnce(&mut IovIterSource<'_>) -> Result<usize>,
 ) -> isize {
     let iter = Opaque::<bindings::iov_iter>::uninit();
-    // SAFETY: `iter` is valid for writes, and may be all zeroes. What is set is what
-    // `iov_iter_ubuf` sets; who copies checks the address.
-    unsafe {
-        let iter = iter.get();
-        iter.write_bytes(0, 1);
-        (*iter).iter_type = bindings::iter_type_ITER_UBUF as u8;
-        (*iter).data_source = true;
-        (*iter).__bindgen_anon_2.nr_segs = 1;
-        let range = (*iter).__bindgen_anon_1.__ubuf_iovec.as_mut();
-        range.iov_base = buf.cast_mut().cast();
-        range.iov_len = len;
+    let direction = bindings::ITER_SOURCE as c_int;
+    // SAFETY: `iter` is valid for writes. Who copies checks the address.
+    let ret = unsafe { bindings::import_ubuf(direction, buf.cast_mut().cast(), len, iter.get()) };
+    if ret < 0 {
+        return ret as isize;
     }
     // SAFETY: This is an iterator to read from, over memory of the calling process.
     Caller::Vfs.count(f(unsafe { source(iter.get()) }), len)
