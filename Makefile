@@ -39,11 +39,17 @@ $(call check-path,$(CURDIR))
 CHOSEN	:= $(foreach it,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN LIBCLANG_PATH,\
 		$(if $(filter environment command,$(origin $(it))),$(it)='$($(it))'))
 
-ifdef KDIR
-$(call check-path,$(KDIR))
 ifneq ($(filter vm test soak bench coverage,$(MAKECMDGOALS)),)
+ifdef KDIR
 $(error KDIR is for building, and the VM boots the kernel named by KERNEL: unset KDIR)
 endif
+ifneq ($(filter 0% 1% 2% 3% 4% 5% 6% 7% 8% 9%,$(KERNEL)),)
+$(error the machine's own kernel $(KERNEL) is for building: the VM boots KERNEL=dev, debug, debian and others)
+endif
+endif
+
+ifdef KDIR
+$(call check-path,$(KDIR))
 OUT	:= build/$(or $(file <$(KDIR)/include/config/kernel.release),kdir)
 # What goes with the compiler is beside it, not first on the PATH.
 BESIDE	:= $(shell '$(or $(RUSTC),rustc)' --print sysroot 2>/dev/null)/bin

@@ -36,6 +36,9 @@ fn host_is_the_running_kernel() {
     machine.program("uname", "echo 7.3.4+deb13-amd64");
     machine.run(&["make", "modules", "KERNEL=host"]).passes();
     seen(&machine, "7.3.4+deb13-amd64");
+    machine
+        .run(&["make", "vm", "KERNEL=host"])
+        .fails(&["7.3.4+deb13-amd64 is for building"]);
     // What is not said is not dev's, either.
     machine
         .run(&["make", "uninstall"])
