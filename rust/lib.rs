@@ -6,6 +6,43 @@
 //! of it that it uses, and loads alone. The price is that no `static` can live here. What needs
 //! one gets it from a macro at the call site, as `kernel::new_mutex!` does.
 //!
+//! # A first example
+//!
+//! A file in `/proc` that counts its readers. The value is the file: when the module goes, it is
+//! dropped, which removes the file and waits for the readers that are inside. `samples/` has a module
+//! for each concept.
+//!
+//! ```
+//! use lkm::prelude::*;
+//!
+//! #[pin_data]
+//! struct Mine {
+//!     #[pin]
+//!     _file: proc_fs::File<Visits>,
+//! }
+//!
+//! impl kernel::InPlaceModule for Mine {
+//!     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+//!         try_pin_init!(Self {
+//!             _file <- proc_fs::File::new(
+//!                 proc_fs::Options::new(c"mine", 0o444),
+//!                 Visits(Atomic::new(0)),
+//!             ),
+//!         })
+//!     }
+//! }
+//!
+//! struct Visits(Atomic<u64>);
+//!
+//! #[vtable]
+//! impl proc_fs::Show for Visits {
+//!     fn show(&self, out: &SeqFile) -> Result {
+//!         seq_print!(out, "You are reader {}.\n", self.0.fetch_add(1, Relaxed) + 1);
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
 //! # Pitfalls
 //!
 //! Those of chapter 14 of the guide, and who sees them.
