@@ -268,7 +268,9 @@ pub trait Receiver: Send + Sync + 'static {
 /// A request that does not wait.
 ///
 /// Dropping it ends it: if user space was asked, the question is taken back. After that
-/// [`Receiver::receive`] has run, or will not. It must not drop the request itself.
+/// [`Receiver::receive`] has run, or will not.
+///
+/// Must not be dropped [in its own callback](crate#pitfalls), `receive`.
 ///
 /// # Examples
 ///

@@ -6,8 +6,11 @@
 
 use lkm::memory::Mapping;
 use lkmpg_tests::{
-    Footprint, KernelLog, LoadError, Module, Progress, errno_of, is_loaded, times, wait_until,
+    Footprint, KernelLog, LoadError, Module, Progress, errno_of, is_loaded,
+    netlink::{Connection, FAMILY_ID, REQUEST, command, message},
+    times, wait_until,
 };
+use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, SeekFrom, open, seek, sendfile},
@@ -386,4 +389,27 @@ fn what_is_being_used_may_go() {
     });
     module.unload().expect("nobody uses it");
     before.check("what was being used");
+}
+
+#[test]
+fn what_nobody_means_is_refused_by_relay_netlink_and_firmware() {
+    let before = Footprint::now();
+    for _ in 0..3 {
+        let module = Module::load("channels", &[]).expect("the module loads");
+        let family = Connection::open(NETLINK_GENERIC).expect("a socket");
+        let id = family.family("channels")[&FAMILY_ID][..].try_into();
+        let id = u16::from_ne_bytes(id.expect("two bytes"));
+        let classic = Connection::open(30).expect("a socket");
+        // As many answers as fit, and an errno that there is none of.
+        for (socket, request) in [
+            (&family, message(id, REQUEST, 2, &command(1, &[]))),
+            (&classic, message(100, REQUEST, 2, &[])),
+        ] {
+            socket.send(&request).expect("send");
+            assert!(!socket.drain().is_empty());
+        }
+        drop((family, classic));
+        module.unload().expect("nobody uses it");
+    }
+    before.check("relay, netlink and firmware");
 }

@@ -449,8 +449,9 @@ impl<T: Commands> Family<T> {
 /// `genl_family::parallel_ops`.
 const PARALLEL_OPS: u8 = 1 << 1;
 
-/// A [`Family`] that is registered. Dropping it waits for commands that are being handled; a command
-/// must not do that itself.
+/// A [`Family`] that is registered. Dropping it waits for commands that are being handled.
+///
+/// Must not be dropped [in its own callback](crate#pitfalls), a command.
 ///
 /// # Invariants
 ///

@@ -144,6 +144,8 @@ impl Config {
 /// A process that has a socket of the protocol open keeps the module. Dropping the value waits for
 /// requests that are being handled; after that, senders get `ECONNREFUSED`.
 ///
+/// Must not be dropped [in its own callback](crate#pitfalls), [`Protocol::receive`].
+///
 /// # Examples
 ///
 /// ```
