@@ -95,7 +95,7 @@ impl Ring {
     /// Finishes the sub-buffer that is begun, if there is something in it.
     pub(super) fn flush(&self) {
         self.content.with(|content| {
-            if content.written.is_some_and(|it| it > 0) {
+            if content.written() > 0 {
                 self.finish(content);
                 // A full ring is no loss: nobody wants to write.
                 content.try_begin();
@@ -241,8 +241,9 @@ struct Content {
     /// For each sub-buffer, how many bytes at its end are not data.
     paddings: KVVec<u32>,
     state: State,
-    /// How many bytes are in the sub-buffer that is being written; `None` if the ring is full.
-    written: Option<usize>,
+    /// Where in `bytes` the next write goes, up to the end of its sub-buffer; `None` if the ring is
+    /// full.
+    room: Option<Range<usize>>,
     /// How many bytes of sub-buffer `state.consumed` a reader has taken.
     read: usize,
     /// Nobody writes any more.
@@ -263,7 +264,7 @@ impl Content {
             bytes: VVec::from_elem(0, size, flags)?,
             paddings: KVVec::from_elem(0, options.subbuffers, flags)?,
             state: State::default(),
-            written: Some(0),
+            room: Some(0..options.subbuffer_size),
             read: 0,
             closed: false,
         })
@@ -275,28 +276,32 @@ impl Content {
 
     /// Whether so many bytes fit in the sub-buffer that is begun.
     fn has_room(&self, length: usize) -> bool {
-        self.written
-            .is_some_and(|written| length <= self.options.subbuffer_size.saturating_sub(written))
+        self.room.as_ref().is_some_and(|room| length <= room.len())
+    }
+
+    /// How many bytes are in the sub-buffer that is begun.
+    fn written(&self) -> usize {
+        let written = |room: &Range<usize>| self.options.subbuffer_size.saturating_sub(room.len());
+        self.room.as_ref().map_or(0, written)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result {
-        let written = self.written.ok_or(ENOSPC)?;
-        let start = self.index(self.state.produced) * self.options.subbuffer_size + written;
-        let to = self.bytes.get_mut(start..).ok_or(EINVAL)?;
+        let room = self.room.as_mut().ok_or(ENOSPC)?;
+        let to = self.bytes.get_mut(room.clone()).ok_or(EINVAL)?;
         let to = to.get_mut(..bytes.len()).ok_or(EINVAL)?;
         to.copy_from_slice(bytes);
-        self.written = Some(written + bytes.len());
+        room.start += bytes.len();
         Ok(())
     }
 
     /// Finishes the sub-buffer that is begun. Returns whether there was one.
     fn finish(&mut self) -> bool {
-        let Some(written) = self.written.take() else {
+        let Some(room) = self.room.take() else {
             return false;
         };
         let index = self.index(self.state.produced);
         if let Some(padding) = self.paddings.get_mut(index) {
-            *padding = self.options.subbuffer_size.saturating_sub(written) as u32;
+            *padding = room.len() as u32;
         }
         self.state.produced = self.state.produced.wrapping_add(1);
         true
@@ -320,7 +325,8 @@ impl Content {
             self.state.overwritten += 1;
             self.advance(self.state.consumed.wrapping_add(1));
         }
-        self.written = Some(0);
+        let start = self.index(self.state.produced) * self.options.subbuffer_size;
+        self.room = Some(start..start + self.options.subbuffer_size);
         true
     }
 
@@ -348,7 +354,7 @@ impl Content {
             let subbuffer = self.state.consumed;
             let end = match self.padding(subbuffer) {
                 Some(padding) => size.saturating_sub(padding),
-                None => self.written.unwrap_or(0),
+                None => self.written(),
             };
             if self.read < end {
                 let start = self.index(subbuffer) * size;
