@@ -33,10 +33,10 @@ enum Bench {
         /// What the bench printed.
         #[arg(long, value_name = "FILE")]
         time: PathBuf,
-        /// What it printed with --icount.
+        /// What it printed with --icount, sample for sample.
         #[arg(long, value_name = "FILE")]
         instructions: PathBuf,
-        /// What it printed with --icount again, each sample in a guest of its own.
+        /// What it printed with --icount the second time.
         #[arg(long, value_name = "FILE")]
         again: PathBuf,
         /// What the bench `growth` printed.

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
 /// A line of what the bench prints: the rounds of one operation.
 #[derive(Deserialize)]
@@ -175,38 +175,35 @@ const GOOD: RGBColor = RGBColor(68, 170, 119);
 /// By how much two runs may differ.
 const SPREAD: f64 = 0.01;
 
-/// Says which operations came to something else when they were counted again, each sample's in a
-/// guest of its own.
+/// Says which operations came to something else when they were counted again.
 pub fn differences(first: &Path, again: &Path) -> Result<Vec<String>> {
-    let (first, again) = (lines(first)?, lines(again)?);
+    Ok(compare(lines(first)?, lines(again)?))
+}
+
+fn compare(first: Vec<Named>, again: Vec<Named>) -> Vec<String> {
+    let again: HashMap<_, _> = again.into_iter().collect();
     let mut found = Vec::new();
-    for (name, (rust, c)) in &first {
-        let counts = |it: &(Spread, Option<Spread>)| [Some(it.0.median), it.1.map(|it| it.median)];
-        let counted = again.iter().filter(|it| it.0 == *name);
-        let mut times = 0;
-        for (_, other) in counted {
-            times += 1;
-            for (side, (one, other)) in ["Rust", "C"]
-                .iter()
-                .zip(counts(&(*rust, *c)).into_iter().zip(counts(other)))
-            {
-                let (Some(one), Some(other)) = (one, other) else {
-                    continue;
-                };
-                let spread = (other / one - 1.0).abs();
-                if spread > SPREAD {
-                    found.push(format!(
-                        "{name}, {side}: {one:.0} and {other:.0}, which is {:.1} % apart",
-                        spread * 100.0
-                    ));
-                }
+    for (name, (rust, c)) in first {
+        let Some(other) = again.get(&name) else {
+            found.push(format!("{name}: not counted again"));
+            continue;
+        };
+        for (side, one, other) in [("Rust", Some(rust), Some(other.0)), ("C", c, other.1)] {
+            let (Some(one), Some(other)) = (one, other) else {
+                continue;
+            };
+            let spread = (other.median / one.median - 1.0).abs();
+            if spread > SPREAD {
+                found.push(format!(
+                    "{name}, {side}: {:.0} and {:.0}, which is {:.1} % apart",
+                    one.median,
+                    other.median,
+                    spread * 100.0
+                ));
             }
         }
-        if times == 0 {
-            found.push(format!("{name}: not counted again"));
-        }
     }
-    Ok(found)
+    found
 }
 
 type Named = (String, (Spread, Option<Spread>));
@@ -214,10 +211,13 @@ type Named = (String, (Spread, Option<Spread>));
 fn lines(file: &Path) -> Result<Vec<Named>> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    parse(&text).with_context(|| format!("{} is not what the bench prints", file.display()))
+}
+
+fn parse(text: &str) -> Result<Vec<Named>> {
     text.lines()
         .map(|line| {
-            let line = serde_json::from_str(line)
-                .with_context(|| format!("{} has a line {line:?}", file.display()))?;
+            let line = serde_json::from_str(line).with_context(|| format!("a line {line:?}"))?;
             Ok(Some(match line {
                 Line::Memory { .. } => return Ok(None),
                 Line::Reference {
@@ -237,4 +237,32 @@ fn lines(file: &Path) -> Result<Vec<Named>> {
         })
         .filter_map(Result::transpose)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(rust: u32, c: u32) -> Vec<Named> {
+        let line = format!(
+            "{{\"module\":\"chardev\",\"operation\":\"read\",\"rust\":[{rust}],\"c\":[{c}]}}"
+        );
+        parse(&line).unwrap()
+    }
+
+    #[test]
+    fn what_comes_to_something_else_is_told() {
+        assert_eq!(compare(run(1000, 1000), run(1009, 991)), [""; 0]);
+        assert_eq!(
+            compare(run(1000, 1000), run(1000, 1011)),
+            ["chardev: read, C: 1000 and 1011, which is 1.1 % apart"]
+        );
+        assert_eq!(compare(run(1000, 1000), run(980, 1000)).len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_counted_again_is_told() {
+        let found = compare(run(1, 1), Vec::new());
+        assert_eq!(found, ["chardev: read: not counted again"]);
+    }
 }
