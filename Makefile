@@ -90,6 +90,8 @@ help:
 #:                   length (hours); MINUTES=5 only that, for so long
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
 #: make coverage     what of rust/ and samples/ the tests reach; T=chardev one's
+#: make mutants      break the project in many places, one at a time, in a copy, and say
+#:                   what no test notices (hours); T=chardev some
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
 #: make doc          the support crate's documentation, in build/doc
@@ -179,6 +181,10 @@ coverage: all
 .coverage:
 	+$(Q)env $(TOOLS) scripts/coverage $(OUT) $(T)
 
+.PHONY: mutants
+mutants:
+	$(Q)$(CARGO) run --quiet --release --package lkmpg-mutants -- $(T)
+
 .PHONY: check
 check: modules
 	+$(Q)$(MAKE) --no-print-directory .check
@@ -205,7 +211,7 @@ rust-analyzer: modules
 
 .rust-analyzer:
 	+$(Q)$(KBUILD) rust-analyzer
-	$(Q)scripts/rust-project $(OUT)
+	$(Q)scripts/rust-project $(OUT) $(PROJECT)
 
 # These build nothing, so that nothing is built by root.
 .PHONY: install uninstall

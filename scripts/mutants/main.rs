@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Breaks the project in many places, one at a time, in a copy, and says what no test notices.
+
+mod table;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use std::{
+    collections::HashMap,
+    env,
+    fmt::Write as _,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+use table::{MUTANTS, Mutant};
+
+/// Break the project in many places, one at a time, and say what no test notices.
+///
+/// Works on a copy in the cache, in lkmpg-rs/mutants, where it keeps what it has built. Takes hours
+/// for all of them. Exits with 1 if one was not noticed.
+#[derive(Parser)]
+#[command(name = "make mutants")]
+struct Arguments {
+    /// Only those whose file, reason or test has this in it
+    filter: Vec<String>,
+    /// Say what there is, and that the table fits, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Break another checkout instead, and leave out what is not there to be broken
+    #[arg(long, value_name = "FOLDER")]
+    of: Option<PathBuf>,
+    /// Seconds that a build and its test may take
+    #[arg(long, value_name = "S", default_value_t = 1800)]
+    limit: u32,
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    /// It did not come to the test.
+    NotBuilt,
+    TimedOut,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let source = arguments.of.clone().unwrap_or_else(|| PathBuf::from("."));
+    let source =
+        fs::canonicalize(&source).with_context(|| format!("cannot find {}", source.display()))?;
+    let (fitting, others) = fit(&source)?;
+    if arguments.of.is_none() && !others.is_empty() {
+        bail!(
+            "the table does not fit what is there any more:\n{}",
+            others.join("\n")
+        );
+    }
+    let wanted = |it: &&&Mutant| {
+        let filters = &arguments.filter;
+        let has = |f: &String| {
+            [it.file, it.why, it.test]
+                .iter()
+                .any(|text| text.contains(f))
+        };
+        filters.is_empty() || filters.iter().any(has)
+    };
+    let chosen: Vec<_> = fitting.iter().filter(wanted).collect();
+    ensure!(!chosen.is_empty(), "no mutant is called so");
+    if arguments.list {
+        for it in &chosen {
+            println!("{}: {} ({})", it.file, it.why, it.test);
+        }
+        println!("{} mutants", chosen.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut copy = Copy::of(&source, &folder()?, arguments.limit)?;
+    let mut tally = Tally::default();
+    for (number, mutant) in chosen.iter().enumerate() {
+        print!(
+            "{}/{} {}: {}: ",
+            number + 1,
+            chosen.len(),
+            mutant.file,
+            mutant.why
+        );
+        io::stdout().flush()?;
+        let start = Instant::now();
+        let verdict = copy.try_out(mutant)?;
+        println!(
+            "{verdict} ({}, {} s)",
+            mutant.test,
+            start.elapsed().as_secs()
+        );
+        tally.add(mutant, verdict);
+    }
+    if !others.is_empty() {
+        println!("{} mutants have nothing to break there", others.len());
+    }
+    print!("{}", tally.text());
+    Ok(ExitCode::from(u8::from(!tally.is_clean())))
+}
+
+/// The mutants that there is a place for, exactly one; and of the others why not.
+fn fit(root: &Path) -> Result<(Vec<&'static Mutant>, Vec<String>)> {
+    let (mut fitting, mut others) = (Vec::new(), Vec::new());
+    for mutant in MUTANTS {
+        let text = match fs::read_to_string(root.join(mutant.file)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", mutant.file));
+            }
+        };
+        match text.matches(mutant.from).count() {
+            1 => fitting.push(mutant),
+            count => others.push(format!(
+                "{}: {}: {:?} is there {count} times",
+                mutant.file, mutant.why, mutant.from
+            )),
+        }
+    }
+    Ok((fitting, others))
+}
+
+/// Where to work: not in the checkout, since cargo reads the settings of all folders around.
+fn folder() -> Result<PathBuf> {
+    let cache = match env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    Ok(cache.join("lkmpg-rs/mutants"))
+}
+
+/// The tree that is broken.
+struct Copy {
+    tree: PathBuf,
+    logs: PathBuf,
+    limit: u32,
+    /// How the tests end in a tree that is whole.
+    whole: HashMap<&'static str, Outcome>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Noticed,
+    Survived,
+    /// It says nothing: the tree does not build with it.
+    Stillborn,
+    /// It says nothing: the test fails anyway.
+    Sick,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Noticed => "noticed",
+            Self::Survived => "NOT NOTICED",
+            Self::Stillborn => "does not build",
+            Self::Sick => "its test fails without it",
+        })
+    }
+}
+
+impl Copy {
+    /// Copies what is below `source` and is not built. What the copy has built before stays.
+    fn of(source: &Path, folder: &Path, limit: u32) -> Result<Self> {
+        let (tree, logs) = (folder.join("tree"), folder.join("logs"));
+        fs::create_dir_all(&tree)?;
+        fs::create_dir_all(&logs)?;
+        bring_up_to_date(source, &tree)?;
+        // Others' crates need not be built again.
+        let (built, target) = (source.join("build/cargo"), tree.join("build"));
+        if built.exists() && !target.exists() {
+            fs::create_dir(&target)?;
+            succeed(Command::new("cp").arg("--archive").args([built, target]))?;
+        }
+        // Some tests ask git which files there are.
+        succeed(&mut git(&tree, "init --quiet"))?;
+        succeed(&mut git(&tree, "add --all"))?;
+        Ok(Self {
+            tree,
+            logs,
+            limit,
+            whole: HashMap::new(),
+        })
+    }
+
+    fn try_out(&mut self, mutant: &'static Mutant) -> Result<Verdict> {
+        if !self.whole.contains_key(mutant.test) {
+            let outcome = self.run(mutant.test)?;
+            self.whole.insert(mutant.test, outcome);
+        }
+        if self.whole[mutant.test] != Outcome::Passed {
+            return Ok(Verdict::Sick);
+        }
+        let file = self.tree.join(mutant.file);
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, text.replacen(mutant.from, mutant.to, 1))?;
+        let outcome = self.run(mutant.test);
+        fs::write(&file, text)?;
+        Ok(match outcome? {
+            Outcome::Passed => Verdict::Survived,
+            Outcome::Failed | Outcome::TimedOut => Verdict::Noticed,
+            Outcome::NotBuilt => Verdict::Stillborn,
+        })
+    }
+
+    fn run(&self, test: &str) -> Result<Outcome> {
+        let log = self.logs.join("last");
+        let output = File::create(&log)?;
+        let mut command = Command::new("timeout");
+        command
+            .args(["--kill-after=10", &self.limit.to_string(), "sh", "-c", test])
+            .current_dir(&self.tree)
+            // As a user types it, who is not in the midst of make and cargo.
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "USER", "XDG_CACHE_HOME"]
+                    .iter()
+                    .filter_map(|name| Some((name, env::var_os(name)?))),
+            )
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let status = command.status().context("cannot run timeout")?;
+        let text = fs::read(&log)?;
+        let text = String::from_utf8_lossy(&text);
+        let not_built = [
+            "could not compile",
+            "error: aborting due to",
+            "generated.\nmake",
+        ];
+        Ok(match status.code() {
+            Some(0) => Outcome::Passed,
+            Some(124) => Outcome::TimedOut,
+            _ if not_built.iter().any(|it| text.contains(it)) => Outcome::NotBuilt,
+            _ => Outcome::Failed,
+        })
+    }
+}
+
+/// Copies what git knows, or could, and has changed; what is gone goes there, too.
+fn bring_up_to_date(source: &Path, tree: &Path) -> Result<()> {
+    let mut old = if tree.join(".git").exists() {
+        files(tree)?
+    } else {
+        Vec::new()
+    };
+    for file in files(source)? {
+        old.retain(|it| *it != file);
+        let (from, to) = (source.join(&file), tree.join(&file));
+        if fs::symlink_metadata(&from).is_err() || fs::read(&from).ok() == fs::read(&to).ok() {
+            continue;
+        }
+        let folder = to.parent().context("a file without a folder")?;
+        fs::create_dir_all(folder)?;
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {file}"))?;
+    }
+    for file in old {
+        fs::remove_file(tree.join(&file)).with_context(|| format!("cannot remove {file}"))?;
+    }
+    Ok(())
+}
+
+fn files(tree: &Path) -> Result<Vec<String>> {
+    let output = git(tree, "ls-files --cached --others --exclude-standard -z")
+        .output()
+        .context("cannot run git")?;
+    ensure!(
+        output.status.success(),
+        "git: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let list = String::from_utf8(output.stdout)?;
+    let files = list.split_terminator('\0').map(str::to_owned);
+    Ok(files.filter(|it| tree.join(it).is_file()).collect())
+}
+
+fn git(tree: &Path, line: &str) -> Command {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(tree).args(line.split(' '));
+    git
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(())
+}
+
+#[derive(Default)]
+struct Tally(Vec<(&'static Mutant, Verdict)>);
+
+impl Tally {
+    fn add(&mut self, mutant: &'static Mutant, verdict: Verdict) {
+        self.0.push((mutant, verdict));
+    }
+
+    fn text(&self) -> String {
+        let of = |verdict| self.0.iter().filter(move |it| it.1 == verdict);
+        let mut text = String::new();
+        for verdict in [Verdict::Survived, Verdict::Stillborn, Verdict::Sick] {
+            for (mutant, _) in of(verdict) {
+                let _ = writeln!(text, "{verdict}: {}: {}", mutant.file, mutant.why);
+            }
+        }
+        let (noticed, survived) = (of(Verdict::Noticed).count(), of(Verdict::Survived).count());
+        let _ = writeln!(
+            text,
+            "{noticed} of {} mutants were noticed",
+            noticed + survived
+        );
+        text
+    }
+
+    fn is_clean(&self) -> bool {
+        self.0.iter().all(|it| it.1 == Verdict::Noticed)
+    }
+}
