@@ -13,6 +13,11 @@ fn machine() -> Machine {
     machine.program("make", "");
     machine.program("cargo", "");
     machine.program("rustfmt", &format!("echo \"$@\" >>{home}/formatted"));
+    machine.program("patch", "");
+    machine.write(
+        "checkout/patches/x.patch",
+        "SPDX-License-Identifier: GPL-2.0-only\n",
+    );
     machine.program("shellcheck", &format!("echo \"$@\" >>{home}/linted"));
     machine.script("checkout/scripts/doc", "");
     machine.script("checkout/scripts/check-examples", "");
@@ -110,4 +115,29 @@ fn what_is_forbidden_is_found() {
         "have no SPDX line",
         "unsafe policy; licences",
     ]);
+}
+
+#[test]
+fn what_an_editor_would_show_is_looked_at() {
+    const SEEN: &str = "test $1 != diagnostics || echo processing rust/lib.rs";
+    let machine = machine();
+    machine.program("rust-analyzer", SEEN);
+    let out = machine.run(CHECK).passes().out;
+    assert!(!out.contains("left out"), "{out}");
+    let error = "at crate lkm, file rust/lib.rs: Error";
+    machine.program(
+        "rust-analyzer",
+        &format!("{SEEN}; echo '{error}'; test $1 != diagnostics"),
+    );
+    machine.run(CHECK).fails(&[error, "editor's view"]);
+    machine.program("rust-analyzer", "");
+    machine.run(CHECK).fails(&["has not seen lkm"]);
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    machine()
+        .run(CHECK)
+        .passes()
+        .says(&["left out: the editor's view"]);
 }

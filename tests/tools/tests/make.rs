@@ -186,9 +186,17 @@ fn an_editor_may_read_the_bindings() {
     machine.write(
         "checkout/build/dev/rust-project.json",
         format!(
-            r#"{{"crates": [{{"display_name": "chardev", "root_module": "{}", "cfg": [], "deps": []}}]}}"#,
+            r#"{{"crates": [
+                {{"display_name": "core", "root_module": "/library/core/src/lib.rs", "cfg": [], "deps": []}},
+                {{"display_name": "chardev", "root_module": "{}", "cfg": [],
+                  "deps": [{{"crate": 0, "name": "core"}}]}}
+            ]}}"#,
             machine.checkout().join("samples/x/chardev.rs").display()
         ),
+    );
+    machine.write(
+        "checkout/build/dev/rust/.lkm.o.cmd",
+        "rustc --cfg linux_7_3 rust/lib.rs",
     );
     machine.without("python3");
     machine.real("python3");
@@ -200,4 +208,11 @@ fn an_editor_may_read_the_bindings() {
         project.contains(&format!("\"{}\"", folder.display())),
         "{project}"
     );
+    // What is built in, such as the methods of numbers, is in the compiler's own crates.
+    assert!(
+        project.contains("\"sysroot_src\": \"/library\""),
+        "{project}"
+    );
+    assert!(project.contains("sysroot_project"), "{project}");
+    assert!(project.contains("linux_7_3"), "{project}");
 }
