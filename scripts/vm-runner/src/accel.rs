@@ -4,7 +4,9 @@
 
 use crate::{
     host::Host,
+    kernel::Kernel,
     options::{AccelChoice, Options},
+    outcome::Outcome,
 };
 use anyhow::{Context, Result};
 use rustix::fs::{Access, access};
@@ -49,20 +51,29 @@ fn obstacle(options: &Options) -> Result<Option<String>> {
     if access("/dev/kvm", Access::READ_OK | Access::WRITE_OK).is_err() {
         return Ok(Some("you may not use /dev/kvm".into()));
     }
-    if Host::known().kvm_works {
-        return Ok(None);
+    let obstacle = match Host::known().kvm {
+        Some(known) => known.err(),
+        None => probe(options)?,
+    };
+    Ok(obstacle.map(|it| format!("KVM: {it}; `scripts/vm --accel kvm -- true` tries again")))
+}
+
+/// Remembers what became of a guest with KVM. Where one ran, others will; what keeps a kernel of
+/// somebody else's from booting need not be KVM.
+pub fn learn(kernel: &Kernel, outcome: &Outcome) {
+    let ran = match outcome {
+        Outcome::Failed(error) => Err(format!("{error:#}")),
+        _ => Ok(()),
+    };
+    let worked = Host::known().kvm == Some(Ok(()));
+    if !worked && (ran.is_ok() || kernel.build.is_some()) {
+        Host::learn(|it| it.kvm = Some(ran));
     }
-    let obstacle = probe(options)?;
-    match &obstacle {
-        None => Host::learn(|it| it.kvm_works = true),
-        Some(_) => eprintln!("vm: the next start tries KVM again, unless LKMPG_ACCEL=tcg is set"),
-    }
-    Ok(obstacle)
 }
 
 /// Boots the kernel with KVM, to see whether it gets anywhere. Says why not.
 fn probe(options: &Options) -> Result<Option<String>> {
-    eprintln!("vm: trying KVM");
+    eprintln!("vm: trying KVM, once after each boot of this machine");
     let mut probe = Command::new("/proc/self/exe");
     probe.args([
         "--accel",

@@ -11,9 +11,8 @@ use std::{env, fs, path::PathBuf};
 pub struct Host {
     /// Which boot of the machine it is about.
     boot: String,
-    /// That KVM works. Where it does not, there are too many reasons for that to remember it.
-    #[serde(default)]
-    pub kvm_works: bool,
+    /// Whether a guest ran with KVM, or else what happened to it.
+    pub kvm: Option<Result<(), String>>,
     /// The frequency of the time-stamp counter, in kHz.
     pub tsc_khz: Option<u32>,
 }

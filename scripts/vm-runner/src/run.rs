@@ -113,6 +113,9 @@ pub fn run_job(
         Session::new(options, kernel, job, &qemu, modules, words, sender).run(&events);
     drop(raw);
     drop(qemu);
+    if machine.accel == Accel::Kvm {
+        accel::learn(kernel, &outcome);
+    }
     let stdout = std::mem::take(&mut *tail.lock().unwrap_or_else(|it| it.into_inner()));
     Ok(Finished {
         outcome,
