@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a test asks of the host: typing, and the far end of the serial line.
+//! The guest itself, and what a test asks of the host: typing, the far end of the serial line.
 
-use lkmpg_tests::{Evdev, FarEnd, Keyboard};
+use lkmpg_tests::{Evdev, FarEnd, Keyboard, as_user};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
+    os::unix::fs::MetadataExt as _,
+    process::Command,
     thread,
 };
 
@@ -20,6 +22,26 @@ fn serial_port() -> File {
     mode.make_raw();
     tcsetattr(&port, OptionalActions::Now, &mode).expect("its mode");
     port
+}
+
+#[test]
+fn what_is_roots_on_a_distribution_is_roots_here() {
+    for (path, mode) in [
+        ("/sys/kernel/debug", 0o40_700),
+        ("/dev/kmsg", 0o20_644),
+        ("/dev", 0o40_755),
+        ("/tmp", 0o41_777),
+    ] {
+        let it = fs::metadata(path).expect(path);
+        assert_eq!(
+            (it.uid(), format!("{:o}", it.mode())),
+            (0, format!("{mode:o}")),
+            "{path}"
+        );
+    }
+    // The kernel's log is for everybody to read.
+    let dmesg = as_user(1000, || Command::new("dmesg").output().expect("dmesg"));
+    assert!(!dmesg.stdout.is_empty(), "{dmesg:?}");
 }
 
 #[test]

@@ -5,7 +5,11 @@
 //! The guest's init hands the file to the host, which adds up all test binaries'.
 
 use lkmpg_guest::TALLY;
-use std::{fs::File, io::Write as _};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    thread,
+};
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +35,13 @@ pub fn add(module: &str, column: Column, count: u64) {
     written.expect("the tally is kept");
 }
 
-/// Says why a test is skipped, between libtest's `test NAME ... ` and `ok`: there the runner reads
-/// it. By `print!` libtest would hide it.
+/// Says why a test is skipped, where the runner reads it: between libtest's `test NAME ... ` and
+/// `ok`, or in a line of its own, where tests run side by side. By `print!` libtest would hide it.
 pub fn skip(why: &str) {
-    let written = write!(std::io::stdout(), "skipped, since {why} ... ");
+    let line = match thread::current().name() {
+        Some(test) if test != "main" => format!("test {test} ... skipped, since {why}\n"),
+        _ => format!("skipped, since {why} ... "),
+    };
+    let written = io::stdout().write_all(line.as_bytes());
     written.expect("it is not skipped in silence");
 }

@@ -60,7 +60,8 @@ fn run() -> Result<()> {
 /// Runs the job to its end.
 fn serve(control: &Control, reader: File) -> Result<()> {
     system::mount_late()?;
-    let job = fs::read(JOB).with_context(|| format!("cannot read {JOB}"))?;
+    let job =
+        fs::read(JOB).with_context(|| format!("cannot read {JOB}: does all fit into --memory?"))?;
     let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
     if job.share {
         system::mount_share(HOST_TAG, HOST_DIR)?;

@@ -46,8 +46,7 @@ pub fn mount_late() -> Result<()> {
         }
     }
     fs::write(IN_GUEST, "").with_context(|| format!("cannot make {IN_GUEST}"))?;
-    // Everybody may look, so that a test need not be root to read its channel.
-    attach("debugfs", "/sys/kernel/debug", c"mode=0755")?;
+    attach("debugfs", "/sys/kernel/debug", c"")?;
     for (target, link) in [
         ("/proc/self/fd", "fd"),
         ("fd/0", "stdin"),
@@ -57,9 +56,6 @@ pub fn mount_late() -> Result<()> {
         let link = format!("/dev/{link}");
         symlink(target, &link).with_context(|| format!("cannot link {link}"))?;
     }
-    // Left to the kernel it would be 0600, and `dmesg` is for everybody here.
-    fs::set_permissions("/dev/kmsg", Permissions::from_mode(0o666))
-        .context("cannot open up /dev/kmsg")?;
     // A session of its own, for the programs to be in.
     let _ = rustix::process::setsid();
     Ok(())

@@ -103,6 +103,22 @@ pub struct Options {
     pub command: Vec<OsString>,
 }
 
+impl Options {
+    /// The memory in bytes, where it is said in the usual way.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let digits = self
+            .memory
+            .trim_end_matches(|it: char| it.is_ascii_alphabetic());
+        let unit = match &self.memory[digits.len()..] {
+            "k" | "K" => 1 << 10,
+            "" | "m" | "M" => 1 << 20,
+            "g" | "G" => 1 << 30,
+            _ => return None,
+        };
+        digits.parse::<u64>().ok()?.checked_mul(unit)
+    }
+}
+
 /// What to run the guest with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccelChoice {
@@ -194,6 +210,20 @@ mod tests {
                 Options::try_parse_from([&["vm"], &arguments[..]].concat()).is_err(),
                 "{arguments:?}"
             );
+        }
+    }
+
+    #[test]
+    fn memory_is_in_qemus_notation() {
+        for (memory, bytes) in [
+            ("512M", Some(512 << 20)),
+            ("96", Some(96 << 20)),
+            ("2g", Some(2 << 30)),
+            ("nonsense", None),
+            ("512M,slots=2", None),
+        ] {
+            let options = Options::parse_from(["vm", "--memory", memory]);
+            assert_eq!(options.memory_bytes(), bytes, "{memory}");
         }
     }
 

@@ -93,10 +93,11 @@ mod tests {
         let text = format!(
             "test a::b ... skipped, since it rains ... ok\n\
              test c ... ok\n\
+             test e ... skipped, since it snows\n\
              test d ... ignored, as I like\n{SUMMARY}\n"
         );
         let report = Report::read(&text).unwrap();
-        let skipped = [("a::b", "it rains"), ("d", IGNORED)];
+        let skipped = [("a::b", "it rains"), ("e", "it snows"), ("d", IGNORED)];
         let skipped = skipped.map(|(name, why)| (name.to_owned(), why.to_owned()));
         assert_eq!(report.skipped, skipped);
         assert_eq!(report.tests(), 7);

@@ -17,7 +17,7 @@ use crate::{
     terminal,
     words::Words,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use lkmpg_guest::{HOST_DIR, Job, Port};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
@@ -93,9 +93,11 @@ pub fn run_job(
         true => Modules::now(kernel)?,
         false => Modules::default(),
     };
+    let initramfs = initramfs::pack(kernel, job, adds)?;
+    check_memory(options, initramfs.metadata()?.len())?;
     let machine = Machine {
         kernel,
-        initramfs: initramfs::pack(kernel, job, adds)?,
+        initramfs,
         command_line: command_line(options, job, &accel),
         share: job.share.then(build_dir).transpose()?,
         accel,
@@ -122,6 +124,24 @@ pub fn run_job(
         stdout,
         tally,
     })
+}
+
+/// What the smallest kernel takes for itself.
+const KERNEL_MEMORY: u64 = 16 << 20;
+
+/// The guest's files are there twice while the kernel unpacks them, and may fill half of the
+/// memory. A kernel that does not get so far cannot say so.
+fn check_memory(options: &Options, files: u64) -> Result<()> {
+    let least = (2 * files + KERNEL_MEMORY).next_multiple_of(16 << 20);
+    if options.memory_bytes().is_some_and(|it| it < least) {
+        bail!(
+            "--memory {} is too little for the {} MiB of files in the guest: take {}M or more",
+            options.memory,
+            files >> 20,
+            least >> 20
+        );
+    }
+    Ok(())
 }
 
 /// The home of root in the guest.

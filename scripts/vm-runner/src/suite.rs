@@ -3,13 +3,7 @@
 //! All test binaries, several at a time, each as Cargo would run it.
 
 use crate::{
-    accel::{self, Accel},
-    kernel::Kernel,
-    options::Options,
-    outcome::Outcome,
-    qemu,
-    report::Report,
-    tally::Tally,
+    accel, kernel::Kernel, options::Options, outcome::Outcome, qemu, report::Report, tally::Tally,
 };
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -94,13 +88,14 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let scratch = TempDir::new().context("cannot make a temporary folder")?;
     let tallies = options.tally.as_deref().unwrap_or(scratch.path());
     fs::create_dir_all(tallies).with_context(|| format!("cannot make {}", tallies.display()))?;
+    // What is found out now need not be found out by several at once.
+    accel::choose(options)?;
     let suite = Suite {
         start: Instant::now(),
         all: binaries.len(),
         left: Mutex::new(binaries),
         running: Mutex::default(),
         ended: Mutex::default(),
-        emulated: matches!(accel::choose(options)?, Accel::Tcg(_)),
         tallies,
     };
     let (sender, ends) = channel();
@@ -238,8 +233,6 @@ struct Suite<'a> {
     left: Mutex<VecDeque<Binary>>,
     running: Mutex<Vec<Running>>,
     ended: Mutex<Ended>,
-    /// What was found out once need not be found out by each.
-    emulated: bool,
     tallies: &'a Path,
 }
 
@@ -288,9 +281,6 @@ impl Suite<'_> {
             }
         };
         command.env("LKMPG_TALLY", self.tally_of(binary));
-        if self.emulated {
-            command.env("LKMPG_ACCEL", "tcg");
-        }
         command.stdin(Stdio::null());
         command
     }

@@ -3,9 +3,9 @@
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
 use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, vm};
-use lkmpg_tests::SUBJECTS;
+use lkmpg_tests::{SUBJECTS, skip};
 use std::{
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -152,23 +152,14 @@ fn a_lost_wake_up_is_a_splat() {
 
 #[test]
 fn every_sample_is_listed_for_the_tests_of_reliability() {
-    let samples = root().join("build").join(kernel()).join("samples");
-    let mut missing = Vec::new();
-    for chapter in fs::read_dir(&samples)
-        .expect("the build's samples")
-        .flatten()
-    {
-        for file in fs::read_dir(chapter.path()).into_iter().flatten().flatten() {
-            let path = file.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            let is_module = path.extension().is_some_and(|it| it == "ko");
-            if is_module && !SUBJECTS.iter().any(|it| it.module == name) {
-                missing.push(name.into_owned());
-            }
-        }
-    }
+    let order = root().join("build").join(kernel()).join("modules.order");
+    let order = fs::read_to_string(order).expect("what the build lists");
+    let samples = order.lines().filter(|it| it.starts_with("samples/"));
+    let names = samples.filter_map(|it| Path::new(it).file_stem()?.to_str());
+    let (listed, missing): (Vec<_>, Vec<_>) =
+        names.partition(|name| SUBJECTS.iter().any(|it| it.module == *name));
     assert!(
-        missing.is_empty(),
+        !listed.is_empty() && missing.is_empty(),
         "not in tests/support/subjects.rs: {missing:?}"
     );
 }
@@ -253,6 +244,28 @@ fn a_kernel_that_is_not_there_is_named_with_the_remedy() {
 }
 
 #[test]
+fn what_became_of_kvm_is_said_with_a_way_to_try_again() {
+    let kvm = File::options().read(true).write(true).open("/dev/kvm");
+    if kvm.is_err() {
+        return skip("there is no /dev/kvm that may be used");
+    }
+    let cache = tempfile::tempdir().expect("a folder");
+    let known = cache.path().join("lkmpg-rs/host.json");
+    fs::create_dir(cache.path().join("lkmpg-rs")).expect("a folder");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
+    let text = format!(
+        r#"{{"boot":"{}","kvm":{{"Err":"it rained"}}}}"#,
+        boot.trim()
+    );
+    fs::write(&known, text).expect("what is known");
+    let mut command = vm(&any_kernel(), &["--", "true"]);
+    command.env("XDG_CACHE_HOME", cache.path());
+    let ran: Ran = command.output().expect("it starts").into();
+    ran.expect(0)
+        .says("KVM: it rained; `scripts/vm --accel kvm -- true` tries again");
+}
+
+#[test]
 fn what_qemu_complains_about_is_shown() {
     run(&["--memory", "nonsense", "--", "true"])
         .expect(125)
@@ -276,6 +289,12 @@ fn what_qemu_complains_about_is_shown() {
 fn wrong_arguments_are_a_failure_of_the_bench() {
     run(&["--nonsense"]).expect(125).says("--nonsense");
     run(&["--smp", "0", "--", "true"]).expect(125);
+    run(&["--smp", "255", "--", "true"])
+        .expect(125)
+        .says("CONFIG_NR_CPUS");
+    run(&["--memory", "24M", "--", "true"])
+        .expect(125)
+        .says("or more");
     run(&["--add", "/no/such/file", "--", "true"])
         .expect(125)
         .says("/no/such/file");

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `scripts/vm` before it becomes the runner: what it builds, and where it cannot.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+use tempfile::TempDir;
+
+/// A cargo that makes runners which say that they ran.
+const CARGO: &str = "#!/bin/sh
+folder=build/cargo/x86_64-unknown-linux-gnu/release
+mkdir -p $folder
+echo '#!/bin/sh
+echo ran' >$folder/lkmpg-vm
+cp $folder/lkmpg-vm $folder/lkmpg-guest
+chmod +x $folder/lkmpg-*
+echo built
+";
+
+/// A checkout with nothing but what the script looks at.
+fn checkout(name: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let checkout = folder.path().join(name);
+    for it in [".cargo", "scripts/vm-runner", "scripts/vm-guest"] {
+        fs::create_dir_all(checkout.join(it)).expect(it);
+    }
+    for it in ["Cargo.toml", "Cargo.lock"] {
+        fs::write(checkout.join(it), "").expect(it);
+    }
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/vm");
+    fs::copy(ours, checkout.join("scripts/vm")).expect("the script");
+    let cargo = checkout.join("cargo");
+    fs::write(&cargo, CARGO).expect("cargo");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("cargo");
+    (folder, checkout)
+}
+
+fn vm(checkout: &Path) -> Output {
+    let mut vm = Command::new(checkout.join("scripts/vm"));
+    vm.env("CARGO", checkout.join("cargo"));
+    vm.output().expect("it starts")
+}
+
+#[track_caller]
+fn passes(checkout: &Path, builds: bool) {
+    let output = vm(checkout);
+    assert_eq!(output.stdout, b"ran\n", "{output:?}");
+    assert_eq!(output.stderr == b"built\n", builds, "{output:?}");
+}
+
+#[track_caller]
+fn fails(checkout: &Path, words: &str) {
+    let output = vm(checkout);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn it_builds_what_is_not_there() {
+    let (_folder, checkout) = checkout("checkout");
+    passes(&checkout, true);
+    passes(&checkout, false);
+    // As `cargo clean --package` does.
+    for program in ["lkmpg-vm", "lkmpg-guest"] {
+        let release = checkout.join("build/cargo/x86_64-unknown-linux-gnu/release");
+        fs::remove_file(release.join(program)).expect(program);
+        passes(&checkout, true);
+    }
+}
+
+#[test]
+fn a_build_that_fails_is_a_failure_of_the_bench() {
+    let (_folder, checkout) = checkout("checkout");
+    fs::write(checkout.join("cargo"), "#!/bin/sh\nexit 1\n").expect("cargo");
+    fails(&checkout, "the runner does not build");
+}
+
+#[test]
+fn a_checkout_that_cannot_be_written_to_is_told_at_once() {
+    let (_folder, checkout) = checkout("checkout");
+    // For root as well.
+    fs::write(checkout.join("build"), "").expect("build");
+    fails(&checkout, "cannot be written to");
+}
+
+#[test]
+fn a_path_that_kbuild_does_not_take_is_told_at_once() {
+    for name in ["a b", "a:b"] {
+        let (_folder, checkout) = checkout(name);
+        fails(&checkout, "Kbuild takes no path with a space or a colon");
+    }
+}
