@@ -3,19 +3,20 @@
 //! Channels: chan_debugfs.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, skip, wait_until};
+use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, ready, skip, wait_until};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     fs::{Mode, OFlags},
     io::Errno,
 };
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
     process::{Command, Stdio},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 const MODULE: &str = name!("chan_debugfs");
@@ -227,18 +228,7 @@ fn the_client_sleeps_until_there_is_a_letter() {
 fn a_mailbox_can_be_polled_and_does_not_block_who_does_not_want() {
     let _module = load();
     let mut file = open_nonblocking();
-    let ready = |file: &File| {
-        let mut fds = [PollFd::new(file, PollFlags::IN)];
-        poll(
-            &mut fds,
-            Some(&Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            }),
-        )
-        .expect("poll")
-            == 1
-    };
+    let ready = |file: &File| !ready(file, PollFlags::IN, Some(Duration::ZERO)).is_empty();
     let mut letter = [0; 200];
     assert!(!ready(&file));
     assert_eq!(
@@ -253,15 +243,18 @@ fn a_mailbox_can_be_polled_and_does_not_block_who_does_not_want() {
 }
 
 #[test]
-fn only_root_writes() {
+fn it_is_roots() {
     let _module = load();
+    // Nobody else gets as far as these modes.
+    for (path, mode) in [(LEVEL, 0o100_644), (BLOB, 0o100_444), (MAILBOX, 0o100_644)] {
+        assert_eq!(fs::metadata(path).expect(path).mode(), mode, "{path}");
+    }
     as_user(1000, || {
         for path in [LEVEL, BLOB, MAILBOX] {
-            let error = OpenOptions::new().write(true).open(path).expect_err(path);
+            let error = File::open(path).expect_err(path);
             assert_eq!(errno_of(error), Errno::ACCESS);
         }
     });
-    assert!(fs::metadata(FOLDER).expect("stat").is_dir());
 }
 
 #[test]

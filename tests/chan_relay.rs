@@ -8,9 +8,11 @@
 )]
 
 use lkm::{memory::Mapping, raw};
-use lkmpg_tests::{BadMemory, Module, as_user, early, errno_of, is_twin, name, skip, wait_until};
+use lkmpg_tests::{
+    BadMemory, Module, as_user, early, errno_of, is_twin, name, ready, skip, wait_until,
+};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     io::Errno,
     thread::{CpuSet, sched_setaffinity},
 };
@@ -18,7 +20,10 @@ use std::{
     fs::{self, File},
     io::Read as _,
     ops::Range,
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::MetadataExt as _, process::ExitStatusExt as _},
+    },
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
@@ -32,6 +37,7 @@ mod protocol;
 use protocol::Event;
 
 const MODULE: &str = name!("chan_relay");
+const NOW: Option<Duration> = Some(Duration::ZERO);
 const FOLDER: &str = name!("/sys/kernel/debug/chan_relay");
 const SIZE: usize = 4096;
 const COUNT: usize = 4;
@@ -101,19 +107,6 @@ fn runs(bytes: &[u8]) -> Vec<Range<u64>> {
         }
     }
     runs
-}
-
-fn ready(file: &File) -> PollFlags {
-    let mut fds = [PollFd::new(file, PollFlags::IN)];
-    poll(
-        &mut fds,
-        Some(&Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        }),
-    )
-    .expect("poll");
-    fds[0].revents()
 }
 
 fn chan(arguments: &[&str]) -> String {
@@ -256,16 +249,12 @@ fn poll_waits_for_a_whole_sub_buffer() {
     let file = ring();
     generate(1, EVENTS).expect("generate");
     assert_eq!(
-        ready(&file),
+        ready(&file, PollFlags::IN, NOW),
         PollFlags::empty(),
         "it is full, but not finished"
     );
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
-            let mut fds = [PollFd::new(&file, PollFlags::IN)];
-            poll(&mut fds, None).expect("poll");
-            fds[0].revents()
-        });
+        let waiter = scope.spawn(|| ready(&file, PollFlags::IN, None));
         generate(2, 1).expect("generate");
         assert!(waiter.join().expect("no panic").contains(PollFlags::IN));
     });
@@ -293,7 +282,7 @@ fn a_mapped_ring_is_read_and_given_back() {
             "there is one only"
         );
         assert_eq!(control("consume 0 1"), Ok(()));
-        assert_eq!(ready(&file), PollFlags::empty());
+        assert_eq!(ready(&file, PollFlags::IN, NOW), PollFlags::empty());
     }
     assert_eq!(seen, vec![0..100; 10]);
 }
@@ -457,6 +446,8 @@ fn bad_shapes_are_refused() {
 #[test]
 fn only_root_reads_it() {
     let _module = load(&[]);
+    let ring = fs::metadata(format!("{FOLDER}/cpu0")).expect("cpu0");
+    assert_eq!(ring.mode(), 0o100_400);
     as_user(1000, || {
         let error = File::open(format!("{FOLDER}/cpu0")).expect_err("root's");
         assert_eq!(errno_of(error), Errno::ACCESS);

@@ -5,10 +5,10 @@
 use lkm::raw;
 use lkmpg_tests::{
     BadMemory, Evdev, KernelLog, Keyboard, LoadError, Module, as_user, errno_named, errno_of,
-    times, wait_until,
+    ready, times, wait_until,
 };
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     fs::{Mode, OFlags},
     io::Errno,
     process::{Pid, Signal, kill_process},
@@ -23,6 +23,7 @@ use std::{
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
+    time::Duration,
 };
 
 const NODE: &str = "/dev/scancode";
@@ -89,13 +90,8 @@ fn lines_for(keys: &[(String, u16)]) -> Vec<String> {
 }
 
 /// Whether there is something to read, now or within so many seconds.
-fn readable(node: &File, seconds: i64) -> bool {
-    let limit = Timespec {
-        tv_sec: seconds,
-        tv_nsec: 0,
-    };
-    let mut fds = [PollFd::new(node, PollFlags::IN)];
-    poll(&mut fds, Some(&limit)).expect("poll") > 0
+fn readable(node: &File, seconds: u64) -> bool {
+    !ready(node, PollFlags::IN, Some(Duration::from_secs(seconds))).is_empty()
 }
 
 /// Reads as many lines, sleeping in poll(2).

@@ -2,12 +2,13 @@
 
 //! What the support crate has and no sample needs: the module `rest` of the tests.
 
-use lkmpg_tests::{Footprint, Keyboard, Module, as_user, wait_until};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use lkmpg_tests::{Footprint, Keyboard, Module, as_user, ready, wait_until};
+use rustix::event::PollFlags;
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _},
     os::unix::fs::MetadataExt as _,
+    time::Duration,
 };
 
 const FOLDER: &str = "/proc/rest";
@@ -81,21 +82,12 @@ fn a_change_in_the_kernel_wakes_those_who_poll() {
         let mut text = String::new();
         file.rewind().expect("rewind");
         file.read_to_string(&mut text).expect("read");
-        let limit = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let waits = poll(&mut [PollFd::new(&file, PollFlags::PRI)], Some(&limit)) == Ok(0);
+        let waits = ready(&file, PollFlags::PRI, Some(Duration::ZERO)).is_empty();
         (text, waits)
     };
     assert_eq!(count(), ("0\n".to_owned(), true));
     shown("number");
-    let limit = Timespec {
-        tv_sec: 60,
-        tv_nsec: 0,
-    };
-    let mut fds = [PollFd::new(&file, PollFlags::PRI)];
-    assert_eq!(poll(&mut fds, Some(&limit)), Ok(1));
+    assert!(!ready(&file, PollFlags::PRI, Some(Duration::from_secs(60))).is_empty());
 }
 
 #[test]

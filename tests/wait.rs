@@ -2,9 +2,9 @@
 
 //! The support crate's wait queues: waiting for a condition, and polling.
 
-use lkmpg_tests::{Module, errno_of, wait_until};
+use lkmpg_tests::{Module, errno_of, ready, wait_until};
 use rustix::{
-    event::{PollFd, PollFlags, epoll, poll},
+    event::{PollFlags, epoll},
     io::Errno,
     process::Pid,
 };
@@ -153,9 +153,7 @@ fn who_does_not_want_to_wait_is_told_so() {
 
 /// Polls until the file can be read or is gone.
 fn poll_readable(file: &File) -> PollFlags {
-    let mut fds = [PollFd::new(file, PollFlags::IN)];
-    assert_eq!(poll(&mut fds, None), Ok(1));
-    fds[0].revents()
+    ready(file, PollFlags::IN, None)
 }
 
 /// The same with epoll.

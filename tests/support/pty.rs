@@ -2,16 +2,18 @@
 
 //! A terminal for a test.
 
+use crate::ready;
+use lkmpg_guest::pty;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     fs::{Mode, OFlags, open},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 use std::{
     fs::File,
     io::Read as _,
     path::Path,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 /// A pseudo-terminal, with the default settings.
@@ -26,14 +28,11 @@ pub struct Pty {
 impl Pty {
     /// Creates one.
     pub fn new() -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("/dev/ptmx");
-        grantpt(&screen).expect("grantpt");
-        unlockpt(&screen).expect("unlockpt");
-        let name = ptsname(&screen, Vec::new()).expect("ptsname");
+        let (screen, name) = pty::open().expect("a terminal");
         let flags = OFlags::RDWR | OFlags::NOCTTY;
-        let terminal = open(name.as_c_str(), flags, Mode::empty()).expect("the terminal");
+        let terminal = open(&name, flags, Mode::empty()).expect("the terminal");
         Self {
-            screen: screen.into(),
+            screen,
             terminal: terminal.into(),
         }
     }
@@ -46,7 +45,8 @@ impl Pty {
     /// Returns what is on the screen now and was not read yet.
     pub fn read(&mut self) -> Vec<u8> {
         let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
-        while readable(&self.screen) {
+        let now = Some(Duration::ZERO);
+        while ready(&self.screen, PollFlags::IN, now).contains(PollFlags::IN) {
             let length = self.screen.read(&mut buffer).expect("the screen");
             seen.extend_from_slice(&buffer[..length]);
         }
@@ -77,13 +77,4 @@ pub fn session_without_terminal(script: &str) -> Output {
         .stdin(Stdio::from(null))
         .output()
         .expect("a session")
-}
-
-fn readable(file: &File) -> bool {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let mut fds = [PollFd::new(file, PollFlags::IN)];
-    poll(&mut fds, Some(&now)).expect("poll") > 0 && fds[0].revents().contains(PollFlags::IN)
 }

@@ -2,8 +2,9 @@
 
 //! The far end of the guest's second serial port.
 
+use crate::ready;
 use lkmpg_guest::Port;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use std::{
     fs::File,
     io::{Read, Write},
@@ -53,9 +54,7 @@ impl FarEnd {
         let mut last = Instant::now();
         while bytes.len() < most {
             let left = silence.saturating_sub(last.elapsed());
-            let mut fds = [PollFd::new(&self.port, PollFlags::IN)];
-            let limit = Timespec::try_from(left).expect("a short time");
-            if poll(&mut fds, Some(&limit)).expect("poll") == 0 {
+            if ready(&self.port, PollFlags::IN, Some(left)).is_empty() {
                 break;
             }
             let room = buffer.len().min(most - bytes.len());

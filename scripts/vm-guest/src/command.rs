@@ -35,7 +35,7 @@ pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     let mut stderr = ports::open(Port::Stderr)?;
     let screen = job.terminal.map(Screen::new).transpose()?;
     let mut command = match &screen {
-        Some(screen) => screen.command(&job.command)?,
+        Some(screen) => screen.command(&job.command),
         None => {
             let [program, arguments @ ..] = job.command.as_slice() else {
                 bail!("an empty command")

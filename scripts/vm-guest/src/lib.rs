@@ -6,6 +6,8 @@
 //! messages, the command's output and the bench's own words never mix. Messages
 //! are lines of JSON.
 
+pub mod pty;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     ffi::OsString,

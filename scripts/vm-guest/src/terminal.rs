@@ -3,18 +3,17 @@
 //! A terminal for the command.
 
 use anyhow::{Context, Result};
-use lkmpg_guest::WindowSize;
+use lkmpg_guest::{WindowSize, pty};
 use rustix::{
     process::setsid,
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
-    termios::{Winsize, tcsetwinsize},
 };
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io,
-    os::unix::{ffi::OsStrExt, process::CommandExt},
+    os::unix::process::CommandExt,
+    path::PathBuf,
     process::Command,
 };
 
@@ -22,51 +21,44 @@ use std::{
 pub const SESSION: &str = "--session";
 
 /// The side of a pseudo-terminal that a terminal emulator holds.
-pub struct Screen(File);
+pub struct Screen {
+    file: File,
+    terminal: PathBuf,
+}
 
 impl Screen {
     /// Makes a terminal.
     pub fn new(size: WindowSize) -> Result<Self> {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .context("cannot make a terminal")?;
-        grantpt(&screen).context("cannot grant the terminal")?;
-        unlockpt(&screen).context("cannot unlock the terminal")?;
-        let screen = Self(screen.into());
+        let (file, terminal) = pty::open().context("cannot make a terminal")?;
+        let screen = Self { file, terminal };
         screen.resize(size);
         Ok(screen)
     }
 
     /// What the program writes is read here, and the other way round.
     pub fn file(&self) -> &File {
-        &self.0
+        &self.file
     }
 
     /// Another handle to the same terminal.
     pub fn try_clone(&self) -> Result<Self> {
-        Ok(Self(self.0.try_clone()?))
+        Ok(Self {
+            file: self.file.try_clone()?,
+            terminal: self.terminal.clone(),
+        })
     }
 
     /// Tells the programs in it about a new size.
-    pub fn resize(&self, WindowSize { rows, columns }: WindowSize) {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+    pub fn resize(&self, size: WindowSize) {
         // At worst the lines break in the wrong place.
-        let _ = tcsetwinsize(&self.0, size);
+        let _ = pty::resize(&self.file, size);
     }
 
     /// A command that, when started, has this as its controlling terminal.
-    pub fn command(&self, argv: &[OsString]) -> Result<Command> {
-        let path = ptsname(&self.0, Vec::new()).context("the terminal has no name")?;
+    pub fn command(&self, argv: &[OsString]) -> Command {
         let mut command = Command::new("/proc/self/exe");
+        command.arg(SESSION).arg(&self.terminal).args(argv);
         command
-            .arg(SESSION)
-            .arg(OsStr::from_bytes(path.as_bytes()))
-            .args(argv);
-        Ok(command)
     }
 }
 

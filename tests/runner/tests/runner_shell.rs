@@ -2,19 +2,19 @@
 
 //! The VM runner's promises: the interactive shell.
 
+use lkmpg_guest::{WindowSize, pty::resize};
 use lkmpg_runner_tests::{any_kernel, kernel_has, root, run, run_with_input, vm};
-use lkmpg_tests::wait_until;
+use lkmpg_tests::{pty::Pty, ready, wait_until};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     process::{Pid, Signal, kill_process},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcgetattr, tcsetwinsize},
+    termios::tcgetattr,
 };
 use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{Read, Write},
-    os::unix::{ffi::OsStrExt, fs::symlink},
+    os::unix::fs::symlink,
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -30,20 +30,10 @@ struct User {
 
 impl User {
     fn new() -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .expect("a terminal");
-        grantpt(&screen).expect("a terminal");
-        unlockpt(&screen).expect("a terminal");
-        let name = ptsname(&screen, Vec::new()).expect("its name");
-        let name = OsStr::from_bytes(name.as_bytes());
-        let terminal = File::options()
-            .read(true)
-            .write(true)
-            .open(name)
-            .expect("a terminal");
+        let Pty { screen, terminal } = Pty::new();
         let seen = String::new();
         Self {
-            screen: File::from(screen),
+            screen,
             terminal,
             seen,
         }
@@ -60,13 +50,7 @@ impl User {
     }
 
     fn resizes(&self, rows: u16, columns: u16) {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&self.screen, size).expect("a size");
+        resize(&self.screen, WindowSize { rows, columns }).expect("a size");
     }
 
     fn types(&mut self, keys: &str) {
@@ -84,12 +68,7 @@ impl User {
                 self.seen.drain(..at + text.len());
                 return;
             }
-            let mut fds = [PollFd::new(&self.screen, PollFlags::IN)];
-            let second = Timespec {
-                tv_sec: 1,
-                tv_nsec: 0,
-            };
-            if poll(&mut fds, Some(&second)).expect("poll") > 0 {
+            if !ready(&self.screen, PollFlags::IN, Some(Duration::from_secs(1))).is_empty() {
                 let mut buffer = [0; 4096];
                 let length = self.screen.read(&mut buffer).expect("the screen");
                 self.seen += &String::from_utf8_lossy(&buffer[..length]);
