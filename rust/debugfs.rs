@@ -8,7 +8,9 @@
 //! line ([`Number`]), immutable bytes ([`Blob`]), and files with a state for each opener
 //! ([`Node`]). Errors are reported, not swallowed.
 //!
-//! Only root can enter debugfs, and nothing may rely on its files to exist.
+//! Only root can enter debugfs, and nothing may rely on its files to exist. Dropping a file waits for
+//! callers that are inside, which for a [`Node`] are those that open it, so that none of these may be
+//! the one that drops it.
 //!
 //! C header: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h)
 

@@ -102,8 +102,11 @@ macro_rules! init_only {
             #[link_section = ".ref.text"]
             #[inline(never)]
             fn init($this: &'static ::kernel::ThisModule) -> $result {
-                static CALLED: $crate::init::Called = $crate::init::Called::new();
-                if !CALLED.is_first() {
+                let is_first = {
+                    static CALLED: $crate::init::Called = $crate::init::Called::new();
+                    CALLED.is_first()
+                };
+                if !is_first {
                     return Err(::kernel::error::code::EBUSY);
                 }
                 let init = move || -> $result {

@@ -43,6 +43,41 @@
 //! }
 //! ```
 //!
+//! # What holds it together
+//!
+//! **The callback boundary** (`callback`): what C calls is answered in one place, which knows what
+//! each caller takes. A callback can return any value of its type.
+//!
+//! **The lifetime rule** (`lifetime`): an open file or socket keeps the module. A registration that
+//! hands out such references and is dropped while the module is being loaded waits until they are
+//! given back.
+//!
+//! **The wrapper's duty**: a function of C that trusts its caller is given what was checked. A value
+//! of which a row says nothing can be any.
+//!
+//! | given by a module | what C makes of the odd ones | who looks |
+//! | --- | --- | --- |
+//! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
+//! | names of attributes and groups: [`sysfs::Attributes::GROUPS`] | the same | the build: `sysfs::names` |
+//! | names that are taken | warns with a stack trace in `/proc`, sysfs and classes | `name::exists`, `Kobject::new`; two at the same moment still warn |
+//! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] cuts them to what the attribute does |
+//! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody need |
+//! | [`chrdev::Options::major`], `minors`, `nodes` | they run into the next major number | `Numbers::new`: `EINVAL` |
+//! | errors from `open`, `read`, `write`, `ioctl`, `mmap` | `EIOCBQUEUED` is a `BUG`, a restart without a signal reaches the process, the kernel's own numbers do | `Caller::Vfs` |
+//! | errors from [`proc_fs::Show::show`], an attribute's `show` | `EAGAIN` is tried again for ever | `Caller::SeqFile` |
+//! | errors from netlink's `doit` and input | `EINTR` is no answer | `Caller::Netlink` |
+//! | counts from `read`, `write`, [`sysfs::Binary`] | what is behind the buffer is data, too | `Caller::count`, by what was copied or offered |
+//! | a number from `ioctl` | a negative one is an error | `Caller::number`: `EIO` |
+//! | bytes that `read` advances over | what was in the kernel's page is data | `fops::clear`, where it is a kernel's page |
+//! | positions that `read` and `write` leave | checks them at the next call | C |
+//! | [`fops::FileOperations::size`] | seeks from it; negative, it seeks to what is none | `Shims::llseek` |
+//! | events from `poll` | any bit | the type: [`fops::Events`] |
+//! | [`sysfs::Text`], [`sysfs::Room`] | a page is what there is | the types |
+//! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
+//! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
+//! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs |
+//!
 //! # Pitfalls
 //!
 //! Those of chapter 14 of the guide, and who sees them.

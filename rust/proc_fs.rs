@@ -6,8 +6,8 @@
 //! that is more than text, because it has a state for each opener, blocks or can be polled, is a
 //! [`FileOperations`] behind a [`Node`].
 //!
-//! Dropping either removes the entry and waits for callers that are inside; an open file that is
-//! left behind fails with `EIO`.
+//! Dropping either removes the entry and waits for callers that are inside, so that none of these
+//! may be the one that drops it; an open file that is left behind fails with `EIO`.
 //!
 //! C headers: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
 //! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)

@@ -232,8 +232,8 @@ pub trait Attributes: Sized + Send + Sync + 'static {
 
 /// A directory in `/sys/kernel`.
 ///
-/// Dropping it removes it and waits for callers that are in an attribute's function; so such a
-/// function must not drop it. A file that is left open fails with `ENODEV`.
+/// Dropping it removes it and waits for callers that are inside an attribute's function, so that none
+/// of these may be the one that drops it: lockdep tells. A file that is left open fails with `ENODEV`.
 ///
 /// # Examples
 ///

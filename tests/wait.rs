@@ -84,6 +84,19 @@ fn a_condition_that_holds_needs_no_wait() {
 }
 
 #[test]
+fn threads_that_share_an_open_file_do_not_wait_for_each_other() {
+    let module = load();
+    let file = open();
+    let read = || assert_eq!(rustix::io::read(&file, &mut [0]), Ok(1));
+    // If the position in the file were locked, the write would wait for the read, for ever.
+    with_sleepers(1, read, |_| {
+        assert_eq!(rustix::io::write(&file, b"x"), Ok(1));
+    });
+    drop(file);
+    module.unload().expect("nobody uses it");
+}
+
+#[test]
 fn each_token_wakes_one() {
     let _module = load();
     let woken = AtomicUsize::new(0);

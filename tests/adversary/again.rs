@@ -16,11 +16,16 @@ struct Again {
     _file: Pin<KBox<proc_fs::File<Caller>>>,
 }
 
+static CALLED: Atomic<bool> = Atomic::new(false);
+
 lkm::init_only! {
     impl kernel::Module for Again {
         static MODE: u16 = 0o400;
 
         fn init(_module: &'static ThisModule) -> Result<Self> {
+            if CALLED.xchg(true, Relaxed) {
+                return Err(EILSEQ);
+            }
             let file = proc_fs::File::new(proc_fs::Options::new(c"again", MODE), Caller);
             Ok(Self {
                 _file: KBox::pin_init(file, GFP_KERNEL)?,
