@@ -199,7 +199,7 @@ unsafe fn multicast(
     unsafe { packet.multicast(bindings::init_net.genl_sock, offset + group) }
 }
 
-/// A generic netlink family, to be made a static by [`netlink::family!`](crate::netlink::family).
+/// A generic netlink family, to be made a static by [`netlink::family!`](crate::netlink::family!).
 ///
 /// # Examples
 ///
