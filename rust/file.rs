@@ -220,13 +220,12 @@ impl LentRoot {
         if !bindings::LKM_HAS_INIT_FS || !is_kernel_thread(task) {
             return Self { own: None };
         }
-        // SAFETY: Only the current task writes the field while it runs, with single stores; others may
-        // read it. The kernel keeps `userspace_init_fs` forever.
-        unsafe {
-            let own = (*task).fs;
-            (&raw mut (*task).fs).write_volatile(bindings::userspace_init_fs);
-            Self { own: Some(own) }
-        }
+        // SAFETY: Only the current task writes the field while it runs.
+        let own = unsafe { (*task).fs };
+        // SAFETY: As above, with a single store: others may read it. The kernel keeps
+        // `userspace_init_fs` forever.
+        unsafe { (&raw mut (*task).fs).write_volatile(bindings::userspace_init_fs) };
+        Self { own: Some(own) }
     }
 }
 
@@ -508,9 +507,9 @@ impl File {
         self.kind() == bindings::S_IFREG
     }
 
-    /// Whether the kernel makes up what is read, and acts on what is written, as in `/proc`, in `/sys`
-    /// and in cgroups (`SB_I_NOEXEC`). The files of debugfs and tracefs do not say so.
-    pub fn is_made_up(&self) -> bool {
+    /// Whether the file is in a pseudo file system, where the kernel makes up what is read, and acts on
+    /// what is written, as in `/proc`, in `/sys` and in cgroups (`SB_I_NOEXEC`). The files of debugfs and tracefs do not say so.
+    pub fn is_pseudo(&self) -> bool {
         // SAFETY: By the type invariants; an open file keeps its inode, and that its superblock, whose
         // flag is set when it is made.
         let flags = unsafe { (*(*(*self.as_raw()).f_inode).i_sb).s_iflags };

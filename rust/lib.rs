@@ -98,7 +98,8 @@
 //! [`timer`], [`irq`], [`kprobe`] and [`i8042`], is `Sync` and can do nothing that sleeps; but a
 //! function that allocates with `GFP_KERNEL`, or locks a `Mutex`, has the same type as one that does
 //! not, so a handler that calls it compiles. A kernel with `CONFIG_DEBUG_ATOMIC_SLEEP` sees it when
-//! it runs, even if that time it would not have slept. Waiting for a
+//! it runs, even if that time it would not have slept. Under [`kernel::sync::rcu`]'s read lock it is
+//! worse: without preemptible RCU, who sleeps has let go of what the lock protects. Waiting for a
 //! condition under a lock is safe by its form: [`wait`] is given the lock, not a guard, and takes it
 //! only to look.
 //!

@@ -169,6 +169,11 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
 }
 
 /// A parameter that is a string, of at most 1,024 bytes.
+///
+/// # Invariants
+///
+/// The pointer is that of a C string: a static one, or a copy of `param_ops_charp`'s, which stays until
+/// the parameter changes or the module goes.
 pub struct Str<const MODE: u16>(UnsafeCell<*const c_char>);
 
 // SAFETY: A reader holds the parameter lock if the string can change.
@@ -202,8 +207,7 @@ impl<const MODE: u16> Str<MODE> {
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
-        // SAFETY: The pointer does not change once the module is loaded. It is the default or a copy
-        // that `param_ops_charp` made, which stays as long as the module; both are NUL-terminated.
+        // SAFETY: By the type invariants; the pointer does not change once the module is loaded.
         unsafe { CStr::from_char_ptr(self.0.get().read()) }
     }
 
@@ -211,7 +215,7 @@ impl<const MODE: u16> Str<MODE> {
     /// which there can be one.
     #[inline]
     pub fn get<'a>(&'static self, _guard: &'a Guard) -> &'a CStr {
-        // SAFETY: As in `value`; by the guard's invariants the pointer does not change now.
+        // SAFETY: By the type invariants; by the guard's the pointer does not change now.
         unsafe { CStr::from_char_ptr(self.0.get().read()) }
     }
 }

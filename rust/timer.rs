@@ -34,9 +34,9 @@ macro_rules! new_timer {
 
 /// What a timer does after it went off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum TimerRestart {
     /// It waits to be started again.
-    Stop,
+    NoRestart,
     /// It goes off again in so many jiffies, at least one.
     After(Jiffies),
 }
@@ -50,7 +50,7 @@ pub trait Handler: Send + Sync + 'static {
     /// `SpinLock` that is also taken in process context, where the timer could interrupt the
     /// holder (a `SpinLockIrq` will do, from 7.3 on). Atomics and waking a
     /// [`WaitQueue`](crate::wait::WaitQueue) are always right.
-    fn expired(&self) -> Next;
+    fn expired(&self) -> TimerRestart;
 }
 
 /// A timer.
@@ -63,14 +63,14 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// ```
 /// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
-/// # use lkm::{new_timer, timer::{self, Next, Timer}};
+/// # use lkm::{new_timer, timer::{self, Timer, TimerRestart}};
 /// struct Blinker(Atomic<bool>);
 ///
 /// impl timer::Handler for Blinker {
-///     fn expired(&self) -> Next {
+///     fn expired(&self) -> TimerRestart {
 ///         let on = self.0.load(Relaxed);
 ///         self.0.store(!on, Relaxed);
-///         Next::After(kernel::time::msecs_to_jiffies(500))
+///         TimerRestart::After(kernel::time::msecs_to_jiffies(500))
 ///     }
 /// }
 ///
@@ -81,6 +81,10 @@ pub trait Handler: Send + Sync + 'static {
 ///     Ok(timer)
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// `timer` is initialised with [`Self::expired`], and not shut down.
 #[pin_data(PinnedDrop)]
 pub struct Timer<T: Handler> {
     #[pin]
@@ -102,6 +106,7 @@ impl<T: Handler> Timer<T> {
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self, E> {
+        // INVARIANT: The timer is initialised below.
         pin_init!(Self {
             handler <- handler,
             // SAFETY: `slot` is valid for writes; `name` and `key` are static. The function fits
@@ -127,7 +132,7 @@ impl<T: Handler> Timer<T> {
         let jiffies = jiffies.clamp(1, (Jiffies::MAX >> 1) - 1);
         // SAFETY: `jiffies` is a word that always has a value.
         let now = unsafe { (&raw const bindings::jiffies).read_volatile() };
-        // SAFETY: The timer was initialised, is pinned, and is shut down before it goes.
+        // SAFETY: By the type invariants; it is pinned, and is shut down before it goes.
         unsafe { bindings::mod_timer(self.timer.get(), now.wrapping_add(jiffies)) };
     }
 
@@ -141,7 +146,7 @@ impl<T: Handler> Timer<T> {
         // SAFETY: `new` gave the function to a timer that is part of a `Self`, whose `drop` waits
         // until this function has returned.
         let this = unsafe { &*this };
-        if let Next::After(jiffies) = this.handler.expired() {
+        if let TimerRestart::After(jiffies) = this.handler.expired() {
             this.start(jiffies);
         }
     }
@@ -158,7 +163,7 @@ impl<T: Handler> core::ops::Deref for Timer<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The timer was initialised.
+        // SAFETY: By the type invariants.
         unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
     }
 }

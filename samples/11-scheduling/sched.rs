@@ -19,8 +19,8 @@ use lkm::{
     new_timer,
     prelude::*,
     timer::{
-        Next,
-        Timer, //
+        Timer,
+        TimerRestart, //
     },
 };
 
@@ -75,8 +75,8 @@ impl proc_fs::Show for Ticks {
 struct Calls(Atomic<u64>);
 
 impl timer::Handler for Calls {
-    fn expired(&self) -> Next {
+    fn expired(&self) -> TimerRestart {
         self.0.fetch_add(1, Relaxed);
-        Next::After(1)
+        TimerRestart::After(1)
     }
 }

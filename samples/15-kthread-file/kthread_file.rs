@@ -130,7 +130,7 @@ fn append(to: &CStr, record: &Message<64>) -> Result<(), Failure> {
     // Opening a FIFO or a device must not wait for the other end.
     let options = file::Options::new().append().create().nonblocking(true);
     let mut file = options.open(to).map_err(|e| ("open", e))?;
-    if !file.is_regular() || file.is_made_up() {
+    if !file.is_regular() || file.is_pseudo() {
         return Err(("keep records in", EINVAL));
     }
     // Those in debugfs and tracefs keep nothing, either.

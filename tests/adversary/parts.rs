@@ -52,7 +52,7 @@ use lkm::{
     rcu::Rcu,
     timer::{
         self,
-        Next, //
+        TimerRestart, //
     },
     wait::{
         TurnQueue,
@@ -222,10 +222,10 @@ struct Rings {
 }
 
 impl timer::Handler for Rings {
-    fn expired(&self) -> Next {
+    fn expired(&self) -> TimerRestart {
         match self.again {
-            0 => Next::Stop,
-            jiffies => Next::After(jiffies),
+            0 => TimerRestart::NoRestart,
+            jiffies => TimerRestart::After(jiffies),
         }
     }
 }
