@@ -356,8 +356,11 @@ impl<T: Commands> Family<T> {
         let mut raw: bindings::genl_family = pin_init::zeroed();
         raw.name = name(T::NAME);
         raw.version = T::VERSION as u32;
-        // The second bit, on any processor. SAFETY: It is a byte.
-        raw._bitfield_1 = unsafe { core::mem::transmute::<u8, _>(u8::from_le(PARALLEL_OPS)) };
+        // The second bit, on any processor.
+        let flags = u8::from_le(PARALLEL_OPS);
+        // SAFETY: It is a byte.
+        raw._bitfield_1 =
+            unsafe { core::mem::transmute::<u8, bindings::__BindgenBitfieldUnit<[u8; 1]>>(flags) };
         raw.n_small_ops = T::COMMANDS.len() as u8;
         raw.maxattr = policies::<T>().saturating_sub(1) as u32;
         raw.n_mcgrps = T::GROUPS.len() as u8;
@@ -387,18 +390,15 @@ impl<T: Commands> Family<T> {
     /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`).
     pub fn register(&'static self, data: Arc<T>) -> Result<Registration<T>> {
         let raw = Arc::into_raw(data).cast_mut();
-        let free = self.data.cmpxchg(null_mut(), raw, Full).is_ok();
-        // SAFETY: The family is a static, and so is what it refers to.
-        let result = if free {
-            to_result(unsafe { bindings::genl_register_family(self.family.get()) })
-        } else {
+        let result = if self.data.cmpxchg(null_mut(), raw, Full).is_err() {
             Err(EBUSY)
+        } else {
+            // SAFETY: The family is a static, and so is what it refers to.
+            to_result(unsafe { bindings::genl_register_family(self.family.get()) })
+                .inspect_err(|_| self.data.store(null_mut(), Relaxed))
         };
         if let Err(e) = result {
-            if free {
-                self.data.store(null_mut(), Relaxed);
-            }
-            // SAFETY: This is the reference from above, which nobody has seen.
+            // SAFETY: This is the reference from above, which nobody uses.
             drop(unsafe { Arc::from_raw(raw) });
             return Err(e);
         }
