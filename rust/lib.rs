@@ -75,6 +75,18 @@
 //! | [`sysfs::Text`], [`sysfs::Room`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
+//! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
+//! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
+//! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
+//! | [`netlink::Config`]: protocol, groups | reads behind its table of protocols | `Socket::new`: `EINVAL` |
+//! | a family's name, groups, commands, attributes | copies 16 bytes, keeps the lowest eight bits of how many there are | the build: `Family::RAW`, `Tables::new` |
+//! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |
+//! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |
+//! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | the type's invariant; `end_attribute`: `EMSGSIZE` |
+//! | [`netlink::Key::new`] | the upper bits are flags | the build |
+//! | names of images and of who asks: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
+//! | a [`file::File`] that leads back to itself | uses up the stack | `file::enter`: `ELOOP` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs |
 //!
