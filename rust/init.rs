@@ -41,7 +41,7 @@ pub struct Called(Atomic<bool>);
 
 impl Called {
     /// Not yet.
-    pub const fn new() -> Self {
+    pub const fn not_yet() -> Self {
         Self(Atomic::new(false))
     }
 
@@ -103,7 +103,7 @@ macro_rules! init_only {
             #[inline(never)]
             fn init($this: &'static ::kernel::ThisModule) -> $result {
                 let is_first = {
-                    static CALLED: $crate::init::Called = $crate::init::Called::new();
+                    static CALLED: $crate::init::Called = $crate::init::Called::not_yet();
                     CALLED.is_first()
                 };
                 if !is_first {
