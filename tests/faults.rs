@@ -10,7 +10,7 @@
 
 use lkm::raw::{self, LowMemory};
 use lkmpg_tests::{
-    Footprint, Module, Node, Progress, Subject, Tmpfs,
+    Footprint, Module, Node, Progress, Said, Subject, Tmpfs,
     faults::{self, Fault, Injector, Scope},
     module_file, skip, subjects,
     tally::{self, Column},
@@ -23,9 +23,8 @@ use rustix::{
     system::finit_module,
 };
 use std::{
-    cell::LazyCell,
+    env,
     ffi::CString,
-    fmt::Debug,
     fs::{self, File},
     os::{
         fd::{AsFd as _, OwnedFd},
@@ -36,95 +35,140 @@ use std::{
 /// More calls that can fail than any operation makes.
 const LIMIT: u32 = 10_000;
 
-/// Has each call of `operation` that can fail do so, one at a time. `undo` gets what came of it.
-fn sweep<T, E: Debug>(
+/// What came of the failures of one operation.
+#[derive(Debug, Default)]
+struct Swept {
+    /// How many there were.
+    injected: u32,
+    /// How many of them had the operation fail. The kernel does without some of what it asks for.
+    failed: u32,
+}
+
+/// Has each call of `operation` that can fail do so, one at a time. `after` gets what came of it,
+/// with the number of the failure, or none if nothing failed.
+fn sweep<P, T>(
     subject: &Subject,
     injector: &Injector,
-    operation: impl Fn() -> Result<T, E>,
-    undo: impl Fn(u32, Result<T, E>),
-) {
+    prepare: impl Fn() -> P,
+    operation: impl Fn(&P) -> Result<T, Errno>,
+    mut after: impl FnMut(Option<u32>, Result<T, Errno>),
+) -> Swept {
+    let mut swept = Swept::default();
     for n in 1..LIMIT {
-        let (result, injected) = injector.fail(n, &operation);
+        let with = prepare();
+        let (result, injected) = injector.fail(n, || operation(&with));
+        drop(with);
         if !injected {
-            if let Err(error) = result {
-                panic!("{}: fails by itself: {error:?}", subject.module);
-            }
-            undo(n, result);
-            return;
+            after(None, result);
+            return swept;
         }
-        tally::add(subject.module, Column::Faults, 1);
-        undo(n, result);
+        swept.injected += 1;
+        swept.failed += u32::from(result.is_err());
+        tally::add(&subject.module, Column::Faults, 1);
+        after(Some(n), result);
     }
     panic!("{}: there is no end to it", subject.module);
 }
 
-fn every_load_fails(subject: &Subject, scope: Scope) {
+fn every_load_fails(subject: &Subject, scope: Scope) -> Swept {
+    let module = &subject.module;
     let before = Footprint::now();
-    let file = File::open(module_file(subject.module)).expect("the module");
-    let parameters = CString::new(subject.parameters.join(" ")).expect("no NUL");
+    let file = File::open(module_file(module)).expect("the module");
+    let parameters = CString::new(subject.said.parameters.join(" ")).expect("no NUL");
     let injector = Injector::new(Fault::Allocation, scope);
-    let load = || finit_module(&file, &parameters, 0);
-    sweep(subject, &injector, load, |n, result| match result {
-        Ok(()) => Module::adopt(subject.module).unload().expect("unload"),
-        Err(error) => {
-            let documented = error == Errno::NOMEM || Some(error) == subject.refusal;
-            assert!(documented, "{}: failure {n}: {error:?}", subject.module);
-            before.check(&format!(
-                "{}, of which failure {n} stopped the load,",
-                subject.module
-            ));
-        }
-    });
-    before.check(subject.module);
+    let load = |_: &()| finit_module(&file, &parameters, 0);
+    let swept = sweep(
+        subject,
+        &injector,
+        || (),
+        load,
+        |n, result| match (n, result) {
+            (_, Ok(())) => Module::adopt(module).unload().expect("unload"),
+            (None, Err(error)) => panic!("{module}: does not load: {error:?}"),
+            (Some(n), Err(error)) => {
+                assert!(
+                    subject.may_refuse(error),
+                    "{module}: failure {n}: {error:?}"
+                );
+                before.check(&format!("{module}, of which failure {n} stopped the load,"));
+            }
+        },
+    );
+    before.check(module);
+    // There is no node without memory.
+    let least = u32::from(!subject.nodes.is_empty());
+    assert!(swept.failed >= least, "{module}: nothing failed: {swept:?}");
+    swept
 }
 
-/// Something that a user does with an open file.
-type Operation<'a> = Box<dyn Fn(&OwnedFd) -> Result<(), Errno> + 'a>;
+/// Something that a user does with an open file. Returns how many bytes it moved.
+struct Operation<'a> {
+    name: String,
+    call: Box<dyn Fn(&OwnedFd) -> Result<usize, Errno> + 'a>,
+}
 
-fn operations(node: &Node) -> Vec<Operation<'_>> {
-    let mut all: Vec<Operation<'_>> = vec![
-        Box::new(|file| rustix::io::read(file, &mut [0u8; 200]).map(drop)),
-        Box::new(|file| {
-            let now = Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&now)).map(drop)
-        }),
-    ];
-    for word in node.words {
-        all.push(Box::new(|file| {
-            rustix::io::write(file, word.as_bytes()).map(drop)
+impl<'a> Operation<'a> {
+    fn new(name: impl Into<String>, call: impl Fn(&OwnedFd) -> Result<usize, Errno> + 'a) -> Self {
+        Self {
+            name: name.into(),
+            call: Box::new(call),
+        }
+    }
+}
+
+/// What must work with a node that was opened in some way. `is_served` says whether a
+/// word is understood.
+fn operations<'a>(
+    subject: &'a Subject,
+    node: &'a Node,
+    way: OFlags,
+    is_served: impl Fn(&Operation<'a>) -> bool,
+) -> Vec<Operation<'a>> {
+    let mut all = vec![Operation::new("poll", |file| {
+        let now = Timespec::default();
+        poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&now)).map(|_| 0)
+    })];
+    if way != OFlags::WRONLY {
+        all.push(Operation::new("read", |file| {
+            rustix::io::read(file, &mut [0u8; 200])
         }));
     }
-    for number in node.ioctls {
+    for number in &subject.said.ioctls {
         // A string, a number, and the address and length of a buffer, all in one.
         let page = LowMemory::new().expect("a page");
         let buffer = [page.at(64).get() as u64, 8].map(u64::to_le_bytes);
         page.write(buffer.as_flattened());
-        all.push(Box::new(move |file| {
-            raw::ioctl(file.as_fd(), *number, page.address()).map(drop)
+        all.push(Operation::new(format!("ioctl {number:#x}"), move |file| {
+            raw::ioctl(file.as_fd(), *number, page.address()).map(|_| 0)
         }));
+    }
+    if way != OFlags::RDONLY {
+        let say = node.language();
+        let words = subject.words().into_iter().map(|word| {
+            let bytes = say(word);
+            Operation::new(format!("write {word:?}"), move |file| {
+                rustix::io::write(file, &bytes)
+            })
+        });
+        let words: Vec<_> = words.filter(is_served).collect();
+        let path = &node.path;
+        let none = subject.words().is_empty();
+        assert!(
+            none || !words.is_empty(),
+            "{path} takes no word: see gates.toml"
+        );
+        all.extend(words);
     }
     all
 }
 
 /// Whether an operation did what it can: what there was to read may have been read before, and what
 /// was asked for may still be under way, or taken back.
-fn is_served(result: &Result<(), Errno>) -> bool {
+fn is_served<T>(result: &Result<T, Errno>) -> bool {
     matches!(
         result,
-        Ok(()) | Err(Errno::AGAIN | Errno::BUSY | Errno::NOENT)
+        Ok(_) | Err(Errno::AGAIN | Errno::BUSY | Errno::NOENT)
     )
-}
-
-/// The ways to open a node that work.
-fn open(node: &Node) -> Vec<OFlags> {
-    let ways = [OFlags::RDONLY, OFlags::WRONLY, OFlags::RDWR];
-    let ways = ways.map(|it| it | OFlags::NONBLOCK);
-    ways.into_iter()
-        .filter(|it| node.open(*it).is_ok())
-        .collect()
 }
 
 /// The file that a module reads or writes.
@@ -161,84 +205,120 @@ impl Drop for Document {
     }
 }
 
-fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) {
+/// Returns what came of each operation, by its name.
+fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Vec<(String, Swept)> {
     let document = Document::new();
     document.renew();
     let before = Footprint::now();
     let module = subject.load_on(&document.path());
-    let injector = Injector::new(fault, Scope::Below(subject.code()));
-    let check = |what: &str, n, result: Result<(), Errno>| {
-        let ok = is_served(&result) || result == Err(expected);
-        assert!(
-            ok,
-            "{}: {what} with failure {n}: {result:?}",
-            subject.module
-        );
-    };
-    for node in subject.nodes {
-        for flags in open(node) {
+    let injector = Injector::new(fault, Scope::Below(module.code()));
+    let mut all = Vec::new();
+    for node in &subject.nodes {
+        for way in node.ways() {
+            let path = &node.path;
+            let fresh = || {
+                let file = node.open(way | OFlags::NONBLOCK);
+                file.unwrap_or_else(|error| panic!("{path} does not open for {way:?}: {error}"))
+            };
+            // Works without a failure, fails as documented with one, and works again.
+            let check = |what: &str, n: Option<u32>, result: Result<(), Errno>| {
+                let ok = is_served(&result) || n.is_some() && result == Err(expected);
+                assert!(ok, "{path}: {what} with failure {n:?}: {result:?}");
+            };
+            let open = |_: &()| node.open(way | OFlags::NONBLOCK);
             sweep(
                 subject,
                 &injector,
-                || {
-                    document.renew();
-                    node.open(flags)
-                },
+                || document.renew(),
+                open,
                 |n, result| {
                     check("open", n, result.map(drop));
-                    node.open(flags).expect("the retry works");
+                    fresh();
                 },
             );
-            for operation in operations(node) {
-                let fresh = || node.open(flags).expect("it opens");
-                // What it cannot do, and what it does not do for the asking, cannot fail either.
-                if operation(&fresh()).is_err() {
-                    continue;
-                }
-                for n in 1..LIMIT {
+            let works = |it: &Operation<'_>| is_served(&(it.call)(&fresh()));
+            for Operation { name, call } in operations(subject, node, way, works) {
+                let mut moved = false;
+                let prepare = || {
                     let file = fresh();
                     document.renew();
-                    let (result, injected) = injector.fail(n, || operation(&file));
-                    check(node.path, n, result);
-                    drop(file);
-                    let retry = operation(&fresh());
-                    assert!(is_served(&retry), "{}: the retry: {retry:?}", node.path);
-                    if !injected {
-                        break;
-                    }
-                    tally::add(subject.module, Column::Faults, 1);
-                }
+                    file
+                };
+                let swept = sweep(subject, &injector, prepare, &call, |n, result| {
+                    moved |= result.is_ok_and(|it| it > 0);
+                    check(&name, n, result.map(drop));
+                    let retry = call(&fresh());
+                    assert!(is_served(&retry), "{path}: {name}, again: {retry:?}");
+                });
+                // A device's bytes go through the hands of its module.
+                let copies = fault == Fault::UserCopy && moved && path.starts_with("/dev/");
+                assert!(
+                    !copies || swept.failed > 0,
+                    "{path}: {name}: no copy failed"
+                );
+                all.push((name, swept));
             }
         }
     }
     drop(injector);
     module.unload().expect("nobody has it open");
-    before.check(subject.module);
+    before.check(&subject.module);
+    all
 }
 
 /// Calls `test` for each module, where the kernel can have things fail.
 fn for_each_subject(test: impl Fn(&Subject)) {
-    match faults::missing() {
-        None => {
-            let mut progress = Progress::new("modules");
-            for (n, subject) in subjects().enumerate() {
-                progress.tell(n, subjects().count());
-                test(subject);
-            }
-        }
-        Some(why) => skip(why),
+    if let Some(why) = faults::missing() {
+        return skip(why);
+    }
+    let mut progress = Progress::new("modules");
+    for (n, subject) in subjects().iter().enumerate() {
+        progress.tell(n, subjects().len());
+        test(subject);
     }
 }
 
 #[test]
+fn what_is_known_to_be_called_fails_exactly_as_often() {
+    if let Some(why) = faults::missing() {
+        return skip(why);
+    }
+    let before = Footprint::now();
+    let known = Subject::new("known", Said::default(), &before);
+    assert_eq!(every_load_fails(&known, module_init()).failed, 3);
+    let said = Said {
+        parameters: vec!["node=1".into()],
+        words: Some(vec!["a word".into()]),
+        ..Said::default()
+    };
+    let known = Subject::new("known", said, &before);
+    for (fault, errno) in [
+        (Fault::Allocation, Errno::NOMEM),
+        (Fault::UserCopy, Errno::FAULT),
+    ] {
+        let all = every_operation_fails(&known, fault, errno);
+        let failed: Vec<_> = all.iter().map(|(name, it)| (&**name, it.failed)).collect();
+        let (poll, read, write) = (("poll", 0), ("read", 2), ("write \"a word\"", 1));
+        let ways = [&[poll, read][..], &[poll, write], &[poll, read, write]];
+        assert_eq!(failed, ways.concat(), "{fault:?}");
+    }
+}
+
+/// What a module calls when it loads, but for the loader.
+fn module_init() -> Scope {
+    Scope::Below(faults::function("do_one_initcall"))
+}
+
+#[test]
 fn a_load_that_runs_out_of_memory_leaves_nothing_behind() {
-    let all = std::env::var("LKMPG_FAULTS").is_ok_and(|it| it == "all");
-    let scope = LazyCell::new(|| match all {
-        true => Scope::All,
-        false => Scope::Below(faults::function("do_one_initcall")),
-    });
+    let all = match env::var("LKMPG_FAULTS").as_deref() {
+        Ok("all") => true,
+        Ok(other) => panic!("LKMPG_FAULTS={other}: it can be all, or not be"),
+        Err(_) => false,
+    };
     for_each_subject(|subject| {
-        every_load_fails(subject, *scope);
+        let scope = if all { Scope::All } else { module_init() };
+        every_load_fails(subject, scope);
     });
 }
 

@@ -9,7 +9,9 @@
 use lkmpg_tests::{
     Footprint, Module, Subject,
     hostile::{self, Random},
-    subjects, times,
+    left_out, mappings, skip, some, subjects,
+    tally::{self, Column},
+    times,
 };
 
 /// How many processes there are.
@@ -21,11 +23,14 @@ const CALLS: usize = 200;
 fn every_node_survives_every_call() {
     let calls = times("LKMPG_CALLS", CALLS);
     let mut random = Random::new(hostile::seed("hostile"));
+    let targets = hostile::targets();
+    if targets.is_empty() {
+        return;
+    }
     let before = Footprint::now();
-    let modules: Vec<Module> = subjects().map(Subject::load).collect();
-    let users: Vec<_> = (0..PROCESSES)
-        .map(|_| hostile::start(random.number(), calls))
-        .collect();
+    let modules: Vec<Module> = subjects().iter().map(Subject::load).collect();
+    let start = |_| hostile::start(&targets, random.number(), Some(calls));
+    let users: Vec<_> = (0..PROCESSES).map(start).collect();
     for mut user in users {
         assert!(user.wait().expect("its end").success());
     }
@@ -33,6 +38,30 @@ fn every_node_survives_every_call() {
         module.unload().expect("nobody has it open");
     }
     before.check("all modules together");
+}
+
+#[test]
+fn nothing_is_left_out() {
+    let all = left_out();
+    if !all.is_empty() {
+        skip(&all.join("; "));
+    }
+}
+
+#[test]
+fn a_mapping_shows_nothing_but_the_file() {
+    let nodes = subjects().iter().flat_map(|subject| {
+        let nodes = subject.nodes.iter().filter(|it| it.path.starts_with('/'));
+        nodes.map(move |node| (subject, node))
+    });
+    for (subject, node) in some("file", nodes) {
+        let module = subject.load();
+        match mappings::check(node) {
+            Ok(calls) => tally::add(&subject.module, Column::Operations, calls as u64),
+            Err(found) => panic!("{found}"),
+        }
+        module.unload().expect("nobody has it open");
+    }
 }
 
 #[test]

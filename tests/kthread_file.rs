@@ -5,7 +5,7 @@
 use lkmpg_tests::{
     KernelLog, Module, Tmpfs, errno_named,
     faults::{self, Fault, Injector, Scope},
-    skip, subjects,
+    skip,
     tally::{self, Column},
     times, wait_until,
 };
@@ -369,9 +369,7 @@ fn a_page_that_cannot_be_had_costs_no_record() {
     let path = disk.file("log");
     let module = load(&path, 1);
     wait_for_records(1);
-    let subject = subjects().find(|it| it.module == "kthread_file");
-    let code = subject.expect("it is built").code();
-    let injector = Injector::new(Fault::FilePage, Scope::Below(code));
+    let injector = Injector::new(Fault::FilePage, Scope::Below(module.code()));
     let ((), injected) = injector.fail(1, || {
         // The next record needs a page.
         fs::write(&path, "").expect("truncate");

@@ -7,12 +7,13 @@
 
 use lkmpg_tests::{
     Footprint, Module, Progress, Subject,
-    hostile::{self, Random},
-    subjects,
+    hostile::{self, Random, Target},
+    setting, subjects,
 };
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
+    num::NonZero,
     process::Child,
     thread::sleep,
     time::{Duration, Instant},
@@ -47,10 +48,10 @@ fn memory() -> BTreeMap<String, u64> {
     lines.collect()
 }
 
-fn round(random: &mut Random, time: Duration) {
-    let modules: Vec<Module> = subjects().map(Subject::load).collect();
-    let users = (0..PROCESSES).map(|_| hostile::start(random.number(), 0));
-    let users: Vec<Child> = users.collect();
+fn round(targets: &[Target], random: &mut Random, time: Duration) {
+    let modules: Vec<Module> = subjects().iter().map(Subject::load).collect();
+    let start = |_| hostile::start(targets, random.number(), None);
+    let users: Vec<Child> = (0..PROCESSES).map(start).collect();
     sleep(time);
     for mut user in users {
         assert!(
@@ -67,19 +68,20 @@ fn round(random: &mut Random, time: Duration) {
 
 #[test]
 fn the_kernels_memory_does_not_grow() {
-    let minutes = env::var("LKMPG_MINUTES").ok();
-    let time = minutes.map_or(SHORT, |it| {
-        let minutes: f64 = it.parse().expect("LKMPG_MINUTES is a number");
-        Duration::from_secs_f64(minutes * 60.0)
-    });
+    let minutes = setting::<NonZero<u32>>("LKMPG_MINUTES", "a number above 0");
+    let time = minutes.map_or(SHORT, |it| Duration::from_secs(u64::from(it.get()) * 60));
     let mut random = Random::new(hostile::seed("soak"));
+    let targets = hostile::targets();
+    if targets.is_empty() {
+        return;
+    }
     let before = Footprint::now();
     let start = Instant::now();
     let mut progress = Progress::new("rounds");
     let mut baseline = BTreeMap::new();
     let rounds = ROUNDS.max((time.as_secs() / ROUND.as_secs()) as u32);
     for n in 0..rounds {
-        round(&mut random, time / rounds);
+        round(&targets, &mut random, time / rounds);
         let now = memory();
         progress.tell(n as usize + 1, rounds as usize);
         eprintln!("soak: after {} s: {now:?} kB", start.elapsed().as_secs());

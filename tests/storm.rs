@@ -8,7 +8,7 @@
 use lkmpg_tests::{
     Footprint, LoadError, Module, Progress, Subject, early,
     hostile::{self, Random},
-    is_loaded, subjects, times,
+    is_loaded, some, subjects, times,
 };
 use rustix::io::Errno;
 use std::{fs, process::Child, thread};
@@ -17,48 +17,59 @@ use std::{fs, process::Child, thread};
 const PROCESSES: usize = 4;
 /// How often each module is loaded.
 const ROUNDS: usize = 3;
-/// What the kernel runs when it misses a module.
-const MODPROBE: &str = "/proc/sys/kernel/modprobe";
 /// After how many loads and unloads one of the processes is killed.
 const KILL_EVERY: usize = 20;
 
 /// A module of the storm.
-struct Target {
+struct Guest {
     subject: &'static Subject,
     module: Option<Module>,
     loads: usize,
 }
 
-impl Target {
+impl Guest {
     /// Loads it, or unloads it if nobody has it open.
     fn toggle(&mut self) {
         self.module = match self.module.take() {
-            None => self.load(),
+            None => {
+                self.loads += 1;
+                Some(self.subject.load())
+            }
             Some(module) => module.unload().err().map(|in_use| in_use.busy()),
         };
     }
 
-    /// Loads it, unless a user who asked for what it has was faster: some have the kernel do so.
-    fn load(&mut self) -> Option<Module> {
-        self.loads += 1;
-        match Module::load(self.subject.module, self.subject.parameters) {
-            Ok(module) => Some(module),
-            Err(LoadError::Refused(Errno::EXIST)) => Some(Module::adopt(self.subject.module)),
-            Err(error) => panic!("{}: {error}", self.subject.module),
-        }
-    }
-
     fn remove(mut self) {
-        if is_loaded(self.subject.module) && self.module.is_none() {
-            self.module = Some(Module::adopt(self.subject.module));
-        }
         while self.module.is_some() {
             self.toggle();
         }
     }
 }
 
+/// Has the kernel load no module by itself: who opens a netlink socket without its module has it ask
+/// for one, which may come true after the end; who opens a device that is not there would wait.
+struct NoModprobe(Vec<u8>);
+
+impl NoModprobe {
+    const FILE: &str = "/proc/sys/kernel/modprobe";
+
+    fn new() -> Self {
+        let program = fs::read(Self::FILE).expect(Self::FILE);
+        fs::write(Self::FILE, "\n").expect(Self::FILE);
+        Self(program)
+    }
+}
+
+impl Drop for NoModprobe {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::FILE, &self.0);
+    }
+}
+
+/// Kills a user, who has not ended before.
 fn end(mut process: Child) {
+    let ended = process.try_wait().expect("its state");
+    assert!(ended.is_none(), "a user failed: {ended:?}");
     process.kill().expect("kill");
     process.wait().expect("its end");
 }
@@ -67,66 +78,74 @@ fn end(mut process: Child) {
 fn unloading_at_the_worst_moment_is_safe() {
     let rounds = times("LKMPG_ROUNDS", ROUNDS);
     let mut random = Random::new(hostile::seed("storm"));
-    // Nobody but this test loads modules: who opens a netlink socket without its module has the
-    // kernel ask for it, which may come true after the end.
-    fs::write("/proc/sys/kernel/modprobe", "\n").expect("no modprobe");
+    let nodes = hostile::targets();
+    let processes = if nodes.is_empty() { 0 } else { PROCESSES };
+    let _no_modprobe = NoModprobe::new();
     let before = Footprint::now();
-    let mut targets: Vec<_> = subjects()
-        .map(|subject| Target {
-            subject,
-            module: None,
-            loads: 0,
-        })
-        .collect();
-    let start = |random: &mut Random| hostile::start(random.number(), 0);
-    let mut users: Vec<_> = (0..PROCESSES).map(|_| start(&mut random)).collect();
+    let guest = |subject| Guest {
+        subject,
+        module: None,
+        loads: 0,
+    };
+    let mut guests: Vec<_> = subjects().iter().map(guest).collect();
+    let start = |random: &mut Random| hostile::start(&nodes, random.number(), None);
+    let mut users: Vec<_> = (0..processes).map(|_| start(&mut random)).collect();
     let mut toggles = 0;
     let mut progress = Progress::new("loads");
-    while targets.iter().any(|it| it.loads < rounds) {
-        let wanting: Vec<_> = (0..targets.len())
-            .filter(|it| targets[*it].loads < rounds || targets[*it].module.is_some())
+    while guests.iter().any(|it| it.loads < rounds) {
+        let wanting: Vec<_> = (0..guests.len())
+            .filter(|it| guests[*it].loads < rounds || guests[*it].module.is_some())
             .collect();
-        targets[random.pick(&wanting)].toggle();
+        guests[random.pick(&wanting)].toggle();
         toggles += 1;
-        if toggles % KILL_EVERY == 0 {
-            let victim = random.below(PROCESSES);
+        if toggles % KILL_EVERY == 0 && processes > 0 {
+            let victim = random.below(processes);
             end(std::mem::replace(&mut users[victim], start(&mut random)));
         }
-        let loads = targets.iter().map(|it| it.loads.min(rounds)).sum();
-        progress.tell(loads, targets.len() * rounds);
+        let loads = guests.iter().map(|it| it.loads.min(rounds)).sum();
+        progress.tell(loads, guests.len() * rounds);
         // On one CPU they have to get their turn.
         thread::yield_now();
     }
     users.into_iter().for_each(end);
-    targets.into_iter().for_each(Target::remove);
+    guests.into_iter().for_each(Guest::remove);
     before.check("the storm");
+}
+
+/// Loads and unloads a module while others do so, too. Returns how often it did.
+fn come_and_go(subject: &Subject) -> usize {
+    let attempt = |_: &usize| {
+        let parameters: Vec<_> = subject.said.parameters.iter().map(|it| &**it).collect();
+        let module = match Module::load(&subject.module, &parameters) {
+            Ok(module) => module,
+            // Another was faster, or is just about to unload it.
+            Err(LoadError::Refused(Errno::EXIST | Errno::BUSY)) => return false,
+            Err(error) => panic!("{}: {error}", subject.module),
+        };
+        // Loads at the same moment share one result; of those that unload it, one succeeds.
+        if let Err(in_use) = module.unload() {
+            in_use.leave();
+        }
+        true
+    };
+    (0..ROUNDS).filter(attempt).count()
 }
 
 #[test]
 fn loading_and_unloading_at_the_same_moment_is_safe() {
     let before = Footprint::now();
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                for subject in subjects().filter(|it| it.nodes.is_empty()) {
-                    for _ in 0..ROUNDS {
-                        // Loads at the same moment share one result; of those that unload it,
-                        // one succeeds.
-                        let Ok(module) = Module::load(subject.module, subject.parameters) else {
-                            continue;
-                        };
-                        if let Err(in_use) = module.unload() {
-                            in_use.leave();
-                        }
-                    }
-                }
-            });
-        }
+    let round = || subjects().iter().map(come_and_go).collect::<Vec<_>>();
+    let loads = thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(round));
+        threads.map(|it| it.join().expect("no panic"))
     });
-    for subject in subjects().filter(|it| is_loaded(it.module)) {
-        Module::adopt(subject.module)
-            .unload()
-            .expect("nobody uses it");
+    for (n, subject) in subjects().iter().enumerate() {
+        let all: usize = loads.iter().map(|it| it[n]).sum();
+        assert!(all > 0, "{} was never loaded", subject.module);
+        if is_loaded(&subject.module) {
+            let module = Module::adopt(&subject.module);
+            module.unload().expect("nobody uses it");
+        }
     }
     before.check("loading and unloading");
 }
@@ -136,26 +155,25 @@ fn a_node_can_be_opened_as_soon_as_it_is_there() {
     // Whoever does keeps the module. What a load does then that fails: see adversary.rs.
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
     let before = Footprint::now();
-    // Who opens a device that is not there yet would wait until this has looked for a driver.
-    let modprobe = fs::read(MODPROBE).expect(MODPROBE);
-    fs::write(MODPROBE, "\n").expect(MODPROBE);
-    for subject in subjects() {
-        for path in subject.nodes.iter().map(|it| it.path) {
-            if !path.starts_with("/dev/") {
-                continue;
-            }
-            let opener = early::opener(subject.module, path);
-            let module = Module::load(subject.module, subject.parameters).expect("it loads");
-            let early = opener.join().expect("no panic");
-            assert!(
-                early.is_loading || !one_cpu,
-                "{path}: that was after the load"
-            );
-            drop(early.file.expect(path));
-            module.unload().expect("nobody uses it");
-        }
+    let _no_modprobe = NoModprobe::new();
+    let devices = subjects().iter().flat_map(|subject| {
+        let devices = subject
+            .nodes
+            .iter()
+            .filter(|it| it.path.starts_with("/dev/"));
+        devices.map(move |node| (subject, &*node.path))
+    });
+    for (subject, path) in some("device", devices) {
+        let opener = early::opener(&subject.module, path);
+        let module = subject.load();
+        let early = opener.join().expect("no panic");
+        assert!(
+            early.is_loading || !one_cpu,
+            "{path}: that was after the load"
+        );
+        drop(early.file.expect(path));
+        module.unload().expect("nobody uses it");
     }
-    fs::write(MODPROBE, modprobe).expect(MODPROBE);
     before.check("opening early");
 }
 

@@ -2,6 +2,7 @@
 
 //! What modules leave their marks on.
 
+use crate::netlink;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -14,14 +15,21 @@ use std::{
 /// Folders in which a module's entries appear.
 const FOLDERS: &[&str] = &[
     "/dev",
+    "/dev/input",
     "/proc",
-    "/sys/class",
-    "/sys/devices",
-    "/sys/devices/virtual",
+    "/proc/driver",
+    "/proc/fs",
+    "/proc/net",
+    "/proc/sys",
+    "/sys/bus/platform/drivers",
+    "/sys/fs",
     "/sys/kernel",
     "/sys/kernel/debug",
     "/sys/module",
 ];
+
+/// Folders in each of whose folders they do, too.
+const DEEP_FOLDERS: &[&str] = &["/sys/class", "/sys/devices", "/sys/devices/virtual"];
 
 /// Files in which a module's lines appear.
 const FILES: &[&str] = &[
@@ -34,8 +42,8 @@ const FILES: &[&str] = &[
 /// How long what was left behind may take to go.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Everything in a running system that a module could leave behind: nodes, files, devices, threads,
-/// interrupt handlers, probes.
+/// Everything in a running system that a module could leave behind: nodes, files, devices, netlink
+/// protocols and families, threads, interrupt handlers, probes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint(BTreeSet<String>);
 
@@ -44,9 +52,11 @@ impl Footprint {
     pub fn now() -> Self {
         let mut all = BTreeSet::new();
         for folder in FOLDERS {
-            let names = entries(folder);
-            let names = names.filter(|it| !it.starts_with(|c: char| c.is_ascii_digit()));
-            all.extend(names.map(|name| format!("{folder}/{name}")));
+            all.extend(paths(folder));
+        }
+        for folder in DEEP_FOLDERS.iter().flat_map(|it| paths(it)) {
+            all.extend(paths(&folder));
+            all.insert(folder);
         }
         for file in FILES {
             let text = fs::read_to_string(file).unwrap_or_default();
@@ -54,26 +64,39 @@ impl Footprint {
         }
         all.extend(interrupts());
         all.extend(threads());
+        all.extend(netlink::protocols());
+        all.extend(netlink::families().into_keys());
         Self(all)
+    }
+
+    /// What there is that was not there before.
+    pub fn since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a String> {
+        self.0.difference(&before.0)
+    }
+
+    /// How what there is now differs from what there was then, if it does.
+    pub fn difference(&self) -> Option<String> {
+        let now = Self::now();
+        let left: Vec<_> = now.since(self).collect();
+        let lost: Vec<_> = self.since(&now).collect();
+        (now != *self).then(|| format!("left {left:?} behind, and took {lost:?} away"))
     }
 
     /// Fails unless all is again as it was then.
     #[track_caller]
     pub fn check(&self, what: &str) {
         let start = Instant::now();
-        loop {
-            let now = Self::now();
-            if now == *self {
-                return;
-            }
-            if start.elapsed() > LIMIT {
-                let left: Vec<_> = now.0.difference(&self.0).collect();
-                let lost: Vec<_> = self.0.difference(&now.0).collect();
-                panic!("{what} left {left:?} behind, and took {lost:?} away");
-            }
+        while let Some(difference) = self.difference() {
+            assert!(start.elapsed() < LIMIT, "{what} {difference}");
             sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// What is in a folder, but for processes.
+fn paths(folder: &str) -> impl Iterator<Item = String> {
+    let names = entries(folder).filter(|it| !it.starts_with(|c: char| c.is_ascii_digit()));
+    names.map(move |name| format!("{folder}/{name}"))
 }
 
 fn entries(folder: impl AsRef<Path>) -> impl Iterator<Item = String> {

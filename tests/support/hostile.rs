@@ -2,21 +2,35 @@
 
 //! A user who tries everything: random system calls on a node, which a seed determines.
 
-use crate::{BadMemory, Node, Progress, Subject, subjects, tally};
+use crate::{
+    BadMemory, Node, Progress, Subject, setting, some,
+    subjects::{WORDS, subjects},
+    tally,
+};
 use lkm::{
+    hostile::{Window, read_vector, tell, write_vector},
     memory::Address,
     raw::{self, LowMemory},
 };
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fs::{OFlags, SeekFrom, fcntl_setfl, fstat, fsync, ftruncate, seek},
+    buffer::spare_capacity,
+    event::{PollFd, PollFlags, Timespec, epoll, poll},
+    fs::{
+        Advice, FallocateFlags, FlockOperation, MemfdFlags, OFlags, SeekFrom, copy_file_range,
+        fadvise, fallocate, fcntl_setfl, flock, fstat, fsync, ftruncate, memfd_create, seek,
+        sendfile,
+    },
+    io::{Errno, pread, pwrite},
     mm::{MapFlags, ProtFlags},
+    pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     env,
     fmt::Debug,
-    os::fd::{AsFd as _, OwnedFd},
+    num::NonZero,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -27,6 +41,15 @@ const PATIENCE: Duration = Duration::from_millis(3);
 const FILES: usize = 3;
 /// The size of what can be read and written.
 const PAGE: usize = 4096;
+/// `O_ASYNC`.
+const ASYNC: OFlags = OFlags::from_bits_retain(0o20000);
+
+// Ioctls that any file may have.
+const FIBMAP: u32 = 1;
+const FIGETBSZ: u32 = 2;
+const TCGETS: u32 = 0x5401;
+const FIONREAD: u32 = 0x541b;
+const FIOASYNC: u32 = 0x5452;
 
 /// Numbers that look random, and are the same for the same seed.
 #[derive(Clone, Debug)]
@@ -57,6 +80,18 @@ impl Random {
         of[self.below(of.len())].clone()
     }
 
+    /// A place in a file, of which many are near an end.
+    fn position(&mut self) -> u64 {
+        let ends = [0, PAGE as u64, 1 << 31, 1 << 32, i64::MAX as u64, u64::MAX];
+        match self.below(4) {
+            0 => self.size(),
+            _ => self
+                .pick(&ends)
+                .wrapping_add(self.number() % 33)
+                .wrapping_sub(16),
+        }
+    }
+
     /// A number of the kind that is likely to go wrong.
     fn size(&mut self) -> u64 {
         match self.below(4) {
@@ -69,8 +104,7 @@ impl Random {
 
 /// The seed of this run: `LKMPG_SEED`, or a new one. It is printed.
 pub fn seed(test: &str) -> u64 {
-    let given = env::var("LKMPG_SEED").ok();
-    let given = given.map(|it| it.parse().expect("LKMPG_SEED is a number"));
+    let given = setting("LKMPG_SEED", "a number");
     let seed = given.unwrap_or_else(|| {
         let time = std::time::SystemTime::UNIX_EPOCH.elapsed();
         time.map_or(0, |it| it.as_nanos() as u64 & 0xffff_ffff)
@@ -82,34 +116,72 @@ pub fn seed(test: &str) -> u64 {
     seed
 }
 
+/// A node, and what can be done with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Target {
+    module: String,
+    node: Node,
+    words: Vec<String>,
+    ioctls: Vec<u32>,
+}
+
+/// The nodes of all modules under test. That there is none is counted.
+pub fn targets() -> Vec<Target> {
+    let of = |subject: &'static Subject| {
+        let target = |node: &Node| Target {
+            module: subject.module.clone(),
+            node: node.clone(),
+            words: words(subject).map(str::to_owned).collect(),
+            ioctls: subject.said.ioctls.clone(),
+        };
+        subject.nodes.iter().map(target).collect::<Vec<_>>()
+    };
+    some("node", subjects().iter().flat_map(of))
+}
+
+/// What is understood, and what is not.
+fn words(subject: &Subject) -> impl Iterator<Item = &str> {
+    WORDS.iter().copied().chain(subject.words())
+}
+
 /// A user of one node.
-pub struct User {
-    node: &'static Node,
+struct User<'a> {
+    target: &'a Target,
+    words: Vec<Vec<u8>>,
     random: Random,
     files: Vec<OwnedFd>,
     bad: BadMemory,
     page: LowMemory,
+    /// What can be moved from and to a file without being looked at.
+    pipe: (OwnedFd, OwnedFd),
+    other: OwnedFd,
 }
 
-impl User {
+impl<'a> User<'a> {
     /// A user who has not opened anything yet.
-    pub fn new(node: &'static Node, random: Random) -> Self {
+    fn new(target: &'a Target, random: Random) -> Self {
+        let say = target.node.language();
+        let words = target.words.iter();
+        let words = words.flat_map(|it| [say(it), it.as_bytes().to_vec()]);
         Self {
-            node,
+            target,
+            words: words.collect(),
             random,
             files: Vec::new(),
             bad: BadMemory::new(),
             page: LowMemory::new().expect("a page"),
+            pipe: pipe_with(PipeFlags::NONBLOCK).expect("a pipe"),
+            other: memfd_create("other", MemfdFlags::empty()).expect("a file"),
         }
     }
 
     /// Makes a system call. Returns whether there is anything to call.
-    pub fn act(&mut self) -> bool {
+    fn act(&mut self) -> bool {
         if self.files.is_empty() {
             return self.open();
         }
         let at = self.random.below(self.files.len());
-        let choice = self.random.below(32);
+        let choice = self.random.below(50);
         let random = &mut self.random;
         let file = &self.files[at];
         let fd = file.as_fd();
@@ -124,12 +196,12 @@ impl User {
                 let (address, length) = place(random, &self.page, &self.bad);
                 ignore(raw::write(fd, address, length));
             }
-            11..14 => ignore(rustix::io::write(
-                fd,
-                random.pick(self.node.words).as_bytes(),
-            )),
+            11..14 => {
+                let word = random.pick(&self.words);
+                ignore(rustix::io::write(fd, &word));
+            }
             14..17 => {
-                let by = random.size();
+                let by = random.position();
                 let to = random.pick(&[
                     SeekFrom::Start(by),
                     SeekFrom::Current(by as i64),
@@ -151,17 +223,7 @@ impl User {
                 };
                 ignore(poll(&mut [PollFd::new(&fd, wanted)], Some(&time)));
             }
-            25 => {
-                let prot = random.pick(&[
-                    ProtFlags::READ,
-                    ProtFlags::WRITE,
-                    ProtFlags::READ | ProtFlags::EXEC,
-                ]);
-                let flags = random.pick(&[MapFlags::SHARED, MapFlags::PRIVATE]);
-                let (pages, at) = (random.pick(&[0, 1, 2, 17]), random.pick(&[0, 1, 1 << 20]));
-                let page = PAGE as u64;
-                ignore(raw::map(fd, pages * PAGE, prot, flags, at * page));
-            }
+            25 => ignore(epoll(fd)),
             26 => {
                 let flags = random.pick(&[OFlags::NONBLOCK, OFlags::empty(), OFlags::APPEND]);
                 ignore(fcntl_setfl(fd, flags));
@@ -170,9 +232,121 @@ impl User {
             28 => ignore(fsync(fd)),
             29 => ignore(fstat(fd)),
             30 => ignore(rustix::io::dup(fd)),
+            31..34 => {
+                let (at, mut bytes) = (random.position(), [0; 16]);
+                let length = random.below(17);
+                match random.below(2) {
+                    0 => ignore(pread(fd, &mut bytes[..length], at)),
+                    _ => ignore(pwrite(fd, &bytes[..length], at)),
+                }
+            }
+            34..37 => {
+                let count = random.pick(&[0, 1, 2, 3, 8, 64, 1023, 1024, 1025]);
+                let some = [(); 4].map(|()| place(random, &self.page, &self.bad));
+                let segments: Vec<_> = some.into_iter().cycle().take(count).collect();
+                // -1 is where the file is.
+                let at = random.position() as i64;
+                let at = random.pick(&[-1, -1, 0, at]);
+                let flags = random.pick(&[0, 0, 0, 1, 8, 16, 1 << 30]);
+                match random.below(2) {
+                    0 => ignore(read_vector(fd, &segments, at, flags)),
+                    _ => ignore(write_vector(fd, &segments, at, flags)),
+                }
+            }
+            37..40 => self.move_bytes(at),
+            40..44 => self.map(at),
+            44 => {
+                // Signals when something happens; to us, a group, and nobody.
+                let flags = random.pick(&[ASYNC, ASYNC | OFlags::NONBLOCK, OFlags::empty()]);
+                ignore(tell(
+                    fd,
+                    random.pick(&[std::process::id() as i32, 0, -1, i32::MIN]),
+                ));
+                ignore(fcntl_setfl(fd, flags));
+            }
+            45 => {
+                let (at, length) = (random.position(), NonZero::new(random.size()));
+                let advice = random.pick(&[Advice::Normal, Advice::WillNeed, Advice::DontNeed]);
+                ignore(fadvise(fd, at, length, advice));
+            }
+            46 => {
+                let mode = random.pick(&[0, 1, 3, 8, 0x10, 0x20]);
+                let mode = FallocateFlags::from_bits_retain(mode);
+                ignore(fallocate(fd, mode, random.position(), random.size()));
+            }
+            47 => ignore(flock(fd, FlockOperation::NonBlockingLockExclusive)),
             _ => self.fill_page(),
         }
         true
+    }
+
+    /// Moves bytes between files, in the kernel.
+    fn move_bytes(&mut self, at: usize) {
+        let random = &mut self.random;
+        let fd = &self.files[at];
+        let length = random.pick(&[0, 1, PAGE, 1 << 20, usize::MAX]);
+        let mut position = random.position();
+        let position = random.pick(&[0, 1]).eq(&1).then_some(&mut position);
+        let (reader, writer) = &self.pipe;
+        match random.below(6) {
+            0 => ignore(sendfile(&self.other, fd, position, length)),
+            1 => ignore(sendfile(fd, &self.other, position, length)),
+            2 => ignore(copy_file_range(fd, position, &self.other, None, length)),
+            3 => ignore(copy_file_range(&self.other, None, fd, position, length)),
+            4 => ignore(splice(
+                fd,
+                position,
+                writer,
+                None,
+                length,
+                SpliceFlags::NONBLOCK,
+            )),
+            _ => {
+                ignore(rustix::io::write(writer, b"through a pipe"));
+                ignore(splice(
+                    reader,
+                    None,
+                    fd,
+                    position,
+                    length,
+                    SpliceFlags::NONBLOCK,
+                ));
+            }
+        }
+    }
+
+    /// Maps a file, and reads and writes what is there.
+    fn map(&mut self, at: usize) {
+        let random = &mut self.random;
+        let fd = self.files[at].as_fd();
+        let both = ProtFlags::READ | ProtFlags::WRITE;
+        let prot = random.pick(&[both, ProtFlags::READ, ProtFlags::READ | ProtFlags::EXEC]);
+        let flags = random.pick(&[MapFlags::SHARED, MapFlags::SHARED, MapFlags::PRIVATE]);
+        let pages = match random.below(3) {
+            0 => random.below(20),
+            _ => 1 << random.below(11),
+        };
+        let first = match random.below(4) {
+            0 => random.position() as usize / PAGE,
+            1 => random.below(4),
+            _ => pages * random.below(20),
+        };
+        let offset = (first as u64).wrapping_mul(PAGE as u64);
+        let Ok(mut window) = Window::new(fd, offset, pages * PAGE, prot, flags) else {
+            return;
+        };
+        let mut pages = pages;
+        if random.below(4) == 0 {
+            let more = random.pick(&[1, pages + 1, 2 * pages]);
+            pages = window.resize(more * PAGE).map_or(pages, |()| more);
+        }
+        for _ in 0..8 {
+            let byte = random.below(pages * PAGE);
+            ignore(window.get(byte));
+            if prot == both {
+                ignore(window.set(byte, random.number() as u8));
+            }
+        }
     }
 
     fn open(&mut self) -> bool {
@@ -188,11 +362,8 @@ impl User {
             OFlags::RDONLY | OFlags::DIRECTORY,
             OFlags::PATH,
         ]);
-        let opened = self.node.open(flags);
-        let there = !matches!(
-            opened,
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::PROTONOSUPPORT)
-        );
+        let opened = self.target.node.open(flags);
+        let there = !matches!(opened, Err(Errno::NOENT | Errno::PROTONOSUPPORT));
         self.files.extend(opened);
         there
     }
@@ -212,14 +383,17 @@ impl User {
     fn ioctl(&mut self, at: usize) {
         let random = &mut self.random;
         let number = match random.below(8) {
-            0 => random.number() as u32,
+            0 => {
+                let any = random.number() as u32;
+                random.pick(&[any, FIONREAD, FIOASYNC, TCGETS, FIGETBSZ, FIBMAP])
+            }
             // The number of none, but close to one.
             1 => {
                 let near = random.pick(&[0x6400, 0x5401, 0x5421, 0x6660]);
                 near ^ 1 << random.below(32)
             }
-            _ if self.node.ioctls.is_empty() => return ignore(fstat(&self.files[at])),
-            _ => random.pick(self.node.ioctls),
+            _ if self.target.ioctls.is_empty() => return ignore(fstat(&self.files[at])),
+            _ => random.pick(&self.target.ioctls),
         };
         let fd = self.files[at].as_fd();
         let argument = match random.below(3) {
@@ -250,19 +424,37 @@ fn place<'a>(random: &mut Random, page: &'a LowMemory, bad: &'a BadMemory) -> (A
     }
 }
 
+fn epoll(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let all = epoll::create(epoll::CreateFlags::empty())?;
+    let wanted = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    epoll::add(&all, fd, epoll::EventData::new_u64(0), wanted)?;
+    let mut events = Vec::with_capacity(1);
+    let now = Timespec::default();
+    epoll::wait(&all, spare_capacity(&mut events), Some(&now))
+}
+
 /// What the kernel makes of it is its own business, as long as it survives.
 fn ignore<T: Debug, E: Debug>(result: Result<T, E>) {
     drop(result);
 }
 
-/// What a process of users does; see [`start`].
+/// What a process of users does.
+#[derive(Serialize, Deserialize)]
+struct Plan {
+    seed: u64,
+    /// How many calls to make on each node, one after the other. If nothing is said, it goes from one
+    /// to another for ever.
+    calls: Option<usize>,
+    targets: Vec<Target>,
+}
+
 const PLAN: &str = "LKMPG_PLAN";
 
-/// Starts a process that goes through the nodes of all modules and makes `calls` on each of them,
-/// as `seed` says; or that picks one after the other for ever, with zero calls.
+/// Starts a process that makes `calls` on each of the targets, as `seed` says; or that goes from one
+/// to another for ever.
 ///
 /// The process is the caller's own binary again, with the test `user`, which has to call [`run`].
-pub fn start(seed: u64, calls: usize) -> Child {
+pub fn start(targets: &[Target], seed: u64, calls: Option<usize>) -> Child {
     let mut command = Command::new(env::current_exe().expect("the test"));
     command.args([
         "--exact",
@@ -271,7 +463,13 @@ pub fn start(seed: u64, calls: usize) -> Child {
         "--nocapture",
         "--test-threads=1",
     ]);
-    command.env(PLAN, format!("{seed} {calls}"));
+    let targets = targets.to_vec();
+    let plan = Plan {
+        seed,
+        calls,
+        targets,
+    };
+    command.env(PLAN, serde_json::to_string(&plan).expect("JSON"));
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("a process")
 }
@@ -279,47 +477,36 @@ pub fn start(seed: u64, calls: usize) -> Child {
 /// Is such a process.
 pub fn run() {
     let plan = env::var(PLAN).expect("a plan: this is no test by itself");
-    let (seed, calls) = plan.split_once(' ').expect("two numbers");
-    let seed = seed.parse().expect("a number");
-    let mut random = Random::new(seed);
+    let plan: Plan = serde_json::from_str(&plan).expect("a plan");
+    let mut random = Random::new(plan.seed);
     raw::interrupt_every(PATIENCE);
-    match calls.parse().expect("a number") {
-        0 => wander(&mut random),
-        calls => work_through(&mut random, calls),
+    match plan.calls {
+        None => wander(&plan.targets, &mut random),
+        Some(calls) => work_through(&plan.targets, &mut random, calls),
     }
 }
 
-/// The nodes of all modules.
-fn nodes() -> Vec<(&'static Subject, &'static Node)> {
-    let of = |subject: &'static Subject| subject.nodes.iter().map(move |it| (subject, it));
-    subjects().flat_map(of).collect()
-}
-
-fn work_through(random: &mut Random, calls: usize) {
-    let nodes = nodes();
+fn work_through(targets: &[Target], random: &mut Random, calls: usize) {
     let mut progress = Progress::new("nodes");
-    for (n, (subject, node)) in nodes.iter().enumerate() {
-        let mut user = User::new(node, Random::new(random.number()));
+    for (n, target) in targets.iter().enumerate() {
+        let mut user = User::new(target, Random::new(random.number()));
         let made = (0..calls).filter(|_| user.act()).count();
-        tally::add(subject.module, tally::Column::Operations, made as u64);
-        progress.tell(n + 1, nodes.len());
+        assert_eq!(made, calls, "{} is not there", target.node.path);
+        tally::add(&target.module, tally::Column::Operations, made as u64);
+        progress.tell(n + 1, targets.len());
     }
 }
 
 /// Goes from node to node, until somebody kills the process.
-fn wander(random: &mut Random) {
-    let nodes = nodes();
-    if nodes.is_empty() {
-        return;
-    }
+fn wander(targets: &[Target], random: &mut Random) {
     let mut made = BTreeMap::<_, u64>::new();
     loop {
         for _ in 0..64 {
-            let (subject, node) = random.pick(&nodes);
-            let mut user = User::new(node, Random::new(random.number()));
+            let target = &targets[random.below(targets.len())];
+            let mut user = User::new(target, Random::new(random.number()));
             let calls = random.below(24);
             let count = (0..calls).take_while(|_| user.act()).count();
-            *made.entry(subject.module).or_default() += count as u64;
+            *made.entry(&target.module).or_default() += count as u64;
         }
         for (module, count) in std::mem::take(&mut made) {
             tally::add(module, tally::Column::Operations, count);

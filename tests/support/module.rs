@@ -64,6 +64,16 @@ impl Module {
         }
     }
 
+    /// Where its code is.
+    pub fn code(&self) -> (u64, u64) {
+        let folder = format!("/sys/module/{}", self.name);
+        let start = fs::read_to_string(format!("{folder}/sections/.text")).expect("its code");
+        let start = start.trim().trim_start_matches("0x");
+        let start = u64::from_str_radix(start, 16).expect("an address");
+        let size = fs::read_to_string(format!("{folder}/coresize")).expect("its size");
+        (start, start + size.trim().parse::<u64>().expect("a number"))
+    }
+
     /// Unloads the module, or says why it cannot be.
     pub fn unload(mut self) -> Result<(), InUse> {
         match self.delete() {

@@ -5,7 +5,10 @@
 use crate::errno_of;
 use netlink_sys::{Socket, SocketAddr};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+};
 
 /// `NLM_F_REQUEST`.
 pub const REQUEST: u16 = 1;
@@ -30,6 +33,40 @@ pub const GET_POLICY: u8 = 10;
 pub const FAMILY_ID: u16 = 1;
 /// `CTRL_ATTR_FAMILY_NAME`.
 const FAMILY_NAME: u16 = 2;
+
+/// The protocols that the kernel serves, as `netlink:NUMBER`.
+pub fn protocols() -> BTreeSet<String> {
+    let sockets = fs::read_to_string("/proc/net/netlink").unwrap_or_default();
+    let protocols = sockets.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (protocol, port) = (words.next()?, words.next()?);
+        (port == "0").then(|| format!("netlink:{protocol}"))
+    });
+    protocols.collect()
+}
+
+/// The families of generic netlink, as `genetlink:NAME`, with their numbers.
+pub fn families() -> BTreeMap<String, u16> {
+    // Not every kernel has it.
+    let Ok(connection) = Connection::open(CONTROL as isize) else {
+        return BTreeMap::new();
+    };
+    let replies = connection.ask(&message(
+        CONTROL,
+        REQUEST | DUMP,
+        1,
+        &command(GET_FAMILY, &[]),
+    ));
+    let families = replies.iter().filter(|it| it.kind == CONTROL).map(|it| {
+        let mut attributes = it.attributes(4);
+        let id = attributes.remove(&FAMILY_ID).expect("its number");
+        let name = attributes.remove(&FAMILY_NAME).expect("its name");
+        let name = String::from_utf8_lossy(&name);
+        let id = u16::from_ne_bytes([id[0], id[1]]);
+        (format!("genetlink:{}", name.trim_end_matches('\0')), id)
+    });
+    families.collect()
+}
 
 /// An attribute.
 pub fn attribute(number: u16, value: &[u8]) -> Vec<u8> {

@@ -80,14 +80,6 @@ pub fn majors() -> HashMap<String, u32> {
         .collect()
 }
 
-/// How often to do something: what the variable says, or else `usual`.
-pub fn times(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).map_or(usual, |it| {
-        it.parse()
-            .unwrap_or_else(|_| panic!("{variable} is not a number: {it}"))
-    })
-}
-
 /// Says how far a test is that may take long: once a minute, past libtest, which keeps what a test
 /// prints.
 #[derive(Debug)]

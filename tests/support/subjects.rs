@@ -1,238 +1,210 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The modules that the reliability tests go through: to be listed here is all that a new one needs.
+//! The modules that the tests of reliability go through: all that the build made of the samples.
 //!
-//! `runner.rs` fails if a sample is not listed. What a module must leave behind when it goes,
-//! nothing, need not be said: see [`Footprint`](crate::Footprint).
+//! What a user gets at is seen by what appears when a module loads, and what it must leave behind
+//! is nothing: see [`Footprint`]. Only what cannot be seen is said, in `gates.toml` beside it.
 
-use crate::Module;
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::Errno,
-    net::{AddressFamily, SocketFlags, SocketType, socket_with},
+use crate::{
+    Footprint, Module, is_built_in,
+    nodes::Node,
+    settings::{only, some},
 };
-use std::{fs, os::fd::OwnedFd};
+use rustix::io::Errno;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock},
+};
+
+/// Where the runner puts `modules.order` of the build, and the samples' `Kbuild` and `gates.toml`.
+const FOLDER: &str = "/gates";
+
+/// Where modules may keep what they take.
+pub const WORDS: &[&str] = &["hello\n", "", "0\n", "4294967296\n", "a line\nand more"];
 
 /// A module under test.
 #[derive(Debug)]
 pub struct Subject {
     /// Its name.
-    pub module: &'static str,
-    /// Parameters that have it do as much as it can without anybody's help.
-    pub parameters: &'static [&'static str],
+    pub module: String,
+    /// What nobody can see.
+    pub said: Said,
     /// Where a user gets at it.
-    pub nodes: &'static [Node],
-    /// What loading it without memory may fail with, as documented, besides `ENOMEM`.
-    pub refusal: Option<Errno>,
+    pub nodes: Vec<Node>,
 }
 
-/// A file of a module, or its netlink protocol.
-#[derive(Debug)]
-pub struct Node {
-    /// The path, or `netlink:` with the number of a protocol.
-    pub path: &'static str,
-    /// What a write of is understood.
-    pub words: &'static [&'static str],
-    /// The numbers of its ioctls.
-    pub ioctls: &'static [u32],
+/// What `gates.toml` says of a module.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Said {
+    /// Parameters that have it do as much as it can without anybody's help. A `path=` is that of a
+    /// file, which a test may replace by another.
+    pub parameters: Vec<String>,
+    /// What a write of is understood, by at least one of its nodes that can be written. An empty
+    /// list says that none takes any.
+    pub words: Option<Vec<String>>,
+    /// The numbers of its ioctls, which do something with a page of memory.
+    pub ioctls: Vec<u32>,
+    /// The errno that a load without memory may fail with, as documented, besides `ENOMEM`.
+    pub refusal: Option<i32>,
+    /// Nodes to leave alone, and why.
+    pub without: BTreeMap<String, String>,
 }
-
-/// Where modules may keep what they take.
-const WORDS: &[&str] = &["hello\n", "", "0\n", "4294967296\n", "a line\nand more"];
-
-const fn subject(module: &'static str, nodes: &'static [Node]) -> Subject {
-    Subject {
-        module,
-        parameters: &[],
-        nodes,
-        refusal: None,
-    }
-}
-
-const fn with(
-    module: &'static str,
-    parameters: &'static [&'static str],
-    nodes: &'static [Node],
-) -> Subject {
-    Subject {
-        module,
-        parameters,
-        nodes,
-        refusal: None,
-    }
-}
-
-const fn node(path: &'static str) -> Node {
-    Node {
-        path,
-        words: WORDS,
-        ioctls: &[],
-    }
-}
-
-/// All of them, in the order of the chapters.
-pub const SUBJECTS: &[Subject] = &[
-    subject("hello_1", &[]),
-    subject("hello_2", &[]),
-    subject("hello_3", &[]),
-    subject("hello_4", &[]),
-    with("hello_5", &["mystring=bebop", "myintArray=1,2"], &[]),
-    subject("start_stop", &[]),
-    subject("chardev", &[node("/dev/chardev")]),
-    subject("procfs_1", &[node("/proc/test")]),
-    subject("procfs_2", &[node("/proc/rw_test")]),
-    subject(
-        "ioctl",
-        &[Node {
-            path: "/dev/char_dev",
-            words: WORDS,
-            ioctls: &[
-                0x8008_6400, // SET_MSG
-                0x8008_6401, // GET_MSG
-                0xc004_6402, // GET_NTH_BYTE
-                0xc010_6403, // GET_MSG_BUF
-                0x4010_6404, // SET_MSG_BUF
-            ],
-        }],
-    ),
-    with(
-        "syscall",
-        &["uid=4711"],
-        &[node("/sys/kernel/debug/syscall/opens")],
-    ),
-    subject("sleep", &[node("/proc/sleep")]),
-    subject("print_string", &[]),
-    subject("sched", &[node("/proc/sched")]),
-    subject("intrpt", &[node("/dev/scancode")]),
-    with("smp", &["increments=1000"], &[node("/proc/smp")]),
-    with(
-        "kthread_file",
-        &["path=/tmp/kthread_file.log", "period_ms=1"],
-        &[node("/proc/kthread_file")],
-    ),
-    with("xktty", &["tty=tty1"], &[node("/dev/xktty")]),
-    with(
-        "html_parser",
-        &["path=/etc/passwd"],
-        // Its other file takes long, and does the same more often.
-        &[node("/proc/html_parser")],
-    ),
-    subject(
-        "chan_sysfs",
-        &[
-            node("/sys/kernel/chan_sysfs/value"),
-            node("/sys/kernel/chan_sysfs/stores"),
-            node("/sys/kernel/chan_sysfs/limits/min"),
-            node("/sys/kernel/chan_sysfs/limits/max"),
-            node("/sys/kernel/chan_sysfs/raw/bytes"),
-        ],
-    ),
-    // By number, and as a generic family, whose number may be any.
-    Subject {
-        module: "chan_netlink",
-        parameters: &[],
-        nodes: &[node("netlink:31"), node("netlink:16")],
-        // The kernel does not say whether the protocol is taken or there is no memory for it.
-        refusal: Some(Errno::BUSY),
-    },
-    subject(
-        "chan_relay",
-        &[
-            node("/sys/kernel/debug/chan_relay/cpu0"),
-            Node {
-                path: "/sys/kernel/debug/chan_relay/control",
-                words: &["generate 1 100\n", "flush\n", "consume 0 0\n", "no\n"],
-                ioctls: &[],
-            },
-        ],
-    ),
-    subject(
-        "chan_debugfs",
-        &[
-            node("/sys/kernel/debug/chan_debugfs/level"),
-            node("/sys/kernel/debug/chan_debugfs/blob"),
-            node("/sys/kernel/debug/chan_debugfs/mailbox"),
-        ],
-    ),
-    Subject {
-        module: "chan_firmware",
-        parameters: &[],
-        nodes: &[
-            node("/sys/kernel/chan_firmware/load"),
-            node("/sys/kernel/chan_firmware/ask"),
-            node("/sys/kernel/chan_firmware/cancel"),
-            node("/sys/kernel/chan_firmware/status"),
-            node("/sys/kernel/chan_firmware/image"),
-        ],
-        // Nor why there is no device.
-        refusal: Some(Errno::NODEV),
-    },
-];
 
 impl Subject {
+    /// Finds out about a module, by loading it. All is as it was `before` when it is gone.
+    pub fn new(module: &str, said: Said, before: &Footprint) -> Self {
+        let mut subject = Self {
+            module: module.to_owned(),
+            said,
+            nodes: Vec::new(),
+        };
+        let loaded = subject.load();
+        subject.nodes = Footprint::now().nodes_since(before);
+        loaded.unload().expect("nobody has it open");
+        before.check(module);
+        for (path, why) in &subject.said.without {
+            let all = subject.nodes.len();
+            subject.nodes.retain(|it| it.path != *path);
+            assert_ne!(all, subject.nodes.len(), "{module} has no {path}");
+            leave_out(format!("{path}: {why}"));
+        }
+        subject
+    }
+
+    /// What to write to its nodes.
+    pub fn words(&self) -> Vec<&str> {
+        let said = self.said.words.as_ref();
+        said.map_or(WORDS.to_vec(), |it| it.iter().map(|it| &**it).collect())
+    }
+
     /// Loads the module.
     pub fn load(&self) -> Module {
-        self.load_with(self.parameters)
+        self.load_with(&self.said.parameters)
     }
 
     /// Loads the module, with `file` for the one that it reads or writes, if it does.
     pub fn load_on(&self, file: &str) -> Module {
-        let path = format!("path={file}");
-        let parameters = self.parameters.iter().copied();
+        let parameters = self.said.parameters.iter();
         let parameters = parameters.map(|it| match it.starts_with("path=") {
-            true => &*path,
-            false => it,
+            true => format!("path={file}"),
+            false => it.clone(),
         });
         self.load_with(&parameters.collect::<Vec<_>>())
     }
 
-    fn load_with(&self, parameters: &[&str]) -> Module {
-        let loaded = Module::load(self.module, parameters);
+    fn load_with(&self, parameters: &[String]) -> Module {
+        let parameters: Vec<_> = parameters.iter().map(|it| &**it).collect();
+        let loaded = Module::load(&self.module, &parameters);
         loaded.unwrap_or_else(|error| panic!("{}: {error}", self.module))
     }
 
-    /// Whether this kernel's build has the module, and the kernel room for its name.
-    pub fn is_built(&self) -> bool {
-        crate::module_file(self.module).exists() && !crate::is_built_in(self.module)
-    }
-
-    /// Where its code is.
-    pub fn code(&self) -> (u64, u64) {
-        let folder = format!("/sys/module/{}", self.module);
-        let start = fs::read_to_string(format!("{folder}/sections/.text")).expect("its code");
-        let start = start.trim().trim_start_matches("0x");
-        let start = u64::from_str_radix(start, 16).expect("an address");
-        let size = fs::read_to_string(format!("{folder}/coresize")).expect("its size");
-        (start, start + size.trim().parse::<u64>().expect("a number"))
+    /// Whether a load without memory may fail with an errno.
+    pub fn may_refuse(&self, errno: Errno) -> bool {
+        errno == Errno::NOMEM || Some(errno.raw_os_error()) == self.said.refusal
     }
 }
 
-/// Those of [`SUBJECTS`] that this kernel's build has, or the one that `LKMPG_SUBJECT` names.
-pub fn subjects() -> impl Iterator<Item = &'static Subject> {
-    let only = std::env::var("LKMPG_SUBJECT").ok();
-    SUBJECTS
-        .iter()
-        .filter(move |it| only.as_ref().is_none_or(|only| it.module == only))
-        .filter(|it| it.is_built())
+/// The modules of the build, or the one that `LKMPG_SUBJECT` names. There are some.
+pub fn subjects() -> &'static [Subject] {
+    static SUBJECTS: OnceLock<Vec<Subject>> = OnceLock::new();
+    SUBJECTS.get_or_init(|| {
+        let mut samples = samples();
+        if let Some(only) = only() {
+            let all: Vec<_> = samples.iter().map(|it| it.module.clone()).collect();
+            samples.retain(|it| it.module == only);
+            let there = !samples.is_empty();
+            assert!(there, "LKMPG_SUBJECT={only} is none of {all:?}");
+        }
+        let order = read(format!("{FOLDER}/modules.order"));
+        let built = samples.into_iter().filter(|it| it.is_built(&order));
+        let before = Footprint::now();
+        let subjects = built.map(|it| Subject::new(&it.module, it.said(), &before));
+        some("module", subjects)
+    })
 }
 
-impl Node {
-    /// Opens it.
-    pub fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let Some(protocol) = self.path.strip_prefix("netlink:") else {
-            return open(self.path, flags, Mode::empty());
+static LEFT_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// What is not tested, and why.
+pub fn left_out() -> Vec<String> {
+    subjects();
+    LEFT_OUT.lock().expect("nobody failed here").clone()
+}
+
+fn leave_out(why: String) {
+    LEFT_OUT.lock().expect("nobody failed here").push(why);
+}
+
+/// What a line of a `Kbuild` asks for.
+#[derive(Debug, PartialEq)]
+struct Sample {
+    module: String,
+    folder: PathBuf,
+    line: String,
+}
+
+impl Sample {
+    /// What a `Kbuild` asks for, whether the kernel can have it or not.
+    fn all_of(folder: &Path, kbuild: &str) -> Vec<Self> {
+        let lines = kbuild.lines().filter(|it| it.starts_with("obj-"));
+        let samples = lines.flat_map(|line| {
+            let names = line.split_whitespace();
+            let names = names.filter_map(|it| it.strip_suffix(".o"));
+            names.map(move |name| Self {
+                module: name.replace('-', "_"),
+                folder: folder.to_owned(),
+                line: line.replace('\t', " "),
+            })
+        });
+        samples.collect()
+    }
+
+    /// Whether there is such a module, by `modules.order`. If not, the kernel lacks something.
+    fn is_built(&self, order: &str) -> bool {
+        let names = order.lines().filter_map(|it| Path::new(it).file_stem());
+        let mut names = names.map(|it| it.to_string_lossy().replace('-', "_"));
+        if !names.any(|it| it == self.module) {
+            leave_out(format!("this kernel cannot have it: {}", self.line));
+            return false;
+        }
+        if is_built_in(&self.module) {
+            leave_out(format!("the kernel has a part called {}", self.module));
+            return false;
+        }
+        true
+    }
+
+    /// What is said of it.
+    fn said(&self) -> Said {
+        let file = self.folder.join("gates.toml");
+        let text = match file.exists() {
+            true => read(&file),
+            false => return Said::default(),
         };
-        let protocol = protocol
-            .parse()
-            .ok()
-            .and_then(rustix::net::RawProtocol::new);
-        let mut socket = SocketFlags::empty();
-        socket.set(SocketFlags::NONBLOCK, flags.contains(OFlags::NONBLOCK));
-        socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            socket,
-            protocol.map(rustix::net::Protocol::from_raw),
-        )
+        let said = toml::from_str::<BTreeMap<String, Said>>(&text);
+        let mut said = said.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        said.remove(&self.module).unwrap_or_default()
     }
+}
+
+/// All samples, in the order of the chapters.
+fn samples() -> Vec<Sample> {
+    let folders = fs::read_dir(format!("{FOLDER}/samples")).expect("the samples");
+    let mut folders: Vec<_> = folders.map(|it| it.expect("a folder").path()).collect();
+    folders.sort();
+    let samples = folders.iter().flat_map(|folder| {
+        let samples = Sample::all_of(folder, &read(folder.join("Kbuild")));
+        assert_ne!(samples, [], "no module in {}", folder.display());
+        samples
+    });
+    samples.collect()
+}
+
+fn read(file: impl AsRef<Path>) -> String {
+    let file = file.as_ref();
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }

@@ -4,6 +4,7 @@
 
 #[path = "../../cycles.rs"]
 pub mod cycles;
+pub mod hostile;
 pub mod ioctl;
 pub mod memory;
 pub mod raw;

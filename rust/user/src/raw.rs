@@ -103,22 +103,6 @@ pub fn compat_ioctl(
     }
 }
 
-/// mmap(2) with every page read, at an address that the kernel chooses, and munmap(2).
-pub fn map(
-    fd: BorrowedFd<'_>,
-    length: usize,
-    prot: mm::ProtFlags,
-    flags: mm::MapFlags,
-    offset: u64,
-) -> Result<(), Errno> {
-    // SAFETY: The kernel chooses an address where nothing is mapped, and nobody else learns it.
-    unsafe {
-        let flags = flags.difference(mm::MapFlags::FIXED) | mm::MapFlags::POPULATE;
-        let address = mm::mmap(ptr::null_mut(), length, prot, flags, fd, offset)?;
-        mm::munmap(address, length)
-    }
-}
-
 /// Has the calling thread's system calls that sleep end with `EINTR`, at each `interval` of time,
 /// as long as the thread lives.
 pub fn interrupt_every(interval: Duration) {

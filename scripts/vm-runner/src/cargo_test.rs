@@ -50,6 +50,7 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     };
     let mut adds = options.add.clone();
     adds.extend(companions(binary)?);
+    adds.extend(for_gates(&options.kernel)?);
     adds.push(Add {
         file: binary.to_owned(),
         target,
@@ -91,6 +92,28 @@ fn companions(binary: &Path) -> Result<Vec<Add>> {
     let lines = text.lines().map(str::trim);
     let lines = lines.filter(|it| !it.is_empty() && !it.starts_with('#'));
     lines.map(str::parse).collect()
+}
+
+/// What the tests that go through all modules know them by: which were built, which there could
+/// be, and what is said beside them.
+fn for_gates(kernel: &str) -> Result<Vec<Add>> {
+    const FOLDER: &str = "/gates";
+
+    let (root, build) = (root()?, build_dir()?.join(kernel));
+    let order = Add {
+        file: build.join("modules.order"),
+        target: Path::new(FOLDER).join("modules.order"),
+    };
+    let mut adds = vec![order];
+    for folder in fs::read_dir(root.join("samples")).context("cannot list samples/")? {
+        let folder = folder?.path();
+        let files = ["Kbuild", "gates.toml"].map(|it| folder.join(it));
+        for file in files.into_iter().filter(|it| it.exists()) {
+            let target = Path::new(FOLDER).join(file.strip_prefix(&root)?);
+            adds.push(Add { file, target });
+        }
+    }
+    Ok(adds)
 }
 
 fn root() -> Result<PathBuf> {

@@ -3,7 +3,7 @@
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
 use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, vm};
-use lkmpg_tests::{SUBJECTS, skip};
+use lkmpg_tests::skip;
 use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
@@ -148,20 +148,6 @@ fn a_lost_wake_up_is_a_splat() {
     .expect(126)
     .says("blocked for more than")
     .says("[crash_c]");
-}
-
-#[test]
-fn every_sample_is_listed_for_the_tests_of_reliability() {
-    let order = root().join("build").join(kernel()).join("modules.order");
-    let order = fs::read_to_string(order).expect("what the build lists");
-    let samples = order.lines().filter(|it| it.starts_with("samples/"));
-    let names = samples.filter_map(|it| Path::new(it).file_stem()?.to_str());
-    let (listed, missing): (Vec<_>, Vec<_>) =
-        names.partition(|name| SUBJECTS.iter().any(|it| it.module == *name));
-    assert!(
-        !listed.is_empty() && missing.is_empty(),
-        "not in tests/support/subjects.rs: {missing:?}"
-    );
 }
 
 #[test]

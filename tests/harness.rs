@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The tests of all modules fail where they must: when nothing would be tested, and when a module
+//! does what `tests/modules/known.c` does on purpose.
+
+use lkmpg_tests::{Footprint, Module, Said, Subject, mappings, some, subjects, times};
+use std::{
+    env,
+    panic::{UnwindSafe, catch_unwind},
+    process::Command,
+};
+
+/// Fails unless `f` does, and says so in such words.
+#[track_caller]
+fn fails(f: impl FnOnce() + UnwindSafe, words: &str) {
+    let error = catch_unwind(f).expect_err("it must fail");
+    let text = error.downcast_ref::<String>().expect("a text");
+    assert!(text.contains(words), "{text}");
+}
+
+/// Fails unless `test` of this file does, with a variable set, and says so in such words.
+#[track_caller]
+fn fails_with(variable: &str, value: &str, test: &str, words: &str) {
+    let mut command = Command::new(env::current_exe().expect("this file"));
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    let output = command.env(variable, value).output().expect("a process");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{variable}={value} passes");
+    assert!(text.contains(words), "{text}");
+}
+
+#[test]
+fn a_test_of_nothing_fails() {
+    fails(|| drop(some("module", [0; 0])), "there is no module");
+    assert_eq!(some("module", [1, 2]), [1, 2]);
+}
+
+#[test]
+fn a_module_that_is_not_there_is_named() {
+    let words = "LKMPG_SUBJECT=nosuch is none of [\"hello_1\", ";
+    fails_with("LKMPG_SUBJECT", "nosuch", "all_subjects", words);
+    fails_with(
+        "LKMPG_SUBJECT",
+        "",
+        "all_subjects",
+        "LKMPG_SUBJECT= is none of",
+    );
+    let load = || drop(Subject::new("nosuch", Said::default(), &Footprint::now()));
+    fails(load, "nosuch: there is no such module");
+}
+
+#[test]
+fn a_number_that_is_none_is_named() {
+    for value in ["0", "-1", "many", "", "99999999999999999999"] {
+        let words = format!("LKMPG_CALLS={value}: it must be a number above 0");
+        fails_with("LKMPG_CALLS", value, "a_setting", &words);
+    }
+}
+
+#[test]
+fn what_a_module_leaves_behind_is_named() {
+    let before = Footprint::now();
+    let come_and_go = |leave: &str| {
+        let module = Module::load("known", &[leave]).expect("it loads");
+        module.unload().expect("nobody uses it");
+    };
+    come_and_go("leave=1");
+    let left = before.difference();
+    come_and_go("leave=2");
+    let left = left.expect("a difference");
+    assert!(left.contains(r#"left ["/proc/known"] behind"#), "{left}");
+    before.check("known");
+}
+
+#[test]
+fn a_mapping_of_what_is_not_the_files_is_found() {
+    let before = Footprint::now();
+    for (hole, is_found) in [("hole=0", false), ("hole=1", true)] {
+        let said = Said {
+            parameters: vec!["node=1".into(), hole.into()],
+            ..Said::default()
+        };
+        let known = Subject::new("known", said, &before);
+        let paths: Vec<_> = known.nodes.iter().map(|it| &*it.path).collect();
+        assert_eq!(paths, ["/dev/known"]);
+        let module = known.load();
+        let found = mappings::check(&known.nodes[0]);
+        module.unload().expect("nobody uses it");
+        assert_eq!(found.is_err(), is_found, "{hole}: {found:?}");
+    }
+}
+
+#[test]
+#[ignore = "a part of the tests above"]
+fn all_subjects() {
+    subjects();
+}
+
+#[test]
+#[ignore = "a part of the tests above"]
+fn a_setting() {
+    times("LKMPG_CALLS", 1);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Where a user gets at a module.
+
+use crate::{Footprint, netlink};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+    net::{AddressFamily, Protocol, RawProtocol, SocketFlags, SocketType, socket_with},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, DirEntry},
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    path::Path,
+};
+
+/// What the kernel itself puts into each device's folder.
+const KERNELS: &[&str] = &["dev", "power", "uevent"];
+
+/// A file of a module, or its netlink protocol or family.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Node {
+    /// The path; or `netlink:` with the number of a protocol, or `genetlink:` with a family's name.
+    pub path: String,
+}
+
+impl Node {
+    /// Opens it.
+    pub fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let protocol = match self.path.split_once(':') {
+            Some(("netlink", number)) => number.parse().expect("a number"),
+            Some(("genetlink", _)) => u32::from(netlink::CONTROL),
+            _ => return open(&self.path, flags, Mode::empty()),
+        };
+        let mut socket = SocketFlags::empty();
+        socket.set(SocketFlags::NONBLOCK, flags.contains(OFlags::NONBLOCK));
+        let protocol = RawProtocol::new(protocol).map(Protocol::from_raw);
+        socket_with(AddressFamily::NETLINK, SocketType::RAW, socket, protocol)
+    }
+
+    /// How to say a word, so that it gets to the module: as it is now, since a family has another
+    /// number each time.
+    pub fn language(&self) -> impl Fn(&str) -> Vec<u8> + use<> {
+        let family = netlink::families().remove(&self.path);
+        let protocol = self.path.starts_with("netlink:");
+        move |word| {
+            let word = word.as_bytes();
+            match family {
+                Some(id) => netlink::message(id, netlink::REQUEST, 1, &netlink::command(1, word)),
+                None if protocol => netlink::message(16, netlink::REQUEST, 1, word),
+                None => word.to_vec(),
+            }
+        }
+    }
+
+    /// The ways to open it that its mode allows.
+    pub fn ways(&self) -> Vec<OFlags> {
+        if !self.path.starts_with('/') {
+            return vec![OFlags::RDWR];
+        }
+        let mode = fs::metadata(&self.path).expect("its mode").mode();
+        let (read, write) = (mode & 0o444 != 0, mode & 0o222 != 0);
+        let ways = [
+            (read, OFlags::RDONLY),
+            (write, OFlags::WRONLY),
+            (read && write, OFlags::RDWR),
+        ];
+        ways.into_iter().filter(|it| it.0).map(|it| it.1).collect()
+    }
+}
+
+impl Footprint {
+    /// What a user gets at that was not there before.
+    pub fn nodes_since(&self, before: &Self) -> Vec<Node> {
+        let mut paths = Vec::new();
+        for new in self.since(before) {
+            if new.starts_with("netlink:") || new.starts_with("genetlink:") {
+                paths.push(new.clone());
+            } else if new.starts_with("/sys/module/") {
+                // The rest of it is the kernel's.
+                files(&Path::new(new).join("parameters"), &mut paths);
+            } else {
+                files(Path::new(new), &mut paths);
+            }
+        }
+        paths.sort();
+        paths.dedup();
+        paths.into_iter().map(|path| Node { path }).collect()
+    }
+}
+
+/// The files in a folder, or the path itself if it is one.
+fn files(path: &Path, all: &mut Vec<String>) {
+    // What is no path is a line of a file; and a link leads to where it is found, too.
+    let Ok(metadata) = path.symlink_metadata() else {
+        return;
+    };
+    if metadata.is_dir() {
+        let is_device = path.starts_with("/sys/devices");
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let is_own =
+            |it: &DirEntry| !(is_device && KERNELS.iter().any(|own| it.file_name() == *own));
+        entries.filter(is_own).for_each(|it| files(&it.path(), all));
+    } else if !metadata.is_symlink() {
+        all.push(path.display().to_string());
+    }
+}
