@@ -210,7 +210,7 @@ rust-analyzer: modules
 	+$(Q)$(MAKE) --no-print-directory .rust-analyzer
 
 .rust-analyzer:
-	+$(Q)$(KBUILD) rust-analyzer
+	+$(Q)LKMPG_RUSTC=$(or $(RUSTC),rustc) $(KBUILD) RUSTC=$(CURDIR)/scripts/rustc-of-2021 rust-analyzer
 	$(Q)scripts/rust-project $(OUT) $(PROJECT)
 
 # These build nothing, so that nothing is built by root.

@@ -101,10 +101,13 @@ fn every_load_fails(subject: &Subject, scope: Scope) -> Swept {
     swept
 }
 
-/// Something that a user does with an open file. Returns how many bytes it moved.
+/// Returns how many bytes it moved.
+type Call<'a> = Box<dyn Fn(&OwnedFd) -> Result<usize, Errno> + 'a>;
+
+/// Something that a user does with an open file.
 struct Operation<'a> {
     name: String,
-    call: Box<dyn Fn(&OwnedFd) -> Result<usize, Errno> + 'a>,
+    call: Call<'a>,
 }
 
 impl<'a> Operation<'a> {

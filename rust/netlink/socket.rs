@@ -160,8 +160,8 @@ impl Config {
 ///     }
 /// }
 ///
-/// fn echo(module: &'static ThisModule) -> Result<Socket<Echo>> {
-///     Socket::new(module, Config::new(30), Arc::new(Echo, GFP_KERNEL)?)
+/// fn echo() -> Result<Socket<Echo>> {
+///     Socket::new(Config::new(30), Arc::new(Echo, GFP_KERNEL)?)
 /// }
 /// ```
 ///

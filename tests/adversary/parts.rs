@@ -393,7 +393,7 @@ fn many_lines() -> Result<bool> {
             let at = kept.len() / 2;
             drop(kept.remove(at).map_err(|_| EINVAL)?);
         }
-        return Ok(dropped.load(Relaxed) == 250);
+        Ok(dropped.load(Relaxed) == 250)
     }
     #[cfg(not(target_arch = "x86_64"))]
     Ok(true)

@@ -32,7 +32,9 @@ impl kernel::InPlaceModule for Registrations {
     }
 }
 
-const TRICKS: &[(&str, fn(&Control) -> Result)] = &[
+type Trick = fn(&Control) -> Result;
+
+const TRICKS: &[(&str, Trick)] = &[
     ("churn", |_| churn()),
     ("keep", Control::keep),
     ("let go", Control::let_go),

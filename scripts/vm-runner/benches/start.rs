@@ -80,7 +80,7 @@ fn busybox() -> Result<PathBuf> {
 
 /// What the runner found out, which has run by now.
 fn kvm_works() -> bool {
-    lkmpg_vm::host::Host::known().kvm == Some(true)
+    lkmpg_vm::host::Host::known().kvm == Some(Ok(()))
 }
 
 fn command(root: &Path, line: &str) -> Command {

@@ -96,5 +96,5 @@ fn probe(options: &Options) -> Result<Option<String>> {
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let last = words.lines().next_back().unwrap_or("it said nothing");
-    Ok(Some(format!("{}", last.trim_start_matches("vm: "))))
+    Ok(Some(last.trim_start_matches("vm: ").to_owned()))
 }

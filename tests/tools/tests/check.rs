@@ -109,7 +109,10 @@ fn a_build_that_is_empty() {
 #[test]
 fn what_is_forbidden_is_found() {
     let machine = machine();
-    machine.write("checkout/tests/x.rs", "use kernel::bindings::x;\n");
+    machine.write(
+        "checkout/tests/x.rs",
+        concat!("use kernel::bindings", "::x;\n"),
+    );
     machine.run(CHECK).fails(&[
         "tests/x.rs:1:use kernel::bindings",
         "have no SPDX line",
