@@ -324,3 +324,16 @@ impl Tally {
         self.0.iter().all(|it| it.1 == Verdict::Noticed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_what_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (fitting, others) = fit(&root).expect("the files can be read");
+        assert!(others.is_empty(), "{}", others.join("\n"));
+        assert!(fitting.len() >= 40, "{} mutants are few", fitting.len());
+    }
+}

@@ -58,6 +58,25 @@ static void settle(const struct firmware *fw, enum state then, int err)
 	mutex_unlock(&lock);
 }
 
+/*
+ * Whether somebody would find the folder that sysfs gets for a name: not if a part
+ * of it is empty, "." or "..".
+ */
+static bool is_name(const char *buf, size_t len)
+{
+	size_t start = 0, end, part;
+
+	for (end = 0; end <= len; end++) {
+		if (end < len && buf[end] != '/')
+			continue;
+		part = end - start;
+		if (!part || (part <= 2 && !strncmp(buf + start, "..", part)))
+			return false;
+		start = end + 1;
+	}
+	return true;
+}
+
 /* Takes the name of an image; what begins has the lock. */
 static int begin(const char *buf, size_t len)
 {
@@ -72,7 +91,7 @@ static int begin(const char *buf, size_t len)
 		return -EINVAL;
 	if (len && buf[len - 1] == '\n')
 		len--;
-	if (len > NAME_MAX)
+	if (len > NAME_MAX || !is_name(buf, len))
 		return -EINVAL;
 	name = kmemdup_nul(buf, len, GFP_KERNEL);
 	if (!name)
