@@ -20,7 +20,8 @@
 
 use crate::{
     bindings,
-    compat::errno, //
+    compat::errno,
+    lifetime::is_coming, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -386,11 +387,13 @@ impl File {
         to_count(ret, offered)
     }
 
-    /// Reads from the file's position to its end, at most `limit` bytes.
+    /// Reads from the file's position to its end, at most `limit` bytes, and at most 1 GiB.
     ///
     /// Fails with `EFBIG` if there is more, `ENOMEM`, or as [`read_at`](Self::read_at) does. It
     /// does not trust the file's size, which is 0 for much of `/proc`. May sleep.
     pub fn read_to_end(&mut self, limit: usize) -> Result<KVVec<u8>> {
+        // C warns of allocations beyond 2 GiB.
+        let limit = limit.min(1 << 30);
         let hint = match self.size() {
             Ok(size) => usize::try_from(size.saturating_sub(self.position)).unwrap_or(0),
             Err(_) => 0,
@@ -487,8 +490,9 @@ impl File {
         might_sleep();
         let file = self.as_raw();
         // A kernel thread never returns to user space, where the rest of closing is done
-        // otherwise; C would leave it to a work item, for some time later.
-        let here = is_kernel_thread(Task::current_raw()) && enter().is_ok();
+        // otherwise; C would leave it to a work item, for some time later. The file that a module
+        // opens while it is loaded may be its own: if the load fails, the loader waits for it.
+        let here = (is_kernel_thread(Task::current_raw()) || is_coming()) && enter().is_ok();
         if here {
             // SAFETY: By the type invariants.
             unsafe { bindings::get_file(file) };

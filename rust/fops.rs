@@ -77,7 +77,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     }
 
     /// Returns what the file is ready for, after watching what will change that.
-    fn poll(&self, _file: &OpenFile, _table: &PollTable<'_>) -> Events {
+    fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -188,16 +188,17 @@ impl core::ops::BitOr for Events {
 pub struct PollTable<'a> {
     file: *mut bindings::file,
     table: *mut bindings::poll_table,
-    _call: PhantomData<&'a ()>,
+    // What is watched lives as long as the file's state, not just as long as the call.
+    _state: PhantomData<fn(&'a ()) -> &'a ()>,
 }
 
-impl PollTable<'_> {
+impl<'a> PollTable<'a> {
     /// Has the poller woken when `queue` is. Does not sleep (`poll_wait`).
     ///
     /// The queue should be part of what the file's openers share. One that goes while a process
     /// polls, as that of a [`proc_fs::Node`](crate::proc_fs::Node) does if the node goes first,
     /// waits in its drop until the process has given up or was killed.
-    pub fn watch(&self, queue: &WaitQueue) {
+    pub fn watch(&self, queue: &'a WaitQueue) {
         // SAFETY: This is the file and the table of the `poll` that runs. The queue's drop waits
         // until no poller has an entry in it any more.
         unsafe { queue.poll(self.file, self.table) };
@@ -417,9 +418,9 @@ impl<T: FileOperations> Shims<T> {
         let table = PollTable {
             file,
             table,
-            _call: PhantomData,
+            _state: PhantomData,
         };
-        state.poll(open_file, &table).0
+        state.get_ref().poll(open_file, &table).0
     }
 
     /// `unlocked_ioctl`.

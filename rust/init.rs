@@ -4,10 +4,14 @@
 //!
 //! C header: [`include/linux/init.h`](srctree/include/linux/init.h)
 
+use crate::lifetime::is_coming;
 use core::cell::UnsafeCell;
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
+use kernel::{
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    ModuleMetadata, //
 };
 
 /// A value in `.init.data`, read by the `init` that [`init_only!`] makes.
@@ -45,9 +49,9 @@ impl Called {
         Self(Atomic::new(false))
     }
 
-    /// Returns true once.
-    pub fn is_first(&self) -> bool {
-        !self.0.xchg(true, Relaxed)
+    /// Returns true once, while `M` is being loaded, the type that `module!` names.
+    pub fn is_first<M: ModuleMetadata>(&self) -> bool {
+        is_coming() && !self.0.xchg(true, Relaxed)
     }
 }
 
@@ -104,7 +108,7 @@ macro_rules! init_only {
             fn init($this: &'static ::kernel::ThisModule) -> $result {
                 let is_first = {
                     static CALLED: $crate::init::Called = $crate::init::Called::not_yet();
-                    CALLED.is_first()
+                    CALLED.is_first::<$module>()
                 };
                 if !is_first {
                     return Err(::kernel::error::code::EBUSY);
@@ -121,8 +125,8 @@ macro_rules! init_only {
                     )*
                     $body
                 };
-                // SAFETY: The loader calls this while it loads the module, and what comes before
-                // that, as a parameter may, it waits for.
+                // SAFETY: The module is being loaded: the loader calls this, or waits for who
+                // comes before it, as a parameter may.
                 unsafe { $crate::init::call(init) }
             }
         }

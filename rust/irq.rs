@@ -12,7 +12,10 @@
 //!
 //! Reference: chapter 12 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    name::is_name, //
+};
 use core::{
     marker::PhantomPinned,
     ops::{
@@ -127,7 +130,8 @@ impl<T: Handler> Registration<T> {
     /// Asks for line number `irq`. `name` appears in `/proc/interrupts`.
     ///
     /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
-    /// such line or the flags make no sense, or `ENOMEM`. May sleep (`request_irq`).
+    /// such line, the flags make no sense, or the name is none for a folder in `/proc/irq/N`, or
+    /// `ENOMEM`. May sleep (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,
@@ -321,6 +325,17 @@ unsafe impl Send for Line {}
 // SAFETY: Waking the thread locks.
 unsafe impl Sync for Line {}
 
+/// What there is in `/proc/irq/N`.
+const RESERVED: [&CStr; 7] = [
+    c"affinity_hint",
+    c"effective_affinity",
+    c"effective_affinity_list",
+    c"node",
+    c"smp_affinity",
+    c"smp_affinity_list",
+    c"spurious",
+];
+
 impl Line {
     /// # Safety
     ///
@@ -333,6 +348,11 @@ impl Line {
         name: &'static CStr,
         cookie: *mut c_void,
     ) -> Result<Self> {
+        // The name is that of a folder beside these, in /proc/irq, of which C would warn.
+        let taken = RESERVED.contains(&name);
+        if !is_name(name) || taken {
+            return Err(EINVAL);
+        }
         // C asks for a line to be masked until a thread is done, and warns if there is none.
         if thread.is_none() && flags.0 & Flags::ONESHOT.0 != 0 {
             return Err(EINVAL);

@@ -195,17 +195,22 @@ impl Registers<'_> {
     }
 }
 
+/// What a register holds. Only a probe has one: an address from elsewhere is no argument.
+#[doc(hidden)]
+pub struct Register(usize);
+
 /// A type that an argument can have.
 pub trait Argument {
     /// Makes the argument out of what the register holds.
-    fn from_register(value: usize) -> Self;
+    #[doc(hidden)]
+    fn from_register(register: Register) -> Self;
 }
 
 macro_rules! impl_number {
     ($($type:ty),*) => {$(
         impl Argument for $type {
-            fn from_register(value: usize) -> Self {
-                value as $type
+            fn from_register(register: Register) -> Self {
+                register.0 as $type
             }
         }
     )*};
@@ -214,8 +219,8 @@ macro_rules! impl_number {
 impl_number!(i8, u8, i16, u16, i32, u32, i64, u64, isize, usize);
 
 impl Argument for bool {
-    fn from_register(value: usize) -> Self {
-        value as u8 != 0
+    fn from_register(register: Register) -> Self {
+        register.0 as u8 != 0
     }
 }
 
@@ -229,7 +234,7 @@ macro_rules! impl_arguments {
     ($($name:ident: $n:literal),+) => {
         impl<$($name: Argument),+> Arguments for ($($name,)+) {
             fn from_registers(registers: Registers<'_>) -> Self {
-                ($($name::from_register(registers.argument::<$n>()),)+)
+                ($($name::from_register(Register(registers.argument::<$n>())),)+)
             }
         }
     };
@@ -264,8 +269,8 @@ impl UserString {
 }
 
 impl Argument for UserString {
-    fn from_register(value: usize) -> Self {
-        Self(core::ptr::without_provenance(value), NotThreadSafe)
+    fn from_register(register: Register) -> Self {
+        Self(core::ptr::without_provenance(register.0), NotThreadSafe)
     }
 }
 
@@ -298,8 +303,8 @@ impl Filename {
 }
 
 impl Argument for Filename {
-    fn from_register(value: usize) -> Self {
-        Self(core::ptr::without_provenance(value), NotThreadSafe)
+    fn from_register(register: Register) -> Self {
+        Self(core::ptr::without_provenance(register.0), NotThreadSafe)
     }
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn is_live() -> bool {
     state() == bindings::module_state_MODULE_STATE_LIVE
 }
 
+/// Whether the module is being loaded.
+pub(crate) fn is_coming() -> bool {
+    state() == bindings::module_state_MODULE_STATE_COMING
+}
+
 /// The references to the module that a registration hands out.
 ///
 /// To be a field behind the one whose drop unregisters, so that no reference is handed out any more
@@ -64,7 +69,7 @@ impl Drop for References {
 
         let module = this_module().as_ptr();
         let mut rounds = 0;
-        while state() == bindings::module_state_MODULE_STATE_COMING
+        while is_coming()
             // SAFETY: The module that runs has not been freed.
             && unsafe { bindings::module_refcount(module) } > LOADER
         {

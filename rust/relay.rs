@@ -278,7 +278,7 @@ impl FileOperations for Reader {
         Ok(done)
     }
 
-    fn poll(&self, _file: &OpenFile, table: &PollTable<'_>) -> Events {
+    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         table.watch(self.ring.readers());
         self.ring.events()
     }

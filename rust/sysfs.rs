@@ -344,8 +344,16 @@ impl<T: Attributes> Directory<T> {
 
     /// Tells processes that poll an attribute that it changed, by `EPOLLPRI | EPOLLERR`.
     ///
-    /// `group` is the name of the attribute's group, if it has one. May sleep (`sysfs_notify`).
+    /// `group` is the name of the attribute's group, if it has one. Does nothing if there is no such
+    /// attribute. May sleep (`sysfs_notify`).
     pub fn notify(&self, group: Option<&CStr>, attribute: &CStr) {
+        // C looks into what has the group's name as if it were a directory.
+        let is_there = T::GROUPS
+            .iter()
+            .any(|it| it.name == group && it.attributes.iter().any(|it| it.name == attribute));
+        if !is_there {
+            return;
+        }
         // SAFETY: The directory exists.
         unsafe { notify(self.kobject.as_raw(), group, attribute) };
     }

@@ -249,6 +249,15 @@ fn init_is_not_called_when_it_is_gone() {
 }
 
 #[test]
+fn a_load_that_fails_does_not_wait_for_itself() {
+    let result = Module::load("failing", &["files=0"]);
+    assert!(
+        matches!(result, Err(LoadError::Refused(Errno::CANCELED))),
+        "{result:?}"
+    );
+}
+
+#[test]
 fn a_load_that_fails_waits_for_those_who_use_the_module() {
     let paths = [
         "/dev/failing",
@@ -315,7 +324,7 @@ fn registrations_come_and_go() {
     let before = Footprint::now();
     let module = Module::load("registrations", &[]).expect("the module loads");
     for name in [
-        "churn", "threads", "twice", "names", "modes", "numbers", "sizes",
+        "churn", "threads", "twice", "names", "notify", "modes", "numbers", "sizes",
     ] {
         trick(name);
     }

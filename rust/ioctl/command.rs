@@ -61,9 +61,10 @@ impl<K> Command<K> {
         }
     }
 
-    /// Encodes a command whose argument is a pointer to a `T`, which has at most 16,383 bytes.
+    /// Encodes a command whose argument is a pointer to a `T`, which has at most 1,024 bytes: the
+    /// handler has it on the kernel's stack.
     const fn of<T: Plain>(direction: u32, kind: u8, nr: u8) -> Self {
-        const { assert!(size_of::<T>() < 1 << 14) };
+        const { assert!(size_of::<T>() <= 1024) };
         Self::encode(direction, size_of::<T>(), size_of::<T>(), kind, nr)
     }
 

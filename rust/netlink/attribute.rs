@@ -167,7 +167,7 @@ impl<V: Value> Key<V> {
     pub const fn policy(self) -> Policy {
         Policy {
             number: self.number,
-            kind: V::KIND,
+            kind: V::KIND.0,
             length: V::LENGTH,
         }
     }
@@ -181,12 +181,16 @@ pub struct Policy {
     pub(super) length: u16,
 }
 
+/// What C takes an attribute's value for (`NLA_*`): one of those that need nothing else in the policy.
+#[derive(Clone, Copy)]
+pub struct Kind(u8);
+
 /// The type of an attribute's value.
 pub trait Value {
     /// A value.
     type Ref<'a>;
-    /// `NLA_*`.
-    const KIND: u8;
+    /// That of another type of values.
+    const KIND: Kind;
     /// The greatest length, in bytes, where the kind leaves it open.
     const LENGTH: u16;
 
@@ -204,7 +208,7 @@ macro_rules! impl_integer {
     ($($type:ty: $kind:ident;)*) => {$(
         impl Value for $type {
             type Ref<'a> = $type;
-            const KIND: u8 = bindings::$kind as u8;
+            const KIND: Kind = Kind(bindings::$kind as u8);
             const LENGTH: u16 = 0;
 
             fn decode(attribute: Attribute<'_>) -> Result<$type> {
@@ -233,7 +237,7 @@ pub struct Text<const N: u16>;
 
 impl<const N: u16> Value for Text<N> {
     type Ref<'a> = &'a str;
-    const KIND: u8 = bindings::NLA_STRING as u8;
+    const KIND: Kind = Kind(bindings::NLA_STRING as u8);
     const LENGTH: u16 = N;
 
     fn decode<'a>(attribute: Attribute<'a>) -> Result<&'a str> {
@@ -258,7 +262,7 @@ pub struct Bytes<const N: u16>;
 
 impl<const N: u16> Value for Bytes<N> {
     type Ref<'a> = &'a [u8];
-    const KIND: u8 = bindings::NLA_BINARY as u8;
+    const KIND: Kind = Kind(bindings::NLA_BINARY as u8);
     const LENGTH: u16 = N;
 
     fn decode<'a>(attribute: Attribute<'a>) -> Result<&'a [u8]> {
@@ -280,7 +284,7 @@ pub struct Flag;
 
 impl Value for Flag {
     type Ref<'a> = ();
-    const KIND: u8 = bindings::NLA_FLAG as u8;
+    const KIND: Kind = Kind(bindings::NLA_FLAG as u8);
     const LENGTH: u16 = 0;
 
     fn decode(attribute: Attribute<'_>) -> Result {
@@ -305,7 +309,7 @@ pub struct Nested;
 
 impl Value for Nested {
     type Ref<'a> = Attributes<'a>;
-    const KIND: u8 = bindings::NLA_NESTED as u8;
+    const KIND: Kind = Kind(bindings::NLA_NESTED as u8);
     const LENGTH: u16 = 0;
 
     fn decode<'a>(attribute: Attribute<'a>) -> Result<Attributes<'a>> {

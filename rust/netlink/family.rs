@@ -18,7 +18,10 @@ use crate::{
         References, //
     },
 };
-use core::ptr::null_mut;
+use core::{
+    marker::PhantomData,
+    ptr::null_mut, //
+};
 use kernel::{
     error::to_result,
     prelude::*,
@@ -257,10 +260,11 @@ macro_rules! netlink_family {
             };
 
             static TABLES: Tables<
+                $commands,
                 { <$commands as Commands>::COMMANDS.len() },
                 { $crate::netlink::policies::<$commands>() },
                 { <$commands as Commands>::GROUPS.len() },
-            > = Tables::new::<$commands>();
+            > = Tables::new();
 
             Family::new(&TABLES)
         };
@@ -281,24 +285,30 @@ pub const fn policies<T: Commands>() -> usize {
     length
 }
 
-/// What a family refers to, with so many commands, policies and groups.
+/// What the family of `T` refers to, with so many commands, policies and groups.
 #[doc(hidden)]
-pub struct Tables<const C: usize, const P: usize, const G: usize> {
+pub struct Tables<T, const C: usize, const P: usize, const G: usize> {
     commands: [bindings::genl_small_ops; C],
     policies: [bindings::nla_policy; P],
     groups: [bindings::genl_multicast_group; G],
+    _family: PhantomData<fn() -> T>,
 }
 
 // SAFETY: Nobody changes them.
-unsafe impl<const C: usize, const P: usize, const G: usize> Sync for Tables<C, P, G> {}
+unsafe impl<T, const C: usize, const P: usize, const G: usize> Sync for Tables<T, C, P, G> {}
 
-impl<const C: usize, const P: usize, const G: usize> Tables<C, P, G> {
+impl<T: Commands, const C: usize, const P: usize, const G: usize> Tables<T, C, P, G> {
     /// Fills them in. What does not fit does not build.
-    pub const fn new<T: Commands>() -> Self {
-        const { Self::fill::<T>() }
+    #[allow(clippy::new_without_default, reason = "it is for a static")]
+    pub const fn new() -> Self {
+        const { Self::fill() }
     }
 
-    const fn fill<T: Commands>() -> Self {
+    const fn fill() -> Self {
+        assert!(
+            C == T::COMMANDS.len() && P == policies::<T>() && G == T::GROUPS.len(),
+            "tables of another size than the family's"
+        );
         let mut commands: [bindings::genl_small_ops; C] = [pin_init::zeroed(); C];
         let mut index = 0;
         while index < C {
@@ -328,8 +338,27 @@ impl<const C: usize, const P: usize, const G: usize> Tables<C, P, G> {
             commands,
             policies,
             groups,
+            _family: PhantomData,
         }
     }
+}
+
+/// Families for which C has numbers of its own, and which it takes apart in its own way.
+const RESERVED: [&CStr; 3] = [c"NET_DM", c"VFS_DQUOT", c"pmcraid"];
+
+const fn is_reserved(name: &CStr) -> bool {
+    let (name, mut index) = (name.to_bytes(), 0);
+    while index < RESERVED.len() {
+        let (reserved, mut at) = (RESERVED[index].to_bytes(), 0);
+        while at < name.len() && at < reserved.len() && name[at] == reserved[at] {
+            at += 1;
+        }
+        if at == name.len() && at == reserved.len() {
+            return true;
+        }
+        index += 1;
+    }
+    false
 }
 
 /// A name of 1 to 15 bytes, as C has it.
@@ -353,6 +382,7 @@ impl<T: Commands> Family<T> {
             T::COMMANDS.len() < 256 && T::GROUPS.len() < 256,
             "too many commands or groups"
         );
+        assert!(!is_reserved(T::NAME), "the name of a family that C knows");
         let mut raw: bindings::genl_family = pin_init::zeroed();
         raw.name = name(T::NAME);
         raw.version = T::VERSION as u32;
@@ -369,7 +399,7 @@ impl<T: Commands> Family<T> {
 
     #[doc(hidden)]
     pub const fn new<const C: usize, const P: usize, const G: usize>(
-        tables: &'static Tables<C, P, G>,
+        tables: &'static Tables<T, C, P, G>,
     ) -> Self {
         let mut raw = Self::RAW;
         raw.module = this_module().as_ptr();

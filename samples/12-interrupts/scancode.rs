@@ -90,7 +90,7 @@ impl FileOperations for Reader {
         Ok(copied)
     }
 
-    fn poll(&self, _file: &OpenFile, table: &PollTable<'_>) -> Events {
+    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         table.watch(&self.keyboard.arrived);
         Events::READABLE.when(!self.lines.lock().text(&self.keyboard.codes).is_empty())
     }

@@ -127,7 +127,7 @@ impl FileOperations for Session {
         Ok(length)
     }
 
-    fn poll(&self, _file: &OpenFile, table: &PollTable<'_>) -> Events {
+    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         table.watch(&self.0.arrived);
         Events::READABLE.when(self.0.letter.lock().is_some()) | Events::WRITABLE
     }

@@ -4,9 +4,12 @@
 //!
 //! It registers `/dev/failing`, `/sys/kernel/debug/failing/node`, `/proc/failing` and
 //! `/sys/kernel/failing/value`, as many of them as `files` says, waits until each was used, and fails
-//! with `ECANCELED`.
+//! with `ECANCELED`. With `files=0` it is the module itself that opens its device.
 
-use lkm::prelude::*;
+use lkm::{
+    file,
+    prelude::*, //
+};
 
 module! {
     type: Failing,
@@ -34,6 +37,10 @@ impl kernel::Module for Failing {
         let data = |number| Arc::new(number, GFP_KERNEL);
         let options = chrdev::Options::new(c"failing");
         let _device = chrdev::Registration::<File>::new(options, data(0)?)?;
+        if files.value() == 0 {
+            file::Options::new().read().open(c"/dev/failing")?;
+            return Err(ECANCELED);
+        }
         may_fail(1)?;
         let folder = debugfs::Directory::new(c"failing")?;
         let _node = debugfs::Node::<File>::new(folder, c"node", 0o600, data(1)?)?;

@@ -41,6 +41,7 @@ const TRICKS: &[(&str, Trick)] = &[
     ("threads", |_| threads()),
     ("twice", |_| twice()),
     ("names", |_| names()),
+    ("notify", |_| notify()),
     ("modes", |_| modes()),
     ("numbers", |_| numbers()),
     ("sizes", |_| sizes()),
@@ -247,6 +248,19 @@ fn names() -> Result {
             chrdev::Options::new(name),
             data.clone(),
         )?);
+    }
+    Ok(())
+}
+
+/// Attributes that are groups, none, or somebody else's.
+fn notify() -> Result {
+    let directory = sysfs::Directory::new(c"adversary", Arc::new(Value, GFP_KERNEL)?)?;
+    let names = [c"", c".", c"..", c"value", c"group", c"a/b"];
+    for name in names {
+        directory.notify(None, name);
+        for group in names {
+            directory.notify(Some(group), name);
+        }
     }
     Ok(())
 }

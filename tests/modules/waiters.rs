@@ -144,7 +144,7 @@ impl FileOperations for Taker {
         Ok(data.len())
     }
 
-    fn poll(&self, _file: &OpenFile, table: &PollTable<'_>) -> Events {
+    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         table.watch(&self.0.more);
         Events::READABLE.when(*self.0.count.lock() > 0) | Events::WRITABLE
     }

@@ -6,6 +6,7 @@
 
 use lkmpg_guest::TALLY;
 use std::{
+    env,
     fs::File,
     io::{self, Write as _},
     thread,
@@ -36,10 +37,12 @@ pub fn add(module: &str, column: Column, count: u64) {
 }
 
 /// Says why a test is skipped, where the runner reads it: between libtest's `test NAME ... ` and
-/// `ok`, or in a line of its own, where tests run side by side. By `print!` libtest would hide it.
+/// `ok`, where they take turns, as in the guest; or in a line of its own. By `print!` libtest would
+/// hide it.
 pub fn skip(why: &str) {
+    let turns = env::var("RUST_TEST_THREADS").is_ok_and(|it| it == "1");
     let line = match thread::current().name() {
-        Some(test) if test != "main" => format!("test {test} ... skipped, since {why}\n"),
+        Some(test) if !turns => format!("test {test} ... skipped, since {why}\n"),
         _ => format!("skipped, since {why} ... "),
     };
     let written = io::stdout().write_all(line.as_bytes());

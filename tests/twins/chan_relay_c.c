@@ -387,7 +387,7 @@ static int __init chan_relay_init(void)
 	unsigned int cpu;
 	size_t size;
 
-	if (subbuffer_size < sizeof(struct event) || subbuffers < 2 ||
+	if (subbuffer_size < sizeof(struct event) || subbuffers < 2 || subbuffers > 1 << 19 ||
 	    check_mul_overflow(subbuffer_size, subbuffers, &size) || size > INT_MAX)
 		return -EINVAL;
 	for_each_possible_cpu(cpu)
