@@ -67,41 +67,30 @@ impl Device {
         device.cast_mut().cast()
     }
 
-    /// Ends a request for this device that user space was asked to answer, as if `-1` had been
-    /// written to its file `loading`.
+    /// Ends the request for an image that user space was asked to answer, as if `-1` had been written
+    /// to its file `loading`. Whoever else asked for an image of that name gets the same answer.
     ///
     /// Fails with `ENOENT` if there is no such request, perhaps not yet, and `EINVAL` if there cannot
     /// be one. May sleep. Not to be called in an attribute's function: to lockdep, that takes a lock
     /// twice.
     pub fn abort(&self, name: &CStr) -> Result {
         check(name)?;
-        give_up(&self.loading(name)?)
+        give_up(&loading(name)?)
     }
+}
 
-    /// Returns the path, in sysfs, of the file `loading` of a request.
-    fn loading(&self, name: &CStr) -> Result<CString> {
-        // SAFETY: The device is registered.
-        let device =
-            unsafe { bindings::kobject_get_path(&(*self.as_raw()).kobj, bindings::GFP_KERNEL) };
-        let device = NonNull::new(device).ok_or(ENOMEM)?;
-        let device = ScopeGuard::new_with_data(device, |path| {
-            // SAFETY: The function above allocated it for us.
-            unsafe { bindings::kfree(path.as_ptr().cast()) }
-        });
-        // SAFETY: The function returned a C string.
-        let folder = unsafe { CStr::from_char_ptr(device.as_ptr()) };
-
-        let mut path = KVec::new();
-        path.extend_from_slice(folder.to_bytes(), GFP_KERNEL)?;
-        path.extend_from_slice(b"/firmware/", GFP_KERNEL)?;
-        for byte in name.to_bytes() {
-            // As `kobject_set_name` does.
-            path.push(if *byte == b'/' { b'!' } else { *byte }, GFP_KERNEL)?;
-        }
-        path.extend_from_slice(b"/loading\0", GFP_KERNEL)?;
-        let path = CStr::from_bytes_with_nul(&path).map_err(|_| EINVAL)?;
-        Ok(CString::try_from(path)?)
+/// Returns the path, in sysfs, of the file `loading` of a request. Requests of one name, for whichever
+/// device, wait for one question, which is below the device that came first: only the class knows.
+fn loading(name: &CStr) -> Result<CString> {
+    let mut path = KVec::new();
+    path.extend_from_slice(b"class/firmware/", GFP_KERNEL)?;
+    for byte in name.to_bytes() {
+        // As `kobject_set_name` does.
+        path.push(if *byte == b'/' { b'!' } else { *byte }, GFP_KERNEL)?;
     }
+    path.extend_from_slice(b"/loading\0", GFP_KERNEL)?;
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| EINVAL)?;
+    Ok(CString::try_from(path)?)
 }
 
 /// Writes to the file `loading` of a request that user space has no answer.
@@ -267,8 +256,8 @@ pub trait Receiver: Send + Sync + 'static {
 
 /// A request that does not wait.
 ///
-/// Dropping it ends it: if user space was asked, the question is taken back. After that
-/// [`Receiver::receive`] has run, or will not.
+/// Dropping it ends it: if user space was asked, the question is taken back, also for others who wait
+/// for an image of that name. After that [`Receiver::receive`] has run, or will not.
 ///
 /// Must not be dropped [in its own callback](crate#pitfalls), `receive`.
 ///
@@ -342,7 +331,7 @@ impl<T: Receiver> Request<T> {
             },
             GFP_KERNEL,
         )?;
-        let loading = device.loading(name)?;
+        let loading = loading(name)?;
         let taker = kthread::spawn(c"firmware abort", {
             let pending = pending.clone();
             move |me| {

@@ -83,30 +83,37 @@ impl Ring {
         if bytes.len() > self.options.subbuffer_size {
             return Err(EMSGSIZE);
         }
-        self.content.with(|content| {
-            if !content.has_room(bytes.len()) {
-                self.finish(content);
-                content.begin()?;
+        let (result, finished) = self.content.with(|content| {
+            if content.has_room(bytes.len()) {
+                return (content.append(bytes), false);
             }
-            content.append(bytes)
-        })
+            let finished = content.finish();
+            let result = content.begin().and_then(|()| content.append(bytes));
+            (result, finished)
+        });
+        self.tell(finished);
+        result
     }
 
     /// Finishes the sub-buffer that is begun, if there is something in it.
     pub(super) fn flush(&self) {
-        self.content.with(|content| {
-            if content.written() > 0 {
-                self.finish(content);
+        let finished = self.content.with(|content| {
+            let finished = content.written() > 0 && content.finish();
+            if finished {
                 // A full ring is no loss: nobody wants to write.
                 content.try_begin();
             }
+            finished
         });
+        self.tell(finished);
     }
 
-    fn finish(&self, content: &mut Content) {
+    /// Has the readers woken if a sub-buffer is finished. Not with the lock held, since what this
+    /// calls may be probed by somebody who writes.
+    fn tell(&self, finished: bool) {
         // A reader looks at the content after it is in the queue, so whoever does not see the end
         // of this sub-buffer is there.
-        if content.finish() && !self.readers.is_empty() {
+        if finished && !self.readers.is_empty() {
             // SAFETY: By the type invariants; `drop` waits for it.
             unsafe { bindings::irq_work_queue(self.wake.get()) };
         }
