@@ -80,6 +80,13 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 ///
 /// ```
 /// # use kernel::prelude::*;
+/// # module! {
+/// #     type: Hello,
+/// #     name: "hello",
+/// #     authors: ["Somebody"],
+/// #     description: "Greets",
+/// #     license: "GPL",
+/// # }
 /// struct Hello;
 ///
 /// lkm::init_only! {
