@@ -215,7 +215,7 @@ fn a_kernel_that_does_not_boot_is_a_failure_of_the_bench() {
 
 #[test]
 fn a_boot_that_takes_too_long_is_a_failure_of_the_bench() {
-    run(&["--cold", "--boot-timeout", "0.1", "--", "true"])
+    run(&["--boot-timeout", "0.1", "--", "true"])
         .expect(125)
         .says("`true` within 0.1 s");
 }
