@@ -247,6 +247,6 @@ mutants! {
         "(Ok(offset), Some(write)) => write(data, offset, bytes),"
         => "(Ok(_), Some(write)) => write(data, 0, bytes),";
     "make test T=procfs_1" => "tests/support/footprint.rs": "what is left behind is no failure",
-        "panic!(\"{what} left {left:?} behind, and took {lost:?} away\");"
-        => "eprintln!(\"{left:?} {lost:?}\");\n                return;";
+        "(now != *self).then("
+        => "(false && now != *self).then(";
 }
