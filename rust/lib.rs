@@ -81,6 +81,13 @@
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
 //! | [`netlink::Config`]: protocol, groups | reads behind its table of protocols | `Socket::new`: `EINVAL` |
 //! | a family's name, groups, commands, attributes | copies 16 bytes, keeps the lowest eight bits of how many there are | the build: `Family::RAW`, `Tables::new` |
+//! | the name of a family that C knows: `NET_DM`, `VFS_DQUOT`, `pmcraid` | a `BUG` unless it has one group | the build: `Family::RAW` |
+//! | the kind of an attribute ([`netlink::Value`]) | a `BUG` beyond the last | the type: nobody else makes a `Kind` |
+//! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
+//! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
+//! | the size of an ioctl's argument | nothing; the value is on the stack | the build: at most 1,024 bytes |
+//! | an argument of a probe | any address | the type: only a probe has a `Register` |
+//! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |
 //! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |
 //! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | the type's invariant; `end_attribute`: `EMSGSIZE` |

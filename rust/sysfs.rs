@@ -361,7 +361,8 @@ impl<T: Attributes> Directory<T> {
 
 /// # Safety
 ///
-/// `kobject` must have a directory.
+/// `kobject` must have a directory, with the group in it if there is one, and the attribute in that: C
+/// does not look what it has found.
 unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribute: &CStr) {
     let group = group.map_or(core::ptr::null(), |name| name.as_char_ptr());
     // SAFETY: By the safety requirements, and since the names are C strings.
