@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # KERNEL=dev|debug|debian…|host chooses the kernel, KDIR=/path any other prepared tree,
-# T='name...' some samples' tests, V=1 shows the commands.
+# T='name...' some samples' tests, V=1 shows the commands. M=DIR is about another folder's
+# modules: see scripts/module.mk.
 
 # What is empty was not chosen.
 $(foreach it,KERNEL KDIR LLVM RUSTC BINDGEN,$(if $($(it)),,$(eval override undefine $(it))))
@@ -11,7 +12,14 @@ KERNEL	?= $(if $(filter install uninstall,$(MAKECMDGOALS)),host,dev)
 ifeq ($(KERNEL),host)
 override KERNEL := $(shell uname -r)
 endif
-OUT	:= build/$(KERNEL)
+# M=DIR: the modules of another folder. From the environment it is somebody else's.
+ifneq ($(filter command%,$(origin M)),)
+export LKMPG_M := $(abspath $(M))
+else
+override undefine LKMPG_M
+endif
+BUILD	:= $(LKMPG_M:%=%/)build
+OUT	:= $(BUILD)/$(KERNEL)
 CARGO	?= cargo
 Q	:= $(if $(V),,@)
 
@@ -50,7 +58,7 @@ endif
 
 ifdef KDIR
 $(call check-path,$(KDIR))
-OUT	:= build/$(or $(file <$(KDIR)/include/config/kernel.release),kdir)
+OUT	:= $(BUILD)/$(or $(file <$(KDIR)/include/config/kernel.release),kdir)
 # What goes with the compiler is beside it, not first on the PATH.
 BESIDE	:= $(shell '$(or $(RUSTC),rustc)' --print sysroot 2>/dev/null)/bin
 RUSTDOC	?= $(wildcard $(BESIDE)/rustdoc)
@@ -71,7 +79,16 @@ JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 STRICT	= CONFIG_SECTION_MISMATCH_WARN_ONLY=
 # Where the modules are built; MO= says where else.
 MO	:= $(OUT)
-KBUILD	= $(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(CURDIR)/$(MO)' $(TOOLS) $(STRICT) $(JOBS) $(if $(V),,-s)
+# $(call kbuild,FOLDER,OUTPUT)
+kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(V),,-s)
+KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
+
+# Whether any of the modules is in Rust.
+RUST	:= yes
+
+ifdef LKMPG_M
+include scripts/module.mk
+else
 
 .PHONY: all
 all: kernel
@@ -101,21 +118,14 @@ help:
 #: make clean        remove build/ (kernels stay in the cache)
 #: make clean-cache  remove kernels, sources and tools not used for DAYS=30
 #:
+#: make M=DIR        the same for the modules of another folder: also vm, test, check, doctor,
+#:                   rust-analyzer and clean (docs/your-module.md)
+#:
 #: KERNEL=debug      the kernel with the sanitizers
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
 #: KERNEL=host       the machine's own, to build for only; KERNEL=RELEASE another of
 #:                   Debian's, by what uname -r says
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
-
-# A tree of the caller's is taken as it is, if it will do.
-.PHONY: kernel
-kernel:
-ifneq ($(filter undefined file,$(origin KDIR)),)
-	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/setup
-	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/kernel $(KERNEL)
-else
-	$(Q)KDIR='$(KDIR)' scripts/doctor --kdir
-endif
 
 # The kernel's settings may only just have come to be: read this file again.
 .PHONY: modules clients
@@ -194,10 +204,6 @@ check: modules
 .check:
 	+$(Q)env $(TOOLS) scripts/check $(OUT)
 
-.PHONY: doctor
-doctor:
-	$(Q)IGNORED='$(STRAY)' scripts/doctor
-
 .PHONY: doc .doc
 doc: modules
 	+$(Q)$(MAKE) --no-print-directory .doc
@@ -248,3 +254,19 @@ clean-cache:
 test-debian:
 	$(Q)scripts/test-debian $(or $(ROOT),/var/tmp/lkmpg-rs-debian) $(PARTS)
 	$(Q)scripts/test-rust-metadata
+
+endif # LKMPG_M
+
+# A tree of the caller's is taken as it is, if it will do.
+.PHONY: kernel
+kernel:
+ifneq ($(filter undefined file,$(origin KDIR)),)
+	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/setup
+	$(Q)env -u LIBCLANG_PATH $(CHOSEN) scripts/kernel $(KERNEL)
+else
+	$(Q)KDIR='$(KDIR)' scripts/doctor --kdir $(if $(RUST),,c)
+endif
+
+.PHONY: doctor
+doctor:
+	$(Q)IGNORED='$(STRAY)' scripts/doctor

@@ -16,6 +16,8 @@ shopt -s nullglob lastpipe
 
 program=${0##*/}
 top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+# Where modules are built: of this checkout, or of the folder of make's M=.
+build=${LKMPG_M:-$top}/build
 cache=${XDG_CACHE_HOME:-${HOME:?is needed to find the cache folder}/.cache}/lkmpg-rs
 
 # The oldest tools that will do, and the bindgen that is built where none is.
@@ -96,7 +98,7 @@ is_where_it_was_built() {
 # others_files DEPTH: the first file in build/ or the cache, so deep, that is not ours.
 others_files() {
 	local user=${DOCTOR_USER:-$EUID}
-	[ "$user" -eq 0 ] || find "$top/build" "$cache" -maxdepth "$1" ! -uid "$user" -print -quit 2>/dev/null || true
+	[ "$user" -eq 0 ] || find "$build" "$cache" -maxdepth "$1" ! -uid "$user" -print -quit 2>/dev/null || true
 }
 
 # What a `sudo make` left would end in walls of "Permission denied".
@@ -107,7 +109,7 @@ refuse_others_files() {
 }
 
 take_back() {
-	echo "sudo chown -R $(id -un): $top/build $cache"
+	echo "sudo chown -R $(id -un): $build $cache"
 }
 
 # first_file FILE…: the first that is there.

@@ -4,7 +4,7 @@
 
 use crate::{
     elf,
-    kernel::{Kernel, build_dir},
+    kernel::{Kernel, build_dir, module_dir, root},
     options::{Add, Options},
     outcome::Outcome,
     report::Report,
@@ -18,7 +18,7 @@ use std::{
     ffi::OsString,
     fs, io,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -116,14 +116,6 @@ fn for_gates(kernel: &str) -> Result<Vec<Add>> {
     Ok(adds)
 }
 
-fn root() -> Result<PathBuf> {
-    let build = build_dir()?;
-    Ok(build
-        .parent()
-        .context("no folder around build/")?
-        .to_owned())
-}
-
 /// Whether no test of the binary is asked for: that needs no guest to find out.
 fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
     if arguments.iter().any(|it| it == "--bench") {
@@ -148,6 +140,9 @@ fn build(kernel: &str) -> Result<()> {
     make.arg("--directory")
         .arg(root()?)
         .args(["--silent", "--no-print-directory", "all"]);
+    if let Some(dir) = module_dir() {
+        make.arg(format!("M={}", dir.display()));
+    }
     let make = make
         .arg(format!("KERNEL={kernel}"))
         .stdin(Stdio::null())

@@ -50,7 +50,11 @@ impl Kernel {
         let build = build_dir()?.join(name);
         let folder = build.join("kernel");
         if !folder.exists() {
-            bail!("there is no kernel in build/{name}/kernel: run `make KERNEL={name}` first");
+            bail!(
+                "there is no kernel in {}: run `{}` first",
+                folder.display(),
+                make(name)
+            );
         }
         Self::open(name, &folder, Some(build))
     }
@@ -105,10 +109,10 @@ impl Kernel {
         let modules: Vec<_> = modules.collect();
         if let Some(missing) = modules.iter().find(|it| !it.exists()) {
             bail!(
-                "there is no {}, which {} lists: run `make KERNEL={}`",
+                "there is no {}, which {} lists: run `{}`",
                 missing.display(),
                 order.display(),
-                self.name
+                make(&self.name)
             );
         }
         Ok(modules)
@@ -144,6 +148,12 @@ impl Kernel {
     }
 }
 
+/// What builds for a kernel.
+fn make(kernel: &str) -> String {
+    let dir = module_dir().map(|it| format!(" M={}", it.display()));
+    format!("make{} KERNEL={kernel}", dir.unwrap_or_default())
+}
+
 /// A kernel of which nothing is known is taken to have it.
 fn has_9p(config: &str) -> bool {
     config.contains("\nCONFIG_NET_9P_VIRTIO=")
@@ -156,15 +166,28 @@ fn most_cpus(config: &str) -> u32 {
     number.unwrap_or(1)
 }
 
-/// The folder that everything is built in.
+/// The folder whose modules there are, if they are somebody else's: make's `M=`.
+pub fn module_dir() -> Option<PathBuf> {
+    env::var_os("LKMPG_M").map(PathBuf::from)
+}
+
+/// The checkout of this project.
+pub fn root() -> Result<PathBuf> {
+    let root = env::var_os("LKMPG_ROOT");
+    let root = root.context("LKMPG_ROOT is not set: start this program by scripts/vm")?;
+    Ok(PathBuf::from(root))
+}
+
+/// The folder that the modules are built in.
 pub fn build_dir() -> Result<PathBuf> {
-    let root = env::var_os("LKMPG_ROOT")
-        .context("LKMPG_ROOT is not set: start this program by scripts/vm")?;
-    Ok(PathBuf::from(root).join("build"))
+    Ok(module_dir().map_or_else(root, Ok)?.join("build"))
 }
 
 /// The samples' programs for user space: all that Cargo has built, save the bench's own.
 pub fn clients() -> Result<Vec<PathBuf>> {
+    if module_dir().is_some() {
+        return Ok(Vec::new());
+    }
     let folder = build_dir()?.join(PROGRAMS);
     let own = |name: &str| name.starts_with("lkmpg-") || name.contains('.');
     let mut clients = Vec::new();

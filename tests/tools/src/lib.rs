@@ -309,7 +309,7 @@ impl Machine {
         );
         self.write(
             &format!("{name}/Makefile"),
-            "modules:\n\t@env >$(MO)/seen; echo 'M=$(M)' 'RUSTDOC=$(RUSTDOC)' 'CC=$(CC)' >>$(MO)/seen\n\
+            "modules:\n\t@env >$(MO)/seen; echo 'M=$(M)' 'RUSTDOC=$(RUSTDOC)' 'CC=$(CC)' 'KRUSTFLAGS=$(KRUSTFLAGS)' >>$(MO)/seen\n\
              \t@echo samples/05-proc-files/procfs_1.o >$(MO)/modules.order\n",
         );
         self.path(name)
@@ -321,7 +321,8 @@ impl Machine {
         self.script(
             "checkout/scripts/kernel",
             &format!(
-                "mkdir -p build/$1/kernel && echo 'KDIR := {}' >build/$1/kernel/toolchain.mk",
+                "kernel=${{LKMPG_M:-.}}/build/$1/kernel
+                mkdir -p $kernel && echo 'KDIR := {}' >$kernel/toolchain.mk",
                 self.path(tree).display()
             ),
         );

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// A cargo that makes runners which say that they ran.
 const CARGO: &str = "#!/bin/sh
-folder=build/cargo/x86_64-unknown-linux-gnu/release
+folder=$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release
 mkdir -p $folder
 echo '#!/bin/sh
 echo ran' >$folder/lkmpg-vm
@@ -31,8 +31,10 @@ fn checkout(name: &str) -> (TempDir, PathBuf) {
     for it in ["Cargo.toml", "Cargo.lock"] {
         fs::write(checkout.join(it), "").expect(it);
     }
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/vm");
-    fs::copy(ours, checkout.join("scripts/vm")).expect("the script");
+    for it in ["scripts/vm", "scripts/own"] {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(it);
+        fs::copy(ours, checkout.join(it)).expect("the script");
+    }
     let cargo = checkout.join("cargo");
     fs::write(&cargo, CARGO).expect("cargo");
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("cargo");
@@ -42,6 +44,7 @@ fn checkout(name: &str) -> (TempDir, PathBuf) {
 fn vm(checkout: &Path) -> Output {
     let mut vm = Command::new(checkout.join("scripts/vm"));
     vm.env("CARGO", checkout.join("cargo"));
+    vm.env("XDG_CACHE_HOME", checkout.with_file_name("cache"));
     vm.output().expect("it starts")
 }
 
@@ -81,10 +84,16 @@ fn a_build_that_fails_is_a_failure_of_the_bench() {
 }
 
 #[test]
-fn a_checkout_that_cannot_be_written_to_is_told_at_once() {
-    let (_folder, checkout) = checkout("checkout");
+fn a_checkout_that_cannot_be_written_to_is_built_in_the_cache() {
+    let (folder, checkout) = checkout("checkout");
     // For root as well.
     fs::write(checkout.join("build"), "").expect("build");
+    passes(&checkout, true);
+    passes(&checkout, false);
+    let built = fs::read_dir(folder.path().join("cache/lkmpg-rs/checkouts"));
+    assert_eq!(built.expect("what was built").count(), 1);
+    fs::remove_dir_all(folder.path().join("cache")).expect("the cache");
+    fs::write(folder.path().join("cache"), "").expect("no cache");
     fails(&checkout, "cannot be written to");
 }
 

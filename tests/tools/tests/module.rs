@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `make M=DIR`: the modules of somebody else's folder.
+
+use lkmpg_tools_tests::{Ended, Machine};
+use std::{fs, path::Path, process::Command};
+
+/// A machine with a folder of such modules, `mine`.
+fn machine(files: &[(&str, &str)]) -> Machine {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    machine.dev_is("tree");
+    fs::create_dir(machine.path("mine")).expect("a folder");
+    for (name, text) in files {
+        machine.write(&format!("mine/{name}"), text);
+    }
+    machine
+}
+
+fn make(machine: &Machine, words: &[&str]) -> Ended {
+    let dir = format!("M={}", machine.path("mine").display());
+    machine.run(&[&["make", &dir], words].concat())
+}
+
+/// All that is in a folder, with what is in it.
+fn contents(folder: &Path) -> Vec<u8> {
+    let all = Command::new("find")
+        .arg(folder)
+        .args(["-type", "f", "-exec", "sha256sum", "{}", "+"])
+        .output();
+    all.expect("find runs").stdout
+}
+
+const C: &[(&str, &str)] = &[("Kbuild", "obj-m += mine.o\n"), ("mine.c", "")];
+const RUST: &[(&str, &str)] = &[("Kbuild", "obj-m += mine.o\n"), ("mine.rs", "")];
+
+#[test]
+fn all_that_is_built_of_a_folder_is_in_it() {
+    let machine = machine(C);
+    let before = contents(&machine.checkout());
+    make(&machine, &[]).passes().says(&["for the kernel dev"]);
+    let seen = machine.read("mine/build/dev/seen");
+    assert!(seen.contains(&format!("M={} ", machine.path("mine").display())));
+    assert!(seen.contains("KRUSTFLAGS=\n"), "{seen}");
+    assert_eq!(contents(&machine.checkout()), before);
+}
+
+#[test]
+fn a_module_in_rust_is_given_the_support_crate() {
+    let machine = machine(RUST);
+    make(&machine, &[]).passes();
+    let lkm = machine.path("checkout/build/dev/lkm");
+    let expected = format!("KRUSTFLAGS=--extern lkm={}/liblkm.rmeta", lkm.display());
+    let seen = machine.read("mine/build/dev/seen");
+    assert!(seen.contains(&expected), "{seen}");
+    let seen = machine.read("checkout/build/dev/lkm/seen");
+    let crate_itself = format!("M={}/rust ", machine.checkout().display());
+    assert!(seen.contains(&crate_itself), "{seen}");
+}
+
+#[test]
+fn a_checkout_that_cannot_be_written_to_does() {
+    let machine = machine(RUST);
+    // For root as well.
+    machine.write("checkout/build", "");
+    let before = contents(&machine.checkout());
+    make(&machine, &[]).passes();
+    assert_eq!(contents(&machine.checkout()), before);
+    let seen = machine.read("mine/build/dev/seen");
+    let cache = format!("--extern lkm={}/checkouts/", machine.cache().display());
+    assert!(seen.contains(&cache), "{seen}");
+}
+
+#[test]
+fn what_is_no_folder_of_modules_is_told_at_once() {
+    let machine = machine(&[]);
+    let path = machine.path("mine").display().to_string();
+    make(&machine, &[]).fails(&[
+        "neither a Kbuild nor a Makefile in",
+        &path,
+        "obj-m += NAME.o",
+    ]);
+    machine.write("mine/Makefile", "# obj-m += mine.o\n");
+    make(&machine, &[]).fails(&["mine/Makefile names no module"]);
+    machine
+        .run(&["make", "M=/no/such/folder"])
+        .fails(&["there is no folder /no/such/folder"]);
+    machine
+        .run(&["make", "M=/a b"])
+        .fails(&["a path that has a space in it: /a b"]);
+    let itself = format!("M={}", machine.checkout().display());
+    machine
+        .run(&["make", &itself])
+        .fails(&["is lkmpg-rs itself: leave it out"]);
+}
+
+#[test]
+fn a_folder_that_makes_no_module_fails() {
+    let machine = machine(C);
+    machine.write("tree/Makefile", "modules:\n\t@: >$(MO)/modules.order\n");
+    make(&machine, &[]).fails(&["mine/Kbuild makes no module for this kernel"]);
+}
+
+#[test]
+fn modules_in_c_need_no_kernel_with_rust() {
+    let machine = machine(C);
+    machine.write("tree/include/config/auto.conf", "CONFIG_X86_64=y\n");
+    machine.without("bindgen");
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    make(&machine, &[&tree]).passes();
+    machine.write("mine/mine.rs", "");
+    make(&machine, &[&tree]).fails(&["is built without Rust"]);
+}
+
+#[test]
+fn cleaning_takes_what_was_built_and_nothing_else() {
+    let machine = machine(C);
+    make(&machine, &[]).passes();
+    machine.write("mine/build/mine/file", "");
+    make(&machine, &["clean"]).passes();
+    assert!(!machine.path("mine/build/dev").exists());
+    assert!(machine.path("mine/build/mine/file").exists());
+}
+
+#[test]
+fn a_variable_of_the_environment_is_not_meant() {
+    let mut machine = machine(C);
+    let mine = machine.path("mine");
+    machine.set("M", &mine);
+    machine.set("LKMPG_M", &mine);
+    machine.run(&["make", "modules"]).passes();
+    assert!(machine.path("checkout/build/dev/seen").exists());
+    assert!(!machine.path("mine/build").exists());
+}
