@@ -95,6 +95,8 @@
 //! | names of images and of who asks: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
 //! | a [`file::File`] that leads back to itself | uses up the stack | `file::enter`: `ELOOP` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
+//! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
+//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own |
 //! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs |
 //!
 //! # Pitfalls
@@ -155,6 +157,7 @@ const __LOG_PREFIX: &[u8] = b"lkm\0";
 pub mod chrdev;
 pub mod cycles;
 pub mod debugfs;
+pub mod export;
 pub mod file;
 pub mod firmware;
 pub mod fops;

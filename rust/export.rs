@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Functions that one module exports and others call.
+//!
+//! C header: [`include/linux/export.h`](srctree/include/linux/export.h)
+//!
+//! What is exported is an interface, in a file that both modules compile:
+//!
+//! ```
+//! # mod both {
+//! # use kernel::prelude::*;
+//! # use kernel::sync::atomic::{Atomic, Relaxed};
+//! lkm::interface! {
+//!     /// A counter that all modules share.
+//!     pub mod counter {
+//!         /// Adds to it, and returns what it was.
+//!         fn add(by: u32) -> u64;
+//!     }
+//! }
+//!
+//! // The module that exports it.
+//! static COUNT: Atomic<u64> = Atomic::new(0);
+//!
+//! lkm::export! {
+//!     counter:
+//!     fn add(by: u32) -> u64 {
+//!         COUNT.fetch_add(by.into(), Relaxed)
+//!     }
+//! }
+//!
+//! // A module that calls it.
+//! fn example() -> Result<u64> {
+//!     let counter = counter::Symbols::new()?;
+//!     Ok(counter.add(1))
+//! }
+//! # }
+//! ```
+//!
+//! Each function must be there, with its types:
+//!
+//! ```compile_fail,E0063
+//! # mod both {
+//! lkm::interface! {
+//!     pub mod counter {
+//!         fn add(by: u32) -> u64;
+//!         fn reset();
+//!     }
+//! }
+//!
+//! lkm::export! {
+//!     counter:
+//!     fn add(by: u32) -> u64 {
+//!         by.into()
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! To C, and in `/proc/kallsyms`, the function is `counter_add`, exported as by `EXPORT_SYMBOL_GPL`. That
+//! the two modules depend on each other is found by modpost, which needs nothing if one Kbuild makes
+//! both. If not, the second is built with `KBUILD_EXTRA_SYMBOLS=` and the `Module.symvers` of the first.
+//! `modprobe` then loads the first one first, and the kernel keeps it for as long as the second is there.
+//!
+//! A function is called in whatever context its callers are in, from several CPUs at a time, and never
+//! before the `init` of its own module has succeeded.
+
+/// What can be given to another module: a number.
+///
+/// # Safety
+///
+/// The type is passed by C's calling convention, and means the same wherever its name is written.
+#[doc(hidden)]
+pub unsafe trait Number {}
+
+macro_rules! numbers {
+    ($($type:ty)*) => {
+        // SAFETY: These are C's.
+        $(unsafe impl Number for $type {})*
+    };
+}
+numbers!(bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
+
+#[doc(hidden)]
+pub const fn is_number<T: Number>() {}
+
+/// A number for a text: FNV-1a.
+#[doc(hidden)]
+pub const fn hash(text: &str) -> u64 {
+    let text = text.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut n = 0;
+    while n < text.len() {
+        hash = (hash ^ text[n] as u64).wrapping_mul(0x100_0000_01b3);
+        n += 1;
+    }
+    hash
+}
+
+/// Says which functions a module exports, as a module of Rust with the name that they begin with.
+///
+/// Its `Symbols` has the functions. `Symbols::new` fails with `ENOEXEC` if the module that is loaded was
+/// compiled with another interface of that name, and says so in the log.
+///
+/// Arguments and results are numbers, or `bool`. See [the example](mod@crate::export).
+#[macro_export]
+macro_rules! interface {
+    (
+        $(#[$meta:meta])*
+        $vis:vis mod $interface:ident {
+            $($(#[$doc:meta])* fn $function:ident($($argument:ident: $type:ident),* $(,)?) $(-> $result:ident)?;)+
+        }
+    ) => {
+        $(#[$meta])*
+        $vis mod $interface {
+            // No other types have these names here.
+            const _: () = {
+                $($($crate::export::is_number::<$type>();)* $($crate::export::is_number::<$result>();)?)+
+            };
+
+            #[doc(hidden)]
+            pub const SIGNATURE: u64 = $crate::export::hash(
+                ::core::stringify!($(fn $function($($argument: $type),*) $(-> $result)?;)+)
+            );
+
+            #[doc(hidden)]
+            #[allow(dead_code, reason = "who calls it need not export it")]
+            pub struct Functions {
+                $(pub $function: extern "C" fn($($type),*) $(-> $result)?,)+
+            }
+
+            /// The functions, of the module that exports them.
+            ///
+            /// # Invariants
+            ///
+            /// That module was compiled with this interface.
+            #[allow(dead_code, reason = "who exports it need not call it")]
+            #[derive(Clone, Copy)]
+            pub struct Symbols(());
+
+            #[allow(dead_code, reason = "who exports it need not call it")]
+            impl Symbols {
+                /// Finds them.
+                pub fn new() -> ::kernel::error::Result<Self> {
+                    extern "C" {
+                        #[link_name = ::core::concat!(::core::stringify!($interface), "_interface")]
+                        static EXPORTED: u64;
+                    }
+                    // SAFETY: It is a number that nobody changes: `export!` makes it. The module that has it
+                    // stays as long as this one.
+                    if unsafe { EXPORTED } != SIGNATURE {
+                        ::kernel::pr_err!(
+                            "the loaded module exports another interface {}: build both anew\n",
+                            ::core::stringify!($interface),
+                        );
+                        return Err(::kernel::error::code::ENOEXEC);
+                    }
+                    // INVARIANT: The numbers are the same.
+                    Ok(Self(()))
+                }
+
+                $(
+                    $(#[$doc])*
+                    pub fn $function(self, $($argument: $type),*) $(-> $result)? {
+                        extern "C" {
+                            #[link_name = ::core::concat!(
+                                ::core::stringify!($interface), "_", ::core::stringify!($function)
+                            )]
+                            fn function($($argument: $type),*) $(-> $result)?;
+                        }
+                        // SAFETY: By the type's invariant it is a safe function of that type. Its module
+                        // stays as long as this one, and was loaded before.
+                        unsafe { function($($argument),*) }
+                    }
+                )+
+            }
+        }
+    };
+}
+
+/// Exports the functions of an [`interface!`]: all of them, with the types that it says.
+///
+/// A module can export an interface once, outside of functions. A symbol that the kernel has already is
+/// refused by modpost.
+#[macro_export]
+macro_rules! export {
+    (
+        $interface:ident:
+        $($(#[$meta:meta])* fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+
+    ) => {
+        $(
+            $(#[$meta])*
+            #[export_name = ::core::concat!(
+                ::core::stringify!($interface), "_", ::core::stringify!($function)
+            )]
+            extern "C" fn $function($($argument: $type),*) $(-> $result)? $body
+
+            $crate::export!(@symbol $interface $function);
+        )+
+
+        const _: $interface::Functions = $interface::Functions { $($function),+ };
+
+        const _: () = {
+            #[export_name = ::core::concat!(::core::stringify!($interface), "_interface")]
+            static EXPORTED: u64 = $interface::SIGNATURE;
+        };
+        $crate::export!(@symbol $interface interface);
+    };
+    // As `___EXPORT_SYMBOL` does.
+    (@symbol $interface:ident $name:ident) => {
+        ::core::arch::global_asm!(
+            ".section \".export_symbol\",\"a\"",
+            ::core::concat!(
+                "__export_symbol_", ::core::stringify!($interface), "_", ::core::stringify!($name), ":"
+            ),
+            ".asciz \"GPL\"",
+            ".asciz \"\"",
+            ".balign 8",
+            ::core::concat!(".quad ", ::core::stringify!($interface), "_", ::core::stringify!($name)),
+            ".previous",
+        );
+    };
+}
