@@ -57,6 +57,25 @@ fn a_busybox_with_libraries_is_none() {
 }
 
 #[test]
+fn an_analyzer_that_stands_for_none_is_none() {
+    // Debian 12 has an old rustc, and all that goes with a recent one under other names.
+    for (rustc, package) in [
+        ("1.63.0", " rust-web-analyzer"),
+        ("1.85.0", " rust-analyzer"),
+    ] {
+        let machine = Machine::new();
+        with_apt(&machine);
+        machine.program("apt-cache", &format!("echo '  Candidate: {rustc}'"));
+        machine.program("rust-analyzer", "exit 1");
+        machine
+            .run(&["scripts/setup"])
+            .fails(&["a rust-analyzer that runs, which sees modules as editors do"]);
+        let apt = machine.read("home/apt");
+        assert!(apt.trim_end().ends_with(package), "{apt}");
+    }
+}
+
+#[test]
 fn headers_are_those_that_the_compiler_finds() {
     let machine = Machine::new();
     // Where there is none in /usr/include, the compiler is asked.
