@@ -8,7 +8,6 @@
 
 # bash -p took no functions and no settings from the caller's shell; the rest of what
 # would make programs behave in another way goes here.
-set +o posix
 unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV
 
 set -eu -o pipefail

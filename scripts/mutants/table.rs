@@ -19,6 +19,11 @@ const RING: &str = "cargo test --package lkmpg-model";
 const PARSER: &str = "cargo test --package html-parser";
 const RUNNER_UNITS: &str = "cargo test --package lkmpg-vm";
 const RUNNER: &str = "make test T=runner";
+const CHECK: &str = "cargo test --package lkmpg-tools-tests --test check";
+const DOCTOR: &str = "cargo test --package lkmpg-tools-tests --test doctor";
+const MAKE: &str = "cargo test --package lkmpg-tools-tests --test make";
+// It looks at what Kbuild has built, too.
+const INSTALL: &str = "make test T=install";
 
 macro_rules! mutants {
     ($($test:expr => $file:literal: $why:literal, $from:expr => $to:expr;)*) => {
@@ -78,37 +83,37 @@ mutants! {
     RUNNER => "scripts/vm-runner/src/console.rs": "the log is not looked at",
         "if self.splat.is_none() && splat::is_splat(line) {"
         => "if self.splat.is_none() && false {";
-    "cargo test --package lkmpg-tools-tests --test check" => "scripts/check": "a check that fails is forgotten",
+    CHECK => "scripts/check": "a check that fails is forgotten",
         "\"$@\" || failed=\"$failed$name; \""
         => "\"$@\" || :";
-    "cargo test --package lkmpg-tools-tests --test check" => "scripts/check": "samples may use raw bindings",
+    CHECK => "scripts/check": "samples may use raw bindings",
         "'bindings::|allow\\(unsafe_code|link_section|no_mangle'"
         => "'allow\\(unsafe_code|link_section|no_mangle'";
-    "cargo test --package lkmpg-tools-tests --test check" => "scripts/check": "an empty list passes its check",
+    CHECK => "scripts/check": "an empty list passes its check",
         "grep . || { echo \"there are no $1 to check\" >&2; return 1; }"
         => "cat";
-    "cargo test --package lkmpg-tools-tests --test install" => "scripts/install": "what is installed can only be read by root",
+    INSTALL => "scripts/install": "what is installed can only be read by root",
         "umask 022"
         => "umask 077";
-    "cargo test --package lkmpg-tools-tests --test install" => "scripts/install": "modules of another kernel are installed",
+    INSTALL => "scripts/install": "modules of another kernel are installed",
         "[ \"${found%% *}\" = \"$release\" ] ||"
         => "true ||";
-    "cargo test --package lkmpg-tools-tests --test install" => "scripts/install": "stale modules are installed",
+    INSTALL => "scripts/install": "stale modules are installed",
         "built_modules \"$build\" samples |"
         => "find \"$build/samples\" -name '*.ko' |";
-    "cargo test --package lkmpg-tools-tests --test install" => "dkms.conf": "DKMS is not told where modules go",
+    INSTALL => "dkms.conf": "DKMS is not told where modules go",
         "DEST_MODULE_LOCATION+=(\"/extra/lkmpg-rs\")"
         => ":";
-    "cargo test --package lkmpg-tools-tests --test doctor" => "scripts/doctor": "the doctor counts no problems",
+    DOCTOR => "scripts/doctor": "the doctor counts no problems",
         "\tproblems=$((problems + 1))\n"
         => "";
-    "cargo test --package lkmpg-tools-tests --test doctor" => "scripts/doctor": "the doctor does not look which compiler it was",
+    DOCTOR => "scripts/doctor": "the doctor does not look which compiler it was",
         "\t\tcheck_kdir_rustc\n\t\tcheck_kdir_symbols\n\t\tcheck_signatures"
         => "\t\tcheck_kdir_symbols\n\t\tcheck_signatures";
-    "cargo test --package lkmpg-tools-tests --test cache" => "scripts/lib.sh": "a copied tree is taken for what it was copied from",
+    DOCTOR => "scripts/lib.sh": "a copied tree is taken for what it was copied from",
         "[ -z \"$built\" ] || [ \"$built\" -ef \"$1\" ]"
         => "true";
-    "cargo test --package lkmpg-tools-tests --test make" => "scripts/lib.sh": "the caller's CDPATH changes what the scripts do",
+    MAKE => "scripts/lib.sh": "the caller's shell changes what the scripts do",
         "unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV"
         => ":";
     "make test T=hello" => "samples/02-hello-world/hello_1.rs": "init does not fail when it is told to",

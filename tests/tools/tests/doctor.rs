@@ -46,11 +46,14 @@ fn the_compiler_is_read_from_the_metadata() {
         "tree/rust/libuapi.rmeta",
         "rust\0\0\0\x0a\0\0\0\0\x41rustc 1.85.1 (4eb161250 2025-03-15) (built from a source tarball)\x01",
     );
-    look(&machine, "tree").fails(&[
+    let words = [
         "rust/libuapi.rmeta",
         "rustc 1.85.1 (4eb161250 2025-03-15) (built from a source tarball)'",
         RUSTC,
-    ]);
+    ];
+    look(&machine, "tree").fails(&words);
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    machine.run(&["make", "doctor", &tree]).fails(&words);
 }
 
 #[test]

@@ -91,9 +91,15 @@ fn what_the_shell_happens_to_have_counts_on_the_command_line_only() {
 fn functions_and_settings_of_the_shell_do_not_reach_the_scripts() {
     let mut machine = Machine::new();
     machine.set("BASH_FUNC_awk%%", "() { echo broken; return 1; }");
-    machine.set("POSIXLY_CORRECT", "1");
-    machine.set("CDPATH", machine.checkout());
-    machine.run(&["scripts/setup", "--check"]).passes();
+    let stray = "POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV";
+    for it in stray.split(' ') {
+        machine.set(it, "stray");
+    }
+    machine.program("uname", "env >$HOME/seen; echo 7.3.4");
+    machine.run(&["scripts/doctor"]).passes();
+    // Nor the programs that these call.
+    let seen = machine.read("home/seen");
+    assert!(seen.contains("HOME=") && !seen.contains("stray"), "{seen}");
 }
 
 #[test]
