@@ -14,6 +14,10 @@ use crate::{
     callback::Caller,
     ioctl,
     lifetime::this_module,
+    mmap::{
+        Area,
+        SharedPage, //
+    },
     wait::WaitQueue, //
 };
 use core::marker::PhantomData;
@@ -27,7 +31,10 @@ use kernel::{
         IovIterDest,
         IovIterSource, //
     },
-    mm::virt::VmaNew,
+    mm::virt::{
+        VmaMixedMap,
+        VmaNew, //
+    },
     prelude::*,
     sync::ArcBorrow,
     types::{
@@ -86,8 +93,17 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Sets up a new mapping of the file.
-    fn mmap(&self, _file: &OpenFile, _vma: &VmaNew) -> Result {
+    /// Sets up a new mapping of the file. Without it, any is taken if there is `fault`, else none.
+    fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Returns the page with this number in the file, when a process touches it and it is not mapped.
+    ///
+    /// If it fails, be it with whatever, the process gets `SIGBUS`. The process may be in a `read` or
+    /// `write`, of this file or another, with its own memory mapped: this must take no lock that is held
+    /// while such memory is copied.
+    fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 }
@@ -300,7 +316,12 @@ impl<T: FileOperations> Shims<T> {
         unlocked_ioctl: member!(T::HAS_IOCTL, Self::ioctl),
         #[cfg(CONFIG_COMPAT)]
         compat_ioctl: member!(T::HAS_IOCTL, Self::compat_ioctl),
-        mmap: member!(T::HAS_MMAP, Self::mmap),
+        mmap: member!(T::HAS_MMAP || T::HAS_FAULT, Self::mmap),
+        ..pin_init::zeroed()
+    };
+
+    const AREA_OPS: bindings::vm_operations_struct = bindings::vm_operations_struct {
+        fault: Some(Self::fault),
         ..pin_init::zeroed()
     };
 
@@ -480,8 +501,40 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The file is open and in its `mmap`.
         let (state, file) = unsafe { Self::borrow(file) };
         // SAFETY: `mmap` is given an area that is being set up.
-        let vma = unsafe { VmaNew::from_raw(vma) };
-        Caller::Vfs.status(state.mmap(file, vma))
+        let area = unsafe { VmaNew::from_raw(vma) };
+        if T::HAS_FAULT {
+            area.set_mixedmap();
+            // SAFETY: Nobody else uses the area yet. It keeps the file, and the file the module.
+            unsafe { (*vma).vm_ops = &Self::AREA_OPS };
+        }
+        Caller::Vfs.status(if T::HAS_MMAP {
+            state.mmap(file, Area::new(area))
+        } else {
+            Ok(())
+        })
+    }
+
+    /// `vm_operations_struct::fault`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by C as that operation, for an area that [`Self::mmap`] set up, of a file between
+    /// [`Self::open`] and [`Self::release`].
+    unsafe extern "C" fn fault(fault: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+        // SAFETY: The fault is the call's own.
+        let fault = unsafe { &(*fault).__bindgen_anon_1 };
+        // SAFETY: The area keeps its file, whose `release` comes after this.
+        let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
+        let inserted = state.fault(file, fault.pgoff).and_then(|page| {
+            // SAFETY: The area is locked during the call, and `mmap` set the flag.
+            let area = unsafe { VmaMixedMap::from_raw(fault.vma) };
+            area.vm_insert_page(fault.address, page.page())
+        });
+        match inserted {
+            // Another thread may have been faster.
+            Ok(()) | Err(EBUSY) => bindings::vm_fault_reason_VM_FAULT_NOPAGE,
+            Err(_) => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
+        }
     }
 }
 

@@ -76,6 +76,9 @@
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
+//! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
+//! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
+//! | errors from `fault` | `ENOMEM` is tried again for ever | `Shims::fault`: `SIGBUS` |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
@@ -173,6 +176,7 @@ pub mod kprobe;
 pub mod kthread;
 mod lifetime;
 pub mod message;
+pub mod mmap;
 mod name;
 pub mod netlink;
 pub mod params;

@@ -345,6 +345,7 @@ impl<T: FileOperations> Node<T> {
     /// Fails as [`Directory::new`] does. The file may be opened before this returns. May sleep
     /// (`proc_create_data`).
     pub fn new(options: Options<'_>, data: Arc<T::Data>) -> Result<Self> {
+        const { assert!(!T::HAS_FAULT, "the file may go while it is mapped") };
         let raw = Arc::as_ptr(&data).cast_mut().cast();
         Ok(Self {
             // SAFETY: `open` expects a pointer of this kind, and the value goes after the entry.

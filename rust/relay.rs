@@ -36,6 +36,7 @@ use crate::{
         OpenFile,
         PollTable, //
     },
+    mmap::Area,
 };
 use kernel::{
     cpu::{
@@ -44,7 +45,6 @@ use kernel::{
     },
     fs::file::Offset,
     iov::IovIterDest,
-    mm::virt::VmaNew,
     page::PAGE_SIZE,
     prelude::*,
     str::CString,
@@ -283,7 +283,7 @@ impl FileOperations for Reader {
         self.ring.events()
     }
 
-    fn mmap(&self, _file: &OpenFile, vma: &VmaNew) -> Result {
-        self.ring.map(vma)
+    fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {
+        self.ring.map(area)
     }
 }

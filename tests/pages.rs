@@ -2,15 +2,19 @@
 
 //! Several minors and mmap, which no sample has: the module `pages` of the tests.
 
-use lkm::memory::Mapping;
+use lkm::{hostile::Window, memory::Mapping};
 use lkmpg_tests::{Module, errno_of, majors};
 use rustix::{
     fs::{FileType, Mode, makedev, mknodat},
     io::Errno,
+    mm::{MapFlags, ProtFlags},
 };
 use std::{
     fs::{self, File},
-    os::unix::fs::MetadataExt as _,
+    os::{
+        fd::AsFd as _,
+        unix::fs::{FileExt as _, MetadataExt as _},
+    },
 };
 
 const PAGE: usize = 4096;
@@ -106,4 +110,47 @@ fn a_mapping_of_another_length_is_refused() {
     let _module = load();
     let two = Mapping::new(open(NODES[0]), 2 * PAGE).map_err(errno_of);
     assert_eq!(two.err(), Some(Errno::INVAL));
+}
+
+/// Maps five pages of the device that has four.
+fn window(file: &File, flags: MapFlags) -> Window {
+    let prot = ProtFlags::READ | ProtFlags::WRITE;
+    Window::new(file.as_fd(), 0, 5 * PAGE, prot, flags).expect("mmap")
+}
+
+#[test]
+fn pages_come_when_they_are_touched() {
+    let module = load();
+    let file = open("/dev/lazy_pages");
+    let [shared, other] = [(); 2].map(|()| window(&file, MapFlags::SHARED));
+    assert_eq!(shared.get(PAGE), Ok(0));
+    shared.set(PAGE, b'm').expect("a page");
+    assert_eq!(other.get(PAGE), Ok(b'm'));
+    // What is mapped is what is read and written.
+    file.write_all_at(b"written", 2 * PAGE as u64 - 3)
+        .expect("write");
+    assert_eq!(shared.get(2 * PAGE), Ok(b't'));
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, PAGE as u64).expect("read");
+    assert_eq!(byte, *b"m");
+    // A copy of one's own.
+    let private = window(&file, MapFlags::PRIVATE);
+    assert_eq!(private.get(PAGE), Ok(b'm'));
+    for page in [1, 3] {
+        private.set(page * PAGE, b'p').expect("a page");
+        assert_eq!(private.get(page * PAGE), Ok(b'p'));
+    }
+    assert_eq!(shared.get(PAGE), Ok(b'm'));
+    assert_eq!(shared.get(3 * PAGE), Ok(0));
+    // What fails is not there, and is not tried for ever.
+    assert_eq!(shared.get(4 * PAGE), Err(Errno::FAULT));
+    assert_eq!(shared.set(4 * PAGE, 1), Err(Errno::FAULT));
+    drop((file, shared, private));
+    let module = module
+        .unload()
+        .expect_err("it is in use")
+        .into_module(Errno::AGAIN);
+    assert_eq!(other.get(0), Ok(0));
+    drop(other);
+    module.unload().expect("unload");
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bindings,
     fops::Events,
+    mmap::Area,
     wait::WaitQueue, //
 };
 use core::{
@@ -22,7 +23,6 @@ use kernel::{
         allocator::Vmalloc,
         flags::__GFP_NOWARN, //
     },
-    mm::virt::VmaNew,
     page::{
         page_align,
         PAGE_SIZE, //
@@ -201,7 +201,7 @@ impl Ring {
     }
 
     /// Maps the whole ring, to be read.
-    pub(super) fn map(&self, vma: &VmaNew) -> Result {
+    pub(super) fn map(&self, area: &Area) -> Result {
         // What is mapped changes when somebody writes; that must not be what was not read yet.
         if self.options.mode == Mode::Overwrite {
             return Err(ENODEV);
@@ -209,15 +209,13 @@ impl Ring {
         let (start, length) = self
             .content
             .with(|content| (content.bytes.as_mut_ptr(), content.bytes.len()));
-        // SAFETY: The area is being set up, and nobody else uses it.
-        let first = unsafe { (*vma.as_ptr()).vm_pgoff };
-        if first != 0 || vma.end().wrapping_sub(vma.start()) != length {
+        if area.first() != 0 || area.pages() != length / PAGE_SIZE {
             return Err(EINVAL);
         }
         // The bytes are the kernel's: who opened the file for writing, as root may, is refused, too.
-        vma.try_clear_maywrite().map_err(|_| EPERM)?;
-        vma.set_dontexpand();
-        let vma = vma.set_mixedmap();
+        area.deny_write()?;
+        area.vma().set_dontexpand();
+        let vma = area.vma().set_mixedmap();
         for offset in (0..length).step_by(PAGE_SIZE) {
             let address = NonNull::new(start.wrapping_add(offset)).ok_or(EINVAL)?;
             // SAFETY: The address is within the bytes, which are allocated by vmalloc, and are not

@@ -5,12 +5,13 @@
 //! What is written to `/proc/answers/control` is the answer of all others: an error number if it is
 //! negative, else a count. After `skip` a read advances over its buffer without a write.
 
-use kernel::{
-    error::Error,
-    mm::virt::VmaNew, //
-};
+use kernel::error::Error;
 use lkm::{
     ioctl,
+    mmap::{
+        Area,
+        SharedPage, //
+    },
     prelude::*, //
 };
 
@@ -121,11 +122,15 @@ impl FileOperations for Operations {
         answer().map(|count| -count as isize)
     }
 
-    fn mmap(&self, _file: &OpenFile, vma: &VmaNew) -> Result {
-        answer()?;
-        vma.set_mixedmap();
-        vma.set_io();
-        Ok(())
+    fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {
+        // There from now on, whatever is answered, and for whoever else had such a page.
+        area.insert(0, &SharedPage::new()?)?;
+        for index in [area.pages(), usize::MAX >> 12, usize::MAX] {
+            if area.insert(index, &SharedPage::new()?) != Err(EINVAL) {
+                return Err(EDOM);
+            }
+        }
+        answer().map(drop)
     }
 }
 

@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A device with several minors: each is a page that processes share by mapping it.
+//! A device with several minors: each is a page that processes share by mapping it. And a device
+//! whose pages come to be when somebody touches them.
 //!
-//! There are nodes for minors 0 and 1, a third page behind minor 2, and nothing behind minor 3.
-//! Reading tells the minor.
+//! There are nodes for minors 0 and 1 of the first, a third page behind minor 2, and nothing behind
+//! minor 3. Reading tells the minor. The second has room for four pages.
 
 use kernel::{
-    fs::file::Offset,
-    iov::IovIterDest,
-    mm::virt::VmaNew,
-    page::{
-        Page,
-        PAGE_SIZE, //
-    },
-    prelude::*,
-    str::CString,
-    sync::{
-        Arc,
-        ArcBorrow, //
-    },
+    page::PAGE_SIZE,
+    str::CString, //
 };
 use lkm::{
-    chrdev,
-    fops::{
-        read_from_buffer,
-        FileOperations,
-        OpenFile, //
-    }, //
+    mmap::{
+        Area,
+        SharedPage, //
+    },
+    prelude::*,
 };
 
 module! {
@@ -41,13 +30,14 @@ const COUNT: usize = 3;
 
 struct Pages {
     _device: chrdev::Registration<OpenPage>,
+    _lazy: chrdev::Registration<OpenLazy>,
 }
 
 impl kernel::Module for Pages {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let mut pages = KVec::with_capacity(COUNT, GFP_KERNEL)?;
         for _ in 0..COUNT {
-            pages.push(Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?, GFP_KERNEL)?;
+            pages.push(SharedPage::new()?, GFP_KERNEL)?;
         }
         let options = chrdev::Options::new(c"pages")
             .minors(4)
@@ -55,19 +45,23 @@ impl kernel::Module for Pages {
             .mode(0o600);
         Ok(Self {
             _device: chrdev::Registration::new(options, Arc::new(pages, GFP_KERNEL)?)?,
+            _lazy: chrdev::Registration::new(
+                chrdev::Options::new(c"lazy_pages"),
+                Arc::pin_init(new_mutex!([const { None }; ROOM]), GFP_KERNEL)?,
+            )?,
         })
     }
 }
 
 struct OpenPage {
-    pages: Arc<KVec<Page>>,
+    pages: Arc<KVec<SharedPage>>,
     minor: usize,
     text: CString,
 }
 
 #[vtable]
 impl FileOperations for OpenPage {
-    type Data = KVec<Page>;
+    type Data = KVec<SharedPage>;
 
     fn open(data: ArcBorrow<'_, Self::Data>, file: &OpenFile) -> impl PinInit<Self, Error> {
         let minor = file.minor() as usize;
@@ -85,11 +79,70 @@ impl FileOperations for OpenPage {
         read_from_buffer(out, pos, self.text.to_bytes())
     }
 
-    fn mmap(&self, _file: &OpenFile, vma: &VmaNew) -> Result {
-        if vma.end() - vma.start() != PAGE_SIZE {
+    fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {
+        if area.pages() != 1 {
             return Err(EINVAL);
         }
-        let page = self.pages.get(self.minor).ok_or(ENXIO)?;
-        vma.set_mixedmap().vm_insert_page(vma.start(), page)
+        area.insert(0, self.pages.get(self.minor).ok_or(ENXIO)?)
+    }
+}
+
+const ROOM: usize = 4;
+
+type Room = Mutex<[Option<SharedPage>; ROOM]>;
+
+struct OpenLazy(Arc<Room>);
+
+impl OpenLazy {
+    /// The page, which is there from now on. Nothing is copied with the lock held.
+    fn page(&self, number: usize) -> Result<SharedPage> {
+        let mut room = self.0.lock();
+        let page = room.get_mut(number).ok_or(ENOMEM)?;
+        match page {
+            Some(page) => Ok(page.clone()),
+            None => Ok(page.insert(SharedPage::new()?).clone()),
+        }
+    }
+}
+
+#[vtable]
+impl FileOperations for OpenLazy {
+    type Data = Room;
+
+    fn open(room: ArcBorrow<'_, Room>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Self(room.into()))
+    }
+
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let at = *pos as usize;
+        if at >= ROOM * PAGE_SIZE {
+            return Ok(0);
+        }
+        let count = self
+            .page(at / PAGE_SIZE)?
+            .copy_to_iter(at % PAGE_SIZE, out)?;
+        *pos += count as Offset;
+        Ok(count)
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let at = *pos as usize;
+        let page = self.page(at / PAGE_SIZE)?;
+        let count = page.copy_from_iter(at % PAGE_SIZE, data)?;
+        *pos += count as Offset;
+        Ok(count)
+    }
+
+    fn size(&self) -> Offset {
+        (ROOM * PAGE_SIZE) as Offset
+    }
+
+    fn fault(&self, _file: &OpenFile, page: usize) -> Result<SharedPage> {
+        self.page(page)
     }
 }
