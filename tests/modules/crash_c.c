@@ -6,7 +6,7 @@
  *	insmod crash_c.ko how=1
  */
 
-#include <linux/delay.h>
+#include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -48,13 +48,16 @@ static int unregister_twice(void)
 }
 
 static DECLARE_WAIT_QUEUE_HEAD(queue);
+static DECLARE_COMPLETION(looked);
+static DECLARE_COMPLETION(woken);
 static bool ready;
 
 static int wake(void *unused)
 {
-	msleep(20);
+	wait_for_completion(&looked);
 	WRITE_ONCE(ready, true);
 	wake_up(&queue);
+	complete(&woken);
 	return 0;
 }
 
@@ -68,7 +71,8 @@ static int lose_wake_up(void)
 	if (IS_ERR(waker))
 		return PTR_ERR(waker);
 	if (!READ_ONCE(ready)) {
-		msleep(200);
+		complete(&looked);
+		wait_for_completion(&woken);
 		prepare_to_wait(&queue, &entry, TASK_UNINTERRUPTIBLE);
 		schedule();
 		finish_wait(&queue, &entry);
