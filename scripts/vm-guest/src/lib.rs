@@ -13,6 +13,7 @@ use std::{
     ffi::OsString,
     io::{self, BufRead, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 /// A virtio-serial port between the runner and the guest.
@@ -55,7 +56,8 @@ impl Port {
     }
 }
 
-/// Where the guest's init finds its [`Job`] in the initramfs.
+/// Where the guest's init finds its [`Job`]. A guest that boots without one is to be saved:
+/// it says [`FromGuest::Ready`], and waits for [`ToGuest::Start`].
 pub const JOB: &str = "/etc/lkmpg/job.json";
 /// Modules to load before the ports can be used, a path a line.
 pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
@@ -100,6 +102,8 @@ pub struct WindowSize {
 /// What the guest tells the runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromGuest {
+    /// The guest has booted without a job: from now on it only waits for one.
+    Ready,
     /// The command runs from now on.
     Started,
     /// The command has ended.
@@ -122,10 +126,23 @@ pub enum FromGuest {
 /// What the runner tells the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToGuest {
+    /// Here is a job, for a guest that was saved when it was [`FromGuest::Ready`].
+    Start(Start),
     /// The user's terminal changed its size.
     Resize(WindowSize),
     /// The modules that there are now, as paths below [`HOST_DIR`].
     Modules(Vec<String>),
+}
+
+/// What a saved guest cannot know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The time, since 1970.
+    pub time: Duration,
+    /// Makes its random numbers differ from those of all others.
+    pub seed: Vec<u8>,
+    /// So many bytes follow this message: a cpio archive, with a [`Job`] in it.
+    pub files: u64,
 }
 
 /// What a test asks of the runner.

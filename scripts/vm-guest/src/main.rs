@@ -7,6 +7,7 @@ mod command;
 mod leaks;
 mod modules;
 mod ports;
+mod start;
 mod system;
 mod terminal;
 
@@ -15,6 +16,7 @@ use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, JOB, Job, Port, TALLY, ToGuest,
 use std::{
     fs::{self, File},
     io::BufReader,
+    path::Path,
     process::ExitCode,
     sync::{Arc, Mutex},
     thread,
@@ -45,7 +47,7 @@ fn run() -> Result<()> {
     system::mount_early()?;
     modules::load_boot_modules()?;
     let control = ports::open(Port::Control)?;
-    let reader = control.try_clone()?;
+    let reader = BufReader::new(control.try_clone()?);
     let control = Arc::new(Mutex::new(control));
     match serve(&control, reader) {
         Ok(()) => system::log(lkmpg_guest::END_OF_LOG),
@@ -58,8 +60,12 @@ fn run() -> Result<()> {
 }
 
 /// Runs the job to its end.
-fn serve(control: &Control, reader: File) -> Result<()> {
+fn serve(control: &Control, mut reader: BufReader<File>) -> Result<()> {
     system::mount_late()?;
+    if !Path::new(JOB).exists() {
+        tell(control, &FromGuest::Ready);
+        start::wait(&mut reader)?;
+    }
     let job =
         fs::read(JOB).with_context(|| format!("cannot read {JOB}: does all fit into --memory?"))?;
     let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
@@ -71,6 +77,9 @@ fn serve(control: &Control, reader: File) -> Result<()> {
         let control = control.clone();
         move || tell(&control, &FromGuest::PowerOff)
     })?;
+    if job.terminal.is_some() {
+        system::forgive()?;
+    }
     let running = command::start(&job, || tell(control, &FromGuest::Started))?;
     let screen = running.screen()?;
     thread::spawn(move || listen(reader, screen));
@@ -82,8 +91,7 @@ fn serve(control: &Control, reader: File) -> Result<()> {
 }
 
 /// Does what the runner says. When the runner is gone, so is the guest.
-fn listen(reader: File, screen: Option<terminal::Screen>) {
-    let mut reader = BufReader::new(reader);
+fn listen(mut reader: BufReader<File>, screen: Option<terminal::Screen>) {
     while let Ok(Some(message)) = receive(&mut reader) {
         match message {
             ToGuest::Resize(size) => {
@@ -92,6 +100,8 @@ fn listen(reader: File, screen: Option<terminal::Screen>) {
                 }
             }
             ToGuest::Modules(paths) => modules::link(&paths),
+            // It has started.
+            ToGuest::Start(_) => {}
         }
     }
     system::power_off();

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, bail};
 use lkmpg_guest::{BOOT_MODULES, HOST_DIR};
 use std::{
-    fs, io,
+    fs,
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
@@ -16,11 +16,8 @@ const COVERAGE: &str = "/modules/coverage.ko";
 
 /// Loads the drivers that a kernel with everything in modules lacks.
 pub fn load_boot_modules() -> Result<()> {
-    let list = match fs::read_to_string(BOOT_MODULES) {
-        Ok(list) => list,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {BOOT_MODULES}")),
-    };
+    let list = fs::read_to_string(BOOT_MODULES);
+    let list = list.with_context(|| format!("cannot read {BOOT_MODULES}"))?;
     list.lines().try_for_each(load)
 }
 

@@ -16,6 +16,7 @@ use std::{
     ffi::CStr,
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
     thread,
 };
 
@@ -56,6 +57,8 @@ pub fn mount_late() -> Result<()> {
         let link = format!("/dev/{link}");
         symlink(target, &link).with_context(|| format!("cannot link {link}"))?;
     }
+    std::os::unix::fs::chown("/home/user", Some(1000), Some(1000))
+        .context("cannot give /home/user away")?;
     // A session of its own, for the programs to be in.
     let _ = rustix::process::setsid();
     Ok(())
@@ -77,6 +80,21 @@ pub fn mount_share(tag: &str, dir: &str) -> Result<()> {
 fn attach(fs_type: &str, dir: &str, options: &CStr) -> Result<()> {
     mount(fs_type, dir, fs_type, MountFlags::empty(), options)
         .with_context(|| format!("cannot mount {fs_type} on {dir}"))
+}
+
+/// Somebody is there to look: what goes wrong need not end the guest, and a program may
+/// choose what is shown on the console.
+pub fn forgive() -> Result<()> {
+    for (setting, value) in [
+        ("/proc/sys/kernel/panic_on_oops", "0"),
+        ("/proc/sys/kernel/hung_task_panic", "0"),
+        ("/sys/module/printk/parameters/ignore_loglevel", "N"),
+    ] {
+        if Path::new(setting).exists() {
+            fs::write(setting, value).with_context(|| format!("cannot set {setting}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds to the kernel's log.

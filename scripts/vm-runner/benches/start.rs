@@ -25,6 +25,10 @@ fn main() -> Result<()> {
     let image = root.join("build").join(&kernel).join("kernel/image");
     let mut rows = [
         ("bare boot", bare_boot(&image, scratch.path())?),
+        (
+            "scripts/vm --cold -- true",
+            command(&root, "scripts/vm --cold -- true"),
+        ),
         ("scripts/vm -- true", command(&root, "scripts/vm -- true")),
         ("make vm </dev/null", command(&root, "make vm")),
         ("make test T=hello", command(&root, "make test T=hello")),

@@ -76,6 +76,7 @@ fn probe(options: &Options) -> Result<Option<String>> {
     eprintln!("vm: trying KVM, once after each boot of this machine");
     let mut probe = Command::new("/proc/self/exe");
     probe.args([
+        "--cold",
         "--accel",
         "kvm",
         "--boot-timeout",

@@ -42,15 +42,6 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// Adds a folder that belongs to somebody.
-    pub fn owned_folder(&mut self, path: impl AsRef<Path>, owner: u32) -> Result<()> {
-        let path = inside(path.as_ref());
-        self.parent(&path)?;
-        self.owned_entry(&path, ModeFileType::Directory, 0o755, owner, b"")?;
-        self.folders.insert(path);
-        Ok(())
-    }
-
     /// Adds a file with what it contains.
     pub fn text(&mut self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
         let path = inside(path.as_ref());
@@ -93,27 +84,12 @@ impl<W: Write> Archive<W> {
     }
 
     fn entry(&mut self, path: &Path, kind: ModeFileType, mode: u32, content: &[u8]) -> Result<()> {
-        self.owned_entry(path, kind, mode, 0, content)
-    }
-
-    fn owned_entry(
-        &mut self,
-        path: &Path,
-        kind: ModeFileType,
-        mode: u32,
-        owner: u32,
-        content: &[u8],
-    ) -> Result<()> {
         let name = path
             .to_str()
             .with_context(|| format!("{} is not valid UTF-8", path.display()))?;
         let size = u32::try_from(content.len())
             .with_context(|| format!("/{name} is larger than an initramfs allows"))?;
-        let builder = Builder::new(name)
-            .mode(mode)
-            .set_mode_file_type(kind)
-            .uid(owner)
-            .gid(owner);
+        let builder = Builder::new(name).mode(mode).set_mode_file_type(kind);
         let mut entry = builder.write(&mut self.to, size);
         entry
             .write_all(content)

@@ -4,13 +4,13 @@
 
 use anyhow::{Context, Result, bail};
 use object::{
-    Endianness,
-    elf::{FileHeader32, FileHeader64},
+    Endianness, ReadCache,
+    elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID},
     read::elf::{FileHeader, ProgramHeader},
 };
 use std::{
     ffi::OsStr,
-    fs,
+    fs::{self, File},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::Command,
@@ -70,6 +70,25 @@ fn section<H: FileHeader>(content: &[u8], name: &str) -> Option<usize> {
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, content).ok()?;
     Some(sections.section_by_name(endian, name.as_bytes())?.0.0)
+}
+
+/// What the linker calls a program by: it is the same as long as the program is.
+pub fn build_id(program: &Path) -> Option<Vec<u8>> {
+    let content = ReadCache::new(File::open(program).ok()?);
+    let header = FileHeader64::<Endianness>::parse(&content).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, &content).ok()?;
+    let mut notes = segments
+        .iter()
+        .filter_map(|it| it.notes(endian, &content).ok().flatten());
+    notes.find_map(|mut it| {
+        while let Ok(Some(note)) = it.next() {
+            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
+                return Some(note.desc().to_vec());
+            }
+        }
+        None
+    })
 }
 
 /// The loader that an ELF program asks for.
@@ -148,5 +167,17 @@ mod tests {
             assert_eq!(interpreter::<FileHeader64<Endianness>>(content), None);
         }
         assert!(needs(&std::env::current_exe().unwrap()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_program_has_its_build_id_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        let program = std::env::current_exe().unwrap();
+        fs::copy(&program, &copy).unwrap();
+        assert!(build_id(&program).is_some());
+        assert_eq!(build_id(&copy), build_id(&program));
+        assert_ne!(build_id(Path::new("/bin/sh")), build_id(&program));
+        assert_eq!(build_id(Path::new("/etc/passwd")), None);
     }
 }

@@ -10,7 +10,7 @@ use std::{env, fs, path::PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Which boot of the machine it is about.
-    boot: String,
+    pub boot: String,
     /// Whether a guest ran with KVM, or else what happened to it.
     pub kvm: Option<Result<(), String>>,
     /// The frequency of the time-stamp counter, in kHz.
@@ -52,10 +52,15 @@ impl Host {
 }
 
 fn file() -> Option<PathBuf> {
+    Some(cache_folder()?.join("host.json"))
+}
+
+/// The user's cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
     let set = |name| {
         let value = env::var_os(name).filter(|it| !it.is_empty());
         value.map(PathBuf::from)
     };
     let folder = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
-    Some(folder.join("lkmpg-rs/host.json"))
+    Some(folder.join("lkmpg-rs"))
 }

@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     env,
     fs::{self, File},
-    io::{BufWriter, Read, Write},
+    io::{BufWriter, Read, Seek, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -43,34 +43,45 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home
 const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";
 const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
 
-/// Packs the guest's files into memory.
-pub fn pack(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
+/// Packs what seldom changes: it is in a guest that is saved.
+pub fn base(kernel: &Kernel) -> Result<File> {
+    pack(|archive| {
+        system(archive)?;
+        programs(archive)?;
+        for client in clients()? {
+            let name = client.file_name().unwrap_or_default();
+            archive.file(Path::new("/bin").join(name), &client)?;
+        }
+        boot_modules(archive, kernel)
+    })
+}
+
+/// Packs what makes a run: the job, the modules, and what the user adds.
+pub fn files(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
+    let _built = kernel.hold_still()?;
+    pack(|archive| {
+        let index = modules(archive, kernel, job)?;
+        terminal(archive)?;
+        for add in adds {
+            program(archive, &add.target, &add.file)
+                .with_context(|| format!("cannot add {}", add.file.display()))?;
+        }
+        index.add_to(archive)?;
+        archive.text(JOB, serde_json::to_vec(job)?)
+    })
+}
+
+/// Packs an archive into memory.
+fn pack(add: impl FnOnce(&mut Archive<BufWriter<File>>) -> Result<()>) -> Result<File> {
     let memory = memfd_create("initramfs", MemfdFlags::CLOEXEC)
         .context("cannot get memory for the initramfs")?;
-    let _built = kernel.hold_still()?;
     let mut archive = Archive::new(BufWriter::with_capacity(1 << 20, File::from(memory)));
-    let index = modules(&mut archive, kernel, job)?;
-    system(&mut archive)?;
-    programs(&mut archive)?;
-    if job.terminal.is_some() {
-        interactive_shell(&mut archive)?;
-    }
-    for client in clients()? {
-        archive.file(
-            Path::new("/bin").join(client.file_name().unwrap_or_default()),
-            &client,
-        )?;
-    }
-    for add in adds {
-        program(&mut archive, &add.target, &add.file)
-            .with_context(|| format!("cannot add {}", add.file.display()))?;
-    }
-    index.add_to(&mut archive)?;
-    archive.text(JOB, serde_json::to_vec(job)?)?;
-    let memory = archive
+    add(&mut archive)?;
+    let mut memory = archive
         .finish()?
         .into_inner()
         .context("cannot write the initramfs")?;
+    memory.rewind()?;
     Ok(memory)
 }
 
@@ -82,7 +93,7 @@ fn system(archive: &mut Archive<impl Write>) -> Result<()> {
         "/tmp",
         "/run",
         "/root",
-        "/home",
+        "/home/user",
         "/lib",
         "/sbin",
         "/local/bin",
@@ -92,7 +103,6 @@ fn system(archive: &mut Archive<impl Write>) -> Result<()> {
     }
     // The guest is small enough for one level.
     archive.link("/usr", ".")?;
-    archive.owned_folder("/home/user", 1000)?;
     archive.text("/etc/passwd", PASSWD)?;
     archive.text("/etc/group", GROUP)?;
     archive.text("/etc/profile", PROFILE)?;
@@ -111,6 +121,7 @@ fn programs(archive: &mut Archive<impl Write>) -> Result<()> {
     }
     program(archive, Path::new("/bin/sh"), &find("dash", "dash")?)?;
     program(archive, Path::new("/bin/kmod"), &find("kmod", "kmod")?)?;
+    program(archive, Path::new(SHELL), &find("bash", "bash")?)?;
     for name in KMOD {
         // The kernel itself calls /sbin/modprobe.
         archive.link(Path::new("/sbin").join(name), "../bin/kmod")?;
@@ -118,9 +129,8 @@ fn programs(archive: &mut Archive<impl Write>) -> Result<()> {
     Ok(())
 }
 
-/// A shell to type in, and what it must know of the user's terminal.
-fn interactive_shell(archive: &mut Archive<impl Write>) -> Result<()> {
-    program(archive, Path::new(SHELL), &find("bash", "bash")?)?;
+/// What programs must know of the user's terminal.
+fn terminal(archive: &mut Archive<impl Write>) -> Result<()> {
     let terminal = env::var("TERM").unwrap_or_default();
     let Some(initial) = terminal.chars().next() else {
         return Ok(());
@@ -129,7 +139,7 @@ fn interactive_shell(archive: &mut Archive<impl Write>) -> Result<()> {
     let known = ["/etc", "/lib", "/usr/share", "/usr/lib"].map(|it| Path::new(it).join(&entry));
     match known.iter().find(|it| it.is_file()) {
         Some(known) => archive.file(known, known),
-        // It gets along with a terminal that it does not know.
+        // They get along with a terminal that they do not know.
         None => Ok(()),
     }
 }
@@ -159,23 +169,13 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
     ] {
         fs::write(inside(&folder).join(name), "")?;
     }
-    if let Some(own) = &kernel.own_modules {
-        let drivers = drivers(own)?;
-        for driver in &drivers {
-            let target = folder.join(driver);
-            archive.file(&target, &own.join(driver))?;
-            fs::create_dir_all(
-                inside(&target)
-                    .parent()
-                    .context("a driver without a folder")?,
-            )?;
-            symlink(own.join(driver).canonicalize()?, inside(&target))?;
-        }
-        let list: Vec<_> = drivers
-            .iter()
-            .map(|it| format!("{}\n", folder.join(it).display()))
-            .collect();
-        archive.text(BOOT_MODULES, list.concat())?;
+    for (target, driver) in drivers(kernel)? {
+        fs::create_dir_all(
+            inside(&target)
+                .parent()
+                .context("a driver without a folder")?,
+        )?;
+        symlink(driver.canonicalize()?, inside(&target))?;
     }
     let build = build_dir()?;
     for module in kernel.modules()? {
@@ -250,15 +250,28 @@ impl Drop for Index {
     }
 }
 
-/// The files of [`DRIVERS`] and of what they need, in the order to load them.
-fn drivers(own: &Path) -> Result<Vec<PathBuf>> {
+/// Adds the drivers that the boot needs.
+fn boot_modules(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
+    let mut list = String::new();
+    for (target, driver) in drivers(kernel)? {
+        archive.file(&target, &driver)?;
+        list += &format!("{}\n", target.display());
+    }
+    archive.text(BOOT_MODULES, list)
+}
+
+/// The files of [`DRIVERS`] and of what they need, in the order to load them: where they
+/// are in the guest, and where they are here.
+fn drivers(kernel: &Kernel) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let Some(own) = &kernel.own_modules else {
+        return Ok(Vec::new());
+    };
     let index = own.join("modules.dep");
     let index =
         fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
-    Ok(load_order(&index, DRIVERS)
-        .into_iter()
-        .map(PathBuf::from)
-        .collect())
+    let folder = Path::new("/lib/modules").join(&kernel.release);
+    let order = load_order(&index, DRIVERS).into_iter();
+    Ok(order.map(|it| (folder.join(it), own.join(it))).collect())
 }
 
 /// Reads `modules.dep`: `a/b.ko: a/c.ko a/d.ko`, where each file is listed with
@@ -293,8 +306,30 @@ fn applets(busybox: &Path) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// The host's files that are in the [`base`], or name what is.
+pub fn base_files(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    let mut files = vec![
+        find("busybox", "busybox-static")?,
+        find("dash", "dash")?,
+        find("bash", "bash")?,
+        find("kmod", "kmod")?,
+        // The libraries of these.
+        "/etc/ld.so.cache".into(),
+    ];
+    files.extend(drivers(kernel)?.into_iter().map(|it| it.1));
+    Ok(files)
+}
+
+/// Those that Cargo has built: this program, the guest's init, and the clients.
+pub fn own_programs() -> Result<Vec<PathBuf>> {
+    let runner = env::current_exe()?;
+    let mut programs = vec![runner.with_file_name("lkmpg-guest"), runner];
+    programs.extend(clients()?);
+    Ok(programs)
+}
+
 /// Finds a program of the host; a user's PATH may lack the folders of root's.
-fn find(name: &str, package: &str) -> Result<PathBuf> {
+pub fn find(name: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     let mut candidates = folders.map(|it| it.join(name));

@@ -74,6 +74,10 @@ pub struct Options {
     #[arg(long, env = "LKMPG_ICOUNT", value_parser = FalseyValueParser::new())]
     pub icount: bool,
 
+    /// Boot a guest, instead of starting from one that has booted before and was saved
+    #[arg(long, env = "LKMPG_COLD", value_parser = FalseyValueParser::new())]
+    pub cold: bool,
+
     /// Print the kernel's messages from the first one, and QEMU's command line
     #[arg(long, short)]
     pub verbose: bool,

@@ -3,7 +3,7 @@
 //! QEMU as a child that cannot outlive its parent, and leaves nothing behind:
 //! all that it is given is a file descriptor.
 
-use crate::{accel::Accel, kernel::Kernel, options::Options};
+use crate::{accel::Accel, kernel::Kernel, monitor::Monitor, options::Options};
 use anyhow::{Context, Result, anyhow};
 use lkmpg_guest::{HOST_TAG, Port};
 use rustix::{
@@ -15,15 +15,18 @@ use std::{
     env,
     ffi::OsString,
     fs::File,
+    io,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     path::PathBuf,
     process::{Child, Command, Stdio},
+    thread,
 };
 
-const PROGRAM: &str = "qemu-system-x86_64";
+/// The program.
+pub const PROGRAM: &str = "qemu-system-x86_64";
 /// A PC without what nobody uses, which its firmware would look for. It keeps
 /// that firmware, because it is what makes the keyboard speak as on any PC.
 const MACHINE: &str = "q35,sata=off,smbus=off,smm=off,usb=off";
@@ -41,17 +44,17 @@ pub struct Qemu {
     pub console: File,
     /// The far end of the second serial port.
     pub serial: UnixStream,
-    /// QEMU's monitor.
-    pub monitor: UnixStream,
+    /// QEMU's monitor, until somebody takes it.
+    pub monitor: Option<Monitor>,
     ports: Vec<UnixStream>,
+    /// QEMU's name for where the state of a guest goes to that is saved, or comes from.
+    state: String,
 }
 
-/// What to boot.
+/// A machine.
 pub struct Machine<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
-    /// Its first files.
-    pub initramfs: File,
     /// Its first words.
     pub command_line: String,
     /// A folder of the host to show to the guest.
@@ -60,9 +63,34 @@ pub struct Machine<'a> {
     pub accel: Accel,
 }
 
+/// How a machine comes to life.
+pub enum Start {
+    /// It boots.
+    Boot {
+        /// Its first files.
+        initramfs: File,
+    },
+    /// It boots, too, and will be saved.
+    ToSave {
+        /// Its first files.
+        initramfs: File,
+        /// Its memory.
+        memory: File,
+        /// What will be the rest of it.
+        state: File,
+    },
+    /// It was saved, and goes on.
+    Saved {
+        /// Its memory, of which it changes a copy.
+        memory: File,
+        /// The rest of it.
+        state: File,
+    },
+}
+
 impl Qemu {
     /// Starts a machine.
-    pub fn start(machine: &Machine, options: &Options) -> Result<Self> {
+    pub fn start(machine: &Machine, start: Start, options: &Options) -> Result<Self> {
         let mut far_ends = Vec::new();
         let mut connect = |name: &str| -> Result<UnixStream> {
             let (near, far) = UnixStream::pair().context("cannot make a socket pair")?;
@@ -77,8 +105,10 @@ impl Qemu {
             .collect::<Result<_>>()?;
 
         let (console, console_end) = console_pipe()?;
+        let given = start.give(machine, options)?;
 
         let mut arguments = arguments(machine, options);
+        arguments.extend(given.arguments);
         let path = inherited_path(&console_end);
         arguments.extend([
             "-chardev".into(),
@@ -97,7 +127,8 @@ impl Qemu {
         let inherited = far_ends
             .iter()
             .map(|it| it.1.as_fd())
-            .chain([machine.initramfs.as_fd(), console_end.as_fd()]);
+            .chain(given.files.iter().map(AsFd::as_fd))
+            .chain([console_end.as_fd()]);
         for fd in inherited {
             fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
         }
@@ -114,9 +145,26 @@ impl Qemu {
             process,
             console,
             serial,
-            monitor,
+            monitor: Some(Monitor::new(monitor)),
             ports,
+            state: given.state,
         })
+    }
+
+    /// Stops the guest, and saves what is not its memory.
+    pub fn save(&mut self) -> Result<()> {
+        let monitor = self.monitor.as_mut();
+        monitor
+            .context("QEMU's monitor is taken")?
+            .save(&self.state)
+    }
+
+    /// Has a guest that was saved go on.
+    pub fn restore(&mut self) -> Result<()> {
+        let monitor = self.monitor.as_mut();
+        monitor
+            .context("QEMU's monitor is taken")?
+            .restore(&self.state)
     }
 
     /// The host's end of a port.
@@ -124,6 +172,93 @@ impl Qemu {
         self.ports[usize::from(port.number()) - 1]
             .try_clone()
             .context("cannot clone a socket")
+    }
+}
+
+/// What QEMU is given to start with.
+struct Given {
+    files: Vec<OwnedFd>,
+    arguments: Vec<OsString>,
+    /// See [`Qemu`].
+    state: String,
+}
+
+impl Start {
+    fn give(self, machine: &Machine, options: &Options) -> Result<Given> {
+        Ok(match self {
+            Self::Boot { initramfs } => Given {
+                arguments: [boot(machine, &initramfs), memory(options, None)].concat(),
+                files: vec![initramfs.into()],
+                state: String::new(),
+            },
+            Self::ToSave {
+                initramfs,
+                memory: file,
+                state,
+            } => Given {
+                arguments: [
+                    boot(machine, &initramfs),
+                    memory(options, Some((&file, "on"))),
+                ]
+                .concat(),
+                // QEMU writes to no file by itself.
+                state: format!("exec:cat >/proc/$PPID/fd/{}", state.as_raw_fd()),
+                files: vec![initramfs.into(), file.into(), state.into()],
+            },
+            Self::Saved {
+                memory: file,
+                mut state,
+            } => {
+                let (mut near, far) = UnixStream::pair().context("cannot make a socket pair")?;
+                // If QEMU does not take it, it says why.
+                thread::spawn(move || io::copy(&mut state, &mut near));
+                let incoming = ["-incoming", "defer"].map(OsString::from);
+                Given {
+                    arguments: [&memory(options, Some((&file, "off")))[..], &incoming].concat(),
+                    state: format!("fd:{}", far.as_raw_fd()),
+                    files: vec![file.into(), far.into()],
+                }
+            }
+        })
+    }
+}
+
+fn boot(machine: &Machine, initramfs: &File) -> Vec<OsString> {
+    vec![
+        "-kernel".into(),
+        machine.kernel.image.clone().into(),
+        "-initrd".into(),
+        inherited_path(initramfs).into(),
+        "-append".into(),
+        machine.command_line.clone().into(),
+    ]
+}
+
+/// The machine with its memory, which may be a file.
+fn memory(options: &Options, file: Option<(&File, &str)>) -> Vec<OsString> {
+    let mut line = vec![
+        "-m".to_owned(),
+        options.memory.clone(),
+        "-machine".to_owned(),
+    ];
+    if let Some((file, shared)) = file {
+        let (size, path) = (memory_size(&options.memory), inherited_path(file));
+        line.extend([
+            format!("{MACHINE},memory-backend=memory"),
+            "-object".to_owned(),
+            format!("memory-backend-file,id=memory,size={size},mem-path={path},share={shared}"),
+        ]);
+    } else {
+        line.push(MACHINE.to_owned());
+    }
+    line.into_iter().map(OsString::from).collect()
+}
+
+/// A size as `-m` takes it, in bytes or with its unit.
+fn memory_size(text: &str) -> String {
+    match text.bytes().all(|it| it.is_ascii_digit()) {
+        true => format!("{text}M"),
+        false => text.to_owned(),
     }
 }
 
@@ -187,8 +322,8 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The command line, save the sockets.
-fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
+/// What the machine is, whatever it is connected to, and however it starts.
+pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
     let mut line: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
     add(&[
@@ -198,14 +333,7 @@ fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         "none",
         "-no-reboot",
     ]);
-    add(&[
-        "-machine",
-        MACHINE,
-        "-smp",
-        &options.smp.to_string(),
-        "-m",
-        &options.memory,
-    ]);
+    add(&["-smp", &options.smp.to_string()]);
     match machine.accel {
         Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
         // The processors then take turns.
@@ -242,13 +370,6 @@ fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
             &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}"),
         ]);
     }
-    add(&[
-        "-append",
-        &machine.command_line,
-        "-initrd",
-        &inherited_path(&machine.initramfs),
-    ]);
-    line.extend(["-kernel".into(), machine.kernel.image.clone().into()]);
     if let Some(folder) = &machine.share {
         let mut share = OsString::from("local,id=share,security_model=none,readonly=on,path=");
         share.push(folder.to_string_lossy().replace(',', ",,"));
@@ -277,6 +398,13 @@ fn console_pipe() -> Result<(File, File)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_without_a_unit_is_in_mebibytes() {
+        for (text, size) in [("512", "512M"), ("1G", "1G"), ("x", "x")] {
+            assert_eq!(memory_size(text), size);
+        }
+    }
 
     #[test]
     fn versions_are_compared_by_number() {

@@ -2,14 +2,13 @@
 
 //! What a test may ask for that the guest cannot do itself.
 
-use crate::keyboard::Monitor;
+use crate::monitor::Monitor;
 use anyhow::Result;
 use lkmpg_guest::{Reply, Request, receive, send};
 use std::{io::BufReader, os::unix::net::UnixStream};
 
 /// Answers requests until the guest is gone.
-pub fn serve(requests: UnixStream, monitor: UnixStream) -> Result<()> {
-    let mut monitor = Monitor::new(monitor);
+pub fn serve(requests: UnixStream, mut monitor: Monitor) -> Result<()> {
     let mut reader = BufReader::new(requests.try_clone()?);
     while let Some(request) = receive(&mut reader)? {
         let done = match request {

@@ -9,25 +9,21 @@ use crate::{
     kernel::{Kernel, PROGRAMS, build_dir},
     options::{Add, Options},
     outcome::Outcome,
-    qemu::{Machine, Qemu},
-    requests,
-    session::{Event, Session},
+    qemu::{Machine, Qemu, Start},
+    session::Session,
     share::Modules,
-    streams::{self, Output, Tail},
+    snapshot::{Place, Snapshot},
     terminal,
     words::Words,
 };
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{HOST_DIR, Job, Port};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
-    iterator::Signals,
-};
+use lkmpg_guest::{HOST_DIR, Job};
 use std::{
     env,
     ffi::OsString,
-    sync::mpsc::{Sender, channel},
-    thread,
+    fs::File,
+    io::{self, Seek, SeekFrom},
+    os::fd::AsRawFd,
 };
 
 /// Where the guest's own programs are.
@@ -93,37 +89,137 @@ pub fn run_job(
         true => Modules::now(kernel)?,
         false => Modules::default(),
     };
-    let initramfs = initramfs::pack(kernel, job, adds)?;
-    check_memory(options, initramfs.metadata()?.len())?;
-    let machine = Machine {
+    let files = initramfs::files(kernel, job, adds)?;
+    check_memory(options, files.metadata()?.len())?;
+    let run = Run {
+        options,
         kernel,
-        initramfs,
-        command_line: command_line(options, job, &accel),
-        share: job.share.then(build_dir).transpose()?,
-        accel,
+        job,
+        machine: Machine {
+            kernel,
+            command_line: command_line(options, &accel),
+            share: kernel.shares.then(build_dir).transpose()?,
+            accel,
+        },
+        files,
+        modules,
     };
-    let (sender, events) = channel();
-    watch_signals(&sender)?;
-    let mut qemu = Qemu::start(&machine, options)?;
-    let raw = job.terminal.map(|_| terminal::Raw::new()).transpose()?;
-    if raw.is_some() {
-        words.terminal_is_raw();
+    let finished = run.finish(words)?;
+    if run.machine.accel == Accel::Kvm {
+        accel::learn(kernel, &finished.outcome);
     }
-    let tail = Tail::default();
-    connect(&mut qemu, &sender, &tail)?;
-    let (outcome, tally) =
-        Session::new(options, kernel, job, &qemu, modules, words, sender).run(&events);
-    drop(raw);
-    drop(qemu);
-    if machine.accel == Accel::Kvm {
-        accel::learn(kernel, &outcome);
+    Ok(finished)
+}
+
+/// All that a run needs but a guest.
+struct Run<'a> {
+    options: &'a Options,
+    kernel: &'a Kernel,
+    job: &'a Job,
+    machine: Machine<'a>,
+    /// What the guest is given.
+    files: File,
+    modules: Modules,
+}
+
+impl Run<'_> {
+    /// Starts a guest in the way that works.
+    fn finish(&self, words: &mut Words) -> Result<Finished> {
+        // The clock that counts instructions starts with the boot.
+        if !self.options.cold && !self.options.icount {
+            match self.from_snapshot(words) {
+                Ok(finished) => return Ok(finished),
+                Err(error) => words.say(&format!(
+                    "no guest can be started from memory, so this one boots: {error:#}"
+                )),
+            }
+        }
+        self.boot(words)
     }
-    let stdout = std::mem::take(&mut *tail.lock().unwrap_or_else(|it| it.into_inner()));
-    Ok(Finished {
-        outcome,
-        stdout,
-        tally,
-    })
+
+    /// Boots a guest that has all from the start.
+    fn boot(&self, words: &mut Words) -> Result<Finished> {
+        let mut initramfs = initramfs::base(self.kernel)?;
+        initramfs.seek(SeekFrom::End(0))?;
+        io::copy(&mut self.files()?, &mut initramfs)?;
+        check_memory(self.options, initramfs.metadata()?.len())?;
+        let mut session = self.session(Start::Boot { initramfs }, words)?;
+        let outcome = session.run();
+        Ok(session.conclude(outcome))
+    }
+
+    /// Starts from a saved guest, and makes it if it is not there. It is an error if that does
+    /// not work, whatever the command would do.
+    fn from_snapshot(&self, words: &mut Words) -> Result<Finished> {
+        let place = Place::of(&self.machine, self.options)?;
+        let finished = self.start_from(&place, words);
+        finished.inspect_err(|_| drop(place.clear()))
+    }
+
+    fn start_from(&self, place: &Place, words: &mut Words) -> Result<Finished> {
+        let found = place.open().unwrap_or_else(|error| {
+            words.say(&format!("the saved guest is of no use, since {error:#}"));
+            None
+        });
+        let (snapshot, anew) = match found {
+            Some(snapshot) => (snapshot, true),
+            None => {
+                let _lock = place.lock()?;
+                // While we waited, somebody may have made it.
+                match place.open() {
+                    Ok(Some(snapshot)) => (snapshot, true),
+                    _ => match self.save(place, words)? {
+                        Ok(snapshot) => (snapshot, false),
+                        Err(finished) => return Ok(finished),
+                    },
+                }
+            }
+        };
+        let Snapshot { memory, state, log } = snapshot;
+        let mut session = self.session(Start::Saved { memory, state }, words)?;
+        session.restore(&log, anew, self.files()?)?;
+        match session.run() {
+            Outcome::Failed(error) if !session.has_started() => Err(error),
+            outcome => Ok(session.conclude(outcome)),
+        }
+    }
+
+    /// Boots a guest, and saves it. If the kernel does not get there, that is how the run ends.
+    fn save(&self, place: &Place, words: &mut Words) -> Result<Result<Snapshot, Finished>> {
+        words.say("booting a guest, for this run and others to start from");
+        let (memory, state) = place.begin()?;
+        let initramfs = initramfs::base(self.kernel)?;
+        let start = Start::ToSave {
+            initramfs,
+            memory,
+            state,
+        };
+        let mut session = self.session(start, words)?;
+        let outcome = session.run();
+        if !session.is_ready() {
+            return match outcome {
+                Outcome::Failed(error) => Err(error),
+                outcome => Ok(Err(session.conclude(outcome))),
+            };
+        }
+        place.keep(&session.save()?)?;
+        let snapshot = place
+            .open()?
+            .context("the guest that was just saved is gone")?;
+        Ok(Ok(snapshot))
+    }
+
+    /// The files, from their start.
+    fn files(&self) -> Result<File> {
+        let path = format!("/proc/self/fd/{}", self.files.as_raw_fd());
+        File::open(path).context("cannot read the guest's files")
+    }
+
+    fn session<'a>(&'a self, start: Start, words: &'a mut Words) -> Result<Session<'a>> {
+        let qemu = Qemu::start(&self.machine, start, self.options)?;
+        let modules = self.modules.clone();
+        Session::new(self.options, self.kernel, self.job, qemu, modules, words)
+    }
 }
 
 /// What the smallest kernel takes for itself.
@@ -185,8 +281,8 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
 }
 
 /// What the kernel is told.
-fn command_line(options: &Options, job: &Job, accel: &Accel) -> String {
-    let mut words = vec![
+fn command_line(options: &Options, accel: &Accel) -> String {
+    let words = [
         "console=ttyS0",
         "earlyprintk=ttyS0",
         "panic=-1",
@@ -199,16 +295,12 @@ fn command_line(options: &Options, job: &Job, accel: &Accel) -> String {
         "sysctl.kernel.dmesg_restrict=0",
         "sysctl.kernel.hung_task_timeout_secs=30",
         "rcupdate.rcu_cpu_stall_timeout=60",
+        // What goes wrong ends the run, and is seen whatever a program does to the
+        // console's log level. For a user at a terminal the guest's init undoes it.
+        "ignore_loglevel",
+        "oops=panic",
+        "sysctl.kernel.hung_task_panic=1",
     ];
-    if job.terminal.is_none() {
-        // Nobody is there to look: what goes wrong ends the run, and is seen
-        // whatever a program does to the console's log level.
-        words.extend([
-            "ignore_loglevel",
-            "oops=panic",
-            "sysctl.kernel.hung_task_panic=1",
-        ]);
-    }
     let mut line = words.join(" ");
     // An emulated guest has this machine's counter, unless it counts
     // instructions. To be told is faster, and more exact, than to measure it.
@@ -238,42 +330,4 @@ fn introduction(options: &Options, kernel: &Kernel, accel: &Accel, job: &Job) ->
         text += "; Ctrl-D leaves, Ctrl-] ends it at once";
     }
     text
-}
-
-fn watch_signals(sender: &Sender<Event>) -> Result<()> {
-    let mut signals =
-        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGWINCH]).context("cannot catch signals")?;
-    let sender = sender.clone();
-    thread::spawn(move || {
-        signals
-            .forever()
-            .try_for_each(|it| sender.send(Event::Signal(it)))
-    });
-    Ok(())
-}
-
-/// Starts the threads that listen to the guest.
-fn connect(qemu: &mut Qemu, sender: &Sender<Event>, tail: &Tail) -> Result<()> {
-    streams::console(qemu.console.try_clone()?, sender.clone());
-    streams::output(
-        Output::Stdout,
-        qemu.port(Port::Stdout)?,
-        sender.clone(),
-        Some(tail.clone()),
-    );
-    streams::output(
-        Output::Stderr,
-        qemu.port(Port::Stderr)?,
-        sender.clone(),
-        None,
-    );
-    streams::serial(qemu.serial.try_clone()?, qemu.port(Port::Serial)?)?;
-    let (requests, monitor) = (qemu.port(Port::Request)?, qemu.monitor.try_clone()?);
-    // The test that asks is told what went wrong.
-    thread::spawn(move || requests::serve(requests, monitor));
-    streams::control(qemu.port(Port::Control)?, sender.clone());
-    if let Some(stderr) = qemu.process.stderr.take() {
-        streams::complaints(stderr, sender.clone());
-    }
-    Ok(())
 }

@@ -9,10 +9,11 @@ use crate::{
     options::Options,
     outcome::Outcome,
     qemu::Qemu,
+    run::Finished,
     share::Modules,
     splat,
-    streams::{self, Output},
-    terminal,
+    streams::{self, Output, Tail},
+    terminal::{self, Raw},
     words::Words,
 };
 use anyhow::{Result, anyhow};
@@ -20,7 +21,8 @@ use lkmpg_guest::{FromGuest, Job, Port, ToGuest, send};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    fs::File,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     time::{Duration, Instant},
 };
 
@@ -31,6 +33,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 const END_LIMIT: Duration = Duration::from_secs(120);
 /// How long a panic may take to print.
 const PANIC_LIMIT: Duration = Duration::from_secs(10);
+/// How long a QEMU that failed may take to say why.
+const COMPLAINT_LIMIT: Duration = Duration::from_secs(1);
 /// How often a shell's guest learns what was built.
 const REFRESH: Duration = Duration::from_millis(500);
 /// The streams that close when QEMU ends: the console, its complaints, and the
@@ -61,6 +65,8 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Booting,
+    /// The guest waits for a job.
+    Ready,
     Running,
     /// The command returned `status`, having written so much.
     Ending {
@@ -74,9 +80,12 @@ pub struct Session<'a> {
     options: &'a Options,
     kernel: &'a Kernel,
     job: &'a Job,
-    qemu: &'a Qemu,
+    qemu: Qemu,
     words: &'a mut Words,
+    raw: Option<Raw>,
     sender: Sender<Event>,
+    events: Receiver<Event>,
+    stdout: Tail,
     console: Console,
     phase: Phase,
     deadline: Option<Instant>,
@@ -86,6 +95,8 @@ pub struct Session<'a> {
     modules: Modules,
     splat_is_seen: bool,
     tally: String,
+    /// What the kernel said before the command.
+    log: Vec<u8>,
 }
 
 impl<'a> Session<'a> {
@@ -94,18 +105,23 @@ impl<'a> Session<'a> {
         options: &'a Options,
         kernel: &'a Kernel,
         job: &'a Job,
-        qemu: &'a Qemu,
+        mut qemu: Qemu,
         modules: Modules,
         words: &'a mut Words,
-        sender: Sender<Event>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        let (sender, events) = channel();
+        streams::signals(&sender)?;
+        let stdout = streams::connect(&mut qemu, &sender)?;
+        Ok(Self {
             options,
             kernel,
             job,
             qemu,
             words,
+            raw: None,
             sender,
+            events,
+            stdout,
             console: Console::default(),
             phase: Phase::Booting,
             deadline: Some(Instant::now() + options.boot_timeout),
@@ -115,23 +131,72 @@ impl<'a> Session<'a> {
             modules,
             splat_is_seen: false,
             tally: String::new(),
-        }
+            log: Vec::new(),
+        })
     }
 
-    /// Follows it to its end. Returns the tally, too: what the modules went
-    /// through, and which of them the kernel complained about.
-    pub fn run(mut self, events: &Receiver<Event>) -> (Outcome, String) {
-        let outcome = loop {
-            let step = match self.next(events) {
+    /// Follows it to its end, or until the guest is ready to be saved.
+    pub fn run(&mut self) -> Outcome {
+        loop {
+            let step = match self.next() {
                 Some(event) => self.handle(event),
                 None => Ok(Some(self.out_of_time())),
             };
             match step {
                 Ok(None) => {}
-                Ok(Some(outcome)) => break outcome,
-                Err(error) => break Outcome::Failed(error),
+                Ok(Some(outcome)) => return outcome,
+                Err(error) => return Outcome::Failed(error),
             }
-        };
+        }
+    }
+
+    /// Whether the guest waits for a job, and nothing is wrong with it.
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready && self.console.splat().is_none()
+    }
+
+    /// Whether the command has been started.
+    pub fn has_started(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Ending { .. })
+    }
+
+    /// Saves the guest, and ends it. Returns all that its kernel has said.
+    pub fn save(mut self) -> Result<Vec<u8>> {
+        self.qemu.save()?;
+        drop(self.qemu);
+        let mut log = self.log;
+        let mut open = usize::from(STREAMS - self.closed);
+        // Its streams end with it, and with what it had started to write its state.
+        while open > 0 {
+            match self.events.recv_timeout(PANIC_LIMIT)? {
+                Event::Console(bytes) => log.extend(bytes),
+                Event::Closed => open -= 1,
+                _ => {}
+            }
+        }
+        Ok(log)
+    }
+
+    /// Has a saved guest go on, and gives it `files`. `log` is what the kernel said before;
+    /// `anew`: nobody has seen it.
+    pub fn restore(&mut self, log: &[u8], anew: bool, files: File) -> Result<()> {
+        let lines = self.console.take(log);
+        if anew {
+            self.words.kernel(&lines);
+        }
+        if let Err(error) = self.qemu.restore() {
+            // It has complained if it has ended.
+            self.deadline = Some(Instant::now() + COMPLAINT_LIMIT);
+            return match self.run() {
+                Outcome::Failed(why) if !self.complaints.is_empty() => Err(why),
+                _ => Err(error),
+            };
+        }
+        streams::start(self.qemu.port(Port::Control)?, files)
+    }
+
+    /// Says what is to be said of the outcome.
+    pub fn conclude(mut self, outcome: Outcome) -> Finished {
         let rest = self.console.finish();
         self.words.kernel(&rest);
         self.remember();
@@ -139,17 +204,22 @@ impl<'a> Session<'a> {
         if let Some(splat) = self.console.splat() {
             tally += &splat::tally(splat);
         }
-        (self.report(outcome), tally)
+        let stdout = std::mem::take(&mut *self.stdout.lock().unwrap_or_else(|it| it.into_inner()));
+        Finished {
+            outcome: self.report(outcome),
+            stdout,
+            tally,
+        }
     }
 
     /// The next event, or none by the deadline.
-    fn next(&mut self, events: &Receiver<Event>) -> Option<Event> {
+    fn next(&mut self) -> Option<Event> {
         loop {
             self.show_modules();
             let left = self.deadline.map_or(Duration::MAX, |it| {
                 it.saturating_duration_since(Instant::now())
             });
-            match events.recv_timeout(left.min(REFRESH)) {
+            match self.events.recv_timeout(left.min(REFRESH)) {
                 Ok(event) => return Some(event),
                 Err(RecvTimeoutError::Timeout) if left > REFRESH => {}
                 // We hold a sender ourselves, so nothing else than time can run out.
@@ -199,7 +269,7 @@ impl<'a> Session<'a> {
             }
             Event::Left => return Ok(Some(Outcome::Ended(0))),
             Event::Signal(SIGWINCH) => {
-                if self.job.terminal.is_some() {
+                if self.job.terminal.is_some() && self.has_started() {
                     self.tell(&ToGuest::Resize(terminal::size()));
                 }
             }
@@ -209,6 +279,9 @@ impl<'a> Session<'a> {
     }
 
     fn listen(&mut self, bytes: &[u8]) {
+        if !self.has_started() {
+            self.log.extend_from_slice(bytes);
+        }
         let before = (self.console.panicked(), self.console.splat().is_some());
         let lines = self.console.take(bytes);
         self.words.kernel(&lines);
@@ -223,8 +296,18 @@ impl<'a> Session<'a> {
 
     fn hear(&mut self, message: FromGuest) -> Result<Option<Outcome>> {
         match message {
+            FromGuest::Ready => {
+                self.phase = Phase::Ready;
+                Ok(Some(Outcome::Ended(0)))
+            }
             FromGuest::Started => {
                 self.phase = Phase::Running;
+                if self.job.terminal.is_some() {
+                    self.raw = Some(Raw::new()?);
+                    self.words.terminal_is_raw();
+                    // It may have changed meanwhile.
+                    self.tell(&ToGuest::Resize(terminal::size()));
+                }
                 self.words.command_runs();
                 self.console.start_tail();
                 let limit = if self.job.share {
@@ -233,6 +316,9 @@ impl<'a> Session<'a> {
                     Some(COMMAND_LIMIT)
                 };
                 self.deadline = self.options.timeout.or(limit).map(|it| Instant::now() + it);
+                if let Some(monitor) = self.qemu.monitor.take() {
+                    streams::requests(self.qemu.port(Port::Request)?, monitor);
+                }
                 let port = self.qemu.port(Port::Stdin)?;
                 if terminal::is_in_background() {
                     streams::close(&port);
@@ -303,7 +389,7 @@ impl<'a> Session<'a> {
             }
             // `poweroff -f` in a shell.
             Phase::Running if self.job.share && self.ended_well() => Ok(Outcome::Ended(0)),
-            Phase::Booting => Err(anyhow!(
+            Phase::Booting | Phase::Ready => Err(anyhow!(
                 "the guest ended before its init could start {}",
                 self.command()
             )),
@@ -323,7 +409,7 @@ impl<'a> Session<'a> {
 
     fn out_of_time(&self) -> Outcome {
         match self.phase {
-            Phase::Booting => {
+            Phase::Booting | Phase::Ready => {
                 let limit = self.options.boot_timeout.as_secs_f32();
                 Outcome::Failed(anyhow!(
                     "the guest did not get to {} within {limit} s",

@@ -2,13 +2,20 @@
 
 //! Threads that carry bytes between this process and the guest.
 
-use crate::session::Event;
-use lkmpg_guest::receive;
+use crate::{monitor::Monitor, qemu::Qemu, requests, session::Event};
+use anyhow::{Context, Result};
+use lkmpg_guest::{Port, Start, ToGuest, receive, send};
 use rustix::{
     io::{Errno, read},
+    rand::{GetRandomFlags, getrandom},
     stdio::{stderr, stdin, stdout},
 };
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
+    iterator::Signals,
+};
 use std::{
+    fs::File,
     io::{self, BufRead, BufReader, Read, Write},
     net::Shutdown,
     os::{fd::BorrowedFd, unix::net::UnixStream},
@@ -18,7 +25,7 @@ use std::{
         mpsc::{Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// How much is carried at once.
@@ -40,8 +47,56 @@ pub enum Output {
 /// The last bytes of the command's standard output.
 pub type Tail = Arc<Mutex<Vec<u8>>>;
 
+/// Starts the threads that listen to the guest. Returns what is remembered of its output.
+pub fn connect(qemu: &mut Qemu, events: &Sender<Event>) -> Result<Tail> {
+    let tail = Tail::default();
+    console(qemu.console.try_clone()?, events.clone());
+    let (stdout, stderr) = (qemu.port(Port::Stdout)?, qemu.port(Port::Stderr)?);
+    output(Output::Stdout, stdout, events.clone(), Some(tail.clone()));
+    output(Output::Stderr, stderr, events.clone(), None);
+    serial(qemu.serial.try_clone()?, qemu.port(Port::Serial)?)?;
+    control(qemu.port(Port::Control)?, events.clone());
+    if let Some(stderr) = qemu.process.stderr.take() {
+        complaints(stderr, events.clone());
+    }
+    Ok(tail)
+}
+
+/// Passes on the signals that we get.
+pub fn signals(events: &Sender<Event>) -> Result<()> {
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGWINCH]).context("cannot catch signals")?;
+    let events = events.clone();
+    thread::spawn(move || {
+        signals
+            .forever()
+            .try_for_each(|it| events.send(Event::Signal(it)))
+    });
+    Ok(())
+}
+
+/// Answers what the tests ask. The test that asks is told what went wrong.
+pub fn requests(port: UnixStream, monitor: Monitor) {
+    thread::spawn(move || requests::serve(port, monitor));
+}
+
+/// Gives a guest that was saved what it cannot know, and its files.
+pub fn start(port: UnixStream, mut files: File) -> Result<()> {
+    let mut seed = [0; 64];
+    getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get random numbers")?;
+    let start = Start {
+        time: SystemTime::now().duration_since(UNIX_EPOCH)?,
+        seed: seed.into(),
+        files: files.metadata()?.len(),
+    };
+    send(&port, &ToGuest::Start(start))?;
+    // If the guest is gone, its streams close.
+    thread::spawn(move || io::copy(&mut files, &mut &port));
+    Ok(())
+}
+
 /// Carries the command's output to ours.
-pub fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: Option<Tail>) {
+fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: Option<Tail>) {
     thread::spawn(move || {
         let to = match which {
             Output::Stdout => stdout(),
@@ -72,7 +127,7 @@ fn remember(tail: &mut Vec<u8>, piece: &[u8]) {
 }
 
 /// Our standard input and outputs may be non-blocking, as the shell left them.
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
+fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> rustix::io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(to, bytes) {
             Ok(length) => bytes = &bytes[length..],
@@ -122,7 +177,7 @@ pub fn close(port: &UnixStream) {
 }
 
 /// Reads the kernel's log.
-pub fn console(mut console: impl Read + Send + 'static, events: Sender<Event>) {
+fn console(mut console: impl Read + Send + 'static, events: Sender<Event>) {
     thread::spawn(move || {
         let mut buffer = vec![0; PIECE];
         while let Ok(length @ 1..) = console.read(&mut buffer) {
@@ -138,7 +193,7 @@ pub fn console(mut console: impl Read + Send + 'static, events: Sender<Event>) {
 }
 
 /// Reads what the init says.
-pub fn control(control: UnixStream, events: Sender<Event>) {
+fn control(control: UnixStream, events: Sender<Event>) {
     thread::spawn(move || {
         let mut control = BufReader::new(control);
         while let Ok(Some(message)) = receive(&mut control) {
@@ -150,7 +205,7 @@ pub fn control(control: UnixStream, events: Sender<Event>) {
 }
 
 /// Reads QEMU's complaints.
-pub fn complaints(stderr: ChildStderr, events: Sender<Event>) {
+fn complaints(stderr: ChildStderr, events: Sender<Event>) {
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             if events.send(Event::Qemu(line)).is_err() {
@@ -163,7 +218,7 @@ pub fn complaints(stderr: ChildStderr, events: Sender<Event>) {
 
 /// Connects the far end of the second serial port with the guest's own handle
 /// to it. What nobody reads yet is kept here: a serial line never waits.
-pub fn serial(line: UnixStream, port: UnixStream) -> io::Result<()> {
+fn serial(line: UnixStream, port: UnixStream) -> io::Result<()> {
     for (mut from, mut to) in [(line.try_clone()?, port.try_clone()?), (port, line)] {
         let (sender, receiver) = channel::<Vec<u8>>();
         thread::spawn(move || {

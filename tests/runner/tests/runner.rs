@@ -172,7 +172,8 @@ fn a_module_may_say_what_it_likes() {
 
 #[test]
 fn a_splat_in_the_background_counts_too() {
-    in_kernel_under_test("insmod /modules/crash.ko how=2 & sleep 1").expect(126);
+    let loaded = "until grep -q '^crash .* Live' /proc/modules; do sleep 0.1; done";
+    in_kernel_under_test(&format!("insmod /modules/crash.ko how=2 & {loaded}")).expect(126);
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn a_kernel_that_does_not_boot_is_a_failure_of_the_bench() {
 
 #[test]
 fn a_boot_that_takes_too_long_is_a_failure_of_the_bench() {
-    run(&["--boot-timeout", "0.1", "--", "true"])
+    run(&["--cold", "--boot-timeout", "0.1", "--", "true"])
         .expect(125)
         .says("`true` within 0.1 s");
 }

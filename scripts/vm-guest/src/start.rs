@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a guest that was saved before it had a job does when it lives again.
+
+use anyhow::{Context, Result, bail, ensure};
+use cpio::NewcReader;
+use lkm::ioctl::{self, Command, Nothing};
+use lkmpg_guest::{Start, ToGuest, receive};
+use rustix::{
+    fs::Mode,
+    process::umask,
+    time::{ClockId, Timespec, clock_settime},
+};
+use std::{
+    ffi::OsStr,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, BufRead, Read, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt, symlink},
+    },
+    path::Path,
+    time::Duration,
+};
+
+/// Has the kernel take new random numbers from what it was given.
+const RNDRESEEDCRNG: Command<Nothing> = Command::io(b'R', 7);
+const FILE_TYPE: u32 = 0o170000;
+const FOLDER: u32 = 0o040000;
+const FILE: u32 = 0o100000;
+const LINK: u32 = 0o120000;
+
+/// Waits for a job, and for its files.
+pub fn wait(reader: &mut impl BufRead) -> Result<()> {
+    let Some(ToGuest::Start(start)) = receive(&mut *reader).context("no job came")? else {
+        bail!("something else than a job came");
+    };
+    let Start { time, seed, files } = start;
+    set_time(time).context("cannot set the time")?;
+    reseed(&seed).context("cannot reseed the random numbers")?;
+    let mut archive = reader.take(files);
+    unpack(&mut archive, Path::new("/")).context("cannot unpack the files")?;
+    // What pads the archive.
+    io::copy(&mut archive, &mut io::sink())?;
+    Ok(())
+}
+
+fn set_time(time: Duration) -> Result<()> {
+    let time = Timespec {
+        tv_sec: time.as_secs().try_into()?,
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    Ok(clock_settime(ClockId::Realtime, time)?)
+}
+
+fn reseed(seed: &[u8]) -> io::Result<()> {
+    let mut random = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/urandom")?;
+    random.write_all(seed)?;
+    ioctl::call(&random, RNDRESEEDCRNG).map(drop)
+}
+
+/// Unpacks an archive as the kernel unpacks an initramfs: what is there is replaced, but
+/// for folders.
+fn unpack(mut archive: impl Read, root: &Path) -> Result<()> {
+    // Modes are what the archive says.
+    let before = umask(Mode::empty());
+    loop {
+        let mut entry = NewcReader::new(archive)?;
+        if entry.entry().is_trailer() {
+            umask(before);
+            return Ok(());
+        }
+        let name = entry.entry().name().to_owned();
+        add(&mut entry, &root.join(&name)).with_context(|| format!("cannot add /{name}"))?;
+        archive = entry.finish()?;
+    }
+}
+
+fn add(entry: &mut NewcReader<impl Read>, path: &Path) -> Result<()> {
+    let (kind, mode) = (
+        entry.entry().mode() & FILE_TYPE,
+        entry.entry().mode() & 0o7777,
+    );
+    if kind == FOLDER && path.is_dir() {
+        return Ok(());
+    }
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => bail!("there is a folder"),
+        Ok(_) => fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    match kind {
+        FOLDER => DirBuilder::new().mode(mode).create(path)?,
+        FILE => {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(path)?;
+            let length = io::copy(entry, &mut file)?;
+            ensure!(
+                length == u64::from(entry.entry().file_size()),
+                "it is cut short"
+            );
+        }
+        LINK => {
+            let mut target = Vec::new();
+            entry.read_to_end(&mut target)?;
+            symlink(OsStr::from_bytes(&target), path)?;
+        }
+        _ => bail!("mode {:o} is of nothing known", entry.entry().mode()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cpio::newc::{Builder, ModeFileType, trailer};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn archive(entries: &[(&str, ModeFileType, u32, &[u8])]) -> Vec<u8> {
+        let mut archive = Vec::new();
+        for (name, kind, mode, content) in entries {
+            let builder = Builder::new(name).mode(*mode).set_mode_file_type(*kind);
+            let mut entry = builder.write(&mut archive, content.len() as u32);
+            entry.write_all(content).unwrap();
+            entry.finish().unwrap();
+        }
+        trailer(archive).unwrap()
+    }
+
+    #[test]
+    fn what_was_there_is_replaced_but_for_folders() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |it: &str| root.path().join(it);
+        fs::create_dir(path("bin")).unwrap();
+        fs::write(path("bin/old"), "old").unwrap();
+        symlink("old", path("bin/program")).unwrap();
+        let archive = archive(&[
+            ("bin", ModeFileType::Directory, 0o700, b""),
+            ("bin/program", ModeFileType::Regular, 0o4777, b"new"),
+            ("bin/link", ModeFileType::Symlink, 0o777, b"program"),
+            ("new", ModeFileType::Directory, 0o777, b""),
+        ]);
+        unpack(&archive[..], root.path()).unwrap();
+        let mode = |it| fs::metadata(path(it)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode("bin"), 0o755);
+        assert_eq!(mode("bin/program"), 0o4777);
+        assert_eq!(mode("new"), 0o777);
+        assert_eq!(fs::read_to_string(path("bin/link")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(path("bin/old")).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_file_does_not_replace_a_folder() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        let archive = archive(&[("etc", ModeFileType::Regular, 0o644, b"text")]);
+        let error = unpack(&archive[..], root.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("/etc: there is a folder"));
+    }
+
+    #[test]
+    fn an_archive_that_is_cut_short_is_noticed() {
+        let archive = archive(&[("a", ModeFileType::Regular, 0o644, &[b'a'; 999])]);
+        for length in [0, 50, 200, 1200] {
+            let root = tempfile::tempdir().unwrap();
+            assert!(unpack(&archive[..length], root.path()).is_err(), "{length}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! QEMU's monitor: typing on the guest's keyboard, saving the guest, and having it live again.
+
+use anyhow::{Context, Result, anyhow, bail};
+use lkmpg_guest::{Key, send};
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+/// How long QEMU may take for anything.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The guest's memory is in a file: that is not sent.
+const CAPABILITIES: [&str; 2] = ["x-ignore-shared", "events"];
+
+/// QEMU's monitor protocol, as much as is needed of it.
+pub struct Monitor {
+    stream: BufReader<UnixStream>,
+    ready: bool,
+    events: VecDeque<Value>,
+}
+
+impl Monitor {
+    /// Speaks over `stream`, on which nobody has said anything yet.
+    pub fn new(stream: UnixStream) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+            ready: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Stops the guest, and sends all of it but its memory to the file descriptor of QEMU's
+    /// that `uri` names.
+    pub fn save(&mut self, uri: &str) -> Result<()> {
+        self.capabilities()?;
+        self.call("migrate", json!({ "uri": uri }))?;
+        self.wait_for(|event| match event["data"]["status"].as_str() {
+            Some("completed") => Some(Ok(())),
+            Some("failed") => Some(Err(anyhow!("QEMU cannot save the guest"))),
+            _ => None,
+        })
+    }
+
+    /// Reads what [`save`](Self::save) has sent, and lets the guest run.
+    pub fn restore(&mut self, uri: &str) -> Result<()> {
+        self.capabilities()?;
+        self.call("migrate-incoming", json!({ "uri": uri }))?;
+        // QEMU ends if that fails.
+        self.wait_for(|event| (event["event"] == "RESUME").then_some(Ok(())))
+    }
+
+    fn capabilities(&mut self) -> Result<()> {
+        let set = CAPABILITIES.map(|it| json!({"capability": it, "state": true}));
+        self.call("migrate-set-capabilities", json!({ "capabilities": set }))
+    }
+
+    /// Presses and releases keys.
+    pub fn type_keys(&mut self, keys: &[Key]) -> Result<()> {
+        let event = |Key { code, down }: &Key| json!({"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": code}}});
+        let events: Vec<_> = keys.iter().map(event).collect();
+        self.call("input-send-event", json!({ "events": events }))
+    }
+
+    fn call(&mut self, command: &str, arguments: Value) -> Result<()> {
+        if !self.ready {
+            self.stream.get_ref().set_read_timeout(Some(LIMIT))?;
+            self.ready = true;
+            self.call("qmp_capabilities", json!({}))?;
+        }
+        send(
+            self.stream.get_mut(),
+            &json!({"execute": command, "arguments": arguments}),
+        )?;
+        loop {
+            let answer = self.read()?;
+            if let Some(error) = answer.get("error") {
+                bail!(
+                    "QEMU refused {command}: {}",
+                    error["desc"].as_str().unwrap_or("without a word")
+                );
+            }
+            if answer.get("return").is_some() {
+                return Ok(());
+            }
+            // What is neither is the greeting, or an event.
+            self.events.push_back(answer);
+        }
+    }
+
+    /// Waits until `done` has an answer to an event.
+    fn wait_for(&mut self, done: impl Fn(&Value) -> Option<Result<()>>) -> Result<()> {
+        loop {
+            let event = match self.events.pop_front() {
+                Some(event) => event,
+                None => self.read()?,
+            };
+            if let Some(result) = done(&event) {
+                return result;
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        let length = self.stream.read_line(&mut line);
+        if length.context("QEMU's monitor does not answer")? == 0 {
+            bail!("QEMU's monitor is gone");
+        }
+        serde_json::from_str(&line).context("QEMU's monitor speaks no JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write, thread};
+
+    /// A monitor that answers every call with the next line.
+    fn monitor(answers: &'static [&'static str]) -> Monitor {
+        let (near, far) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(far.try_clone().unwrap());
+            (&far).write_all(b"{\"QMP\": {}}\n").unwrap();
+            for answer in answers {
+                reader.read_line(&mut String::new()).unwrap();
+                (&far).write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Monitor::new(near)
+    }
+
+    #[test]
+    fn greetings_and_events_are_passed_over() {
+        let mut monitor = monitor(&[
+            "{\"return\": {}}\n",
+            "{\"event\": \"X\"}\n{\"return\": {}}\n",
+        ]);
+        monitor
+            .type_keys(&[Key {
+                code: "a".into(),
+                down: true,
+            }])
+            .unwrap();
+    }
+
+    #[test]
+    fn an_event_that_comes_before_the_answer_is_not_lost() {
+        let saved = |status: &'static str| {
+            let event = format!(
+                "{{\"event\": \"MIGRATION\", \"data\": {{\"status\": \"{status}\"}}}}\n{{\"return\": {{}}}}\n"
+            );
+            let answers = [
+                "{\"return\": {}}\n".to_owned(),
+                "{\"return\": {}}\n".to_owned(),
+                event,
+            ];
+            let answers = answers.map(|it| &*it.leak());
+            monitor(answers.to_vec().leak()).save("fd:0")
+        };
+        saved("completed").unwrap();
+        assert!(
+            saved("failed")
+                .unwrap_err()
+                .to_string()
+                .contains("cannot save")
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let mut monitor = monitor(&[
+            "{\"return\": {}}\n",
+            "{\"error\": {\"desc\": \"no such key\"}}\n",
+        ]);
+        let error = monitor.type_keys(&[]).unwrap_err();
+        assert!(error.to_string().contains("no such key"));
+    }
+
+    #[test]
+    fn an_end_is_no_answer() {
+        assert!(monitor(&[]).type_keys(&[]).is_err());
+    }
+}
