@@ -24,6 +24,9 @@ CARGO	?= cargo
 Q	:= $(if $(V),,@)
 
 export KERNEL DESTDIR
+ifdef JUNIT
+export LKMPG_JUNIT := $(abspath $(JUNIT))
+endif
 
 # What is built is looked for in build/cargo, and the guest's programs are static.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
@@ -101,7 +104,7 @@ help:
 #: make              build the modules and the clients for KERNEL (default: dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test; T='chardev sleep' some, EXCEPT=twins
-#:                   all of them but some
+#:                   all of them but some; JUNIT=FILE writes the report for a CI service
 #: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
 #:                   length (hours); MINUTES=5 only that, for so long

@@ -52,6 +52,38 @@ lkm:
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
+# Scripts, and the tests of a cargo package. A wrong name is told before anything is built.
+SCRIPTS	:= $(wildcard $(DIR)/tests/*.sh)
+PACKAGE	:= $(firstword $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml))
+NAMES	:= $(basename $(notdir $(SCRIPTS) $(wildcard $(PACKAGE:%Cargo.toml=%tests/*.rs))))
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+ifeq ($(SCRIPTS)$(PACKAGE),)
+$(error there is no test in $(DIR)/tests: put a script NAME.sh there, which passes by its exit status, or a cargo package)
+endif
+ifneq ($(filter-out $(NAMES),$(T)),)
+$(error there is no test $(filter-out $(NAMES),$(T)): there are $(NAMES))
+endif
+CLOSED	:= $(strip $(foreach it,$(SCRIPTS),$(if $(shell test -x $(it) || echo no),$(it))))
+ifneq ($(CLOSED),)
+$(error a test that cannot be run: chmod +x $(CLOSED))
+endif
+endif
+RUN	:= $(foreach it,$(SCRIPTS),$(if $(filter $(or $(T),%),$(basename $(notdir $(it)))),$(it)))
+# All that the package has, unless T says which.
+RUN_RUST := $(if $(T),$(filter-out $(basename $(notdir $(RUN))),$(T)),$(PACKAGE))
+
+# The guest has no libraries.
+TARGET	:= x86_64-unknown-linux-gnu
+CARGO_TESTS = CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-C target-feature=+crt-static' \
+		CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=debuginfo $(CARGO) test \
+		--manifest-path $(PACKAGE) --target $(TARGET) --target-dir $(BUILD)/cargo \
+		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(RUN_RUST)))
+NO_TESTS = echo '{"reason":"build-finished","success":true}'
+
+.PHONY: test
+test: all
+	$(Q)$(if $(RUN_RUST),$(CARGO_TESTS),$(NO_TESTS)) | scripts/vm --suite --kernel $(KERNEL) $(addprefix --script ,$(RUN))
+
 .PHONY: check .check
 check: modules
 	+$(Q)$(MAKE) --no-print-directory .check

@@ -9,6 +9,7 @@ use crate::{
     outcome::Outcome,
     report::Report,
     run::{HOME, environment, run_job},
+    script,
     words::Words,
 };
 use anyhow::{Context, Result, anyhow, bail};
@@ -29,7 +30,11 @@ const PASSED: &[&str] = &["RUST_", "LKMPG_", "KERNEL"];
 
 /// Runs a binary that Cargo has built: in the guest, if it says that it belongs there, or here.
 pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
-    if !elf::has_section(binary, GUEST_SECTION)? || selects_nothing(binary, &options.command)? {
+    if script::is_script(binary)? {
+        return script::run(options, binary);
+    }
+    let is_guests = module_dir().is_some() || elf::has_section(binary, GUEST_SECTION)?;
+    if !is_guests || selects_nothing(binary, &options.command)? {
         let error = Command::new(binary).args(&options.command).exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
@@ -80,18 +85,21 @@ fn test_name(binary: &Path) -> String {
 /// What a test wants to have added to the guest: `tests/NAME.add` has what
 /// `--add` takes, one a line.
 fn companions(binary: &Path) -> Result<Vec<Add>> {
-    let list = root()?
-        .join("tests")
-        .join(test_name(binary))
-        .with_extension("add");
-    let text = match fs::read_to_string(&list) {
+    let tests = module_dir().map_or_else(root, Ok)?.join("tests");
+    let list = tests.join(test_name(binary)).with_extension("add");
+    named(&list)?.iter().map(|it| it.parse()).collect()
+}
+
+/// The lines of such a list, if there is one.
+pub fn named(list: &Path) -> Result<Vec<String>> {
+    let text = match fs::read_to_string(list) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", list.display())),
     };
     let lines = text.lines().map(str::trim);
     let lines = lines.filter(|it| !it.is_empty() && !it.starts_with('#'));
-    lines.map(str::parse).collect()
+    Ok(lines.map(str::to_owned).collect())
 }
 
 /// What the tests that go through all modules know them by: which were built, which there could
@@ -105,6 +113,14 @@ fn for_gates(kernel: &str) -> Result<Vec<Add>> {
         target: Path::new(FOLDER).join("modules.order"),
     };
     let mut adds = vec![order];
+    if let Some(dir) = module_dir() {
+        let said = dir.join("gates.toml");
+        if said.exists() {
+            let target = Path::new(FOLDER).join("gates.toml");
+            adds.push(Add { file: said, target });
+        }
+        return Ok(adds);
+    }
     for folder in fs::read_dir(root.join("samples")).context("cannot list samples/")? {
         let folder = folder?.path();
         let files = ["Kbuild", "gates.toml"].map(|it| folder.join(it));
@@ -132,7 +148,7 @@ fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
 }
 
 /// Brings modules and clients up to date, unless make is on its way here and did.
-fn build(kernel: &str) -> Result<()> {
+pub fn build(kernel: &str) -> Result<()> {
     if env::var_os("MAKELEVEL").is_some() || kernel.contains('/') {
         return Ok(());
     }

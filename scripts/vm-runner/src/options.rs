@@ -86,6 +86,14 @@ pub struct Options {
     #[arg(long, hide = true)]
     pub suite: bool,
 
+    /// With --suite: a script that is a test, too
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub script: Vec<PathBuf>,
+
+    /// With --suite: write the report as JUnit's XML, too
+    #[arg(long, value_name = "FILE", env = "LKMPG_JUNIT", hide = true)]
+    pub junit: Option<PathBuf>,
+
     /// With --suite: the examples in the documentation, too
     #[arg(long, hide = true)]
     pub doctests: bool,

@@ -132,3 +132,58 @@ fn a_variable_of_the_environment_is_not_meant() {
     assert!(machine.path("checkout/build/dev/seen").exists());
     assert!(!machine.path("mine/build").exists());
 }
+
+#[test]
+fn tests_are_scripts_of_which_there_must_be_some() {
+    let machine = machine(C);
+    make(&machine, &["test"]).fails(&["there is no test in", "mine/tests"]);
+    machine.write("mine/tests/smoke.sh", "");
+    make(&machine, &["test"]).fails(&["chmod +x", "mine/tests/smoke.sh"]);
+    machine.script("mine/tests/smoke.sh", "");
+    machine.script("mine/tests/other.sh", "");
+    make(&machine, &["test", "T=nosuch"])
+        .fails(&["there is no test nosuch: there are other smoke"]);
+    machine.script("checkout/scripts/vm", "cat; echo \"$@\" junit=$LKMPG_JUNIT");
+    let script = machine.path("mine/tests/smoke.sh").display().to_string();
+    let all = make(&machine, &["test", "JUNIT=/r.xml"]).passes();
+    let said = [
+        "build-finished",
+        "--script",
+        &script,
+        "other.sh",
+        "junit=/r.xml",
+    ];
+    let all = all.says(&said);
+    assert!(!all.out.contains("junit=\n"), "{all:?}");
+    let some = make(&machine, &["test", "T=smoke"])
+        .passes()
+        .says(&[&script]);
+    assert!(!some.out.contains("other.sh"), "{some:?}");
+}
+
+#[test]
+fn a_cargo_package_has_tests_too() {
+    let machine = machine(C);
+    machine.write("mine/tests/Cargo.toml", "");
+    machine.write("mine/tests/tests/in_rust.rs", "");
+    machine.script("mine/tests/smoke.sh", "");
+    machine.program("cargo", "echo cargo \"$@\"");
+    machine.script("checkout/scripts/vm", "cat; echo vm \"$@\"");
+    let package = format!(
+        "--manifest-path {}",
+        machine.path("mine/tests/Cargo.toml").display()
+    );
+    let target = format!(
+        "--target-dir {}",
+        machine.path("mine/build/cargo").display()
+    );
+    let both = ["cargo test", &package, &target, "smoke.sh"];
+    make(&machine, &["test"]).passes().says(&both);
+    let one = make(&machine, &["test", "T=in_rust"]).passes();
+    let one = one.says(&["--test in_rust"]);
+    assert!(!one.out.contains("smoke.sh"), "{one:?}");
+    let other = make(&machine, &["test", "T=smoke"])
+        .passes()
+        .says(&["smoke.sh"]);
+    assert!(!other.out.contains("cargo test"), "{other:?}");
+}
