@@ -8,6 +8,7 @@
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>
@@ -38,6 +39,9 @@ extern struct fs_struct *userspace_init_fs;
 
 /* Shifts of something that is no constant to bindgen. */
 const size_t LKM_THREAD_SIZE = THREAD_SIZE;
+
+/* Of lines with a number and no device: 16 on a PC. */
+const unsigned int LKM_IRQS_LEGACY = NR_IRQS_LEGACY;
 
 /* A cast, which is no constant to bindgen. */
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;

@@ -127,10 +127,10 @@ pub struct Registration<T: Handler> {
 }
 
 impl<T: Handler> Registration<T> {
-    /// Asks for line number `irq`. `name` appears in `/proc/interrupts`.
+    /// Asks for line number `irq`, below 16 on a PC. `name` appears in `/proc/interrupts`.
     ///
     /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
-    /// such line, the flags make no sense, or the name is none for a folder in `/proc/irq/N`, or
+    /// such line that belongs to no device, the flags make no sense, or the name is none for a folder in `/proc/irq/N`, or
     /// `ENOMEM`. May sleep (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
@@ -149,8 +149,8 @@ impl<T: Handler> Registration<T> {
             // SAFETY: The handler was initialised, is pinned, and is dropped after the line. The
             // function fits it.
             _line: unsafe {
-                let handler = &raw mut (*this.as_ptr()).handler;
-                Line::new(irq, Some(Self::handle), None, flags, name, handler.cast())
+                let line = &raw mut (*this.as_ptr())._line;
+                Line::new(line, irq, Some(Self::handle), None, flags, name)
             }?,
         })
     }
@@ -159,10 +159,12 @@ impl<T: Handler> Registration<T> {
     ///
     /// # Safety
     ///
-    /// To be called by the interrupt core, with the handler of a line of this type's.
-    unsafe extern "C" fn handle(_irq: c_int, handler: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: This is the handler that `new` gave; the line is freed before it goes.
-        unsafe { &*handler.cast::<T>() }.handle() as bindings::irqreturn_t
+    /// To be called by the interrupt core, with the line of a value of this type.
+    unsafe extern "C" fn handle(_irq: c_int, line: *mut c_void) -> bindings::irqreturn_t {
+        let this = kernel::container_of!(line.cast::<Line>(), Self, _line);
+        // SAFETY: The handler was initialised before the line, which is freed before it goes.
+        let handler = unsafe { &(*this).handler };
+        handler.handle() as bindings::irqreturn_t
     }
 }
 
@@ -246,15 +248,9 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             // SAFETY: The halves were initialised, are pinned, and are dropped after the line. The
             // functions fit them.
             line: unsafe {
-                let halves = &raw mut (*this.as_ptr()).halves;
-                Line::new(
-                    irq,
-                    Some(Self::handle),
-                    Some(Self::handle_threaded),
-                    flags,
-                    name,
-                    halves.cast(),
-                )
+                let line = &raw mut (*this.as_ptr()).line;
+                let thread = Some(Self::handle_threaded as _);
+                Line::new(line, irq, Some(Self::handle), thread, flags, name)
             }?,
         })
     }
@@ -266,17 +262,18 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     pub fn wake_thread(&self) {
         self.halves.woken.store(true, Release);
         // SAFETY: The line is ours, with this cookie, until it is dropped.
-        unsafe { bindings::irq_wake_thread(self.line.irq, self.line.cookie) };
+        unsafe { bindings::irq_wake_thread(self.line.irq, self.line.cookie()) };
     }
 
     /// `irq_handler_t`.
     ///
     /// # Safety
     ///
-    /// To be called by the interrupt core, with the halves of a line of this type's.
-    unsafe extern "C" fn handle(_irq: c_int, halves: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: These are the halves that `new` gave; the line is freed before they go.
-        let halves = unsafe { &*halves.cast::<Halves<T>>() };
+    /// To be called by the interrupt core, with the line of a value of this type.
+    unsafe extern "C" fn handle(_irq: c_int, line: *mut c_void) -> bindings::irqreturn_t {
+        let this = kernel::container_of!(line.cast::<Line>(), Self, line);
+        // SAFETY: The halves were initialised before the line, which is freed before they go.
+        let halves = unsafe { &(*this).halves };
         let ret = halves.handler.handle();
         // Where handlers run in threads, it is this thread that was woken.
         if halves.woken.load(Relaxed) {
@@ -290,12 +287,10 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     /// # Safety
     ///
     /// As for [`Self::handle`].
-    unsafe extern "C" fn handle_threaded(
-        _irq: c_int,
-        halves: *mut c_void,
-    ) -> bindings::irqreturn_t {
+    unsafe extern "C" fn handle_threaded(_irq: c_int, line: *mut c_void) -> bindings::irqreturn_t {
+        let this = kernel::container_of!(line.cast::<Line>(), Self, line);
         // SAFETY: As in `handle`; freeing the line waits for the thread.
-        let halves = unsafe { &*halves.cast::<Halves<T>>() };
+        let halves = unsafe { &(*this).halves };
         // Whoever sets it from now on has the bottom half run once more.
         halves.woken.xchg(false, Acquire);
         halves.handler.handle_threaded() as bindings::irqreturn_t
@@ -310,20 +305,17 @@ impl<T: ThreadedHandler> Deref for ThreadedRegistration<T> {
     }
 }
 
-/// A part in an interrupt line.
+/// A part in an interrupt line, known to C by the address of this.
+///
+/// A handler's own address would not do: it may have no size, or begin with a handler of another
+/// registration, and C looks for nothing but the address to tell whose part it is.
 ///
 /// # Invariants
 ///
-/// `cookie` is registered on the line `irq`, and this value owns that registration.
+/// The address of this is registered on the line `irq`, and this value owns that registration.
 struct Line {
     irq: c_uint,
-    cookie: *mut c_void,
 }
-
-// SAFETY: A line may be freed by any thread.
-unsafe impl Send for Line {}
-// SAFETY: Waking the thread locks.
-unsafe impl Sync for Line {}
 
 /// What there is in `/proc/irq/N`.
 const RESERVED: [&CStr; 7] = [
@@ -339,15 +331,20 @@ const RESERVED: [&CStr; 7] = [
 impl Line {
     /// # Safety
     ///
-    /// `cookie` must be what the functions expect, until the result has been dropped.
+    /// The result must be put at `this` at once, and stay there until it is dropped. The functions
+    /// must do with what is beside it.
     unsafe fn new(
+        this: *mut Self,
         irq: c_uint,
         hard: bindings::irq_handler_t,
         thread: bindings::irq_handler_t,
         flags: Flags,
         name: &'static CStr,
-        cookie: *mut c_void,
     ) -> Result<Self> {
+        // Lines beyond have been given to devices, whose drivers ask for them when they are ready.
+        if irq >= bindings::LKM_IRQS_LEGACY {
+            return Err(EINVAL);
+        }
         // The name is that of a folder beside these, in /proc/irq, of which C would warn.
         let taken = RESERVED.contains(&name);
         if !is_name(name) || taken {
@@ -360,16 +357,20 @@ impl Line {
         // SAFETY: By the safety requirements; the name is static, which C asks for.
         to_result(unsafe {
             let name = name.as_char_ptr();
-            bindings::request_threaded_irq(irq, hard, thread, flags.0, name, cookie)
+            bindings::request_threaded_irq(irq, hard, thread, flags.0, name, this.cast())
         })?;
-        // INVARIANT: The cookie was registered above.
-        Ok(Self { irq, cookie })
+        // INVARIANT: The address, where this goes, was registered above.
+        Ok(Self { irq })
+    }
+
+    fn cookie(&self) -> *mut c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
     }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
-        unsafe { bindings::free_irq(self.irq, self.cookie) };
+        unsafe { bindings::free_irq(self.irq, self.cookie()) };
     }
 }

@@ -87,6 +87,7 @@
 //! | the name of a family that C knows: `NET_DM`, `VFS_DQUOT`, `pmcraid` | a `BUG` unless it has one group | the build: `Family::RAW` |
 //! | the kind of an attribute ([`netlink::Value`]) | a `BUG` beyond the last | the type: nobody else makes a `Kind` |
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
+//! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument | nothing; the value is on the stack | the build: at most 1,024 bytes |
 //! | an argument of a probe | any address | the type: only a probe has a `Register` |

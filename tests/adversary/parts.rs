@@ -83,6 +83,7 @@ const CASES: &[(&str, Case)] = &[
     ("copies for each CPU", copies),
     ("lines that are not there", odd_lines),
     ("lines a thousand times", many_lines),
+    ("lines of handlers at one address", nested_lines),
     ("messages at their edges", messages),
     ("files of odd names", file_names),
     ("a driver that lies", a_lying_driver),
@@ -348,14 +349,17 @@ impl irq::ThreadedHandler for Interrupts {
 fn odd_lines() -> Result<bool> {
     let dropped = counter()?;
     let mut tried = 0;
-    for line in [0x0fff_ffff, i32::MAX as u32, u32::MAX - 1, u32::MAX] {
+    for line in [16, 17, 24, 25, 0x0fff_ffff, i32::MAX as u32, u32::MAX] {
         for flags in [Flags::NONE, Flags::SHARED, Flags::ONESHOT, Flags::LOW] {
             tried += 2;
             let handler = Interrupts::new(&dropped);
             let one = irq::Registration::new(line, flags, c"parts", handler);
             let handler = Interrupts::new(&dropped);
             let two = irq::ThreadedRegistration::new(line, flags, c"parts", handler);
-            if KBox::pin_init(one, GFP_KERNEL).is_ok() || KBox::pin_init(two, GFP_KERNEL).is_ok() {
+            let one = KBox::pin_init(one, GFP_KERNEL).err();
+            let two = KBox::pin_init(two, GFP_KERNEL).err();
+            // Not even asked for: a device may have it, or get it.
+            if (one, two) != (Some(EINVAL), Some(EINVAL)) {
                 return Ok(false);
             }
         }
@@ -394,6 +398,67 @@ fn many_lines() -> Result<bool> {
             drop(kept.remove(at).map_err(|_| EINVAL)?);
         }
         Ok(dropped.load(Relaxed) == 250)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    Ok(true)
+}
+
+/// Whether only the right one of two handlers at the same address was gone when one was freed.
+#[cfg(target_arch = "x86_64")]
+static TOLD_APART: Atomic<bool> = Atomic::new(false);
+
+/// Dropped when the line of the outer handler is freed, and that of the inner one is not.
+#[cfg(target_arch = "x86_64")]
+struct Between;
+
+#[cfg(target_arch = "x86_64")]
+impl Drop for Between {
+    fn drop(&mut self) {
+        let lines = file::read(c"/proc/interrupts", 1 << 16).unwrap_or_default();
+        let has = |name: &[u8]| lines.windows(name.len()).any(|it| it == name);
+        TOLD_APART.store(has(b"parts inner") && !has(b"parts outer"), Relaxed);
+    }
+}
+
+/// Begins where it begins in whatever it is part of.
+#[cfg(target_arch = "x86_64")]
+#[repr(align(64))]
+struct Aligned;
+
+#[cfg(target_arch = "x86_64")]
+impl irq::Handler for Aligned {
+    fn handle(&self) -> IrqReturn {
+        IrqReturn::None
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[pin_data]
+#[repr(C)]
+struct Nested {
+    _between: Between,
+    #[pin]
+    _inner: irq::Registration<Aligned>,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl irq::Handler for Nested {
+    fn handle(&self) -> IrqReturn {
+        IrqReturn::None
+    }
+}
+
+/// A handler that is a registration, of a handler without a size, all at one address.
+fn nested_lines() -> Result<bool> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let nested = try_pin_init!(Nested {
+            _between: Between,
+            _inner <- irq::Registration::new(LINE, Flags::SHARED, c"parts inner", Aligned),
+        });
+        let outer = irq::Registration::new(LINE, Flags::SHARED, c"parts outer", nested);
+        drop(KBox::pin_init(outer, GFP_KERNEL)?);
+        Ok(TOLD_APART.load(Relaxed))
     }
     #[cfg(not(target_arch = "x86_64"))]
     Ok(true)
