@@ -36,17 +36,58 @@ pub(crate) fn permissions(mode: u16) -> Result<bindings::umode_t> {
     }
 }
 
-/// Whether the calling process sees a file of that path. Fails with `ENAMETOOLONG`. May sleep.
+/// Whether there is a file of that path, as process 1 sees it: who calls may see another root.
+/// Fails with `ENAMETOOLONG`. May sleep.
 pub(crate) fn exists(mut path: Path) -> Result<bool> {
     if path.push(b"\0") == 0 {
         return Err(compat::errno(bindings::ENAMETOOLONG));
     }
-    let mut found = bindings::path::default();
-    // SAFETY: `path` is a C string, and `found` valid for writes.
-    if unsafe { bindings::kern_path(path.as_bytes().as_ptr().cast(), 0, &mut found) } != 0 {
+    let (root, mut found) = (Found(root()), bindings::path::default());
+    // SAFETY: The root is a directory that is mounted, `path` a C string, and `found` valid for
+    // writes.
+    let failed = unsafe {
+        let path = path.as_bytes().as_ptr().cast();
+        bindings::vfs_path_lookup(root.0.dentry, root.0.mnt, path, 0, &mut found)
+    };
+    if failed != 0 {
         return Ok(false);
     }
-    // SAFETY: `kern_path` filled `found` with references of ours.
-    unsafe { bindings::path_put(&found) };
+    // INVARIANT: The lookup filled it with references of ours.
+    drop(Found(found));
     Ok(true)
+}
+
+/// The root directory of process 1, with references for the caller (`get_fs_root`).
+fn root() -> bindings::path {
+    // SAFETY: The kernel keeps both forever.
+    let fs = unsafe {
+        if bindings::LKM_HAS_INIT_FS {
+            bindings::userspace_init_fs
+        } else {
+            bindings::init_task.fs
+        }
+    };
+    // SAFETY: These are where the members are, and the root is only changed with the lock held.
+    unsafe {
+        let lock = fs.byte_add(bindings::LKM_FS_LOCK).cast();
+        bindings::spin_lock(lock);
+        let root = *fs.byte_add(bindings::LKM_FS_ROOT).cast::<bindings::path>();
+        bindings::path_get(&root);
+        bindings::spin_unlock(lock);
+        root
+    }
+}
+
+/// A path that was found.
+///
+/// # Invariants
+///
+/// The value owns the references of the path.
+struct Found(bindings::path);
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::path_put(&self.0) };
+    }
 }

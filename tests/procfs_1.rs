@@ -11,6 +11,8 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Read as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+    process::Command,
     thread,
 };
 
@@ -134,6 +136,32 @@ fn a_name_that_is_taken_is_refused() {
         fs::read_to_string(FILE).expect("read"),
         "For the 1st time, go away!\n"
     );
+}
+
+#[test]
+fn a_name_is_taken_also_where_it_is_not_seen() {
+    if is_twin!() {
+        return skip("C warns instead, with a stack trace");
+    }
+    let _module = load();
+    let log = KernelLog::now();
+    // There is no /proc.
+    let _ = fs::create_dir("/tmp/root");
+    for file in ["/bin/busybox", "/modules/proc_taken.ko"] {
+        let name = Path::new(file).file_name().expect("a name");
+        fs::copy(file, Path::new("/tmp/root").join(name)).expect(file);
+    }
+    let status = Command::new("busybox")
+        .args([
+            "chroot",
+            "/tmp/root",
+            "/busybox",
+            "insmod",
+            "/proc_taken.ko",
+        ])
+        .status();
+    assert!(!status.expect("busybox").success());
+    log.wait_for("lkm: /proc/test is taken.");
 }
 
 #[test]
