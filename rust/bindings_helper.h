@@ -59,4 +59,5 @@ const size_t LKM_KOBJ_ATTRIBUTE_STORE = offsetof(struct kobj_attribute, store);
 /* kernel::bindings does not know what is in it. */
 const size_t LKM_FS_LOCK = offsetof(struct fs_struct, seq.lock);
 const size_t LKM_FS_ROOT = offsetof(struct fs_struct, root);
+const size_t LKM_SOCK_REFCNT = offsetof(struct sock, sk_refcnt);
 const size_t LKM_SOCK_USER_DATA = offsetof(struct sock, sk_user_data);

@@ -101,7 +101,7 @@
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
 //! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own |
-//! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs |
+//! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs and for families, which no command of any may register or drop |
 //!
 //! # Pitfalls
 //!

@@ -39,7 +39,8 @@ use kernel::{
 /// What a process can ask a family for.
 ///
 /// The function runs in the context of the sender, may sleep, and may run at the same time for
-/// several senders. If it fails, the sender gets an error message with the errno; if not, and the
+/// several senders. It must not register or drop a family, its own or another: for that, C waits
+/// until no command of any family is being handled, and lockdep tells. If it fails, the sender gets an error message with the errno; if not, and the
 /// sender asked for it, an acknowledgement.
 pub struct Command<T> {
     number: u8,
@@ -417,7 +418,8 @@ impl<T: Commands> Family<T> {
     /// Registers the family, for the first network namespace.
     ///
     /// Fails with `EEXIST` if the name is taken, `EBUSY` if it is the family itself that has it,
-    /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`).
+    /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`), but not
+    /// be called in a [`Command`].
     pub fn register(&'static self, data: Arc<T>) -> Result<Registration<T>> {
         let raw = Arc::into_raw(data).cast_mut();
         let result = if self.data.cmpxchg(null_mut(), raw, Full).is_err() {
@@ -481,7 +483,7 @@ const PARALLEL_OPS: u8 = 1 << 1;
 
 /// A [`Family`] that is registered. Dropping it waits for commands that are being handled.
 ///
-/// Must not be dropped [in its own callback](crate#pitfalls), a command.
+/// Must not be dropped [in its own callback](crate#pitfalls), a command, nor in another family's.
 ///
 /// # Invariants
 ///

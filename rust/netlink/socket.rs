@@ -22,23 +22,21 @@ use crate::{
         References, //
     },
 };
-use core::{
-    marker::PhantomData,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     prelude::*,
     sync::{
         atomic::{
             Acquire,
             Atomic,
-            Full,
             Relaxed,
             Release, //
         },
-        rcu,
-        Arc,
-        Completion, //
+        Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
 };
 
@@ -142,7 +140,7 @@ impl Config {
 /// The kernel's end of a netlink protocol, in the first network namespace.
 ///
 /// A process that has a socket of the protocol open keeps the module. Dropping the value waits for
-/// requests that are being handled; after that, senders get `ECONNREFUSED`.
+/// requests that are being handled; senders that come later get `ECONNREFUSED`.
 ///
 /// Must not be dropped [in its own callback](crate#pitfalls), [`Protocol::receive`].
 ///
@@ -167,26 +165,16 @@ impl Config {
 ///
 /// # Invariants
 ///
-/// `socket` is a kernel-side socket that this value owns, whose user data is `shared`.
+/// `socket` is a kernel-side socket that this value owns, whose user data is `_protocol`.
 pub struct Socket<T: Protocol> {
     socket: NonNull<bindings::sock>,
-    shared: Pin<KBox<Shared<T>>>,
+    _protocol: Arc<T>,
 }
 
 // SAFETY: Sockets may be used and released by any thread.
 unsafe impl<T: Protocol> Send for Socket<T> {}
 // SAFETY: Sockets have their own locks.
 unsafe impl<T: Protocol> Sync for Socket<T> {}
-
-/// What the socket's function needs.
-#[pin_data]
-struct Shared<T> {
-    protocol: Arc<T>,
-    /// Those who use this: the socket, and calls of its function.
-    users: Atomic<i32>,
-    #[pin]
-    unused: Completion,
-}
 
 impl<T: Protocol> Socket<T> {
     /// Opens the kernel's end.
@@ -201,23 +189,14 @@ impl<T: Protocol> Socket<T> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
         }
-        let shared = KBox::pin_init(
-            pin_init!(Shared {
-                protocol,
-                users: Atomic::new(1),
-                unused <- Completion::new(),
-            }),
-            GFP_KERNEL,
-        )?;
-
         let mut config: bindings::netlink_kernel_cfg = pin_init::zeroed();
         config.groups = options.groups;
         config.input = Some(Self::input);
         if options.open_groups {
             config.flags = bindings::NL_CFG_F_NONROOT_RECV;
         }
-        // SAFETY: The first network namespace always exists, and the
-        // configuration is copied. `input` expects what is done next, or nothing.
+        // SAFETY: The first network namespace always exists, and the configuration is copied.
+        // `input` expects what is done next, or nothing.
         let socket = unsafe {
             bindings::__netlink_kernel_create(
                 &raw mut bindings::init_net,
@@ -229,9 +208,12 @@ impl<T: Protocol> Socket<T> {
         let socket = NonNull::new(socket).ok_or(EBUSY)?;
         // SAFETY: The socket is ours.
         unsafe { user_data(socket.as_ptr()) }
-            .store(core::ptr::from_ref(&*shared).cast_mut().cast(), Release);
+            .store(Arc::as_ptr(&protocol).cast_mut().cast(), Release);
         // INVARIANT: The socket was just created, and has its user data.
-        Ok(Self { socket, shared })
+        Ok(Self {
+            socket,
+            _protocol: protocol,
+        })
     }
 
     /// Sends a message to a group. Returns whether somebody is in it.
@@ -251,9 +233,12 @@ impl<T: Protocol> Socket<T> {
     unsafe extern "C" fn input(skb: *mut bindings::sk_buff) {
         // SAFETY: The message was received by our socket, and is freed after this call.
         let sender = unsafe { Sender::new(skb) };
-        // SAFETY: A message keeps its receiver.
-        let call = unsafe { Call::<T>::enter(sender.socket()) };
-        let protocol = call.as_ref().map(Call::protocol);
+        // SAFETY: The sender has a reference to the socket during this call, for which `Socket::drop`
+        // waits before the protocol goes. The user data is null or `Socket::_protocol`.
+        let protocol = unsafe {
+            let protocol = user_data(sender.socket()).load(Acquire);
+            protocol.cast::<T>().as_ref()
+        };
         for message in Messages::new(sender.bytes()) {
             match message {
                 Ok(message) => answer(protocol, message, sender),
@@ -272,7 +257,7 @@ impl<T: Protocol> Socket<T> {
 
 /// Handles a message, and says how it went.
 ///
-/// There is no protocol yet, or no more, if the socket is just being opened or closed.
+/// There is no protocol yet if the socket is just being opened.
 fn answer<T: Protocol>(protocol: Option<&T>, message: Message<'_>, sender: Sender<'_>) {
     let header = message.header();
     // As for all protocols: what is no request, or is about netlink itself, needs no handling.
@@ -295,66 +280,25 @@ fn answer<T: Protocol>(protocol: Option<&T>, message: Message<'_>, sender: Sende
 
 impl<T: Protocol> Drop for Socket<T> {
     fn drop(&mut self) {
+        let socket = self.socket.as_ptr();
+        // SAFETY: By the type invariants. The reference keeps the memory until `sk_free`, and the
+        // member is an `atomic_t` within.
+        let references: &Atomic<c_int> =
+            unsafe { Atomic::from_ptr(socket.byte_add(bindings::LKM_SOCK_REFCNT).cast()) };
+        references.add(1, Relaxed);
         // SAFETY: By the type invariants.
-        unsafe {
-            user_data(self.socket.as_ptr()).store(core::ptr::null_mut(), Relaxed);
-            bindings::netlink_kernel_release(self.socket.as_ptr());
-        }
-        // Whoever read the user data before has counted itself when this returns.
+        unsafe { bindings::netlink_kernel_release(socket) };
+        // C gives back its own reference after a grace period, when no sender can find the socket.
         synchronize_rcu();
-        if self.shared.users.fetch_sub(1, Full) > 1 {
-            self.shared.unused.wait_for_completion();
+        // Each of those who had found it has a reference until it has left this module, which it need
+        // not hold: it may have opened its own end when the number was another module's.
+        while references.load(Acquire) > 1 {
+            fsleep(Delta::from_millis(1));
         }
+        references.store(0, Relaxed);
+        // SAFETY: The last reference, which was ours, was just given back.
+        unsafe { bindings::sk_free(socket) };
         drop(References);
-    }
-}
-
-/// A call of the socket's function.
-///
-/// # Invariants
-///
-/// The call was counted in `shared`, which stays until it is not any more.
-struct Call<T> {
-    shared: NonNull<Shared<T>>,
-    _not_send: PhantomData<*mut T>,
-}
-
-impl<T> Call<T> {
-    /// # Safety
-    ///
-    /// `socket` must be the socket of a [`Socket<T>`], or one that was.
-    unsafe fn enter(socket: *mut bindings::sock) -> Option<Self> {
-        let guard = rcu::read_lock();
-        // SAFETY: The caller has the socket.
-        let shared = unsafe { user_data(socket) }.load(Acquire);
-        let shared = NonNull::new(shared.cast::<Shared<T>>())?;
-        // SAFETY: `Socket::drop` waits for the end of the RCU section before it stops counting
-        // itself, and until all others have before it frees.
-        unsafe { shared.as_ref() }.users.fetch_add(1, Relaxed);
-        drop(guard);
-        // INVARIANT: The call was just counted.
-        Some(Self {
-            shared,
-            _not_send: PhantomData,
-        })
-    }
-
-    fn protocol(&self) -> &T {
-        // SAFETY: By the type invariants.
-        &unsafe { self.shared.as_ref() }.protocol
-    }
-}
-
-impl<T> Drop for Call<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants. If this is the last user, the socket's `drop` waits for
-        // the completion, and until nobody uses that any more.
-        unsafe {
-            let shared = self.shared.as_ref();
-            if shared.users.fetch_sub(1, Full) == 1 {
-                shared.unused.complete_all();
-            }
-        }
     }
 }
 
