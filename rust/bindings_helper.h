@@ -43,7 +43,8 @@ const size_t LKM_THREAD_SIZE = THREAD_SIZE;
 /* Of lines with a number and no device: 16 on a PC. */
 const unsigned int LKM_IRQS_LEGACY = NR_IRQS_LEGACY;
 
-/* A cast, which is no constant to bindgen. */
+/* Casts, which are no constants to bindgen. */
+const gfp_t LKM_GFP_MAY_FAIL = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
 
 /* One member each of structs that drag half the kernel in. */

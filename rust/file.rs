@@ -21,7 +21,8 @@
 use crate::{
     bindings,
     compat::errno,
-    lifetime::is_coming, //
+    lifetime::is_coming,
+    memory::MAY_FAIL, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -403,7 +404,7 @@ impl File {
         }
 
         // The last read needs room to find nothing.
-        let mut content = KVVec::zeroed(hint.saturating_add(1), GFP_KERNEL)?;
+        let mut content = KVVec::zeroed(hint.saturating_add(1), MAY_FAIL)?;
         let mut filled = 0;
         loop {
             let allowed = (limit - filled).saturating_add(1);
@@ -419,7 +420,7 @@ impl File {
                 return Err(EFBIG);
             }
             if filled == content.len() {
-                content.resize(filled + filled.max(PAGE_SIZE), 0, GFP_KERNEL)?;
+                content.resize(filled + filled.max(PAGE_SIZE), 0, MAY_FAIL)?;
             }
         }
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bindings,
     fops::Events,
+    memory::MAY_FAIL,
     mmap::Area,
     wait::WaitQueue, //
 };
@@ -19,10 +20,7 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    alloc::{
-        allocator::Vmalloc,
-        flags::__GFP_NOWARN, //
-    },
+    alloc::allocator::Vmalloc,
     page::{
         page_align,
         PAGE_SIZE, //
@@ -263,11 +261,10 @@ impl Content {
     fn new(options: Options) -> Result<Self> {
         let size = options.subbuffer_size.checked_mul(options.subbuffers);
         let size = size.and_then(page_align).ok_or(EINVAL)?;
-        let flags = GFP_KERNEL | __GFP_NOWARN;
         Ok(Self {
             options,
-            bytes: VVec::from_elem(0, size, flags)?,
-            paddings: KVVec::from_elem(0, options.subbuffers, flags)?,
+            bytes: VVec::from_elem(0, size, MAY_FAIL)?,
+            paddings: KVVec::from_elem(0, options.subbuffers, MAY_FAIL)?,
             state: State::default(),
             room: Some(0..options.subbuffer_size),
             read: 0,
