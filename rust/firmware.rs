@@ -6,26 +6,24 @@
 //! request that does not wait ([`Request`]), which is also the only one that may ask user space
 //! for the image through the files `loading` and `data` below `/sys/class/firmware`; a [`Device`]
 //! to ask for, where there is none; and the way to end a request that user space does not answer
-//! ([`Device::abort`]). Since its `Firmware` cannot be made from what C hands to a request that
+//! ([`abort`]). Since its `Firmware` cannot be made from what C hands to a request that
 //! does not wait, and since it is left out of kernels of which no driver in Rust wants it, there
 //! is an [`Image`] here for both.
 //!
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
 use crate::{
-    bindings,
+    bindings, file,
     kthread::{
         self,
         Thread, //
     },
+    memory::MAY_FAIL,
 };
 use core::ptr::NonNull;
 use kernel::{
     device,
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     faux,
     prelude::*,
     str::CString,
@@ -41,11 +39,14 @@ use kernel::{
         delay::fsleep,
         Delta, //
     },
-    types::ScopeGuard,
 };
 
 /// A device that exists to ask for firmware: `/sys/devices/faux/<name>`.
-pub struct Device(faux::Registration);
+pub struct Device {
+    device: faux::Registration,
+    /// Whether there is a [`Request`].
+    asks: Atomic<bool>,
+}
 
 impl Device {
     /// Creates a device.
@@ -57,8 +58,11 @@ impl Device {
             return Err(EINVAL);
         }
         check(name)?;
-        let device = faux::Registration::new(name, None)?;
-        Ok(Arc::new(Self(device), GFP_KERNEL)?)
+        let device = Self {
+            device: faux::Registration::new(name, None)?,
+            asks: Atomic::new(false),
+        };
+        Ok(Arc::new(device, GFP_KERNEL)?)
     }
 
     fn as_raw(&self) -> *mut bindings::device {
@@ -66,43 +70,11 @@ impl Device {
         // A `Device` is transparent for C's.
         device.cast_mut().cast()
     }
-
-    /// Ends the request for an image that user space was asked to answer, as if `-1` had been written
-    /// to its file `loading`. Whoever else asked for an image of that name gets the same answer.
-    ///
-    /// Fails with `ENOENT` if there is no such request, perhaps not yet, and `EINVAL` if there cannot
-    /// be one. May sleep. Not to be called in an attribute's function: to lockdep, that takes a lock
-    /// twice.
-    pub fn abort(&self, name: &CStr) -> Result {
-        check(name)?;
-        give_up(&loading(name)?)
-    }
-}
-
-/// Returns the path, in sysfs, of the file `loading` of a request. Requests of one name, for whichever
-/// device, wait for one question, which is below the device that came first: only the class knows.
-fn loading(name: &CStr) -> Result<CString> {
-    let mut path = KVec::new();
-    path.extend_from_slice(b"class/firmware/", GFP_KERNEL)?;
-    for byte in name.to_bytes() {
-        // As `kobject_set_name` does.
-        path.push(if *byte == b'/' { b'!' } else { *byte }, GFP_KERNEL)?;
-    }
-    path.extend_from_slice(b"/loading\0", GFP_KERNEL)?;
-    let path = CStr::from_bytes_with_nul(&path).map_err(|_| EINVAL)?;
-    Ok(CString::try_from(path)?)
-}
-
-/// Writes to the file `loading` of a request that user space has no answer.
-fn give_up(loading: &CStr) -> Result {
-    // The file is the only way to a request that waits. It is written through a mount of our own,
-    // since who calls this need not have sysfs in `/sys`.
-    Sysfs::mount()?.write(loading, b"-1")
 }
 
 impl AsRef<device::Device> for Device {
     fn as_ref(&self) -> &device::Device {
-        let device: &faux::Device<device::Bound> = self.0.as_ref();
+        let device: &faux::Device<device::Bound> = self.device.as_ref();
         let device: &device::Device<device::Bound> = device.as_ref();
         device
     }
@@ -121,75 +93,41 @@ fn check(name: &CStr) -> Result {
     Ok(())
 }
 
-/// sysfs, mounted where no process sees it.
-///
-/// # Invariants
-///
-/// The mount is valid, and this value owns it.
-struct Sysfs(NonNull<bindings::vfsmount>);
-
-impl Sysfs {
-    fn mount() -> Result<Self> {
-        // SAFETY: The name is a C string.
-        let kind = unsafe { bindings::get_fs_type(c"sysfs".as_char_ptr()) };
-        if kind.is_null() {
-            return Err(ENODEV);
-        }
-        // SAFETY: The type is valid. sysfs is never a module, so there is nothing to give back.
-        let mount = from_err_ptr(unsafe { bindings::kern_mount(kind) })?;
-        // INVARIANT: The mount was just made.
-        Ok(Self(NonNull::new(mount).ok_or(ENODEV)?))
+/// Returns the path of the file `loading` of a request. Requests of one name, for whichever device,
+/// wait for one question, which is below the device that came first: only the class knows.
+fn loading(name: &CStr) -> Result<CString> {
+    let mut path = KVec::new();
+    path.extend_from_slice(b"/sys/class/firmware/", GFP_KERNEL)?;
+    for byte in name.to_bytes() {
+        // As `kobject_set_name` does.
+        path.push(if *byte == b'/' { b'!' } else { *byte }, GFP_KERNEL)?;
     }
-
-    /// Writes to a file that exists.
-    fn write(&self, path: &CStr, bytes: &[u8]) -> Result {
-        let mut found = bindings::path::default();
-        let mount = self.0.as_ptr();
-        // SAFETY: The mount and its root are valid, `path` is a C string, and `found` is valid for
-        // writes.
-        to_result(unsafe {
-            let root = (*mount).mnt_root;
-            bindings::vfs_path_lookup(root, mount, path.as_char_ptr(), 0, &mut found)
-        })?;
-        let found = ScopeGuard::new_with_data(found, |found| {
-            // SAFETY: The lookup filled it with references of ours.
-            unsafe { bindings::path_put(&found) }
-        });
-        // SAFETY: The path is valid, and the credentials are those of the task that runs, which
-        // only it could replace.
-        let file = from_err_ptr(unsafe {
-            let task = kernel::current!().as_ptr();
-            bindings::dentry_open(&*found, bindings::O_WRONLY as c_int, (*task).cred)
-        })?;
-        let mut position = 0;
-        // SAFETY: The file is open for writing, and the bytes are valid.
-        let written = unsafe {
-            bindings::kernel_write(file, bytes.as_ptr().cast(), bytes.len(), &mut position)
-        };
-        // SAFETY: The file is ours.
-        unsafe { bindings::filp_close(file, core::ptr::null_mut()) };
-        to_result(written.min(0) as c_int)
-    }
+    path.extend_from_slice(b"/loading\0", GFP_KERNEL)?;
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| EINVAL)?;
+    Ok(CString::try_from(path)?)
 }
 
-impl Drop for Sysfs {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::kern_unmount(self.0.as_ptr()) };
-    }
+/// Says that user space has no answer, in the only way that there is. For a thread of the kernel's:
+/// whoever wants the request to end may be in a folder of its own, or may not write there.
+fn give_up(loading: &CStr) -> Result {
+    file::Options::new().write().open(loading)?.write_all(b"-1")
 }
 
-/// A firmware image.
+/// Ends the request for an image that user space was asked to answer, as if `-1` had been written to
+/// its file `loading`. Whoever asked for an image of that name gets the same answer.
 ///
-/// # Invariants
-///
-/// The pointer is valid, and this value owns it.
-pub struct Image(NonNull<bindings::firmware>);
+/// Fails with `ENOENT` if there is no such request, perhaps not yet, `EINVAL` if there cannot be one,
+/// `EINTR` if the process is being killed, or `ENOMEM`. May sleep.
+pub fn abort(name: &CStr) -> Result {
+    check(name)?;
+    let loading = loading(name)?;
+    kthread::spawn(c"firmware abort", move |_| give_up(&loading))?
+        .join()
+        .unwrap_or(Err(EINTR))
+}
 
-// SAFETY: An image may be used and released by any thread.
-unsafe impl Send for Image {}
-// SAFETY: Nobody writes it.
-unsafe impl Sync for Image {}
+/// A firmware image. A copy of C's, which must not be released in an interrupt.
+pub struct Image(KVVec<u8>);
 
 impl Image {
     /// Loads the image `name`, a path below `/lib/firmware`.
@@ -212,27 +150,36 @@ impl Image {
                 device.cast_mut().cast::<bindings::device>(),
             )
         })?;
-        // INVARIANT: The function filled in an image for us.
-        NonNull::new(image.cast_mut()).map(Self).ok_or(ENOENT)
+        // SAFETY: The function filled in an image for us.
+        unsafe { Self::take(image) }
+    }
+
+    /// Copies an image, and releases it.
+    ///
+    /// # Safety
+    ///
+    /// `image` must be null, or an image that nobody uses any more.
+    unsafe fn take(image: *const bindings::firmware) -> Result<Self> {
+        let image = NonNull::new(image.cast_mut()).ok_or(ENOENT)?;
+        let mut bytes = KVVec::new();
+        // SAFETY: By the safety requirements. An image that is not empty has `size` bytes at `data`.
+        let result = unsafe {
+            let raw = image.as_ref();
+            if raw.size == 0 {
+                Ok(())
+            } else {
+                bytes.extend_from_slice(core::slice::from_raw_parts(raw.data, raw.size), MAY_FAIL)
+            }
+        };
+        // SAFETY: By the safety requirements.
+        unsafe { bindings::release_firmware(image.as_ptr()) };
+        result?;
+        Ok(Self(bytes))
     }
 
     /// The content.
     pub fn data(&self) -> &[u8] {
-        // SAFETY: By the type invariants. An image that was loaded has `size` bytes at `data`.
-        unsafe {
-            let image = self.0.as_ref();
-            if image.size == 0 {
-                return &[];
-            }
-            core::slice::from_raw_parts(image.data, image.size)
-        }
-    }
-}
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::release_firmware(self.0.as_ptr()) };
+        &self.0
     }
 }
 
@@ -249,8 +196,8 @@ pub enum Fallback {
 
 /// What gets an image.
 pub trait Receiver: Send + Sync + 'static {
-    /// Takes the image, or learns that there is none; C does not say why. Runs in a kernel worker
-    /// and may sleep.
+    /// Takes the image, or learns that there is none, or no memory for it; C does not say why. Runs
+    /// in a kernel worker and may sleep.
     fn receive(&self, image: Option<Image>);
 }
 
@@ -284,13 +231,30 @@ pub trait Receiver: Send + Sync + 'static {
 /// ```
 pub struct Request<T: Receiver> {
     pending: Arc<Pending<T>>,
-    // Takes the question back. It waits from the start, since who drops the request may be in an
-    // attribute's function, which must not write to another attribute, and may be being killed,
-    // and then would get no thread.
+    // Takes the question back. It waits from the start, since who drops the request may be being
+    // killed, and then would get no thread.
     taker: Option<Thread<()>>,
-    device: Arc<Device>,
+    device: Asking,
     /// Kept, since cancelling compares it, and a function may have several addresses.
     function: unsafe extern "C" fn(*const bindings::firmware, *mut c_void),
+}
+
+/// A device that asks.
+struct Asking(Arc<Device>);
+
+impl Asking {
+    fn new(device: Arc<Device>) -> Result<Self> {
+        if device.asks.xchg(true, Acquire) {
+            return Err(EBUSY);
+        }
+        Ok(Self(device))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asks.store(false, Release);
+    }
 }
 
 /// What the worker needs.
@@ -302,12 +266,18 @@ struct Pending<T> {
 impl<T: Receiver> Pending<T> {
     /// Ends the request, of which `loading` is the file.
     fn take_back(&self, loading: &CStr) {
-        // The worker may not have come to asking user space yet, or may be past it.
+        /// How long the worker may take to come to asking user space, or from there to the end.
+        const PATIENCE: u32 = 1000;
+
+        let mut rounds = 0;
         while !self.done.load(Acquire) {
-            let _ = give_up(loading);
-            if !self.done.load(Acquire) {
-                fsleep(Delta::from_millis(1));
+            let result = give_up(loading);
+            if let (PATIENCE, Err(e)) = (rounds, result) {
+                pr_warn!("Waiting for an answer in {loading}, which cannot be written: {e:?}.\n");
             }
+            rounds = rounds.saturating_add(1);
+            // C holds what it was given until it has an answer, so nothing else may end the wait.
+            fsleep(Delta::from_millis(if rounds < PATIENCE { 1 } else { 100 }));
         }
     }
 }
@@ -315,8 +285,9 @@ impl<T: Receiver> Pending<T> {
 impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
-    /// Fails with `EINVAL` if the name is no such path, `EINTR` if the process is being killed, or `ENOMEM`.
-    /// May sleep (`request_firmware_nowait`).
+    /// Fails with `EBUSY` if the device has a request, since each takes a worker of the kernel's as long
+    /// as it is pending, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
+    /// or `ENOMEM`. May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
         name: &CStr,
@@ -324,6 +295,7 @@ impl<T: Receiver> Request<T> {
         receiver: Arc<T>,
     ) -> Result<Self> {
         check(name)?;
+        let device = Asking::new(device)?;
         let pending = Arc::new(
             Pending {
                 receiver,
@@ -356,7 +328,7 @@ impl<T: Receiver> Request<T> {
                 core::ptr::null_mut(),
                 fallback == Fallback::None,
                 name.as_char_ptr(),
-                request.device.as_raw(),
+                request.device.0.as_raw(),
                 bindings::GFP_KERNEL,
                 context,
                 Some(request.function),
@@ -385,9 +357,9 @@ impl<T: Receiver> Request<T> {
     unsafe extern "C" fn receive(image: *const bindings::firmware, context: *mut c_void) {
         // SAFETY: By the safety requirements; the request has a reference.
         let pending = unsafe { &*context.cast::<Pending<T>>() };
-        // INVARIANT: The function owns the image that it is given.
-        let image = NonNull::new(image.cast_mut()).map(Image);
-        pending.receiver.receive(image);
+        // SAFETY: The function owns the image that it is given.
+        let image = unsafe { Image::take(image) };
+        pending.receiver.receive(image.ok());
         pending.done.store(true, Release);
     }
 }
@@ -402,7 +374,7 @@ impl<T: Receiver> Drop for Request<T> {
         // `receive`.
         unsafe {
             bindings::request_firmware_nowait_cancel(
-                self.device.as_raw(),
+                self.device.0.as_raw(),
                 self.context(),
                 Some(self.function),
             )

@@ -23,6 +23,7 @@
 
 use lkm::{
     firmware::{
+        self,
         Device,
         Fallback,
         Image,
@@ -139,7 +140,7 @@ impl Loader {
         self.outcome.close();
         let _ = self.cancel(Input::default());
         while let Some(line) = self.outcome.pending() {
-            let _ = name(&line).and_then(|name| self.device.abort(name));
+            let _ = name(&line).and_then(firmware::abort);
             fsleep(Delta::from_millis(1));
         }
     }

@@ -2,10 +2,15 @@
 
 //! Relay, netlink and firmware with what nobody means: the load fails if one of them takes it.
 
-use kernel::str::CString;
+use kernel::{
+    new_spinlock,
+    str::CString,
+    sync::SpinLock, //
+};
 use lkm::{
     debugfs::Directory,
     firmware::{
+        self,
         Device,
         Fallback,
         Image,
@@ -26,6 +31,7 @@ use lkm::{
         Registration,
         Socket, //
     },
+    new_timer,
     prelude::*,
     relay::{
         new_channel,
@@ -34,6 +40,11 @@ use lkm::{
         Options, //
     },
     ring::Ring,
+    timer::{
+        self,
+        Timer,
+        TimerRestart, //
+    },
 };
 
 module! {
@@ -47,6 +58,7 @@ module! {
 /// Dropped in this order, with a question open and a socket of its own.
 struct Channels {
     _request: Request<Nobody>,
+    _image: Request<InInterrupt>,
     _socket: Socket<Talk>,
     _family: Registration<Talk>,
 }
@@ -58,6 +70,7 @@ impl kernel::Module for Channels {
         let (family, socket) = netlink()?;
         Ok(Self {
             _request: firmware()?,
+            _image: in_interrupt()?,
             _socket: socket,
             _family: family,
         })
@@ -134,7 +147,6 @@ fn relay() -> Result {
                 if (2..=1 << 19).contains(&subbuffers)
                     && bytes.is_some_and(|it| (1..1 << 31).contains(&it))
                 {
-                    // Only root asks for the others, which take all memory.
                     if bytes.is_some_and(|it| it <= 64 << 10) {
                         one_channel(&directory, options)?;
                     }
@@ -149,6 +161,20 @@ fn relay() -> Result {
         subbuffers: 2,
         mode: Mode::Keep,
     };
+    // More than there is memory, in the end: nobody is killed for it.
+    let mut subbuffer_size = 1 << 20;
+    while channel(
+        &directory,
+        c"cpu",
+        Options {
+            subbuffer_size,
+            ..options
+        },
+    )
+    .is_ok()
+    {
+        subbuffer_size *= 2;
+    }
     // The name is that of the other.
     let first = channel(&directory, c"cpu", options)?;
     refused("a name", channel(&directory, c"cpu", options), EEXIST)?;
@@ -293,6 +319,51 @@ impl Receiver for Nobody {
     fn receive(&self, _image: Option<Image>) {}
 }
 
+/// Drops an image in an interrupt.
+#[pin_data]
+struct InInterrupt {
+    #[pin]
+    timer: Timer<Holder>,
+}
+
+#[pin_data]
+struct Holder {
+    #[pin]
+    image: SpinLock<Option<Image>>,
+}
+
+impl timer::Handler for Holder {
+    fn expired(&self) -> TimerRestart {
+        // Whoever else takes the lock is done.
+        if let Some(mut image) = self.image.try_lock() {
+            *image = None;
+            pr_info!("The image is gone.\n");
+        }
+        TimerRestart::NoRestart
+    }
+}
+
+impl Receiver for InInterrupt {
+    fn receive(&self, image: Option<Image>) {
+        *self.timer.image.lock() = image;
+        self.timer.start(1);
+    }
+}
+
+fn in_interrupt() -> Result<Request<InInterrupt>> {
+    let holder = pin_init!(Holder {
+        image <- new_spinlock!(None),
+    });
+    let receiver = Arc::pin_init(
+        try_pin_init!(InInterrupt {
+            timer <- new_timer!(holder, "channels"),
+        }),
+        GFP_KERNEL,
+    )?;
+    let device = Device::new(c"channels image")?;
+    Request::new(device, c"image.bin", Fallback::UserSpace, receiver)
+}
+
 fn firmware() -> Result<Request<Nobody>> {
     let long = CString::try_from_fmt(fmt!("{:0>256}", 0))?;
     let names = [
@@ -307,15 +378,18 @@ fn firmware() -> Result<Request<Nobody>> {
     for name in names {
         refused("a question", ask(name), EINVAL)?;
         refused("an image", Image::request((*device).as_ref(), name), EINVAL)?;
-        refused("a name to abort", device.abort(name), EINVAL)?;
+        refused("a name to abort", firmware::abort(name), EINVAL)?;
     }
     // Taken back before it is asked, while it is, or after.
     for _ in 0..20 {
         drop(ask(c"channels.bin")?);
     }
-    // Several of one name at once.
+    // One at a time, or the kernel would have no workers left.
     let first = ask(c"same.bin")?;
-    let second = ask(c"same.bin")?;
+    refused("a second question", ask(c"other.bin"), EBUSY)?;
+    // Several of one name at once.
+    let other = Device::new(c"other channels")?;
+    let second = Request::new(other, c"same.bin", Fallback::UserSpace, nobody.clone())?;
     drop(first);
     drop(second);
     ask(c"%s\xff!")
