@@ -90,7 +90,7 @@
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
-//! | the size of an ioctl's argument | nothing; the value is on the stack | the build: at most 1,024 bytes |
+//! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
 //! | an argument of a probe | any address | the type: only a probe has a `Register` |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |

@@ -8,7 +8,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Up to `N` bytes.
+/// Up to `N` bytes, which are 1,024 at most: they are on the stack.
 ///
 /// What several chapters of the guide keep in a `char[80]`: here the length is known, no
 /// terminating zero is needed, and nothing is written past the end.
@@ -26,6 +26,7 @@ impl<const N: usize> Message<N> {
     /// An empty message.
     #[inline]
     pub const fn new() -> Self {
+        const { assert!(N <= 1024, "too much for the kernel's stack") };
         // INVARIANT: 0 is at most `N`.
         Self {
             length: 0,
