@@ -9,7 +9,7 @@ use crate::{
 };
 use lkm::{
     hostile::{Window, read_vector, tell, write_vector},
-    memory::Address,
+    memory::{Address, is_nobodys},
     raw::{self, LowMemory},
 };
 use rustix::{
@@ -375,7 +375,8 @@ impl<'a> User<'a> {
         for _ in 0..8 {
             let (address, length) = place(random, &self.page, &self.bad);
             bytes.extend((address.get() as u64).to_le_bytes());
-            bytes.extend((length as u64).to_le_bytes());
+            let length = Some(length as u64).filter(|it| is_nobodys(*it));
+            bytes.extend(length.unwrap_or(0).to_le_bytes());
         }
         self.page.write(&bytes);
     }
@@ -403,7 +404,7 @@ impl<'a> User<'a> {
         #[cfg(target_arch = "x86_64")]
         if random.below(4) == 0 {
             // A 32-bit process has no other addresses.
-            let argument = self.page.at(random.below(PAGE / 2));
+            let argument = self.page.at(random.below(PAGE / 16) * 8);
             return ignore(raw::compat_ioctl(fd, number, argument));
         }
         ignore(raw::ioctl(fd, number, argument));
@@ -417,7 +418,7 @@ fn place<'a>(random: &mut Random, page: &'a LowMemory, bad: &'a BadMemory) -> (A
         1 => (bad.edge().0, random.size() as usize),
         _ => {
             // An ioctl that knows no length writes less than the other half.
-            let offset = random.below(PAGE / 2);
+            let offset = random.below(PAGE / 16) * 8;
             let length = random.size() as usize % (PAGE / 2);
             (page.at(offset), length)
         }

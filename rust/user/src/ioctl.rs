@@ -31,6 +31,14 @@
 //! // An address and a length are no plain bytes: the kernel would follow them.
 //! const GET: Command<ReadWrite<[u64; 2]>> = Command::iowr(100, 3);
 //! ```
+//!
+//! ```compile_fail,E0080
+//! use lkm::ioctl::{self, Command, Write};
+//!
+//! // Nor are they as so many bytes: longer ones go by `write_bytes`.
+//! const SET: Command<Write<[u8; 16]>> = Command::iow(100, 4);
+//! ioctl::write(std::io::stdin(), SET, &[0x41; 16]).unwrap();
+//! ```
 
 #[path = "../../ioctl/command.rs"]
 mod command;
@@ -66,17 +74,29 @@ pub fn read<T: Plain>(fd: impl AsFd, command: Command<Read<T>>) -> io::Result<T>
     Ok(value)
 }
 
-/// Writes a `T`. Returns what the kernel returned.
+/// Writes a `T`, which is shorter than an address. Returns what the kernel returned.
 pub fn write<T: Plain>(fd: impl AsFd, command: Command<Write<T>>, value: &T) -> io::Result<c_int> {
+    const {
+        assert!(
+            size_of::<T>() < size_of::<usize>(),
+            "what may be an address"
+        )
+    };
     with(fd, command.number(), &mut { *value })
 }
 
-/// Writes a `T`, and reads what the kernel makes of it.
+/// Writes a `T`, which is shorter than an address, and reads what the kernel makes of it.
 pub fn read_write<T: Plain>(
     fd: impl AsFd,
     command: Command<ReadWrite<T>>,
     value: &mut T,
 ) -> io::Result<c_int> {
+    const {
+        assert!(
+            size_of::<T>() < size_of::<usize>(),
+            "what may be an address"
+        )
+    };
     with(fd, command.number(), value)
 }
 

@@ -5,7 +5,7 @@
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
 use std::{ffi::c_void, io, marker::PhantomData, os::fd::AsFd, ptr};
 
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// An address at which no Rust value is, so that the kernel may be told to write there.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,35 @@ impl From<i16> for Address<'_> {
     }
 }
 
+/// Whether no Rust value is at an address: what a process has is in the upper part of its memory,
+/// but for [`BadMemory`] and [`LowMemory`](crate::raw::LowMemory).
+pub fn is_nobodys(address: u64) -> bool {
+    /// Where the kernel looks for room, at the lowest (`TASK_UNMAPPED_BASE`).
+    const START: u64 = 0x2aaa_aaaa_a000;
+
+    !(START..END as u64).contains(&address)
+}
+
+/// The end of user space.
+const END: usize = 0x7fff_ffff_f000;
+
+/// Maps pages below 2 GiB, where a 32-bit process's memory is, that cannot be used yet.
+///
+/// # Panics
+///
+/// If the program is there, too.
+pub(crate) fn map_low(pages: usize) -> rustix::io::Result<*mut u8> {
+    assert!(
+        !is_nobodys(map_low as fn(usize) -> _ as usize as u64),
+        "the program has a fixed address"
+    );
+    let flags = MapFlags::PRIVATE | MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
+    // SAFETY: The kernel chooses an address where nothing is mapped.
+    let start =
+        unsafe { mm::mmap_anonymous(ptr::null_mut(), pages * PAGE, ProtFlags::empty(), flags)? };
+    Ok(start.cast())
+}
+
 /// Addresses that the kernel must refuse.
 ///
 /// Four pages: one that can be written, a hole, one that can only be read, and another hole.
@@ -42,17 +71,7 @@ pub struct BadMemory {
 impl BadMemory {
     /// Maps the pages.
     pub fn new() -> Self {
-        // SAFETY: The kernel chooses an address where nothing is mapped.
-        let pages = unsafe {
-            mm::mmap_anonymous(
-                ptr::null_mut(),
-                4 * PAGE,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE,
-            )
-        }
-        .expect("mmap")
-        .cast::<u8>();
+        let pages = map_low(4).expect("mmap");
         // SAFETY: Both pages were just mapped, and nobody refers to them.
         unsafe {
             mm::mprotect(
@@ -71,7 +90,7 @@ impl BadMemory {
         [
             ("NULL", 0),
             ("an unmapped page", self.address(1)),
-            ("the end of user space", 0x7fff_ffff_f000),
+            ("the end of user space", END),
             ("an address that is not canonical", 0x8000_0000_0000_0000),
             ("the kernel's memory", 0xffff_8880_0000_0000),
             ("the last address", usize::MAX),

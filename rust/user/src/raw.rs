@@ -2,15 +2,15 @@
 
 //! System calls with any pointer, for tests of what the kernel does with a bad one.
 //!
-//! An [`Address`] is nobody's, or that of memory which no Rust value lives in. What the kernel finds
-//! in such memory and takes for a pointer is the test's to answer for.
+//! An [`Address`] is nobody's, or that of memory which no Rust value lives in, and what the kernel finds
+//! there and takes for a pointer is no other: [`LowMemory::write`] looks.
 //!
 //! ```compile_fail,E0308
 //! let mut value = 7u32;
 //! lkm::raw::read(std::os::fd::AsFd::as_fd(&std::io::stdin()), &raw mut value as usize, 4).unwrap();
 //! ```
 
-use crate::memory::Address;
+use crate::memory::{Address, PAGE, is_nobodys, map_low};
 use rustix::{io::Errno, mm};
 use std::{
     ffi::c_int,
@@ -145,21 +145,14 @@ pub fn run_first() -> Result<(), Errno> {
 /// A page below 2 GiB, where a 32-bit process's memory is, and a hole behind it.
 pub struct LowMemory(*mut u8);
 
-/// The length of [`LowMemory`].
-const PAGE: usize = 4096;
-
 impl LowMemory {
     /// Maps a page.
     pub fn new() -> Result<Self, Errno> {
-        let flags = mm::MapFlags::PRIVATE | mm::MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
-        // SAFETY: The kernel chooses an address where nothing is mapped, and nobody refers to it yet.
-        unsafe {
-            let none = mm::ProtFlags::empty();
-            let page = mm::mmap_anonymous(ptr::null_mut(), 2 * PAGE, none, flags)?;
-            let both = mm::MprotectFlags::READ | mm::MprotectFlags::WRITE;
-            mm::mprotect(page, PAGE, both)?;
-            Ok(Self(page.cast()))
-        }
+        let page = map_low(2)?;
+        let both = mm::MprotectFlags::READ | mm::MprotectFlags::WRITE;
+        // SAFETY: The page was just mapped, and nobody refers to it yet.
+        unsafe { mm::mprotect(page.cast(), PAGE, both)? };
+        Ok(Self(page))
     }
 
     /// The address.
@@ -178,8 +171,17 @@ impl LowMemory {
     }
 
     /// Writes to the beginning of the page.
+    ///
+    /// # Panics
+    ///
+    /// If there is not as much room, or eight bytes, at a multiple of that, are the address of what
+    /// may be a Rust value: the kernel might follow it.
     pub fn write(&self, bytes: &[u8]) {
         assert!(bytes.len() <= PAGE);
+        for word in bytes.chunks_exact(8) {
+            let word = u64::from_ne_bytes(word.try_into().expect("8 bytes"));
+            assert!(is_nobodys(word), "{word:#x} may be somebody's address");
+        }
         // SAFETY: The page is mapped and writable; nobody holds a reference into it.
         unsafe { self.0.copy_from(bytes.as_ptr(), bytes.len()) };
     }
