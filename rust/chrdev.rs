@@ -18,7 +18,7 @@ use crate::{
         Shims, //
     },
     lifetime::{
-        self,
+        module_kobject,
         this_module,
         References, //
     },
@@ -100,9 +100,10 @@ impl Options {
 /// they are closed, and a load that fails waits for that.
 pub struct Registration<T: FileOperations> {
     // Fields are dropped in this order: nobody finds the nodes any more, nobody can open the
-    // device, its class goes, and last its numbers.
+    // device, those who did are waited for, its class goes, and last its numbers.
     _nodes: Nodes,
     _device: Device<T>,
+    _references: References,
     _class: Class,
     numbers: Numbers,
 }
@@ -124,6 +125,7 @@ impl<T: FileOperations> Registration<T> {
         Ok(Self {
             _nodes: nodes,
             _device: device,
+            _references: References,
             _class: class,
             numbers,
         })
@@ -297,6 +299,13 @@ struct Shared<D> {
     data: Revocable<Arc<D>>,
 }
 
+impl<D> Shared<D> {
+    fn kobject(&self) -> *mut bindings::kobject {
+        // SAFETY: The member is part of what `self` refers to.
+        unsafe { &raw mut (*self.cdev.get()).kobj }
+    }
+}
+
 /// A live `cdev`.
 ///
 /// # Invariants
@@ -314,11 +323,11 @@ impl<T: FileOperations> Device<T> {
     fn new(numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
         // SAFETY: The function has no requirements.
         let model = NonNull::new(unsafe { bindings::cdev_alloc() }).ok_or(ENOMEM)?;
-        // SAFETY: The `cdev` is ours.
+        // SAFETY: The `cdev` is ours, and this gives it back.
         let ktype = unsafe {
-            let kobj = &raw mut (*model.as_ptr()).kobj;
-            let ktype = (*kobj).ktype;
-            bindings::kobject_put(kobj);
+            let kobject = &raw mut (*model.as_ptr()).kobj;
+            let ktype = (*kobject).ktype;
+            bindings::kobject_put(kobject);
             ktype
         };
         let shared = KBox::pin_init(
@@ -329,48 +338,44 @@ impl<T: FileOperations> Device<T> {
             GFP_KERNEL,
         )?;
         // SAFETY: The value is not moved.
-        let shared = NonNull::from(KBox::leak(unsafe { Pin::into_inner_unchecked(shared) }));
-        // SAFETY: The `cdev` is valid, and nobody else knows it yet. What `cdev_alloc` makes is
-        // freed, as `KBox` would do it, when the last reference goes: by code that is not in this
-        // module, which may be gone by then with `CONFIG_DEBUG_KOBJECT_RELEASE`.
+        let shared = &*KBox::leak(unsafe { Pin::into_inner_unchecked(shared) });
+        let (cdev, kobject) = (shared.cdev.get(), shared.kobject());
+        // SAFETY: The `cdev` is valid, and nobody else knows it yet. When the last reference goes, C
+        // does what it does with one from `cdev_alloc`: it has the inodes forget it, frees it, as
+        // `KBox` would, and lets go of its parent. With `CONFIG_DEBUG_KOBJECT_RELEASE` that is
+        // seconds later. The module, which the inodes' `cdev` names as its owner, waits for it.
         let ret = unsafe {
-            let cdev = (*shared.as_ptr()).cdev.get();
             bindings::cdev_init(cdev, &Vtable::<T>::OPS);
             (*cdev).owner = this_module().as_ptr();
-            (*cdev).kobj.ktype = ktype;
+            (*kobject).ktype = ktype;
+            bindings::cdev_set_parent(cdev, module_kobject());
             bindings::cdev_add(cdev, numbers.first, numbers.count)
         };
         if ret < 0 {
-            // SAFETY: Nobody has come to know the `cdev`. The reference is that of `cdev_init`.
+            shared.data.revoke();
+            // SAFETY: Nobody has come to know the `cdev`. The reference is that of `cdev_init`;
+            // `cdev_add` took none to the parent.
             unsafe {
-                (*shared.as_ptr()).data.revoke();
-                bindings::kobject_put(&raw mut (*(*shared.as_ptr()).cdev.get()).kobj);
+                (*kobject).parent = core::ptr::null_mut();
+                bindings::kobject_put(kobject);
             }
         }
         to_result(ret)?;
         // INVARIANT: The box was leaked, and the `cdev` added. The reference is that of `cdev_init`.
-        Ok(Self(shared))
+        Ok(Self(NonNull::from(shared)))
     }
 }
 
 impl<T: FileOperations> Drop for Device<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and since `cdev_del` leaves the second reference.
-        unsafe {
-            let cdev = (*self.0.as_ptr()).cdev.get();
-            bindings::kobject_get(&raw mut (*cdev).kobj);
-            bindings::cdev_del(cdev);
-            // As long as it is open, the device can be opened by an inode that knows it, but not by
-            // us: `ENXIO`.
-            (*self.0.as_ptr()).data.revoke();
-            drop(References);
-            if !lifetime::is_live() {
-                // Nobody has it open. Who comes by such an inode looks at this, until the `cdev` is
-                // released.
-                (*cdev).owner = core::ptr::null_mut();
-            }
-            bindings::kobject_put(&raw mut (*cdev).kobj);
-        }
+        // SAFETY: By the type invariants.
+        let shared = unsafe { self.0.as_ref() };
+        // As long as somebody has the device open, it can be opened by an inode that knows it, but
+        // not by us: `ENXIO`.
+        shared.data.revoke();
+        // SAFETY: By the type invariants. This gives up the reference: if it is the last, nobody can
+        // get one any more.
+        unsafe { bindings::cdev_del(shared.cdev.get()) };
     }
 }
 

@@ -36,20 +36,22 @@ pub const fn this_module() -> &'static ThisModule {
     &THIS_MODULE
 }
 
-fn state() -> bindings::module_state {
-    // SAFETY: The module that runs has not been freed. The loader changes the state with a single
-    // store.
-    unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() }
-}
-
-/// Whether the load has succeeded, and the unload has not begun.
-pub(crate) fn is_live() -> bool {
-    state() == bindings::module_state_MODULE_STATE_LIVE
-}
-
 /// Whether the module is being loaded.
 pub(crate) fn is_coming() -> bool {
-    state() == bindings::module_state_MODULE_STATE_COMING
+    // SAFETY: The module that runs has not been freed. The loader changes the state with a single
+    // store.
+    let state = unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() };
+    state == bindings::module_state_MODULE_STATE_COMING
+}
+
+/// Returns what stands for the module in `/sys/module`.
+///
+/// The module is not freed while somebody refers to it, not even if `init` fails: the right parent for
+/// what C releases after the last reference has gone, which with `CONFIG_DEBUG_KOBJECT_RELEASE` it
+/// does seconds later.
+pub(crate) fn module_kobject() -> *mut bindings::kobject {
+    // SAFETY: The module that runs has not been freed.
+    unsafe { &raw mut (*this_module().as_ptr()).mkobj.kobj }
 }
 
 /// The references to the module that a registration hands out.

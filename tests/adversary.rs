@@ -19,7 +19,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd as _, OwnedFd},
     path::Path,
     sync::{
         Arc, LazyLock,
@@ -306,7 +306,25 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
     }
 }
 
+/// For a device that is gone, the kernel asks for a module, and would find another with that number.
+struct NoModprobe(Vec<u8>);
+
 const MODPROBE: &str = "/proc/sys/kernel/modprobe";
+
+impl NoModprobe {
+    fn new() -> Self {
+        let before = fs::read(MODPROBE).expect(MODPROBE);
+        fs::write(MODPROBE, "\n").expect(MODPROBE);
+        Self(before)
+    }
+}
+
+impl Drop for NoModprobe {
+    fn drop(&mut self) {
+        fs::write(MODPROBE, &self.0).expect(MODPROBE);
+    }
+}
+
 const REGISTERED: [&str; 8] = [
     "/dev/adversary0",
     "/dev/adversary1",
@@ -370,12 +388,60 @@ fn what_is_open_may_go() {
     before.check("what was open");
 }
 
+/// Opens a device by an inode that knows it, whatever became of its node.
+fn open_again(known: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let path = format!("/proc/self/fd/{}", known.as_raw_fd());
+    open(path, OFlags::RDONLY, Mode::empty())
+}
+
+#[test]
+fn a_device_that_is_gone_is_not_found_by_who_knows_it() {
+    let before = Footprint::now();
+    let _modprobe = NoModprobe::new();
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    trick("keep");
+    let known = open("/dev/adversary0", OFlags::PATH, Mode::empty()).expect("a node");
+    let file = open_again(&known).expect("the device");
+    trick("let go");
+    assert_eq!(open_again(&known).err(), Some(Errno::NXIO));
+    drop(file);
+    module.unload().expect("nobody uses it");
+    assert_eq!(open_again(&known).err(), Some(Errno::NXIO));
+    drop(known);
+    before.check("a device");
+}
+
+#[test]
+fn a_device_that_fails_to_load_is_not_found_by_who_knows_it() {
+    let before = Footprint::now();
+    let _modprobe = NoModprobe::new();
+    for _ in 0..times("LKMPG_ROUNDS", 3) {
+        let load = thread::spawn(|| Module::load("failing", &["files=1"]));
+        let mut known = None;
+        wait_until("a node", || {
+            known = open("/dev/failing", OFlags::PATH, Mode::empty()).ok();
+            known.is_some()
+        });
+        let known = known.expect("a node");
+        while !load.is_finished() {
+            if let Ok(file) = open_again(&known) {
+                let _ = read(&file, &mut [0; 4]);
+            }
+        }
+        let result = load.join().expect("no panic");
+        assert!(
+            matches!(result, Err(LoadError::Refused(Errno::CANCELED))),
+            "{result:?}"
+        );
+        assert_eq!(open_again(&known).err(), Some(Errno::NXIO));
+    }
+    before.check("a device that failed to load");
+}
+
 #[test]
 fn what_is_being_used_may_go() {
     let before = Footprint::now();
-    // For a device that is gone, this would find another with its number: chardev.
-    let modprobe = fs::read(MODPROBE).expect(MODPROBE);
-    fs::write(MODPROBE, "\n").expect(MODPROBE);
+    let _modprobe = NoModprobe::new();
     let module = Module::load("registrations", &[]).expect("the module loads");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -404,7 +470,6 @@ fn what_is_being_used_may_go() {
         }
         done.store(true, Relaxed);
     });
-    fs::write(MODPROBE, modprobe).expect(MODPROBE);
     module.unload().expect("nobody uses it");
     before.check("what was being used");
 }
