@@ -181,6 +181,8 @@ impl Events {
     pub const ERROR: Events = Events(0x0008);
     /// The other end is gone (`EPOLLHUP`).
     pub const HANG_UP: Events = Events(0x0010);
+    /// There is nothing to be polled (`EPOLLNVAL`).
+    pub(crate) const INVALID: Events = Events(0x0020);
 
     /// Returns these events if `condition` holds, else none.
     pub fn when(self, condition: bool) -> Self {
@@ -201,6 +203,10 @@ impl core::ops::BitOr for Events {
 }
 
 /// Where a poller says what it waits for.
+///
+/// # Invariants
+///
+/// `file` is in its `poll`, which was given `table`.
 pub struct PollTable<'a> {
     file: *mut bindings::file,
     table: *mut bindings::poll_table,
@@ -209,14 +215,18 @@ pub struct PollTable<'a> {
 }
 
 impl<'a> PollTable<'a> {
-    /// Has the poller woken when `queue` is. Does not sleep (`poll_wait`).
+    /// Has the poller woken when `queue` is, which is part of the file's state or of what that refers
+    /// to. Does not sleep (`poll_wait`).
     ///
-    /// The queue should be part of what the file's openers share. One that goes while a process
-    /// polls, as that of a [`proc_fs::Node`](crate::proc_fs::Node) does if the node goes first,
-    /// waits in its drop until the process has given up or was killed.
+    /// ```compile_fail,E0621
+    /// # use lkm::{fops::PollTable, wait::WaitQueue};
+    /// fn poll<'a>(table: &PollTable<'a>, other: &WaitQueue) {
+    ///     table.watch(other);
+    /// }
+    /// ```
     pub fn watch(&self, queue: &'a WaitQueue) {
-        // SAFETY: This is the file and the table of the `poll` that runs. The queue's drop waits
-        // until no poller has an entry in it any more.
+        // SAFETY: By the type invariants. The queue lives as long as the file's state, after which `poll`
+        // is not called. If the file goes on without it, it is one of procfs, see `proc_fs::Node::poll`.
         unsafe { queue.poll(self.file, self.table) };
     }
 }
@@ -436,6 +446,7 @@ impl<T: FileOperations> Shims<T> {
     ) -> bindings::__poll_t {
         // SAFETY: The file is open and in its `poll`.
         let (state, open_file) = unsafe { Self::borrow(file) };
+        // INVARIANT: This is the file's `poll`.
         let table = PollTable {
             file,
             table,

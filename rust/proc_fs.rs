@@ -20,6 +20,7 @@ use crate::{
     fops::{
         member,
         with_user_source,
+        Events,
         FileOperations,
         Shims, //
     },
@@ -318,7 +319,7 @@ impl<T: Show> File<T> {
         proc_write: member!(T::HAS_WRITE, Self::write),
         proc_lseek: Some(bindings::seq_lseek),
         proc_release: Some(bindings::single_release),
-        ..NO_OPS
+        ..pin_init::zeroed()
     };
 }
 
@@ -374,6 +375,29 @@ impl<T: FileOperations> Node<T> {
         ret
     }
 
+    /// `proc_ops::proc_poll`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by procfs, for a file that [`Self::open`] opened.
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // When the file is gone, procfs says that it can be read and written, and nothing else. Who
+        // waits for something else would stay in a queue that is to go, too: it is told that this
+        // cannot be, in the ways of poll(2) and of select(2).
+        //
+        // SAFETY: `table` is the caller's own, or NULL.
+        if unsafe { table.as_ref() }.is_some_and(|it| {
+            it._qproc.is_some() && it._key & (Events::READABLE | Events::WRITABLE).0 == 0
+        }) {
+            return Events::ERROR.0 | Events::INVALID.0;
+        }
+        // SAFETY: By the safety requirements.
+        unsafe { Shims::<T>::poll(file, table) }
+    }
+
     /// `proc_ops::proc_release`.
     ///
     /// # Safety
@@ -393,27 +417,11 @@ impl<T: FileOperations> Node<T> {
         proc_write: member!(T::HAS_WRITE, Shims::<T>::write),
         proc_lseek: member!(T::HAS_SIZE, Shims::<T>::llseek),
         proc_release: Some(Self::release),
-        proc_poll: member!(T::HAS_POLL, Shims::<T>::poll),
+        proc_poll: member!(T::HAS_POLL, Self::poll),
         proc_ioctl: member!(T::HAS_IOCTL, Shims::<T>::ioctl),
         #[cfg(CONFIG_COMPAT)]
         proc_compat_ioctl: member!(T::HAS_IOCTL, Shims::<T>::compat_ioctl),
         proc_mmap: member!(T::HAS_MMAP, Shims::<T>::mmap),
-        ..NO_OPS
+        ..pin_init::zeroed()
     };
 }
-
-const NO_OPS: bindings::proc_ops = bindings::proc_ops {
-    proc_flags: 0,
-    proc_open: None,
-    proc_read: None,
-    proc_read_iter: None,
-    proc_write: None,
-    proc_lseek: None,
-    proc_release: None,
-    proc_poll: None,
-    proc_ioctl: None,
-    #[cfg(CONFIG_COMPAT)]
-    proc_compat_ioctl: None,
-    proc_mmap: None,
-    proc_get_unmapped_area: None,
-};

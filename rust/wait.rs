@@ -8,8 +8,7 @@
 //!
 //! Two properties set it apart from [`kernel::sync::CondVar`]. The condition is checked once more
 //! when a signal arrives, so that a waiter that was chosen by [`WaitQueue::wake_one`] and is
-//! killed at that moment takes what it was woken for instead of losing it. And it can be polled:
-//! dropping a queue waits until the last poller has left it.
+//! killed at that moment takes what it was woken for instead of losing it. And it can be polled.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 //!
@@ -88,6 +87,9 @@ enum Kind {
 
 /// A queue of tasks that wait for a condition.
 ///
+/// If the queue was ever polled, dropping it may sleep: a poller keeps its file open, but the files of a
+/// [`proc_fs::Node`](crate::proc_fs::Node) go with the node, and their pollers have yet to leave.
+///
 /// # Examples
 ///
 /// ```
@@ -119,6 +121,10 @@ enum Kind {
 ///     }
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// `head` is initialised.
 #[pin_data(PinnedDrop)]
 pub struct WaitQueue {
     #[pin]
@@ -137,6 +143,8 @@ impl WaitQueue {
     /// Creates an empty queue. Use [`new_wait_queue!`](crate::new_wait_queue).
     pub fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
+            // INVARIANT: This initialises it.
+            //
             // SAFETY: `slot` is valid for writes, and `name` and `key` are static.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
@@ -259,7 +267,8 @@ impl WaitQueue {
     /// # Safety
     ///
     /// `file` must be the file that is being polled, and `table` what its `poll` was given. Once
-    /// this queue is being dropped, that `poll` must not be called any more.
+    /// this queue is being dropped, that `poll` must not be called any more, and the file must be
+    /// ready for whatever the poller waits for.
     pub(crate) unsafe fn poll(&self, file: *mut bindings::file, table: *mut bindings::poll_table) {
         self.polled.store(true, Relaxed);
         // SAFETY: By the safety requirements; `drop` waits until the entry has left.
@@ -267,7 +276,7 @@ impl WaitQueue {
     }
 
     fn wake(&self, exclusive: c_int) {
-        // SAFETY: `head` is valid by construction.
+        // SAFETY: By the type invariants.
         unsafe {
             bindings::__wake_up(
                 self.head.get(),
@@ -280,7 +289,7 @@ impl WaitQueue {
 
     /// Whether nobody waits (`waitqueue_active`), as far as the caller's locks make that certain.
     pub(crate) fn is_empty(&self) -> bool {
-        // SAFETY: `head` is valid.
+        // SAFETY: By the type invariants. Others change the list with single stores.
         unsafe {
             let list = &raw mut (*self.head.get()).head;
             core::ptr::read_volatile(&raw const (*list).next) == list
@@ -298,13 +307,13 @@ impl PinnedDrop for WaitQueue {
             return;
         }
         // Waiters borrow the queue, pollers do not: poll(2) and epoll keep entries in it while
-        // they sleep. The file's operations are no longer called, so nobody comes any more.
-        // Tell epoll to let go, wake poll(2), and wait until both have. This is what
-        // `__wake_up_pollfree` does, which warns if poll(2) takes a moment.
-        // select(2) is woken for an error by what it waits for to become writable, too.
+        // they sleep. The file's operations are no longer called, so nobody comes any more, and
+        // who waits in poll(2) finds the file ready: a queue that goes before its file is that of
+        // a `proc_fs::Node`. Tell epoll to let go, wake poll(2), and wait until both have. This is
+        // what `__wake_up_pollfree` does, which warns if poll(2) takes a moment.
         let events = Events::ERROR | Events::HANG_UP;
         while !self.is_empty() {
-            // SAFETY: `head` is valid until this function returns; the key is a mask of events.
+            // SAFETY: By the type invariants; the key is a mask of events.
             unsafe {
                 bindings::__wake_up(
                     self.head.get(),
@@ -313,10 +322,10 @@ impl PinnedDrop for WaitQueue {
                     core::ptr::without_provenance_mut(events.0 as usize | POLLFREE),
                 )
             };
-            // SAFETY: Sleeps for a tick.
+            // SAFETY: The caller may sleep.
             unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
-        // epoll reads the head under RCU.
+        // epoll reads the head under RCU, and who has left may be about to unlock it.
         compat::synchronize_rcu();
     }
 }

@@ -237,3 +237,16 @@ fn removing_the_file_waits_for_pollers_to_leave() {
     }
     module.unload().expect("nobody is left");
 }
+
+/// When the file is gone, procfs says that it can be read and written: who waits for neither would not
+/// leave.
+#[test]
+fn who_waits_for_what_never_comes_is_told_at_once() {
+    let _module = load();
+    let file = open();
+    for what in [PollFlags::PRI, PollFlags::empty(), PollFlags::RDBAND] {
+        assert_eq!(ready(&file, what, None), PollFlags::ERR, "{what:?}");
+    }
+    let both = ready(&file, PollFlags::PRI | PollFlags::OUT, None);
+    assert_eq!(both, PollFlags::OUT);
+}

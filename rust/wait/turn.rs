@@ -142,7 +142,7 @@ impl TurnQueue {
     /// To be called with the lock held that the waiters come with. Callable from any context in
     /// which that lock is, and in which [`WaitQueue::wake_one`] is (`wake_up`).
     pub fn hand_over(&self) -> bool {
-        // SAFETY: The head is valid by construction. Every entry's function is `take_turn`.
+        // SAFETY: By the queue's invariants.
         let woken = unsafe {
             bindings::__wake_up(self.queue.head.get(), TASK_NORMAL, 1, core::ptr::null_mut())
         };
