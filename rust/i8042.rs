@@ -12,11 +12,27 @@
 //! Reference: chapter 12 of the guide.
 
 use crate::bindings;
-use core::marker::PhantomPinned;
+use core::{
+    arch::asm,
+    marker::PhantomPinned, //
+};
 use kernel::{
     error::to_result,
     prelude::*, //
 };
+
+/// Whether the controller has a byte that its driver has not taken yet (port 0x64, `inb`).
+///
+/// Callable from any context. There is no function here to read any port: what a device says when it
+/// is asked, its driver does not hear any more.
+pub fn has_byte() -> bool {
+    let status: u8;
+    // SAFETY: This is the controller's status, which reading does not change, and touches no memory.
+    unsafe {
+        asm!("in al, 0x64", out("al") status, options(nomem, nostack, preserves_flags));
+    }
+    u32::from(status) & bindings::I8042_STR_OBF != 0
+}
 
 /// A byte that came from the controller.
 #[derive(Clone, Copy)]

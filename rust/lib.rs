@@ -171,8 +171,6 @@ pub mod fops;
 pub mod i8042;
 pub mod init;
 pub mod ioctl;
-#[cfg(target_arch = "x86_64")]
-pub mod ioport;
 pub mod irq;
 #[cfg(CONFIG_KPROBES)]
 pub mod kprobe;

@@ -28,7 +28,6 @@ use lkm::{
         Byte,
         Verdict, //
     },
-    ioport::Ports,
     irq::{
         Flags,
         IrqReturn,
@@ -56,9 +55,6 @@ module! {
 /// As `/proc/interrupts` shows it.
 const NAME: &CStr = c"test_keyboard_irq_handler";
 const KEYBOARD_IRQ: u32 = 1;
-const DATA_PORT: u16 = 0x60;
-const STATUS: u16 = 4;
-const OUTPUT_FULL: u8 = 1;
 const ACKNOWLEDGE: u8 = 0xfa;
 const RESEND: u8 = 0xfe;
 const RELEASED: u8 = 0x80;
@@ -144,7 +140,6 @@ impl i8042::Filter for TopHalf {
 #[pin_data]
 struct Line {
     keyboard: Arc<Keyboard>,
-    ports: Ports<5>,
     interrupts: Atomic<u64>,
     busy: Atomic<u64>,
     #[pin]
@@ -156,7 +151,6 @@ impl Line {
         try_pin_init!(Self {
             logged <- new_mutex!(keyboard.codes.end()),
             keyboard,
-            ports: Ports::shared(DATA_PORT)?,
             interrupts: Atomic::new(0),
             busy: Atomic::new(0),
         })
@@ -166,7 +160,7 @@ impl Line {
 impl irq::ThreadedHandler for Line {
     fn handle(&self) -> ThreadedIrqReturn {
         self.interrupts.fetch_add(1, Relaxed);
-        if self.ports.read8::<STATUS>() & OUTPUT_FULL != 0 {
+        if i8042::has_byte() {
             self.busy.fetch_add(1, Relaxed);
         }
         // The device is not ours.
