@@ -162,8 +162,9 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
     /// Returns the current value. Callable from any context.
     #[inline]
     pub fn value(&self) -> T {
-        // SAFETY: `self` holds a valid value. It is an aligned word that the kernel replaces with
-        // one store, which a volatile read sees whole, as `READ_ONCE` does.
+        // SAFETY: `self` holds a valid value. The kernel replaces it with one store, which a volatile read
+        // sees whole, as `READ_ONCE` does; on a 32-bit kernel with two for 64 bits, whose halves make a
+        // valid number, too.
         unsafe { self.value.get().read_volatile() }
     }
 }
@@ -298,6 +299,10 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
 }
 
 /// What C needs to know of an array.
+///
+/// # Invariants
+///
+/// The pointers are those of a static [`Array`], which the numbers fit.
 #[doc(hidden)]
 pub struct Elements(bindings::kparam_array);
 
@@ -416,8 +421,10 @@ macro_rules! module_params {
         const _: () = {
             static ELEMENTS: $crate::module_params!(@elements $type) = $name.elements();
 
+            // The name keeps a module from having two that are called the same.
             #[link_section = "__param"]
             #[used(compiler)]
+            #[export_name = concat!("lkm_param_", stringify!($name))]
             static PARAM: ::kernel::module_param::KernelParam = $name.describe(
                 &ELEMENTS,
                 match ::core::ffi::CStr::from_bytes_with_nul(
