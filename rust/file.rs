@@ -211,6 +211,10 @@ fn is_kernel_thread(task: *mut bindings::task_struct) -> bool {
 }
 
 /// The root directory of process 1, lent to a kernel thread (`scoped_with_init_fs`).
+///
+/// # Invariants
+///
+/// `own` was the current task's. This value stays with that task.
 struct LentRoot {
     /// What the current task had before.
     own: Option<*mut bindings::fs_struct>,
@@ -234,7 +238,7 @@ impl LentRoot {
 impl Drop for LentRoot {
     fn drop(&mut self) {
         if let Some(own) = self.own {
-            // SAFETY: As in `new`. The value never leaves the task that made it.
+            // SAFETY: As in `new`, by the type invariants.
             unsafe { (&raw mut (*Task::current_raw()).fs).write_volatile(own) };
         }
     }

@@ -203,6 +203,7 @@ where
         // SAFETY: Until the thread has exited, nobody else looks at the closure.
         let closure = unsafe { (*packet.closure.get()).take() };
         if let Some(closure) = closure {
+            // INVARIANT: This is called by a kernel thread, and `Handle::new` initialised the completion.
             let result = closure(&Current {
                 unparked: &packet.shared.unparked,
                 _here: NotThreadSafe,
@@ -347,6 +348,10 @@ impl<R> Thread<R> {
 }
 
 /// The kernel thread that runs: what [`spawn`] gives to the closure.
+///
+/// # Invariants
+///
+/// The current task is a kernel thread, and `unparked` is initialised.
 pub struct Current<'a> {
     unparked: &'a Opaque<bindings::completion>,
     /// The functions are about the task that calls them.
@@ -357,7 +362,7 @@ impl Current<'_> {
     /// Whether the thread has been asked to stop. Callable from any context
     /// (`kthread_should_stop`).
     pub fn should_stop(&self) -> bool {
-        // SAFETY: The current task is a kernel thread.
+        // SAFETY: By the type invariants.
         unsafe { bindings::kthread_should_stop() }
     }
 
@@ -396,7 +401,7 @@ impl Current<'_> {
         while !self.should_stop() {
             // Being asked to stop interrupts the wait, as in `sleep`.
             //
-            // SAFETY: The completion is initialised, and lives until the thread has exited.
+            // SAFETY: By the type invariants.
             let ret = unsafe { bindings::wait_for_completion_interruptible(self.unparked.get()) };
             if ret == 0 {
                 break;

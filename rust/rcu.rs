@@ -46,6 +46,17 @@ use kernel::{
 /// }
 /// ```
 ///
+/// ```compile_fail,E0505
+/// # use kernel::sync::rcu;
+/// # use lkm::rcu::Rcu;
+/// fn too_late(value: &Rcu<u32>) -> u32 {
+///     let lock = rcu::read_lock();
+///     let seen = value.read(&lock);
+///     drop(lock);
+///     *seen
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// `current` is from [`KBox::into_raw`], and this value owns it. Who takes it out leaves another one

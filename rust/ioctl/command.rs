@@ -160,6 +160,13 @@ impl Command<ReadBytes> {
 ///
 /// The type must have no padding, must be valid for any bytes, and must have the same layout in
 /// 32-bit and 64-bit processes.
+///
+/// ```compile_fail,E0599
+/// use lkm::ioctl::{Command, Read};
+///
+/// // Between the two is what was in the kernel's memory.
+/// const GET: Command<Read<(u8, u32)>> = Command::<Read<(u8, u32)>>::ior(b'x', 1);
+/// ```
 pub unsafe trait Plain: Copy + 'static {}
 
 macro_rules! impl_plain {

@@ -62,7 +62,8 @@ pub fn call(fd: impl AsFd, command: Command<Nothing>) -> io::Result<c_int> {
 
 /// Calls a command with a number. Returns what the kernel returned.
 pub fn call_with(fd: impl AsFd, command: Command<Value>, argument: i16) -> io::Result<c_int> {
-    // SAFETY: As an address, this is in the first page that is never mapped, or in the kernel's part.
+    // SAFETY: As an address, this is in the first 32 KiB, where the kernel maps nothing unless it is told
+    // to, so that no Rust value is there, or in the kernel's part.
     unsafe { ioctl(fd, command.number(), argument as isize as usize) }
 }
 

@@ -25,8 +25,8 @@ impl Address<'_> {
 }
 
 impl From<i16> for Address<'_> {
-    /// A number that is no address: it is in the first page, which is never mapped, or in the kernel's
-    /// part.
+    /// A number that is no address: it is in the first 32 KiB, where the kernel maps nothing unless it is
+    /// told to, or in the kernel's part.
     fn from(number: i16) -> Self {
         Self::new(number as isize as usize)
     }
