@@ -205,6 +205,13 @@ impl<const MODE: u16> Str<MODE> {
 
     /// Returns the string, if its file cannot be written: else it does not build. Callable from any
     /// context.
+    ///
+    /// ```compile_fail,E0080
+    /// lkm::module_params! {
+    ///     port: str { default: c"ttyS0", description: "Changes", permissions: 0o644 },
+    /// }
+    /// let name = port.value();
+    /// ```
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };

@@ -333,7 +333,29 @@ impl<T: Show> core::ops::Deref for File<T> {
 
 /// A file in `/proc` whose openers each have a state, as those of a character device do.
 ///
-/// An open file keeps the module: it cannot be unloaded before the file is closed.
+/// An open file keeps the module: it cannot be unloaded before the file is closed. But it goes with this
+/// value, and a mapping of it does not. So this cannot be the file of `T` with a
+/// [`fault`](FileOperations::fault):
+///
+/// ```compile_fail,E0080
+/// # use lkm::{mmap::SharedPage, prelude::*};
+/// # struct Opener(SharedPage);
+/// #[vtable]
+/// impl FileOperations for Opener {
+/// #     type Data = ();
+/// #     fn open(_: ArcBorrow<'_, ()>, _: &OpenFile) -> impl PinInit<Self, Error> {
+/// #         Ok(Self(SharedPage::new()?))
+/// #     }
+///     fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
+///         Ok(self.0.clone())
+///     }
+/// }
+///
+/// fn register(data: Arc<()>) -> Result<proc_fs::Node<Opener>> {
+///     proc_fs::Node::new(proc_fs::Options::new(c"mine", 0o600), data)
+/// }
+/// # let _ = register(Arc::new((), GFP_KERNEL).unwrap());
+/// ```
 pub struct Node<T: FileOperations> {
     _entry: Entry,
     // Used by the entry's `open`; must go after it.
