@@ -72,7 +72,7 @@
 //! | positions that `read` and `write` leave | checks them at the next call | C |
 //! | [`fops::FileOperations::size`] | seeks from it; negative, it seeks to what is none | `Shims::llseek` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
-//! | [`sysfs::Text`], [`sysfs::Room`] | a page is what there is | the types |
+//! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |

@@ -31,7 +31,7 @@ pub use attribute::{
     Nested,
     Policy,
     Put,
-    Text,
+    Str,
     Value, //
 };
 pub use family::{

@@ -3,8 +3,8 @@
 //! Directories in `/sys/kernel`, and the attributes in them.
 //!
 //! An attribute is a file with one value. [`Attributes`] lists those of a type, and a
-//! [`Directory`] shows a value of that type. What is shown is a [`Text`], which holds no more than
-//! sysfs can take; what is stored arrives as an [`Input`], which checks and parses it. Raw bytes,
+//! [`Directory`] shows a value of that type. What is shown is a [`ShowBuf`], which holds no more than
+//! sysfs can take; what is stored arrives as a [`StoreBuf`], which checks and parses it. Raw bytes,
 //! such as tables and images, are [`Binary`] attributes.
 //!
 //! C headers: [`include/linux/kobject.h`](srctree/include/linux/kobject.h),
@@ -15,7 +15,7 @@ mod names;
 
 pub use binary::{
     Binary,
-    Room, //
+    ReadBuf, //
 };
 
 use crate::{
@@ -45,13 +45,13 @@ use kernel::{
 ///
 /// It holds up to one byte less than a page. If more is written, reading the attribute fails with
 /// `EFBIG`; nothing is cut.
-pub struct Text<'a> {
+pub struct ShowBuf<'a> {
     room: &'a mut [u8],
     length: usize,
     overflow: bool,
 }
 
-impl Text<'_> {
+impl ShowBuf<'_> {
     /// Appends bytes, or fails with `EFBIG`.
     pub fn push(&mut self, bytes: &[u8]) -> Result {
         let rest = self.room.get_mut(self.length..).unwrap_or_default();
@@ -71,7 +71,7 @@ impl Text<'_> {
     }
 }
 
-impl core::fmt::Write for Text<'_> {
+impl core::fmt::Write for ShowBuf<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         self.push(text.as_bytes()).map_err(|_| core::fmt::Error)
     }
@@ -81,9 +81,9 @@ impl core::fmt::Write for Text<'_> {
 ///
 /// sysfs hands over a longer write in pieces, as if they were several writes.
 #[derive(Clone, Copy, Default)]
-pub struct Input<'a>(&'a [u8]);
+pub struct StoreBuf<'a>(&'a [u8]);
 
-impl<'a> Input<'a> {
+impl<'a> StoreBuf<'a> {
     /// All bytes.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -108,7 +108,7 @@ impl<'a> Input<'a> {
     ///
     /// ```
     /// # use kernel::prelude::*;
-    /// fn percent(input: lkm::sysfs::Input<'_>) -> Result<u8> {
+    /// fn percent(input: lkm::sysfs::StoreBuf<'_>) -> Result<u8> {
     ///     let value = input.parse()?;
     ///     if value > 100 { Err(ERANGE) } else { Ok(value) }
     /// }
@@ -123,8 +123,8 @@ impl<'a> Input<'a> {
     }
 }
 
-type Show<T> = fn(&T, &mut Text<'_>) -> Result;
-type Store<T> = fn(&T, Input<'_>) -> Result;
+type Show<T> = fn(&T, &mut ShowBuf<'_>) -> Result;
+type Store<T> = fn(&T, StoreBuf<'_>) -> Result;
 
 /// A file with a value.
 ///
@@ -444,7 +444,7 @@ impl<T: Attributes> File<T> {
         };
         // SAFETY: The buffer is a page, cleared, and the call's own.
         let room = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), PAGE_SIZE - 1) };
-        let mut text = Text {
+        let mut text = ShowBuf {
             room,
             length: 0,
             overflow: false,
@@ -479,7 +479,7 @@ impl<T: Attributes> File<T> {
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
         let store = file.definition.store;
-        let result = store.map_or(Err(EIO), |store| store(data, Input(bytes)));
+        let result = store.map_or(Err(EIO), |store| store(data, StoreBuf(bytes)));
         if result.is_ok() && file.definition.notify {
             // SAFETY: The directory exists.
             unsafe { notify(kobject, file.group, file.definition.name) };

@@ -60,10 +60,10 @@ impl<'a> Attribute<'a> {
 ///
 /// ```
 /// # use kernel::prelude::*;
-/// use lkm::netlink::{Attributes, Key, Text};
+/// use lkm::netlink::{Attributes, Key, Str};
 ///
 /// const LEVEL: Key<u32> = Key::new(1);
-/// const NAME: Key<Text<16>> = Key::new(2);
+/// const NAME: Key<Str<16>> = Key::new(2);
 ///
 /// # fn parse() -> Result {
 /// // 8 bytes, number 1, a 7; and 7 bytes, number 2, "ok" with its NUL.
@@ -233,9 +233,9 @@ impl_integer! {
 }
 
 /// UTF-8 of up to `N` bytes, without NUL in it. One at the end is accepted, and sent.
-pub struct Text<const N: u16>;
+pub struct Str<const N: u16>;
 
-impl<const N: u16> Value for Text<N> {
+impl<const N: u16> Value for Str<N> {
     type Ref<'a> = &'a str;
     const KIND: Kind = Kind(bindings::NLA_STRING as u8);
     const LENGTH: u16 = N;
@@ -250,7 +250,7 @@ impl<const N: u16> Value for Text<N> {
     }
 }
 
-impl<const N: u16> Put for Text<N> {
+impl<const N: u16> Put for Str<N> {
     fn encode(value: &str, out: &mut Packet) -> Result {
         out.append(value.as_bytes())?;
         out.append(&[0])

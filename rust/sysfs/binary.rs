@@ -17,12 +17,12 @@ use kernel::{
 };
 
 /// Room for bytes that a process reads: up to a page.
-pub struct Room<'a> {
+pub struct ReadBuf<'a> {
     bytes: &'a mut [MaybeUninit<u8>],
     length: usize,
 }
 
-impl Room<'_> {
+impl ReadBuf<'_> {
     /// Appends as much of `bytes` as fits. Returns how much that was.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let rest = self.bytes.get_mut(self.length..).unwrap_or_default();
@@ -35,7 +35,7 @@ impl Room<'_> {
     }
 }
 
-type Read<T> = fn(&T, u64, &mut Room<'_>) -> Result;
+type Read<T> = fn(&T, u64, &mut ReadBuf<'_>) -> Result;
 type Write<T> = fn(&T, u64, &[u8]) -> Result<usize>;
 
 /// A file with bytes.
@@ -130,7 +130,7 @@ impl<T: Attributes> BinaryFile<T> {
         let (file, data) = unsafe { (&*file, &*(*file).data) };
         // SAFETY: The buffer has room for `count` bytes, and is the call's own.
         let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), count) };
-        let mut room = Room { bytes, length: 0 };
+        let mut room = ReadBuf { bytes, length: 0 };
         let result = match (u64::try_from(offset), file.read) {
             (Ok(offset), Some(read)) => read(data, offset, &mut room),
             _ => Err(EINVAL),

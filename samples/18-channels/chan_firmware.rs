@@ -37,9 +37,9 @@ use lkm::{
         Binary,
         Directory,
         Group,
-        Input,
-        Room,
-        Text, //
+        ReadBuf,
+        ShowBuf,
+        StoreBuf, //
     },
 };
 
@@ -104,7 +104,7 @@ impl Loader {
         })
     }
 
-    fn load(&self, input: Input<'_>) -> Result {
+    fn load(&self, input: StoreBuf<'_>) -> Result {
         let line = line(input);
         let name = name(&line)?;
         self.outcome.begin(&line)?;
@@ -114,7 +114,7 @@ impl Loader {
         result
     }
 
-    fn ask(&self, input: Input<'_>) -> Result {
+    fn ask(&self, input: StoreBuf<'_>) -> Result {
         let line = line(input);
         let name = name(&line)?;
         // Until it is there to be cancelled, nobody else asks.
@@ -129,7 +129,7 @@ impl Loader {
         Ok(())
     }
 
-    fn cancel(&self, _input: Input<'_>) -> Result {
+    fn cancel(&self, _input: StoreBuf<'_>) -> Result {
         // Dropping it takes some time; nobody need wait for that.
         let asking = self.asking.lock().take();
         asking.map(drop).ok_or(ENOENT)
@@ -138,7 +138,7 @@ impl Loader {
     /// Ends what is going on, and lets nothing begin.
     fn close(&self) {
         self.outcome.close();
-        let _ = self.cancel(Input::default());
+        let _ = self.cancel(StoreBuf::default());
         while let Some(line) = self.outcome.pending() {
             let _ = name(&line).and_then(firmware::abort);
             fsleep(Delta::from_millis(1));
@@ -220,7 +220,7 @@ impl Outcome {
         matches!(last.state, State::Pending).then_some(last.line)
     }
 
-    fn show(&self, out: &mut Text<'_>) -> Result {
+    fn show(&self, out: &mut ShowBuf<'_>) -> Result {
         let last = self.last.lock();
         let name = name(&last.line).unwrap_or(c"");
         match &last.state {
@@ -232,7 +232,7 @@ impl Outcome {
         }
     }
 
-    fn read(&self, offset: u64, out: &mut Room<'_>) {
+    fn read(&self, offset: u64, out: &mut ReadBuf<'_>) {
         if let State::Loaded(image) = &self.last.lock().state {
             out.push(image.data().get(offset as usize..).unwrap_or_default());
         }
@@ -243,7 +243,7 @@ impl Outcome {
 type Name = Message<256>;
 
 /// What somebody writes, without the line end that `echo` adds.
-fn line(input: Input<'_>) -> Name {
+fn line(input: StoreBuf<'_>) -> Name {
     let bytes = input.as_bytes();
     Name::concat(&[bytes.strip_suffix(b"\n").unwrap_or(bytes), b"\0"])
 }

@@ -36,7 +36,7 @@ use lkm::{
         Protocol,
         Registration,
         Socket,
-        Text, //
+        Str, //
     },
     prelude::*, //
 };
@@ -68,7 +68,7 @@ module_params! {
     },
 }
 
-const TEXT: Key<Text<4096>> = Key::new(protocol::TEXT);
+const TEXT: Key<Str<4096>> = Key::new(protocol::TEXT);
 const LIST: Key<Nested> = Key::new(protocol::LIST);
 const NUMBER: Key<u32> = Key::new(protocol::NUMBER);
 const SUM: Key<u64> = Key::new(protocol::SUM);

@@ -21,9 +21,9 @@ use lkm::{
         Binary,
         Directory,
         Group,
-        Input,
-        Room,
-        Text, //
+        ReadBuf,
+        ShowBuf,
+        StoreBuf, //
     },
 };
 
@@ -99,11 +99,11 @@ impl Attributes for State {
 }
 
 impl State {
-    fn show_value(&self, out: &mut Text<'_>) -> Result {
+    fn show_value(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.value.lock().now)
     }
 
-    fn store_value(&self, input: Input<'_>) -> Result {
+    fn store_value(&self, input: StoreBuf<'_>) -> Result {
         let new = input.parse()?;
         let mut value = self.value.lock();
         if new < value.min || new > value.max {
@@ -114,23 +114,23 @@ impl State {
         Ok(())
     }
 
-    fn show_stores(&self, out: &mut Text<'_>) -> Result {
+    fn show_stores(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.stores.load(Relaxed))
     }
 
-    fn show_min(&self, out: &mut Text<'_>) -> Result {
+    fn show_min(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.value.lock().min)
     }
 
-    fn store_min(&self, input: Input<'_>) -> Result {
+    fn store_min(&self, input: StoreBuf<'_>) -> Result {
         self.set_limits(Some(input.parse()?), None)
     }
 
-    fn show_max(&self, out: &mut Text<'_>) -> Result {
+    fn show_max(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.value.lock().max)
     }
 
-    fn store_max(&self, input: Input<'_>) -> Result {
+    fn store_max(&self, input: StoreBuf<'_>) -> Result {
         self.set_limits(None, Some(input.parse()?))
     }
 
@@ -145,7 +145,7 @@ impl State {
         Ok(())
     }
 
-    fn read_bytes(&self, offset: u64, out: &mut Room<'_>) -> Result {
+    fn read_bytes(&self, offset: u64, out: &mut ReadBuf<'_>) -> Result {
         let bytes = self.bytes.lock();
         out.push(bytes.get(offset as usize..).unwrap_or_default());
         Ok(())
