@@ -25,7 +25,7 @@ Q	:= $(if $(V),,@)
 
 export KERNEL DESTDIR
 ifdef JUNIT
-export LKMPG_JUNIT := $(abspath $(JUNIT))
+export LKMPG_JUNIT := $(if $(filter /%,$(JUNIT)),,$(or $(LKMPG_M),$(CURDIR))/)$(JUNIT)
 endif
 
 # What is built is looked for in build/cargo, and the guest's programs are static.

@@ -26,7 +26,7 @@ endif
 # The support crate is for modules in Rust. The kernel's own build passes it on.
 OWN	:= $(shell scripts/own)
 LKM	:= $(OWN)/$(notdir $(OUT))/lkm
-RUST	:= $(shell find $(DIR) -mindepth 1 \( -name '.*' -o -name build -o -name tests -o -type l \) -prune \
+RUST	:= $(shell find $(DIR) -mindepth 1 \( -name '.*' -o -name build -o -name tests -o -name lkmpg-rs \) -prune \
 		-o -name '*.rs' -print -quit)
 WITH_LKM = $(if $(RUST),KRUSTFLAGS='--extern lkm=$(LKM)/liblkm.rmeta -Zcross-crate-inline-threshold=always $(KRUSTFLAGS)')
 
@@ -91,6 +91,12 @@ check: modules
 .check: export KTREE := $(KDIR)
 .check:
 	+$(Q)env $(TOOLS) scripts/check $(OUT)
+
+# What a dkms.conf runs. It installs no packages.
+.PHONY: dkms
+dkms:
+	$(Q)scripts/kernel $(KERNEL)
+	+$(Q)$(MAKE) --no-print-directory kbuild
 
 .PHONY: rust-analyzer .rust-analyzer
 rust-analyzer: modules

@@ -19,8 +19,7 @@ const REAL: &str = "awk basename bash cat chmod comm cp cut date df diff dirname
     install ldd ln ls make mkdir mktemp mv nproc od paste printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.
-const INSTALLED: &str =
-    "gcc flex bison bc xz kmod busybox qemu-system-x86_64 genl shellcheck python3 \
+const INSTALLED: &str = "gcc flex bison bc xz kmod busybox qemu-system-x86_64 genl shellcheck python3 \
     rust-analyzer";
 /// What the stub of rustc says that it is.
 pub const RUSTC: &str = "rustc 1.96.0 (ac68faa20 2026-05-25)";
@@ -121,7 +120,7 @@ impl Machine {
 
     /// What is not built: Kbuild's files and the scripts.
     fn check_out(&self) {
-        let copy = "cp --parents Makefile Kbuild dkms.conf scripts/configs/* $(find scripts -maxdepth 1 -type f) \
+        let copy = "cp --parents Makefile Kbuild dkms.conf scripts/configs/* $(find scripts -maxdepth 1 -type f) $(find scripts/skeleton -type f) \
             $(find samples -name Kbuild) \"$1\"";
         let status = Command::new("sh")
             .args(["-c", copy, "sh"])

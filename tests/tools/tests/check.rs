@@ -137,5 +137,7 @@ fn what_an_editor_would_show_is_looked_at() {
     machine.run(CHECK).fails(&["has not seen lkm"]);
     // As cargo's, which may stand for one that is not installed.
     machine.program("rust-analyzer", "exit 1");
-    machine.run(CHECK).fails(&["scripts/setup", "editor's view"]);
+    machine
+        .run(CHECK)
+        .fails(&["scripts/setup", "editor's view"]);
 }
