@@ -117,15 +117,17 @@ impl<T: FileOperations> Registration<T> {
     ///
     /// The device may be opened before this returns.
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {
+        // If one of them fails, those before it are dropped in the order of the fields.
         let numbers = Numbers::new(&options)?;
         let class = Class::new(&options)?;
+        let references = References;
         let device = Device::new(&numbers, data)?;
         // Last: who is told of a node may open it at once.
         let nodes = Nodes::new(&options, &numbers, &class)?;
         Ok(Self {
             _nodes: nodes,
             _device: device,
-            _references: References,
+            _references: references,
             _class: class,
             numbers,
         })
