@@ -6,18 +6,14 @@ use anyhow::{Context, Result, bail, ensure};
 use cpio::NewcReader;
 use lkm::ioctl::{self, Command, Nothing};
 use lkmpg_guest::{Start, ToGuest, receive};
-use rustix::{
-    fs::Mode,
-    process::umask,
-    time::{ClockId, Timespec, clock_settime},
-};
+use rustix::time::{ClockId, Timespec, clock_settime};
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, BufRead, Read, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, OpenOptionsExt, symlink},
+        fs::{PermissionsExt, symlink},
     },
     path::Path,
     time::Duration,
@@ -27,7 +23,7 @@ use std::{
 const RNDRESEEDCRNG: Command<Nothing> = Command::io(b'R', 7);
 const FILE_TYPE: u32 = 0o170000;
 const FOLDER: u32 = 0o040000;
-const FILE: u32 = 0o100000;
+const REGULAR: u32 = 0o100000;
 const LINK: u32 = 0o120000;
 
 /// Waits for a job, and for its files.
@@ -65,12 +61,9 @@ fn reseed(seed: &[u8]) -> io::Result<()> {
 /// Unpacks an archive as the kernel unpacks an initramfs: what is there is replaced, but
 /// for folders.
 fn unpack(mut archive: impl Read, root: &Path) -> Result<()> {
-    // Modes are what the archive says.
-    let before = umask(Mode::empty());
     loop {
         let mut entry = NewcReader::new(archive)?;
         if entry.entry().is_trailer() {
-            umask(before);
             return Ok(());
         }
         let name = entry.entry().name().to_owned();
@@ -93,13 +86,13 @@ fn add(entry: &mut NewcReader<impl Read>, path: &Path) -> Result<()> {
         Err(_) => {}
     }
     match kind {
-        FOLDER => DirBuilder::new().mode(mode).create(path)?,
-        FILE => {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(mode)
-                .open(path)?;
+        FOLDER => {
+            fs::create_dir(path)?;
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
+        REGULAR => {
+            let mut file = File::create_new(path)?;
+            file.set_permissions(Permissions::from_mode(mode))?;
             let length = io::copy(entry, &mut file)?;
             ensure!(
                 length == u64::from(entry.entry().file_size()),
@@ -120,12 +113,11 @@ fn add(entry: &mut NewcReader<impl Read>, path: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use cpio::newc::{Builder, ModeFileType, trailer};
-    use std::os::unix::fs::PermissionsExt;
 
-    fn archive(entries: &[(&str, ModeFileType, u32, &[u8])]) -> Vec<u8> {
+    fn archive<const N: usize>(entries: [(&str, ModeFileType, u32, &[u8]); N]) -> Vec<u8> {
         let mut archive = Vec::new();
         for (name, kind, mode, content) in entries {
-            let builder = Builder::new(name).mode(*mode).set_mode_file_type(*kind);
+            let builder = Builder::new(name).mode(mode).set_mode_file_type(kind);
             let mut entry = builder.write(&mut archive, content.len() as u32);
             entry.write_all(content).unwrap();
             entry.finish().unwrap();
@@ -140,7 +132,7 @@ mod tests {
         fs::create_dir(path("bin")).unwrap();
         fs::write(path("bin/old"), "old").unwrap();
         symlink("old", path("bin/program")).unwrap();
-        let archive = archive(&[
+        let archive = archive([
             ("bin", ModeFileType::Directory, 0o700, b""),
             ("bin/program", ModeFileType::Regular, 0o4777, b"new"),
             ("bin/link", ModeFileType::Symlink, 0o777, b"program"),
@@ -159,14 +151,14 @@ mod tests {
     fn a_file_does_not_replace_a_folder() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("etc")).unwrap();
-        let archive = archive(&[("etc", ModeFileType::Regular, 0o644, b"text")]);
+        let archive = archive([("etc", ModeFileType::Regular, 0o644, b"text")]);
         let error = unpack(&archive[..], root.path()).unwrap_err();
         assert!(format!("{error:#}").contains("/etc: there is a folder"));
     }
 
     #[test]
     fn an_archive_that_is_cut_short_is_noticed() {
-        let archive = archive(&[("a", ModeFileType::Regular, 0o644, &[b'a'; 999])]);
+        let archive = archive([("a", ModeFileType::Regular, 0o644, &[b'a'; 999])]);
         for length in [0, 50, 200, 1200] {
             let root = tempfile::tempdir().unwrap();
             assert!(unpack(&archive[..length], root.path()).is_err(), "{length}");

@@ -180,11 +180,13 @@ impl Place {
         all.sort_by_cached_key(|it| std::cmp::Reverse(last_use(it)));
         let mut size = disk_usage(&self.folder);
         for folder in all {
-            size += disk_usage(&folder);
             let of_this_boot = folder
                 .file_name()
                 .is_some_and(|it| it.to_string_lossy().starts_with(&boot));
-            if !of_this_boot || size > limit {
+            let with_it = size + disk_usage(&folder);
+            if of_this_boot && with_it <= limit {
+                size = with_it;
+            } else {
                 // Another may just do the same.
                 let _ = fs::remove_dir_all(folder);
             }
@@ -274,7 +276,10 @@ mod tests {
         for (age, name) in [(0, "before-d"), (3, &old), (2, &new), (1, &newest)] {
             let place = place(name);
             drop(place.lock().unwrap());
-            fs::write(place.folder.join(MEMORY), [1; 64 << 10]).unwrap();
+            let memory = place.folder.join(MEMORY);
+            fs::write(&memory, [1; 64 << 10]).unwrap();
+            // Only then it takes room on the disk.
+            File::open(&memory).unwrap().sync_all().unwrap();
             let about = File::create(place.folder.join(ABOUT)).unwrap();
             let time = SystemTime::now() - Duration::from_secs(age);
             about.set_modified(time).unwrap();
