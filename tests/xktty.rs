@@ -350,7 +350,7 @@ fn it_cannot_be_read_nor_opened_by_anybody() {
     let _line = Line::new(false);
     let _module = load("ttyS1");
     let mode = fs::metadata(DEVICE).expect("stat").permissions().mode();
-    assert_eq!(mode & 0o7777, 0o600);
+    assert_eq!(mode & 0o7777, 0o200);
     as_user(1000, || assert_eq!(open().err(), Some(Errno::ACCESS)));
     let error = fs::read(DEVICE).map_err(errno_of);
     assert_eq!(error, Err(Errno::INVAL));

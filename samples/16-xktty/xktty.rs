@@ -55,7 +55,7 @@ struct Xktty {
 impl kernel::Module for Xktty {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let taken = Arc::new(Atomic::new(false), GFP_KERNEL)?;
-        let options = chrdev::Options::new(c"xktty");
+        let options = chrdev::Options::new(c"xktty").mode(0o200);
         Ok(Xktty {
             _device: chrdev::Registration::new(options, taken)?,
         })

@@ -118,8 +118,16 @@ static const struct file_operations xktty_fops = {
 	.write_iter	= xktty_write_iter,
 };
 
+static char *xktty_devnode(const struct device *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0200;
+	return NULL;
+}
+
 static const struct class xktty_class = {
 	.name = NAME,
+	.devnode = xktty_devnode,
 };
 
 static int __init xktty_init(void)
