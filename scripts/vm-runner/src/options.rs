@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long, value_name = "S", env = "LKMPG_TIMEOUT", value_parser = seconds)]
     pub timeout: Option<Duration>,
 
-    /// Seconds that the boot may take
+    /// Seconds for which a booting guest may be silent
     #[arg(long, value_name = "S", default_value = "120", value_parser = seconds, hide_short_help = true)]
     pub boot_timeout: Duration,
 
@@ -216,6 +216,9 @@ mod tests {
             ["--timeout", "-1"],
             ["--timeout", "x"],
             ["--add", "/"],
+            ["--add", "file:/dev/file"],
+            ["--add", "file:/proc/file"],
+            ["--add", "file:/sys/file"],
             ["--bogus", "1"],
         ] {
             assert!(

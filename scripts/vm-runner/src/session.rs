@@ -281,6 +281,10 @@ impl<'a> Session<'a> {
     fn listen(&mut self, bytes: &[u8]) {
         if !self.has_started() {
             self.log.extend_from_slice(bytes);
+            if !self.console.panicked() {
+                // With sanitizers, on a busy machine, a boot takes minutes, but is not silent.
+                self.deadline = Some(Instant::now() + self.options.boot_timeout);
+            }
         }
         let before = (self.console.panicked(), self.console.splat().is_some());
         let lines = self.console.take(bytes);
@@ -412,7 +416,7 @@ impl<'a> Session<'a> {
             Phase::Booting | Phase::Ready => {
                 let limit = self.options.boot_timeout.as_secs_f32();
                 Outcome::Failed(anyhow!(
-                    "the guest did not get to {} within {limit} s",
+                    "the guest did not get to {}, and has said nothing for {limit} s",
                     self.command()
                 ))
             }
