@@ -25,7 +25,7 @@ use lkm::{
         self,
         Attribute,
         Group,
-        Text, //
+        ShowBuf, //
     },
 };
 
@@ -147,6 +147,6 @@ struct Count(Atomic<u64>);
 impl sysfs::Attributes for Count {
     const GROUPS: &'static [Group<Self>] =
         &[Group::new(&[Attribute::read_only(c"count", |it, out| {
-            Text::line(out, it.0.load(Relaxed))
+            ShowBuf::line(out, it.0.load(Relaxed))
         })])];
 }
