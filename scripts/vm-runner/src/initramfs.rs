@@ -144,8 +144,15 @@ fn terminal(archive: &mut Archive<impl Write>) -> Result<()> {
     }
 }
 
-/// Adds a host's program with what it needs.
+/// Adds a host's program with what it needs, or all that is in a folder.
 fn program(archive: &mut Archive<impl Write>, target: &Path, file: &Path) -> Result<()> {
+    if file.is_dir() {
+        for entry in fs::read_dir(file)? {
+            let entry = entry?;
+            program(archive, &target.join(entry.file_name()), &entry.path())?;
+        }
+        return archive.folder(target);
+    }
     archive.file(target, file)?;
     for (target, file) in elf::needs(file)? {
         archive.file(target, &file)?;

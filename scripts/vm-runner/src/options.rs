@@ -33,7 +33,7 @@ pub struct Options {
     #[arg(long, value_name = "K", env = "KERNEL", default_value = "dev")]
     pub kernel: String,
 
-    /// Put a host file, with the libraries it needs, on the guest's PATH (or at PATH)
+    /// Put a host file, with the libraries it needs, or a folder on the guest's PATH (or at PATH)
     #[arg(
         long,
         value_name = "FILE[:PATH]",
