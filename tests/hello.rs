@@ -76,13 +76,11 @@ fn hello_2_greets_and_says_goodbye() {
 
 #[test]
 fn a_failing_init_returns_its_errno() {
-    for name in ["hello_1", "hello_2"] {
-        for errno in [Errno::PERM, Errno::NOMEM, Errno::NODEV] {
-            let fail = format!("fail={}", errno.raw_os_error());
-            let (seen, log) = refusal(name, &[&fail]);
-            assert_eq!(seen, errno);
-            assert!(log.iter().any(|line| line.contains("Hello")), "{log:?}");
-        }
+    for errno in [Errno::PERM, Errno::NOMEM, Errno::NODEV] {
+        let fail = format!("fail={}", errno.raw_os_error());
+        let (seen, log) = refusal("hello_2", &[&fail]);
+        assert_eq!(seen, errno);
+        assert!(log.iter().any(|line| line.contains("Hello")), "{log:?}");
     }
 }
 

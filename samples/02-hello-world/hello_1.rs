@@ -2,13 +2,25 @@
 
 //! Chapter 2.1: the simplest module.
 //!
-//! ```sh
-//! insmod hello_1.ko && rmmod hello_1
-//! insmod hello_1.ko fail=12    # "Cannot allocate memory", and nothing is loaded.
+//! ```console
+//! # insmod hello_1.ko
+//! hello_1: Hello world 1.
+//! # lsmod | grep hello_1
+//! hello_1 [..] 0
+//! # rmmod hello_1
+//! hello_1: Goodbye world 1.
 //! ```
 //!
-//! The guide asks what happens if `init` returns something else than 0. `fail=` answers without a
-//! rebuild: it is the errno that `init` returns.
+//! A module is a library that the kernel links to itself while it runs. `insmod` hands the kernel a
+//! file, and the kernel calls `init`. Then nothing happens until somebody needs the module; this one
+//! nobody does. `rmmod` drops the value that `init` returned. The two functions of C,
+//! `module_init` and `module_exit`, are `init` and `drop` here.
+//!
+//! `pr_alert!` writes to the kernel's log, which `dmesg` shows. Messages of such a high level appear
+//! on the console, too.
+//!
+//! Where to look: `rust/kernel/lib.rs` has the trait `Module`, `rust/macros/module.rs` what `module!`
+//! makes, and `samples/rust/rust_minimal.rs` is the kernel's own first module.
 
 use kernel::prelude::*;
 
@@ -20,20 +32,11 @@ module! {
     license: "GPL",
 }
 
-lkm::module_params! {
-    fail: u8 {
-        default: 0,
-        description: "Errno to fail with, 0 for none",
-        permissions: 0,
-    },
-}
-
 struct Hello1;
 
 impl kernel::Module for Hello1 {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         pr_alert!("Hello world 1.\n");
-        kernel::error::to_result(-i32::from(fail.value()))?;
         Ok(Hello1)
     }
 }

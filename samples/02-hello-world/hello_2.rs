@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chapter 2.3: what `init` and exit are made of.
+//! Chapter 2.3: an `init` that fails half way.
 //!
-//! ```sh
-//! insmod hello_2.ko && rmmod hello_2
-//! insmod hello_2.ko fail=1     # "Operation not permitted": the first step is undone.
+//! ```console
+//! # insmod hello_2.ko
+//! hello_2: Hello, world 2
+//! # rmmod hello_2
+//! hello_2: Goodbye, world 2
+//! # insmod hello_2.ko fail=12
+//! hello_2: Hello, world 2
+//! hello_2: Goodbye, world 2
+//! insmod: ERROR: could not insert module hello_2.ko: Cannot allocate memory
 //! ```
 //!
-//! C names two functions with `module_init()` and `module_exit()`, and the second one must undo
-//! what the first one did. Here the module is a value: `init` says how its fields are made, one
-//! after the other, and unloading drops them. If a field cannot be made, those before it are
-//! dropped and `insmod` gets the error; nobody has to write that down.
+//! The guide asks what happens if `init` returns something else than 0. In C, `init` must then undo
+//! what it did so far, by hand, and `insmod` gets the error. Here each thing that `init` makes is a
+//! value that undoes itself when it is dropped, so `?` is all that there is to write. With `fail=12`,
+//! the second step fails with errno 12 (`ENOMEM`), the greeting is dropped, and nothing stays loaded.
+//!
+//! `insmod` explains the errno in its own way: after `fail=17` (`EEXIST`) it says that the module is
+//! in use or loaded, and after `fail=8` (`ENOEXEC`) that its format is wrong.
 
 use kernel::{
     error::to_result,
@@ -21,7 +30,7 @@ module! {
     type: Hello2,
     name: "hello_2",
     authors: ["lkmpg-rs developers"],
-    description: "A module that is made in place, field by field",
+    description: "A module whose init can fail half way",
     license: "GPL",
 }
 
@@ -33,17 +42,16 @@ lkm::module_params! {
     },
 }
 
-#[pin_data]
 struct Hello2 {
     _greeting: Greeting,
-    _rest: (),
 }
 
-impl kernel::InPlaceModule for Hello2 {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _greeting: Greeting::new(),
-            _rest: to_result(-i32::from(fail.value()))?,
+impl kernel::Module for Hello2 {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let greeting = Greeting::new();
+        second_step()?;
+        Ok(Hello2 {
+            _greeting: greeting,
         })
     }
 }
@@ -62,4 +70,9 @@ impl Drop for Greeting {
     fn drop(&mut self) {
         pr_alert!("Goodbye, world 2\n");
     }
+}
+
+/// Fails as a function in C does: 0 is success, and an error is a negative errno.
+fn second_step() -> Result {
+    to_result(-c_int::from(fail.value()))
 }

@@ -2,14 +2,34 @@
 
 //! Chapter 2.5: licence and documentation, which `modinfo` shows.
 //!
-//! ```sh
-//! modinfo hello_4.ko
-//! insmod hello_4.ko && cat /sys/module/hello_4/taint && rmmod hello_4
+//! ```console
+//! # modinfo hello_4.ko
+//! filename:       /modules/hello_4.ko
+//! ...
+//! # insmod hello_4.ko
+//! hello_4: Hello, world 4
+//! # cat /sys/module/hello_4/taint
+//! O
+//! # rmmod hello_4
+//! hello_4: Goodbye, world 4
 //! ```
 //!
-//! A module without a licence, or with one that the kernel does not know as free, taints the
-//! kernel (`P`). `module!` does not compile without one. What is left here is `O`: built out of
-//! tree.
+//! What `module!` says of a module is text in its file, in the section `.modinfo`; `modinfo` shows it
+//! without loading anything. A module without a licence, or with one that the kernel does not know as
+//! free, taints the kernel (`P`), and gets none of the functions that are for GPL modules only.
+//! `module!` does not compile without one.
+//!
+//! A taint is a mark, not a failure: it tells who reads a bug report that the kernel had something in
+//! it that its developers do not have. What is left here is `O`: built out of tree. No node is missing
+//! because of it, and nothing is refused.
+//!
+//! `import_ns: PWM` is not this module's doing: the `kernel` crate uses functions of that name space,
+//! and every module in Rust inherits the line.
+//!
+//! Changed from the guide: there is no `MODULE_SUPPORTED_DEVICE("testdevice")`. The macro never did
+//! anything, and is gone from the kernel; aliases say what a module is for (`chardev` has some).
+//!
+//! Where to look: `include/linux/module.h`, and `Documentation/admin-guide/tainted-kernels.rst`.
 
 use kernel::prelude::*;
 

@@ -2,15 +2,36 @@
 
 //! Chapter 2.6: parameters.
 //!
-//! ```sh
-//! insmod hello_5.ko mystring="bebop" mybyte=255 myintArray=-1
-//! grep . /sys/module/hello_5/parameters/*; rmmod hello_5
-//! insmod hello_5.ko mybyte=256    # "Numerical result out of range"
-//! insmod hello_5.ko mylong=hello  # "Invalid argument"
+//! ```console
+//! # insmod hello_5.ko mystring='"two words"' mybyte=255 myintArray=-1
+//! hello_5: mybyte is an 8 bit integer: 255
+//! hello_5: myshort is a short integer: 1
+//! hello_5: myint is an integer: 20
+//! hello_5: mylong is a long integer: 9999
+//! hello_5: mystring is a string: two words
+//! hello_5: myintArray is -1 and 420
+//! # cat /sys/module/hello_5/parameters/mystring
+//! two words
+//! # rmmod hello_5
+//! hello_5: Goodbye, world 5
+//! # insmod hello_5.ko mybyte=256
+//! hello_5: [..]
+//! insmod: ERROR: could not insert module hello_5.ko: Numerical result out of range
+//! # insmod hello_5.ko mylong=hello
+//! hello_5: [..]
+//! insmod: ERROR: could not insert module hello_5.ko: Invalid parameters
 //! ```
+//!
+//! A parameter is a variable that is set when the module is loaded: on `insmod`'s command line, or in a
+//! line `options hello_5 mybyte=7` of a file in `/etc/modprobe.d`, which `modprobe` reads. A value with
+//! blanks needs quotes that reach the kernel, so there are two kinds of them: the shell removes the
+//! outer ones. The last number, `permissions`, is the mode of the parameter's file below `/sys/module`.
 //!
 //! Changed from the guide: 256 does not fit a byte and is refused; there it wraps to 0. The kernel
 //! log names the parameter that it refused, and shows what is not printable in `mystring` escaped.
+//! The guide describes two of its six parameters; the other descriptions are ours.
+//!
+//! Where to look: `kernel/params.c`, and `include/linux/moduleparam.h`.
 
 use kernel::prelude::*;
 

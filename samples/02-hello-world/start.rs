@@ -2,12 +2,18 @@
 
 //! Chapter 2.7: one module out of two source files, `start.rs` and `stop.rs`.
 //!
-//! ```sh
-//! insmod start_stop.ko && rmmod start_stop
+//! ```console
+//! # insmod start_stop.ko
+//! start_stop: Hello, world - this is the kernel speaking
+//! # rmmod start_stop
+//! start_stop: Short is the life of a kernel module
 //! ```
 //!
 //! C compiles the files apart and links them. In Rust a module is one crate, whatever the number
-//! of its files: the `mod` line brings in the other one.
+//! of its files: the `mod` line brings in the other one, and `Kbuild` names the first.
+//!
+//! The guide's first message has no level, and so gets the kernel's default one; `pr_info!` is the
+//! level for what is neither an error nor a warning.
 
 use kernel::prelude::*;
 
