@@ -2,20 +2,46 @@
 
 //! Chapter 4: a character device that says how often it was opened.
 //!
-//! ```sh
-//! insmod chardev.ko && ls -l /dev/chardev && grep chardev /proc/devices
-//! cat /dev/chardev; cat /dev/chardev
-//! echo hi > /dev/chardev       # "Invalid argument", and a line in the log
-//! rmmod chardev
+//! ```console
+//! # insmod chardev.ko
+//! chardev: I was assigned major number [..]. To talk to the driver, use /dev/chardev
+//! chardev: or create a dev file with 'mknod /dev/hello c [..] 0'.
+//! chardev: Try various minor numbers. Try to cat and echo to the device file.
+//! chardev: Remove the device file and module when done.
+//! # ls -l /dev/chardev
+//! cr--r--r-- [..] root [..] /dev/chardev
+//! # cat /dev/chardev
+//! I already told you 0 times Hello world!
+//! # dd if=/dev/chardev bs=9 count=2 status=none    # short reads continue
+//! I already told you
+//! # exec 3< /dev/chardev                           # one at a time
+//! # cat /dev/chardev
+//! cat: can't open '/dev/chardev': Device or resource busy
+//! # rmmod chardev
+//! rmmod: ERROR: Module chardev is in use
+//! # exec 3<&-; echo hi > /dev/chardev
+//! chardev: Sorry, this operation isn't supported.
+//! bash: echo: write error: Invalid argument
+//! # rmmod chardev
 //! ```
 //!
+//! A node in `/dev` is a name for two numbers. By the major number the kernel finds the driver; the
+//! minor number is the driver's own business, and this one treats all of them alike. What a process
+//! does with the node arrives in `FileOperations`: `open` makes a `Session`, which the calls on that
+//! open file get as `self`, and the last `close` drops it. This is C's `struct file` with its
+//! `private_data`, and `struct file_operations`.
+//!
+//! `cat` reads twice: the first read gets the message, and the second one 0 bytes, which means the
+//! end. The position is the open file's, and two threads that read one open file at the same moment
+//! may get the same bytes, as from any device.
+//!
 //! Changed from the guide: two processes that open the device at the same moment cannot both get
-//! in, the message and the position in it belong to the open file (two threads that read from it at
-//! the same moment may get the same bytes, as from any device), and the kernel creates the node in
-//! `/dev`. Any user may open it, and keep it for as long as they like, from root as well. A node of
-//! your own, made with the `mknod` line in the log, works too, even after `rmmod`: opening it has
+//! in; the message belongs to the open file, not to the module; and the kernel makes the node. A node
+//! of your own, made with the `mknod` line in the log, works too, even after `rmmod`: opening it has
 //! the kernel run `modprobe`, which finds the module by its aliases (major numbers from 234 to 254
-//! are those that the kernel assigns).
+//! are those that the kernel assigns). Any user may open the device, and keep it from root.
+//!
+//! Where to look: `fs/char_dev.c`, and `drivers/char/mem.c` for `/dev/null` and its kin.
 
 use lkm::prelude::*;
 
@@ -29,7 +55,7 @@ module! {
 }
 
 struct Chardev {
-    _device: chrdev::Registration<Reader>,
+    _device: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for Chardev {
@@ -46,6 +72,8 @@ impl kernel::Module for Chardev {
         let major = device.major();
         pr_alert!("I was assigned major number {major}. To talk to the driver, use /dev/chardev\n");
         pr_alert!("or create a dev file with 'mknod /dev/hello c {major} 0'.\n");
+        pr_alert!("Try various minor numbers. Try to cat and echo to the device file.\n");
+        pr_alert!("Remove the device file and module when done.\n");
         Ok(Chardev { _device: device })
     }
 }
@@ -56,14 +84,14 @@ struct Visits {
     count: Atomic<u32>,
 }
 
-/// The one process that has the device open.
-struct Reader {
+/// The one open file.
+struct Session {
     visits: Arc<Visits>,
     message: Message<80>,
 }
 
 #[vtable]
-impl FileOperations for Reader {
+impl FileOperations for Session {
     type Data = Visits;
 
     fn open(visits: ArcBorrow<'_, Visits>, _file: &OpenFile) -> impl PinInit<Self, Error> {
@@ -71,7 +99,7 @@ impl FileOperations for Reader {
             return Err(EBUSY);
         }
         let count = visits.count.fetch_add(1, Relaxed);
-        Ok(Reader {
+        Ok(Session {
             visits: visits.into(),
             message: Message::format(fmt!("I already told you {count} times Hello world!\n")),
         })
@@ -96,7 +124,7 @@ impl FileOperations for Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Session {
     fn drop(&mut self) {
         self.visits.taken.store(false, Release);
     }

@@ -2,13 +2,30 @@
 
 //! Chapter 5: a file in `/proc`.
 //!
-//! ```sh
-//! insmod procfs_1.ko && cat /proc/test && cat /proc/test; rmmod procfs_1
+//! ```console
+//! # insmod procfs_1.ko
+//! # cat /proc/test
+//! For the 1st time, go away!
+//! # cat /proc/test
+//! For the 2nd time, go away!
+//! # ls -l /proc/test
+//! -r--r--r-- 1 root root 0 [..] /proc/test
+//! # rmmod procfs_1
 //! ```
+//!
+//! Nothing of this file is on a disk. When a process reads it, the kernel calls `show`, which writes
+//! what there is to see into a buffer, and the kernel hands that out in pieces of any size.
+//!
+//! The kernel keeps a pointer to the file's data, so the data must not move any more: the field is
+//! `#[pin]`, and it is not made and then moved to its place, but made there (`<-` instead of `:`).
+//! A module with such a field is an `InPlaceModule`; all others are a `Module`.
 //!
 //! Changed from the guide: it could not say what becomes of a process that has the file open when
 //! the module goes. Here unloading waits for the readers that are inside; a file that stays open
-//! reads as an error (`EIO`) from then on.
+//! reads as an error (`EIO`) from then on. `ls` shows the size 0, as for most of `/proc`, since nobody
+//! knows it before the file is read; the guide's 80 says nothing, either.
+//!
+//! Where to look: `fs/proc/generic.c`, and `fs/proc/uptime.c` for a small file of the kernel's own.
 
 use lkm::prelude::*;
 

@@ -2,17 +2,34 @@
 
 //! Chapter 6: a file in `/proc` that takes input.
 //!
-//! ```sh
-//! insmod procfs_2.ko && echo hello > /proc/rw_test && cat /proc/rw_test; rmmod procfs_2
+//! ```console
+//! # insmod procfs_2.ko
+//! # echo hello > /proc/rw_test
+//! # cat /proc/rw_test
+//! Last input:hello
+//! $ cat /proc/rw_test
+//! Last input:hello
+//! $ echo me too > /proc/rw_test
+//! bash: /proc/rw_test: Permission denied
+//! # rmmod procfs_2
 //! ```
 //!
-//! Everybody may read, only root may write. A message has 79 bytes; of a longer one the rest is
-//! dropped. A write of nothing empties it; `truncate` changes nothing, as with any file in `/proc`.
+//! What a process writes is in the memory of that process. The kernel must not use its pointer as its
+//! own: the page may be on disk, the address may be wrong, or belong to the kernel. So the bytes are
+//! copied, by a function that can fail and that may sleep: `Input::copy_from`. In the other direction
+//! `read_from_buffer` does the same.
 //!
-//! Changed from the guide: a writer is told that all was taken, even if some was dropped, since one
-//! like `echo` would write the rest, and that would be the message; a reader with a small buffer
-//! gets the rest on its next read, even when the message changes in between, since each open file
-//! has its own copy; writers take turns; a bad pointer leaves the message as it was.
+//! A message has 79 bytes; of a longer one the rest is dropped, and the writer is told that all was
+//! taken. Were it told less, a writer like `echo` would write the rest, and that would be the message.
+//! A write of nothing empties it. `writev` to a file in `/proc` is one write for each piece. `truncate`
+//! changes nothing, as with any file in `/proc`.
+//!
+//! Changed from the guide: a bad pointer leaves the message as it was, writers take turns, and a
+//! reader with a small buffer gets the rest on its next read, even when the message changes in
+//! between. There a function, `module_permission`, says what a user may do; here the file's mode
+//! does, 0644, and the kernel checks it.
+//!
+//! Where to look: `fs/proc/inode.c`, and `include/linux/uaccess.h` for the functions that copy.
 
 use lkm::prelude::*;
 
@@ -24,50 +41,73 @@ module! {
     license: "GPL",
 }
 
-const MESSAGE_LENGTH: usize = 79;
-const LABEL: &[u8] = b"Last input:";
-
-type LastInput = Mutex<Message<MESSAGE_LENGTH>>;
-type Shown = Message<{ LABEL.len() + MESSAGE_LENGTH }>;
-
 struct Procfs2 {
     _file: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for Procfs2 {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let last = Arc::pin_init(new_mutex!(Message::new()), GFP_KERNEL)?;
+        let last = Arc::pin_init(new_mutex!(Input::default()), GFP_KERNEL)?;
         Ok(Procfs2 {
             _file: proc_fs::Node::new(proc_fs::Options::new(c"rw_test", 0o644), last)?,
         })
     }
 }
 
-/// An open file: what its reader is being shown.
+const MESSAGE_LENGTH: usize = 79;
+
+/// What was written.
+struct Input {
+    bytes: [u8; MESSAGE_LENGTH],
+    length: usize,
+}
+
+impl Input {
+    /// Copies what a process writes, as far as it fits.
+    fn copy_from(data: &mut IovIterSource<'_>) -> Result<Self> {
+        let wanted = data.len().min(MESSAGE_LENGTH);
+        let mut input = Self::default();
+        input.length = data.copy_from_iter(&mut input.bytes);
+        if input.length < wanted {
+            return Err(EFAULT);
+        }
+        Ok(input)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            bytes: [0; MESSAGE_LENGTH],
+            length: 0,
+        }
+    }
+}
+
+/// An open file.
 #[pin_data]
 struct Session {
-    last: Arc<LastInput>,
+    last: Arc<Mutex<Input>>,
+    /// What its reader is being shown: the same until it has read it all.
     #[pin]
-    shown: Mutex<Shown>,
+    shown: Mutex<Message<{ LABEL.len() + MESSAGE_LENGTH }>>,
 }
+
+const LABEL: &[u8] = b"Last input:";
 
 #[vtable]
 impl FileOperations for Session {
-    type Data = LastInput;
+    type Data = Mutex<Input>;
 
-    fn open(last: ArcBorrow<'_, LastInput>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+    fn open(last: ArcBorrow<'_, Mutex<Input>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             last: last.into(),
             shown <- new_mutex!(Message::new()),
         })
-    }
-
-    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let mut shown = self.shown.lock();
-        if *pos == 0 || shown.is_empty() {
-            self.take_snapshot(&mut shown);
-        }
-        read_from_buffer(out, pos, shown.as_bytes())
     }
 
     fn write(
@@ -76,25 +116,24 @@ impl FileOperations for Session {
         pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        let length = data.len();
+        // This may sleep, so nobody waits for a lock meanwhile.
+        let input = Input::copy_from(data)?;
+        *self.last.lock() = input;
         // What is read next is the new message, from its start.
         *pos = 0;
-        let length = data.len();
-        let message = Message::copy_from(data)?;
-        *self.last.lock() = message;
         Ok(length)
     }
 
-    fn size(&self) -> Offset {
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
-        if shown.is_empty() {
-            self.take_snapshot(&mut shown);
+        if *pos == 0 || shown.is_empty() {
+            shown.set(&[LABEL, self.last.lock().as_bytes()]);
         }
-        shown.len() as Offset
+        read_from_buffer(out, pos, shown.as_bytes())
     }
-}
 
-impl Session {
-    fn take_snapshot(&self, shown: &mut Shown) {
-        shown.set(&[LABEL, self.last.lock().as_bytes()]);
+    fn size(&self) -> Offset {
+        (LABEL.len() + self.last.lock().length) as Offset
     }
 }

@@ -2,21 +2,57 @@
 
 //! Chapter 7: talking to a device file, with write and with ioctls.
 //!
-//! ```sh
-//! insmod ioctl.ko && ls -l /dev/char_dev
-//! ioctl set "Hello" && ioctl get && ioctl nth 1 && cat /dev/char_dev
-//! rmmod ioctl
+//! ```console
+//! # insmod ioctl.ko
+//! ioctl: Registration is a success. The major device number is 100.
+//! ioctl: Talk to /dev/char_dev, or make a node: mknod char_dev c 100 0
+//! # ioctl set Hello
+//! # ioctl get
+//! Hello
+//! # ioctl nth 1
+//! 101
+//! # cat /dev/char_dev; echo
+//! Hello
+//! # ioctl nth 80
+//! Error: the message has no byte 80
+//! ...
+//! # rmmod ioctl
 //! ```
 //!
-//! The numbers of the first three ioctls are those of the guide, so that its own client works.
+//! An ioctl is a system call with a number of the driver's own, and one argument. The number says
+//! what the argument is:
+//!
+//! ```text
+//! _IOR(100, 1, char *) = 0x80086401
+//!
+//!  31 30 29               16 15         8 7          0
+//! +-----+-------------------+------------+------------+
+//! | 2   | 8                 | 0x64       | 1          |
+//! +-----+-------------------+------------+------------+
+//!  who   bytes of the        which        which of the
+//!        argument            driver       driver's
+//! ```
+//!
+//! *Who*: 1, `_IOW`: the caller passes data to the kernel; 2, `_IOR`: the caller reads; 3, `_IOWR`:
+//! both; 0, `_IO`: no data. The guide takes `_IOR` for "the kernel reads", and so has it for the message
+//! that is set as well as for the one that is got. `protocol.rs` keeps its three numbers, so that its
+//! own client works, and is compiled into both sides.
+//!
+//! *Which driver* is a number that one chooses, and that others may have chosen too: hence `ENOTTY` for a
+//! number that a driver does not know. A driver in the kernel's tree has its own registered in
+//! `Documentation/userspace-api/ioctl/ioctl-number.rst`, by a patch to that file.
 //!
 //! Changed from the guide: the checks on who has the device open hold on several processors; an
 //! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are
 //! two more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message
-//! as it was. The node belongs to root (mode 0600): the guide's client sets the message through a
-//! file that it opened for reading, so permission to open is permission to set. Of a write that
-//! does not fit, the rest is dropped, and the writer told that all was taken: else it would write
-//! the rest, and that would be the message.
+//! as it was. Its lines in the log for each call (`DEBUG`) are gone: `strace` on the client shows
+//! them. The node belongs to root (mode 0600): the guide's client sets the message through a file
+//! that it opened for reading, so permission to open is permission to set. Of a write that does not
+//! fit, the rest is dropped, as in `procfs_2`; `Message::copy_from` is what `Input::copy_from` is there.
+//! A write of nothing empties the message.
+//!
+//! Where to look: `fs/ioctl.c`, `include/uapi/asm-generic/ioctl.h`, and `drivers/char/random.c` for a
+//! driver with a handful of ioctls.
 
 use lkm::{
     ioctl::Request,
@@ -74,7 +110,7 @@ impl Device {
     }
 }
 
-/// The one process that has the device open.
+/// The one open file.
 struct Session {
     device: Arc<Device>,
 }

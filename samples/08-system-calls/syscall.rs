@@ -2,15 +2,26 @@
 
 //! Chapter 8: spying on the files that a user opens.
 //!
-//! ```sh
-//! insmod syscall.ko uid=1000
-//! su user -c 'cat /etc/hostname'; dmesg | tail
-//! cat /sys/kernel/debug/syscall/opens; rmmod syscall
+//! ```console
+//! # insmod syscall.ko uid=1000
+//! syscall: Spying on UID:1000
+//! $ cat /etc/group | head -n 1
+//! syscall: Opened file by 1000: [..]
+//! ...
+//! syscall: Opened file by 1000: /etc/group
+//! ...
+//! root:x:0:
+//! # cat /sys/kernel/debug/syscall/opens
+//! [..]
+//! # rmmod syscall
+//! syscall: Saw [..] opens by UID:1000, missed 0 of all
 //! ```
 //!
-//! Changed from the guide: the table of system calls is left alone. On x86-64 it is no longer what
-//! dispatches them, it is not writable, and what was put there could not be taken back while
-//! another module had done the same. A kprobe can, in any order.
+//! A kprobe is a breakpoint in the running kernel, where a debugger would set one in a program. The
+//! kernel replaces the first instruction of a function by one that traps (`int3` on x86). When a CPU
+//! gets there, the trap calls the probe with the CPU's registers, in which the function's arguments
+//! are, and then the function goes on as if nothing had been. `entered` is such a probe. It runs in the
+//! middle of somebody else's work, and must not sleep. Removing the probe puts the instruction back.
 //!
 //! The probe is on `do_file_open`, where all ways to open a file by its path meet: open(2),
 //! openat(2), openat2(2) and creat(2), of 32-bit programs, too, io_uring, and the kernel on behalf
@@ -18,13 +29,24 @@
 //! space. At the system call itself it may not be readable yet, a probe cannot wait for it, and
 //! the process could still change it. A path that could not be copied shows as the error.
 //!
+//! What a program opens is counted and logged whether or not that succeeds, if its flags make
+//! sense and it has a descriptor left. A path may hold anything; what is not printable is escaped.
+//! Long ones take several lines. Without `uid=` it is root who is spied on: hundreds of lines within
+//! seconds.
+//!
+//! Changed from the guide: the table of system calls is left alone. On x86-64 it is no longer what
+//! dispatches them, it is not writable, and what was put there could not be taken back while
+//! another module had done the same. A kprobe can, in any order. So its warnings ("I'm dangerous. I
+//! hope you did a sync before you insmod'ed me", "Somebody else also played with the open system
+//! call") would be untrue, and are gone. Its other example, a kernel that says "Tee hee, that tickles!"
+//! when somebody deletes a file, is this module with a probe on `vfs_unlink`.
+//!
 //! It cannot be loaded where the kernel itself has something called `syscall`, as with the x32 ABI
 //! (`CONFIG_X86_X32_ABI`, Debian's stock kernel): `insmod` then says "Invalid parameters". Built
 //! under another name, from a copy of this file, it loads there, too.
 //!
-//! What a program opens is counted and logged whether or not that succeeds, if its flags make
-//! sense and it has a descriptor left. A path may hold anything; what is not printable is escaped.
-//! Long ones take several lines.
+//! Where to look: `kernel/kprobes.c`, `Documentation/trace/kprobes.rst`, and `fs/open.c` for what is
+//! probed.
 
 use kernel::{
     prelude::*,
