@@ -349,6 +349,23 @@ fn the_module_stays_while_somebody_has_or_wants_the_file() {
     module.unload().expect("unload");
 }
 
+/// Closing `/proc/sleep_fair` gives it to the one who waits, whoever asks before that one has run.
+#[test]
+fn nobody_overtakes_in_sleep_fair() {
+    const FAIR: &str = "/proc/sleep_fair";
+    let _module = Module::load("sleep_fair", &[]).expect("the module loads");
+    for _ in 0..20 {
+        let first = File::open(FAIR).expect("open");
+        let mut second = Opener::run(&format!("exec 3<{FAIR} && echo open && read line"));
+        second.wait_until_asleep();
+        drop(first);
+        let newcomer = rustix::fs::open(FAIR, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty());
+        assert_eq!(newcomer.err(), Some(Errno::AGAIN));
+        second.wait_until_open();
+        second.close();
+    }
+}
+
 /// Many processes come and go, and some are killed, at whatever moment it is. In the end nobody
 /// has the file, nobody waits for it, and it was never given to two.
 #[test]

@@ -2,28 +2,43 @@
 
 //! Chapter 9: a file that one process at a time can open, while the others sleep.
 //!
-//! ```sh
-//! insmod sleep.ko && tail -f /proc/sleep &
-//! cat /proc/sleep &            # sleeps
-//! cat_noblock /proc/sleep      # "Open would block"
-//! kill %1                      # now cat gets its turn
-//! rmmod sleep
+//! ```console
+//! # insmod sleep.ko
+//! # tail -f /proc/sleep &
+//! [1] [..]
+//! Last input:
+//! # cat /proc/sleep &                 # sleeps until tail has closed the file
+//! [2] [..]
+//! # cat_noblock /proc/sleep           # does not want to sleep
+//! Open would block
+//! # kill %1; wait %2
+//! ...
+//! Last input:
+//! ...
+//! # rmmod sleep
 //! ```
 //!
-//! Changed from the guide: openers get the file in order of arrival, and closing it wakes the next
-//! one, not all of them. Nobody who comes later can get in between, since the closer leaves the
-//! file taken, for whom it wakes. A signal that the process handles ends the wait (`EINTR`), unless
-//! the handler is to restart what it interrupts (`SA_RESTART`); being stopped and continued does
-//! not. A signal that comes together with the turn leaves the process with the file. The module
-//! cannot be unloaded while somebody sleeps. Any user may open the file for reading, and keep it
-//! for as long as they like, from root as well. A message has 79 bytes; of a longer one the rest is
-//! dropped, as in `procfs_2`.
+//! Three things make a process sleep for as long as it must. A condition: `taken` is false. A queue:
+//! a process that finds the condition false puts itself into `waiters`, and the scheduler runs others.
+//! A wake-up: the process that makes the condition true wakes one of them, which looks again. The condition is
+//! looked at and changed under one lock; without it the wake-up could come between the look and the
+//! sleep, and nobody would wake the sleeper any more. `WaitQueue` lets go of the lock only when the
+//! process is in the queue.
+//!
+//! Changed from the guide: closing the file wakes one process, not all of them to run for it. A
+//! signal that the process handles ends the wait (`EINTR`), unless the handler is to restart what it
+//! interrupts (`SA_RESTART`); Ctrl-Z and `fg` do not. The module cannot be unloaded while somebody
+//! sleeps. A message has 79 bytes, as in `procfs_2`. `ls` shows the size 0 and not the guide's 80, as for
+//! any file in `/proc`.
+//!
+//! Any user may open the file and keep it, from root as well. And a newcomer may take it just before
+//! the process that was woken looks: `sleep_fair.rs` is the next step.
+//!
+//! Where to look: `kernel/sched/wait.c`, and `fs/pipe.c` for a reader that sleeps until somebody
+//! writes.
 
-use lkm::{
-    new_turn_queue,
-    prelude::*,
-    wait::TurnQueue, //
-};
+use core::mem::replace;
+use lkm::prelude::*;
 
 module! {
     type: Sleep,
@@ -34,7 +49,7 @@ module! {
 }
 
 struct Sleep {
-    _file: proc_fs::Node<Turn>,
+    _file: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for Sleep {
@@ -52,7 +67,7 @@ struct Gate {
     #[pin]
     taken: Mutex<bool>,
     #[pin]
-    queue: TurnQueue,
+    waiters: WaitQueue,
     #[pin]
     message: Mutex<Message<79>>,
 }
@@ -61,35 +76,34 @@ impl Gate {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             taken <- new_mutex!(false),
-            queue <- new_turn_queue!("sleep"),
+            waiters <- new_wait_queue!("sleep"),
             message <- new_mutex!(Message::new()),
         })
     }
+}
+
+/// The one open file.
+struct Session {
+    gate: Arc<Gate>,
 }
 
 /// What is around the message when it is read.
 const LABEL: &[u8] = b"Last input:";
 const END: &[u8] = b"\n";
 
-/// The one process that has the file open.
-struct Turn {
-    gate: Arc<Gate>,
-}
-
 #[vtable]
-impl FileOperations for Turn {
+impl FileOperations for Session {
     type Data = Gate;
 
     fn open(gate: ArcBorrow<'_, Gate>, file: &OpenFile) -> impl PinInit<Self, Error> {
-        let mut taken = gate.taken.lock();
-        if !*taken {
-            *taken = true;
-        } else if file.nonblocking() {
-            return Err(EAGAIN);
+        // The condition: the file is free. Finding it free and taking it is one step.
+        let take = |taken: &mut bool| (!replace(taken, true)).then_some(());
+        if file.nonblocking() {
+            take(&mut gate.taken.lock()).ok_or(EAGAIN)?;
         } else {
-            gate.queue.wait(taken)?;
+            gate.waiters.wait_exclusive(&gate.taken, take)?;
         }
-        Ok(Turn { gate: gate.into() })
+        Ok(Session { gate: gate.into() })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
@@ -117,9 +131,10 @@ impl FileOperations for Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Session {
+    /// The file is closed.
     fn drop(&mut self) {
-        let mut taken = self.gate.taken.lock();
-        *taken = self.gate.queue.hand_over();
+        *self.gate.taken.lock() = false;
+        self.gate.waiters.wake_one();
     }
 }
