@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chapter 10: messages to the terminal of whoever loads the module.
+//! Chapter 10: messages to the terminal from which the module is loaded.
 //!
-//! ```sh
-//! insmod print_string.ko; rmmod print_string
-//! setsid sh -c 'insmod print_string.ko; rmmod print_string'    # without a terminal: nothing to see
+//! ```console
+//! # insmod print_string.ko
+//! The module has been inserted.  Hello world!
+//! # rmmod print_string
+//! The module has been removed.  Farewell world!
+//! # setsid -w insmod print_string.ko
+//! # rmmod print_string
+//! The module has been removed.  Farewell world!
 //! ```
 //!
-//! The message goes to the terminal that controls the process which loads the module, or which
-//! removes it, and nowhere if there is none. As in the guide it ends in a carriage return and a
-//! line feed, since it does not pass the line discipline, which would add the one to the other.
+//! `init` runs in the process that loads the module, and `drop` in the one that removes it. A process
+//! may have a terminal that controls it, which is where the message goes; `setsid` starts a process that
+//! has none, and nobody sees the message. It ends in a carriage return and a line feed, as in the guide,
+//! since it does not pass the line discipline, which would add the one to the other.
 //!
 //! Changed from the guide: the terminal may be hung up at any moment, as by closing its window,
 //! and may be stopped by Ctrl-S. The first makes the message go nowhere, the second delays `rmmod`
 //! for a second and no longer.
+//!
+//! Where to look: `drivers/tty/tty_io.c`.
 
 use kernel::prelude::*;
 use lkm::tty::Tty;
@@ -22,7 +30,7 @@ module! {
     type: PrintString,
     name: "print_string",
     authors: ["lkmpg-rs developers"],
-    description: "Messages to the terminal of whoever loads the module",
+    description: "Messages to the terminal from which the module is loaded",
     license: "GPL",
 }
 

@@ -2,18 +2,29 @@
 
 //! Chapter 11: a function that is called at every tick.
 //!
-//! ```sh
-//! insmod sched.ko && cat /proc/sched && sleep 1 && cat /proc/sched; rmmod sched
+//! ```console
+//! # insmod sched.ko
+//! # cat /proc/sched
+//! Timer called [..] times so far
+//! # sleep 1; cat /proc/sched
+//! Timer called [..] times so far
+//! # rmmod sched
 //! ```
 //!
-//! A `timer_list` is what became of the guide's `tq_timer`: it counts in ticks, and the next tick
-//! is what is wanted. An hrtimer would program the hardware for a time of its own, for nothing. A
-//! work item would have a thread woken for each tick, only needed by work that sleeps.
+//! A timer is an entry in a list that the clock's interrupt looks at. When its time has come, the
+//! kernel calls its function once, between two instructions of whatever runs: the function belongs to
+//! no process, must not sleep, and should be short. This one counts, and asks to be called again after
+//! one more tick. The file in `/proc` shows the count. Timer and file run at the same time, on two CPUs
+//! if there are two, so the count is an atomic.
+//!
+//! A `timer_list` is what became of the guide's `tq_timer`: both count in ticks. For a time that is
+//! shorter than a tick there is the hrtimer, and for work that sleeps the work queue.
 //!
 //! Changed from the guide: it slept in `rmmod` until the function had seen a flag, and the timer
 //! interrupt could still be in the code that was being freed. Here dropping the timer waits until
-//! the function has returned for the last time. It may run on one CPU while another shows the
-//! count, which therefore is an atomic.
+//! the function has returned for the last time. `ls` shows the size 0, not the guide's 80.
+//!
+//! Where to look: `kernel/time/timer.c`.
 
 use lkm::{
     new_timer,
@@ -34,49 +45,45 @@ module! {
 
 #[pin_data]
 struct Sched {
+    _calls: Arc<Atomic<u64>>,
     #[pin]
-    _file: proc_fs::File<Ticks>,
+    _file: proc_fs::File<Count>,
+    #[pin]
+    _timer: Timer<Tick>,
 }
 
 impl kernel::InPlaceModule for Sched {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _file <- proc_fs::File::new(proc_fs::Options::new(c"sched", 0o444), Ticks::new()),
-            _: { _file.timer.start(1) },
+            _calls: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            _file <- proc_fs::File::new(
+                proc_fs::Options::new(c"sched", 0o444),
+                Count(_calls.clone()),
+            ),
+            _timer <- new_timer!(Tick(_calls.clone()), "sched"),
+            _: { _timer.start(1) },
         })
     }
 }
 
-/// What the file shows. The timer stops when the file is gone.
-#[pin_data]
-struct Ticks {
-    #[pin]
-    timer: Timer<Calls>,
-}
+/// What the timer calls.
+struct Tick(Arc<Atomic<u64>>);
 
-impl Ticks {
-    fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            timer <- new_timer!(Calls(Atomic::new(0)), "sched"),
-        })
-    }
-}
-
-#[vtable]
-impl proc_fs::Show for Ticks {
-    fn show(&self, out: &SeqFile) -> Result {
-        let calls = self.timer.0.load(Relaxed);
-        seq_print!(out, "Timer called {calls} times so far\n");
-        Ok(())
-    }
-}
-
-/// How often the timer called.
-struct Calls(Atomic<u64>);
-
-impl timer::Handler for Calls {
+impl timer::Handler for Tick {
     fn expired(&self) -> TimerRestart {
         self.0.fetch_add(1, Relaxed);
         TimerRestart::After(1)
+    }
+}
+
+/// What the file shows.
+struct Count(Arc<Atomic<u64>>);
+
+#[vtable]
+impl proc_fs::Show for Count {
+    fn show(&self, out: &SeqFile) -> Result {
+        let calls = self.0.load(Relaxed);
+        seq_print!(out, "Timer called {calls} times so far\n");
+        Ok(())
     }
 }

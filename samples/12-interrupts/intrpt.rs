@@ -2,25 +2,47 @@
 
 //! Chapter 12: what the keyboard sends, seen in its interrupt.
 //!
-//! ```sh
-//! insmod intrpt.ko && cat /dev/scancode    # type on the PC's own keyboard, end with Ctrl-C
-//! grep keyboard /proc/interrupts; dmesg | tail
-//! rmmod intrpt
+//! ```console
+//! # insmod intrpt.ko
+//! # grep keyboard /proc/interrupts
+//! ...
+//! # head -n 2 /dev/scancode    # now press A
+//! intrpt: Scan Code 1e Pressed.
+//! intrpt: Scan Code 1e Released.
+//! 1e
+//! 9e
+//! # rmmod intrpt
+//! intrpt: Saw [..] interrupts, [..] with the next scan code already there
 //! ```
+//!
+//! An interrupt is a device's call for attention. The CPU stops what it does, whatever that is, and runs
+//! the handlers of that line. A handler belongs to no process, must not sleep, and holds up everything
+//! else. So it does the least, the *top half*: here, to keep the byte before the next one comes. The rest
+//! is left to the *bottom half*, which runs soon after, in a thread, and may take its time: here, to
+//! write to the log. When a key is pressed, this happens:
+//!
+//! 1. The keyboard's driver, which has interrupt 1, reads the byte from the controller, and shows it to
+//!    `TopHalf::byte`, still in the interrupt. That puts it into a ring, and wakes the readers of
+//!    `/dev/scancode` and the bottom half.
+//! 2. `Line::handle` is a handler of our own on the same line, which is shared. It counts.
+//! 3. `Line::handle_threaded` is the bottom half.
 //!
 //! `/dev/scancode` shows each scan code as a line with two hexadecimal digits, the high bit saying
 //! that the key was released; poll(2) sleeps until there is one (no signal comes, though `O_ASYNC`
 //! is accepted: the kernel sets that flag for any file). Every reader sees all that came since it
 //! opened the file. One that is more than 1,024 behind loses the oldest, and reads `lost` and their
-//! number instead. Who can read it reads passwords: only root can.
+//! number instead. Whoever can read this file can read passwords, so only root may open it.
 //!
-//! Changed from the guide: the keyboard's driver stays, and gets every key. So interrupt 1 is
-//! shared, and its handler here does no more than the line allows: it counts. It may read the
-//! controller's status (port 0x64) but not the scan code (port 0x60): the controller gives that out
-//! once, to the driver, or if it is asked again, the next one, which the driver then misses. The
-//! scan code comes from the driver, by its filter, in the same interrupt. The bottom half is the
-//! interrupt's thread. What the keyboard says to its driver (acknowledge, resend) is left out; only
-//! while that one sets it up, after boot, more such answers pass for scan codes.
+//! Changed from the guide: it throws the keyboard's driver out, and the PC must be rebooted. Here the
+//! driver stays, and gets every key. So our handler does not read the scan code (port 0x60): the
+//! controller gives that out once, or if it is asked again, the next one, which the driver then misses.
+//! It may read the status (port 0x64). What the keyboard says to its driver (acknowledge, resend) is left
+//! out; only while the driver sets the keyboard up, after boot, more such answers pass for scan codes.
+//!
+//! The guide's flag `SA_SHIRQ` is `Flags::SHARED` now. `SA_INTERRUPT` asked for a "fast" handler, which
+//! runs with interrupts off. All handlers do since 2.6.35, and the flag is gone.
+//!
+//! Where to look: `drivers/input/serio/i8042.c`, the keyboard's driver, and `kernel/irq/manage.c`.
 
 use lkm::{
     i8042::{
@@ -61,7 +83,7 @@ const RELEASED: u8 = 0x80;
 
 // Torn down in this order: nobody reads, nothing comes in, the bottom half has returned.
 struct Intrpt {
-    _device: chrdev::Registration<scancode::Reader>,
+    _device: chrdev::Registration<scancode::Session>,
     _filter: Pin<KBox<i8042::Registration<TopHalf>>>,
     line: Arc<ThreadedRegistration<Line>>,
 }
@@ -119,7 +141,7 @@ impl Keyboard {
     }
 }
 
-/// What the keyboard's driver calls for each byte, in its interrupt.
+/// The top half: what the keyboard's driver calls for each byte, in its interrupt.
 struct TopHalf {
     keyboard: Arc<Keyboard>,
     line: Arc<ThreadedRegistration<Line>>,
@@ -158,6 +180,7 @@ impl Line {
 }
 
 impl irq::ThreadedHandler for Line {
+    /// In the interrupt, after the driver's handler.
     fn handle(&self) -> ThreadedIrqReturn {
         self.interrupts.fetch_add(1, Relaxed);
         if i8042::has_byte() {
@@ -167,6 +190,7 @@ impl irq::ThreadedHandler for Line {
         ThreadedIrqReturn::None
     }
 
+    /// The bottom half.
     fn handle_threaded(&self) -> IrqReturn {
         let mut logged = self.logged.lock();
         while let Some(next) = self.keyboard.codes.next(&mut logged) {

@@ -14,7 +14,7 @@ use lkm::{
 
 /// An open `/dev/scancode`.
 #[pin_data]
-pub(crate) struct Reader {
+pub(crate) struct Session {
     keyboard: Arc<Keyboard>,
     #[pin]
     lines: Mutex<Lines>,
@@ -59,7 +59,7 @@ impl Lines {
 }
 
 #[vtable]
-impl FileOperations for Reader {
+impl FileOperations for Session {
     type Data = Keyboard;
 
     fn open(keyboard: ArcBorrow<'_, Keyboard>, _file: &OpenFile) -> impl PinInit<Self, Error> {

@@ -2,24 +2,38 @@
 
 //! Chapter 13: five ways for several CPUs to count together.
 //!
-//! ```sh
-//! insmod smp.ko && cat /proc/smp && sleep 5 && cat /proc/smp; rmmod smp
-//! insmod smp.ko increments=1000
+//! ```console
+//! # insmod smp.ko increments=1000
+//! # until grep done /proc/smp; do sleep 0.1; done
+//! done
+//! # cat /proc/smp
+//! counter       count   expected  ns each
+//! Mutex [..]
+//! SpinLock [..]
+//! atomic [..]
+//! per-CPU [..]
+//! RCU [..]
+//! done
+//! # rmmod smp
 //! ```
 //!
-//! A thread on each CPU adds 1 to each counter, a million times, all to the same one at the same
-//! time. With a plain variable some of that would be lost: two CPUs read the same value, and both
-//! write the next. Rust refuses to build that. What it accepts:
+//! A thread on each CPU adds 1 to each counter, a million times unless `increments=` says otherwise,
+//! all to the same one at the same time. With a plain variable some of that would be lost: two CPUs
+//! read the same value, and both write the next. Rust refuses to build that. What it accepts:
 //!
-//! - a `Mutex`: who comes late sleeps;
-//! - a `SpinLock`: who comes late burns time, but may be where sleeping is forbidden;
+//! - a `Mutex`: a CPU that finds it locked sleeps;
+//! - a `SpinLock`: a CPU that finds it locked tries again and again, which is allowed where sleeping
+//!   is not;
 //! - an atomic: the hardware adds, and passes the variable from CPU to CPU;
-//! - a per-CPU counter: a variable each, added up by who wants to know;
-//! - RCU: a new copy each time. That is for data that is read much and seldom written: readers
-//!   wait for nobody, and a writer waits for the readers, some milliseconds. So who has ten thousand
-//!   to add does it at once.
+//! - a per-CPU counter: each CPU has a variable of its own, and the reader adds them up;
+//! - RCU: a new copy each time. That is for data that is read much and seldom written. Reading is
+//!   free; writing is expensive, since the writer waits for the readers, some milliseconds. So a
+//!   thread that has ten thousand to add does it at once.
 //!
-//! The guide has no module for this chapter.
+//! The guide has no module for this chapter. `count` and `sum` are what it is about; the rest has the
+//! threads start together.
+//!
+//! Where to look: `kernel/locking/`, `include/linux/atomic.h`, `Documentation/RCU/whatisRCU.rst`.
 
 use kernel::{
     str::CString,
@@ -96,8 +110,8 @@ impl proc_fs::Show for Race {
         let expected = self.threads.len() as u64 * u64::from(increments.value());
         let line = self.counters.line.lock();
         seq_print!(out, "counter       count   expected  ns each\n");
-        for (kind, spent) in KINDS.iter().zip(&self.counters.spent) {
-            let (name, sum) = (kind.name, (kind.sum)(&self.counters));
+        for ((kind, name), spent) in KINDS.into_iter().zip(&self.counters.spent) {
+            let sum = self.counters.sum(kind);
             let each = spent.load(Relaxed) / expected.max(1);
             seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
         }
@@ -132,59 +146,50 @@ struct StartLine {
 }
 
 /// One way to count.
-struct Kind {
-    name: &'static str,
-    add: fn(&Counters, u32) -> Result,
-    sum: fn(&Counters) -> u64,
+#[derive(Clone, Copy)]
+enum Kind {
+    Mutex,
+    SpinLock,
+    Atomic,
+    PerCpu,
+    Rcu,
 }
 
-const KINDS: [Kind; 5] = [
-    Kind {
-        name: "Mutex",
-        add: |counters, times| {
-            (0..times).try_for_each(|_| {
-                *counters.mutex.lock() += 1;
-                Ok(())
-            })
-        },
-        sum: |counters| *counters.mutex.lock(),
-    },
-    Kind {
-        name: "SpinLock",
-        add: |counters, times| {
-            (0..times).try_for_each(|_| {
-                *counters.spinlock.lock() += 1;
-                Ok(())
-            })
-        },
-        sum: |counters| *counters.spinlock.lock(),
-    },
-    Kind {
-        name: "atomic",
-        add: |counters, times| {
-            (0..times).try_for_each(|_| {
-                counters.atomic.fetch_add(1, Relaxed);
-                Ok(())
-            })
-        },
-        sum: |counters| counters.atomic.load(Relaxed),
-    },
-    Kind {
-        name: "per-CPU",
-        add: |counters, times| {
-            (0..times).try_for_each(|_| {
-                counters.per_cpu.add(1);
-                Ok(())
-            })
-        },
-        sum: |counters| counters.per_cpu.sum(),
-    },
-    Kind {
-        name: "RCU",
-        add: |counters, times| counters.rcu.update(|n| n + u64::from(times)),
-        sum: |counters| *counters.rcu.read(&rcu::read_lock()),
-    },
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Mutex, "Mutex"),
+    (Kind::SpinLock, "SpinLock"),
+    (Kind::Atomic, "atomic"),
+    (Kind::PerCpu, "per-CPU"),
+    (Kind::Rcu, "RCU"),
 ];
+
+impl Counters {
+    /// Adds 1 to one of the counters, so many times.
+    fn count(&self, kind: Kind, times: u32) -> Result {
+        for _ in 0..times {
+            match kind {
+                Kind::Mutex => *self.mutex.lock() += 1,
+                Kind::SpinLock => *self.spinlock.lock() += 1,
+                Kind::Atomic => {
+                    self.atomic.fetch_add(1, Relaxed);
+                }
+                Kind::PerCpu => self.per_cpu.add(1),
+                Kind::Rcu => return self.rcu.update(|n| n + u64::from(times)),
+            }
+        }
+        Ok(())
+    }
+
+    fn sum(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Mutex => *self.mutex.lock(),
+            Kind::SpinLock => *self.spinlock.lock(),
+            Kind::Atomic => self.atomic.load(Relaxed),
+            Kind::PerCpu => self.per_cpu.sum(),
+            Kind::Rcu => *self.rcu.read(&rcu::read_lock()),
+        }
+    }
+}
 
 impl Counters {
     fn new() -> impl PinInit<Self, Error> {
@@ -215,7 +220,7 @@ impl Counters {
     }
 
     fn race(&self, me: &kthread::Current<'_>) -> Result {
-        for (n, (kind, spent)) in KINDS.iter().zip(&self.spent).enumerate() {
+        for (n, ((kind, _), spent)) in KINDS.into_iter().zip(&self.spent).enumerate() {
             self.wait(n, me)?;
             let start = Instant::<Monotonic>::now();
             let mut left = increments.value();
@@ -224,7 +229,7 @@ impl Counters {
                     return Ok(());
                 }
                 let times = left.min(10_000);
-                (kind.add)(self, times)?;
+                self.count(kind, times)?;
                 left -= times;
                 me.schedule();
             }

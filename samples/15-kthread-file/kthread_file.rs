@@ -2,10 +2,20 @@
 
 //! A mail of 2003: a kernel thread that writes to a file.
 //!
-//! ```sh
-//! insmod kthread_file.ko path=/tmp/log period_ms=100
-//! cat /proc/kthread_file; tail -f /tmp/log
-//! rmmod kthread_file
+//! ```console
+//! # insmod kthread_file.ko path=/tmp/log period_ms=100
+//! kthread_file: Appending to /tmp/log every 100 ms.
+//! # until grep 'record 2' /tmp/log; do sleep 0.1; done
+//! [..] record 2
+//! # head -n 1 /tmp/log
+//! [..] record 1
+//! # cat /proc/kthread_file
+//! file: /tmp/log
+//! state: writing
+//! records: [..]
+//! last error: none
+//! # rmmod kthread_file
+//! # rm /tmp/log
 //! ```
 //!
 //! Should you do this? No: a program can do it better. The kernel acts for processes, and a file
@@ -30,6 +40,11 @@
 //!
 //! Changed from the mail: its thread is killed with a signal to a number, which may be another
 //! process's by then. Here it is asked to stop, and waited for.
+//!
+//! `keep_writing` is the thread, and `append` what it does each time. `Journal` keeps what became of it,
+//! for the log and for `/proc/kthread_file`.
+//!
+//! Where to look: `kernel/kthread.c`, and `fs/coredump.c` for the kernel writing a file.
 
 use kernel::time::{
     ClockSource,

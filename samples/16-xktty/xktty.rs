@@ -2,14 +2,17 @@
 
 //! Device file access from kernel space: a device that passes on what it is given to a tty.
 //!
-//! ```sh
-//! insmod xktty.ko tty=ttyS1
-//! echo 'Dunia, vipi?' > /dev/xktty
-//! rmmod xktty
+//! ```console
+//! # insmod xktty.ko tty=$(tty | cut -c 6-)    # this terminal: pts/0
+//! ...
+//! # echo 'Dunia, vipi?' > /dev/xktty
+//! Dunia, vipi?
+//! # rmmod xktty
 //! ```
 //!
-//! A write is one to the tty, from the writer's own memory: the tty's line discipline sees it (a
-//! newline may become CR LF), other writers wait until it is through, it waits while the line is
+//! The module opens a file of `/dev` as a process would, and keeps it open while somebody has its own
+//! device open. A write is one to the tty, from the writer's own memory: the tty's line discipline sees
+//! it (a newline may become CR LF), other writers wait until it is through, it waits while the line is
 //! stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it fails (`EIO`).
 //!
 //! Opening fails with `EBUSY` while another process has the device, and otherwise with what stands
@@ -22,6 +25,8 @@
 //! kernel function takes the caller's memory and the kernel's own alike, told apart by what
 //! describes it (`iov_iter`). The lock that kept others out was a mutex that one process took and
 //! another might release.
+//!
+//! Where to look: `fs/read_write.c`, and `drivers/tty/tty_io.c`.
 
 use kernel::str::CString;
 use lkm::{
@@ -80,7 +85,7 @@ impl Drop for Turn {
     }
 }
 
-/// The one process that has the device open.
+/// The one open file.
 struct Session {
     // Closed first, which may wait until its last bytes are out.
     port: File,

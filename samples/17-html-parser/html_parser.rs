@@ -2,13 +2,17 @@
 
 //! The survey's HTML parser in the kernel, and what that is good for.
 //!
-//! ```sh
-//! echo '<p>Hello, <b>world</b> &amp; all' > /tmp/page.html
-//! insmod html_parser.ko path=/tmp/page.html
-//! cat /proc/html_parser
-//! cat /proc/html_parser_timing
-//! html_parser_user time /tmp/page.html      # the kernel's times, its own, their ratio
-//! rmmod html_parser
+//! ```console
+//! # echo '<p>Hello, <b>world</b> &amp; all' > /tmp/page.html
+//! # insmod html_parser.ko path=/tmp/page.html
+//! # cat /proc/html_parser
+//! Hello, world & all
+//! # cat /proc/html_parser_timing
+//! ...
+//! # html_parser_user time /tmp/page.html
+//! ...
+//! # rmmod html_parser
+//! # rm /tmp/page.html
 //! ```
 //!
 //! Each time `/proc/html_parser` is opened, the file is read and its markup stripped off, with the
@@ -23,28 +27,27 @@
 //! a fixed 1,000 bytes; `set_fs` is gone, and nothing is cut here. Nothing in what it shows sets the
 //! position back, so that most of the reads that it times may be at the end of the file; here each
 //! starts at 0. See `README.md` for the numbers.
+//!
+//! `parser.rs` and `timing.rs` are compiled into the twin in user space, too; `measure.rs` is the kernel's
+//! side of the measurement.
+//!
+//! Where to look: `fs/kernel_read_file.c`.
 
 use lkm::{
-    cycles,
-    file::{
-        self, //
-        File,
-    },
+    file,
     prelude::*,
     wait::is_killed, //
 };
 
+mod measure;
 #[allow(dead_code, reason = "user space needs more of it")]
 #[expect(unreachable_pub, reason = "a crate in user space")]
 mod parser;
 #[expect(unreachable_pub, reason = "a crate in user space")]
 mod timing;
 
+use measure::measure;
 use parser::Parser;
-use timing::{
-    Subject,
-    Timing, //
-};
 
 module! {
     type: HtmlParser,
@@ -68,8 +71,8 @@ module_params! {
 }
 
 struct HtmlParser {
-    _text: proc_fs::Node<Snapshot>,
-    _timing: proc_fs::Node<Snapshot>,
+    _text: proc_fs::Node<Session>,
+    _timing: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for HtmlParser {
@@ -89,15 +92,15 @@ const PIECE: usize = 64 << 10;
 /// Makes what a file in `/proc` shows.
 type Make = fn() -> Result<KVVec<u8>>;
 
-/// A file in `/proc` that was opened, with what it showed at that moment.
-struct Snapshot(KVVec<u8>);
+/// An open file: what there was to see when it was opened.
+struct Session(KVVec<u8>);
 
 #[vtable]
-impl FileOperations for Snapshot {
+impl FileOperations for Session {
     type Data = Make;
 
     fn open(make: ArcBorrow<'_, Make>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        make().map(Snapshot)
+        make().map(Session)
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
@@ -127,72 +130,4 @@ fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
         parser.feed(piece, &mut out)?;
     }
     parser.finish(&mut out)
-}
-
-/// `/proc/html_parser_timing`
-fn measure() -> Result<KVVec<u8>> {
-    let mut page = Page::new()?;
-    let timing = Timing::measure(page.document.len(), &mut page)?;
-    let mut table = Message::<512>::new();
-    timing.write(&mut table).map_err(|_| EOVERFLOW)?;
-
-    let mut copy = KVVec::new();
-    copy.extend_from_slice(table.as_bytes(), GFP_KERNEL)?;
-    Ok(copy)
-}
-
-/// What is measured.
-struct Page {
-    file: File,
-    document: KVVec<u8>,
-    text: KVVec<u8>,
-}
-
-impl Page {
-    fn new() -> Result<Self> {
-        let mut file = file::open_regular(path.value())?;
-        let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
-        if size > limit.value() as usize {
-            return Err(EFBIG);
-        }
-        Ok(Self {
-            file,
-            document: KVVec::from_elem(0, size, GFP_KERNEL)?,
-            text: KVVec::with_capacity(size, GFP_KERNEL)?,
-        })
-    }
-}
-
-impl Subject for Page {
-    type Error = Error;
-
-    fn renew(&mut self) -> Result {
-        *self = Self::new()?;
-        KVVec::from_elem(1u8, timing::FLUSH, GFP_KERNEL)?;
-        Ok(())
-    }
-
-    fn read(&mut self) -> Result {
-        if current!().signal_pending() {
-            return Err(EINTR);
-        }
-        let count = self.file.read_at(&mut self.document, 0)?;
-        if count < self.document.len() {
-            // The file has become shorter.
-            return Err(EAGAIN);
-        }
-        Ok(())
-    }
-
-    fn parse(&mut self) -> Result {
-        if current!().signal_pending() {
-            return Err(EINTR);
-        }
-        self.text.clear();
-        strip_into(&self.document, &mut self.text)
-    }
-
-    fn cycles(&self) -> u64 {
-        cycles::now()
-    }
 }
