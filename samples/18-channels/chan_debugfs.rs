@@ -2,17 +2,33 @@
 
 //! Channels: debugfs, for those who debug.
 //!
-//! ```sh
-//! insmod chan_debugfs.ko && cd /sys/kernel/debug/chan_debugfs
-//! echo 200 > level && cat level
-//! hexdump -C blob
-//! cat mailbox & echo hello > mailbox                   # cat slept until then
-//! kill %1; cd / && rmmod chan_debugfs
+//! ```console
+//! # insmod chan_debugfs.ko
+//! chan_debugfs: Talk to /sys/kernel/debug/chan_debugfs
+//! # cd /sys/kernel/debug/chan_debugfs
+//! # cat level
+//! 7
+//! # echo 200 > level; cat level
+//! 200
+//! # head -c 16 blob | hexdump -C
+//! ...
+//! # head -n 1 mailbox &
+//! [1] [..]
+//! # echo hello > mailbox; wait %1
+//! hello
+//! [1]+  Done                    head -n 1 mailbox
+//! # cd /; rmmod chan_debugfs
 //! ```
+//!
+//! debugfs is where a driver shows its insides to those who debug it. No program may rely on what is
+//! there, so nothing has to be kept as it is.
 //!
 //! `level` is what the survey calls "that's it, one line of code": a `u8` that can be read and
 //! written from user space (what does not fit is cut, so 257 is 1). `blob` is a piece of memory.
-//! `mailbox` is a file with operations: a reader sleeps until somebody writes.
+//! `mailbox` is a file with operations of its own: a reader sleeps until somebody writes. An empty
+//! letter is one as well, and reads as the end of the file.
+//!
+//! Where to look: `fs/debugfs/file.c`, and `Documentation/filesystems/debugfs.rst`.
 
 use lkm::{
     debugfs::{
@@ -81,7 +97,7 @@ impl Mailbox {
     }
 }
 
-/// Somebody who has the mailbox open.
+/// An open mailbox.
 struct Session(Arc<Mailbox>);
 
 #[vtable]

@@ -2,24 +2,38 @@
 
 //! Channels: firmware, an image for the kernel.
 //!
-//! ```sh
-//! insmod chan_firmware.ko && cd /sys/kernel/chan_firmware
-//! mkdir -p /lib/firmware && echo image > /lib/firmware/chan.bin
-//! echo chan.bin > load && cat status image
-//!
-//! echo other.bin > ask && cat status           # pending: nobody has such a file
-//! cd /sys/class/firmware/other.bin
-//! echo 1 > loading && echo another > data && echo 0 > loading
-//! cat /sys/kernel/chan_firmware/status         # -1 instead of 0 would give up
-//! rmmod chan_firmware
+//! ```console
+//! # insmod chan_firmware.ko
+//! chan_firmware: Talk to /sys/kernel/chan_firmware
+//! # mkdir -p /lib/firmware; echo image > /lib/firmware/chan.bin
+//! # cd /sys/kernel/chan_firmware
+//! # echo chan.bin > load; cat status image
+//! loaded chan.bin 6
+//! image
+//! # echo other.bin > ask; cat status
+//! ...
+//! pending other.bin
+//! # cd /sys/class/firmware/other.bin
+//! # echo 1 > loading; echo another > data; echo 0 > loading
+//! # cd /sys/kernel/chan_firmware; cat status image
+//! loaded other.bin 8
+//! another
+//! # cd /; rmmod chan_firmware
+//! # rm /lib/firmware/chan.bin
 //! ```
 //!
-//! `load` takes a name, and returns when the file is loaded or cannot be. `ask` asks user space
-//! for what is not there, and returns at once; `cancel` takes the question back.
+//! A driver names an image, and gets its bytes: `Image::request` in `load` below. The kernel reads the
+//! file itself, from `/lib/firmware`. `load` returns when the file is loaded or cannot be.
 //!
-//! Changed from the survey: the kernel reads the file itself; only when there is none, and the
-//! driver wants that, does it ask for it in `/sys/class/firmware`. The module can be unloaded while
-//! a question is open.
+//! If there is no such file, a driver can have user space asked: `Request::new` in `ask`, which returns
+//! at once. Somebody then finds a folder in `/sys/class/firmware`, and writes the image to `data` between
+//! 1 and 0 to `loading` (-1 gives up). The answer arrives in `Receiver::receive`. `cancel` takes the
+//! question back.
+//!
+//! Changed from the survey: there the kernel asked each time; now it does so only when there is no
+//! file and the driver wants that. The module can be unloaded while a question is open.
+//!
+//! Where to look: `drivers/base/firmware_loader/main.c` and `fallback.c`.
 
 use lkm::{
     firmware::{

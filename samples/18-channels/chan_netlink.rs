@@ -2,25 +2,37 @@
 
 //! Channels: netlink, messages both ways.
 //!
-//! ```sh
-//! insmod chan_netlink.ko && genl ctrl get name chan_netlink
-//! chan netlink echo hello 1 2 39      # by name: the generic family
-//! chan netlink --classic echo hello   # by number: a protocol of its own
-//! chan netlink listen & sleep 1; chan netlink publish news
-//! kill %1; rmmod chan_netlink
+//! ```console
+//! # insmod chan_netlink.ko
+//! chan_netlink: Talk to netlink protocol 31, or the family chan_netlink
+//! # genl ctrl get name chan_netlink
+//! ...
+//! # chan netlink echo hello 1 2 39              # by name: the generic family
+//! ...
+//! # chan netlink --classic echo hello           # by number: a protocol of its own
+//! ...
+//! # rmmod chan_netlink
 //! ```
 //!
-//! `LKMPG_ADD=/usr/sbin/genl make vm` brings the tool of the first line along.
+//! netlink is a socket with the kernel at the other end. A message is a list of attributes, each with
+//! a number, a length and a value, so a new one can be added later and old programs skip it. The
+//! kernel checks types and lengths before the module sees the message. One request gets an answer, and
+//! an event goes to everybody who joined a group.
 //!
-//! The module is loaded for whoever opens a socket of the number, or asks for the family, be it any
+//! Here a text and lists of numbers come back with their sum (`echo`), and a process with privileges
+//! can have a text sent to everybody who listens (`publish`, `listen`).
+//!
+//! A *family* has a name, by which programs find it: this file. A protocol *number* of one's own is how
+//! it was done before there were families: `netlink_classic.rs`. There are 32 numbers for all.
+//!
+//! The module is loaded when somebody opens a socket of the number, or asks for the family, be it any
 //! user: its aliases say so, as do those of the kernel's own protocols. `blacklist chan_netlink` in
-//! a file of `/etc/modprobe.d` is against that.
+//! a file of `/etc/modprobe.d` is against that. `LKMPG_ADD=/usr/sbin/genl make vm` brings the tool of the
+//! second line along.
 //!
-//! The same requests on both: a text and lists of numbers come back with their sum, and the
-//! privileged can have a text published to whoever listens.
+//! Changed from the survey: it has "only a constant to add to netlink.h". A family needs none.
 //!
-//! Changed from the survey: it has "only a constant to add to netlink.h", of which there are 32 for
-//! all. A family needs none; the kernel finds it by its name, and checks its attributes.
+//! Where to look: `net/netlink/genetlink.c`, and `kernel/taskstats.c` for a family of the kernel's own.
 
 use lkm::{
     netlink::{
@@ -33,7 +45,6 @@ use lkm::{
         Nested,
         Packet,
         Policy,
-        Protocol,
         Registration,
         Socket,
         Str, //
@@ -41,6 +52,8 @@ use lkm::{
     prelude::*, //
 };
 
+#[path = "netlink_classic.rs"]
+mod classic;
 #[allow(dead_code, reason = "the client needs more of it")]
 #[path = "netlink_protocol.rs"]
 mod protocol;
@@ -68,6 +81,7 @@ module_params! {
     },
 }
 
+// What a message may have in it: numbers that stand for these types.
 const TEXT: Key<Str<4096>> = Key::new(protocol::TEXT);
 const LIST: Key<Nested> = Key::new(protocol::LIST);
 const NUMBER: Key<u32> = Key::new(protocol::NUMBER);
@@ -107,8 +121,35 @@ impl kernel::Module for ChanNetlink {
     }
 }
 
+/// What both ways lead to.
 struct Channel {
     served: Atomic<u64>,
+}
+
+/// The family: its name, what a message may have in it, and a function for each command.
+impl Commands for Channel {
+    const NAME: &'static CStr = c"chan_netlink";
+    const VERSION: u8 = 1;
+    const ATTRIBUTES: &'static [Policy] = &[TEXT.policy(), LIST.policy()];
+    const GROUPS: &'static [&'static CStr] = &[c"events"];
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new(ECHO, Channel::on_echo),
+        Command::new(PUBLISH, Channel::on_publish).privileged(),
+    ];
+}
+
+impl Channel {
+    fn on_echo(&self, request: &GenlInfo<'_>) -> Result {
+        let mut reply = request.reply(ECHO)?;
+        self.echo(request.attributes(), &mut reply)?;
+        request.send(reply)
+    }
+
+    fn on_publish(&self, request: &GenlInfo<'_>) -> Result {
+        let mut event = request.message(EVENT)?;
+        self.publish(request.attributes(), &mut event)?;
+        request.multicast(0, event).map(|_| ())
+    }
 }
 
 impl Channel {
@@ -141,51 +182,4 @@ fn sum(list: Attributes<'_>) -> Result<u64> {
         };
     }
     Ok(total)
-}
-
-impl Protocol for Channel {
-    fn receive(&self, request: &netlink::Request<'_>) -> Result {
-        const ECHO: u16 = protocol::ECHO as u16;
-        const PUBLISH: u16 = protocol::PUBLISH as u16;
-
-        match request.header().kind {
-            ECHO => {
-                let mut reply = request.reply(ECHO)?;
-                self.echo(request.attributes(), &mut reply)?;
-                request.send(reply)
-            }
-            PUBLISH if !request.is_privileged() => Err(EPERM),
-            PUBLISH => {
-                let mut event = Packet::new(EVENT.into())?;
-                self.publish(request.attributes(), &mut event)?;
-                request.multicast(GROUP, event).map(|_| ())
-            }
-            _ => Err(netlink::unsupported()),
-        }
-    }
-}
-
-impl Commands for Channel {
-    const NAME: &'static CStr = c"chan_netlink";
-    const VERSION: u8 = 1;
-    const ATTRIBUTES: &'static [Policy] = &[TEXT.policy(), LIST.policy()];
-    const GROUPS: &'static [&'static CStr] = &[c"events"];
-    const COMMANDS: &'static [Command<Self>] = &[
-        Command::new(ECHO, Channel::on_echo),
-        Command::new(PUBLISH, Channel::on_publish).privileged(),
-    ];
-}
-
-impl Channel {
-    fn on_echo(&self, request: &GenlInfo<'_>) -> Result {
-        let mut reply = request.reply(ECHO)?;
-        self.echo(request.attributes(), &mut reply)?;
-        request.send(reply)
-    }
-
-    fn on_publish(&self, request: &GenlInfo<'_>) -> Result {
-        let mut event = request.message(EVENT)?;
-        self.publish(request.attributes(), &mut event)?;
-        request.multicast(0, event).map(|_| ())
-    }
 }

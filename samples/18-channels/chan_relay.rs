@@ -2,15 +2,26 @@
 
 //! Channels: relay, much data in one direction.
 //!
-//! ```sh
-//! insmod chan_relay.ko && cd /sys/kernel/debug/chan_relay
-//! echo generate 1 1000 > control && cat control
-//! cat cpu0 | hexdump -C | head
-//! chan relay --events 1000000 --by mmap    # checks that each came once, or was counted as lost
-//! cd / && rmmod chan_relay
+//! ```console
+//! # insmod chan_relay.ko
+//! chan_relay: Talk to /sys/kernel/debug/chan_relay
+//! # cd /sys/kernel/debug/chan_relay
+//! # echo generate 1 1000 > control; cat control
+//! ...
+//! # cat cpu0 | hexdump -C | head -n 2
+//! ...
+//! # chan relay --events 100000 --by mmap
+//! ...
+//! # cd /; rmmod chan_relay
 //! ```
 //!
-//! There is a file for each CPU, and one, `control`, that relay itself lacks. What is written to it:
+//! A ring of memory for each CPU, which the kernel writes and a process reads. Writing takes no lock
+//! that another CPU wants, and never waits: if nobody reads, the oldest or the newest events are lost,
+//! and counted. A ring is cut into sub-buffers. A reader waits in poll(2) until one is full, and gets
+//! it by read(2), or looks at it in place, where it mapped the ring.
+//!
+//! `generate` below is the writer, and `new_channel!` makes the rings. Everything else here is
+//! `control`, a file that relay itself lacks. What is written to it:
 //!
 //! - `generate SOURCE COUNT [RATE]`: write as many events, on the CPU that this runs on, as fast as
 //!   it goes or RATE a second;
@@ -22,7 +33,11 @@
 //!
 //! Changed from the survey: relay is no file system any more; its files are in debugfs. The rings are
 //! those of `lkm`, not C's, whose mapping shows what is behind them. A reader on another CPU misses
-//! nothing without being told, and gets nothing twice.
+//! nothing without being told, and gets nothing twice. The survey's module gets a pointer into the ring
+//! and fills it in (`relay_reserve`); here a write is a copy, since a pointer would still be there when
+//! the event is taken.
+//!
+//! Where to look: `kernel/relay.c`, and `kernel/trace/blktrace.c`, which uses it.
 
 use kernel::{
     cpu::nr_cpu_ids,
@@ -109,7 +124,7 @@ impl kernel::Module for ChanRelay {
     }
 }
 
-/// An opener of `control`, and what it is being shown.
+/// An open `control`, and what it is being shown.
 #[pin_data]
 struct Session {
     channel: Arc<Channel>,
@@ -162,32 +177,6 @@ impl FileOperations for Session {
 }
 
 impl Session {
-    fn run(&self, line: &str) -> Result {
-        let mut words = line.split_ascii_whitespace();
-        let command = words.next().ok_or(EINVAL)?;
-        let mut number = || {
-            words
-                .next()
-                .map(|it| it.parse::<u64>())
-                .transpose()
-                .map_err(|_| EINVAL)
-        };
-        let (a, b, c, d) = (number()?, number()?, number()?, number()?);
-        match (command, a, b, c, d) {
-            ("flush", None, None, None, None) => self.channel.flush(),
-            ("consume", Some(cpu), Some(count), None, None) => {
-                let cpu = cpu.try_into().map_err(|_| ENODEV)?;
-                self.channel.consume(cpu, count as usize)?;
-            }
-            ("generate", Some(source), Some(count), rate, None) => {
-                let source = source.try_into().map_err(|_| EINVAL)?;
-                self.generate(source, count, rate.unwrap_or(0))?;
-            }
-            _ => return Err(EINVAL),
-        }
-        Ok(())
-    }
-
     /// Writes `count` events, `rate` a second if that is not 0.
     fn generate(&self, source: u32, count: u64, rate: u64) -> Result {
         let (channel, start) = (&*self.channel, Instant::<Monotonic>::now());
@@ -214,6 +203,32 @@ impl Session {
                     return Err(EINTR);
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn run(&self, line: &str) -> Result {
+        let mut words = line.split_ascii_whitespace();
+        let command = words.next().ok_or(EINVAL)?;
+        let mut number = || {
+            words
+                .next()
+                .map(|it| it.parse::<u64>())
+                .transpose()
+                .map_err(|_| EINVAL)
+        };
+        let (a, b, c, d) = (number()?, number()?, number()?, number()?);
+        match (command, a, b, c, d) {
+            ("flush", None, None, None, None) => self.channel.flush(),
+            ("consume", Some(cpu), Some(count), None, None) => {
+                let cpu = cpu.try_into().map_err(|_| ENODEV)?;
+                self.channel.consume(cpu, count as usize)?;
+            }
+            ("generate", Some(source), Some(count), rate, None) => {
+                let source = source.try_into().map_err(|_| EINVAL)?;
+                self.generate(source, count, rate.unwrap_or(0))?;
+            }
+            _ => return Err(EINVAL),
         }
         Ok(())
     }

@@ -2,16 +2,34 @@
 
 //! Channels: sysfs, one value per file.
 //!
-//! ```sh
-//! insmod chan_sysfs.ko && cd /sys/kernel/chan_sysfs
-//! cat value stores && echo 42 > value && cat value stores
-//! echo 4711 > value            # "Numerical result out of range": see limits/
-//! printf 'any bytes' > raw/bytes && hexdump -C raw/bytes
-//! rmmod chan_sysfs
+//! ```console
+//! # insmod chan_sysfs.ko
+//! chan_sysfs: Talk to /sys/kernel/chan_sysfs
+//! # cd /sys/kernel/chan_sysfs
+//! # cat value stores
+//! 0
+//! 0
+//! # echo 42 > value; cat value stores
+//! 42
+//! 1
+//! # echo 4711 > value
+//! bash: echo: write error: Numerical result out of range
+//! # cat limits/max
+//! 1000
+//! # printf 'any bytes' > raw/bytes; head -c 16 raw/bytes | hexdump -C
+//! ...
+//! # cd /; rmmod chan_sysfs
 //! ```
 //!
 //! A value has a file of its own, so there is nothing to parse, and permissions are for each. A
-//! process can poll `value`. Who waits in a file when the module goes is waited for.
+//! process can poll `value`. When the module goes, it waits for those who are in a file.
+//!
+//! sysfs is the tree of the kernel's devices, buses and classes: a folder is an object (`kobject`), a
+//! file is an attribute of it, a link is a relation. This object is nobody's device, so it is a bare
+//! one in `/sys/kernel`. The survey tells of ReiserFS' plan to show what is known of any file in such
+//! a way (`file/uid`). The kernel never took it, and a module cannot add it to other file systems.
+//!
+//! Where to look: `fs/sysfs/file.c`, `samples/kobject/`, and `Documentation/ABI` for what is promised.
 
 use lkm::{
     prelude::*,

@@ -5,7 +5,7 @@
 /// What is written to the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Who asked for it.
+    /// The process that asked for it, by a number of its choice.
     pub(crate) source: u32,
     /// Which of them it is, from 0.
     pub(crate) number: u64,
