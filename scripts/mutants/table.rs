@@ -119,9 +119,9 @@ mutants! {
     MAKE => "scripts/lib.sh": "the caller's shell changes what the scripts do",
         "unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV"
         => ":";
-    "make test T=hello" => "samples/02-hello-world/hello_1.rs": "init does not fail when it is told to",
-        "-i32::from(fail.value())"
-        => "i32::from(fail.value())";
+    "make test T=hello" => "samples/02-hello-world/hello_2.rs": "init does not fail when it is told to",
+        "-c_int::from(fail.value())"
+        => "c_int::from(fail.value())";
     "make test T=hello" => "samples/02-hello-world/hello_1.rs": "another farewell",
         "Goodbye world 1."
         => "Goodbye, world 1.";
@@ -171,9 +171,12 @@ mutants! {
         "offset += room.len();"
         => "offset += room.len() + 1;";
     "make test T=sleep" => "samples/09-blocking/sleep.rs": "who would block gets another errno",
-        "return Err(EAGAIN);"
-        => "return Err(EBUSY);";
+        "ok_or(EAGAIN)"
+        => "ok_or(EBUSY)";
     "make test T=sleep" => "samples/09-blocking/sleep.rs": "two have the file",
+        "replace(taken, true)"
+        => "replace(taken, false)";
+    "make test T=sleep" => "samples/09-blocking/sleep_fair.rs": "a newcomer overtakes",
         "*taken = self.gate.queue.hand_over();"
         => "self.gate.queue.hand_over();\n        *taken = false;";
     "make test T=print_string" => "samples/10-terminals/print_string.rs": "another farewell",
@@ -192,8 +195,8 @@ mutants! {
         "self.keyboard.arrived.wake_all();"
         => "";
     "LKMPG_SMP=2 make test T=smp" => "samples/13-smp/smp.rs": "an atomic counter that is none",
-        "counters.atomic.fetch_add(1, Relaxed);"
-        => "counters.atomic.store(counters.atomic.load(Relaxed) + 1, Relaxed);";
+        "self.atomic.fetch_add(1, Relaxed);"
+        => "self.atomic.store(self.atomic.load(Relaxed) + 1, Relaxed);";
     "make test T=kthread_file" => "samples/15-kthread-file/kthread_file.rs": "records are counted twice",
         "self.written += 1;"
         => "self.written += 2;";
