@@ -5,7 +5,13 @@
 //! ```console
 //! # modinfo hello_4.ko
 //! filename:       /modules/hello_4.ko
-//! ...
+//! author:         lkmpg-rs developers
+//! description:    A sample driver
+//! license:        GPL
+//! import_ns:      PWM
+//! name:           hello_4
+//! depends:[..]
+//! vermagic:       [..]
 //! # insmod hello_4.ko
 //! hello_4: Hello, world 4
 //! # cat /sys/module/hello_4/taint

@@ -15,10 +15,10 @@
 //! # rmmod hello_5
 //! hello_5: Goodbye, world 5
 //! # insmod hello_5.ko mybyte=256
-//! hello_5: [..]
+//! hello_5: `256' invalid for parameter `mybyte'
 //! insmod: ERROR: could not insert module hello_5.ko: Numerical result out of range
 //! # insmod hello_5.ko mylong=hello
-//! hello_5: [..]
+//! hello_5: `hello' invalid for parameter `mylong'
 //! insmod: ERROR: could not insert module hello_5.ko: Invalid parameters
 //! ```
 //!

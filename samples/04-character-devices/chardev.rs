@@ -12,9 +12,9 @@
 //! cr--r--r-- [..] root [..] /dev/chardev
 //! # cat /dev/chardev
 //! I already told you 0 times Hello world!
-//! # dd if=/dev/chardev bs=9 count=2 status=none    # short reads continue
+//! # dd if=/dev/chardev bs=9 count=2 status=none; echo    # short reads continue
 //! I already told you
-//! # exec 3< /dev/chardev                           # one at a time
+//! # exec 3< /dev/chardev                                 # one at a time
 //! # cat /dev/chardev
 //! cat: can't open '/dev/chardev': Device or resource busy
 //! # rmmod chardev

@@ -9,7 +9,7 @@
 //! # cat /proc/test
 //! For the 2nd time, go away!
 //! # ls -l /proc/test
-//! -r--r--r-- 1 root root 0 [..] /proc/test
+//! -r--r--r-- [..] 0 [..] /proc/test
 //! # rmmod procfs_1
 //! ```
 //!

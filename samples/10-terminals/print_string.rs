@@ -7,9 +7,7 @@
 //! The module has been inserted.  Hello world!
 //! # rmmod print_string
 //! The module has been removed.  Farewell world!
-//! # setsid -w insmod print_string.ko
-//! # rmmod print_string
-//! The module has been removed.  Farewell world!
+//! # sh -c 'setsid insmod print_string.ko; setsid rmmod print_string; true'    # no terminal
 //! ```
 //!
 //! `init` runs in the process that loads the module, and `drop` in the one that removes it. A process

@@ -5,7 +5,7 @@
 //! ```console
 //! # insmod intrpt.ko
 //! # grep keyboard /proc/interrupts
-//! ...
+//! [..]i8042, test_keyboard_irq_handler
 //! # head -n 2 /dev/scancode    # now press A
 //! intrpt: Scan Code 1e Pressed.
 //! intrpt: Scan Code 1e Released.

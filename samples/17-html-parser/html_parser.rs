@@ -8,8 +8,15 @@
 //! # cat /proc/html_parser
 //! Hello, world & all
 //! # cat /proc/html_parser_timing
+//! Cycles, best of 1000, [..] for an empty loop subtracted.
+//! run    read, cold   read, warm        parse
 //! ...
 //! # html_parser_user time /tmp/page.html
+//! Kernel
+//! ...
+//! User space
+//! ...
+//! Kernel / user space
 //! ...
 //! # rmmod html_parser
 //! # rm /tmp/page.html

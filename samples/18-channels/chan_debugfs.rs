@@ -11,7 +11,8 @@
 //! # echo 200 > level; cat level
 //! 200
 //! # head -c 16 blob | hexdump -C
-//! ...
+//! 00000000  00 00 00 00 01 00 00 00  04 00 00 00 09 00 00 00  |................|
+//! 00000010
 //! # head -n 1 mailbox &
 //! [1] [..]
 //! # echo hello > mailbox; wait %1

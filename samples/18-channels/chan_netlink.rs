@@ -7,10 +7,16 @@
 //! chan_netlink: Talk to netlink protocol 31, or the family chan_netlink
 //! # genl ctrl get name chan_netlink
 //! ...
+//! Name: chan_netlink
+//! ...
 //! # chan netlink echo hello 1 2 39              # by name: the generic family
-//! ...
+//! text: hello
+//! sum: 42
+//! served: 1
 //! # chan netlink --classic echo hello           # by number: a protocol of its own
-//! ...
+//! text: hello
+//! sum: 0
+//! served: 2
 //! # rmmod chan_netlink
 //! ```
 //!

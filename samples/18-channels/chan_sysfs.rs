@@ -17,7 +17,8 @@
 //! # cat limits/max
 //! 1000
 //! # printf 'any bytes' > raw/bytes; head -c 16 raw/bytes | hexdump -C
-//! ...
+//! 00000000  61 6e 79 20 62 79 74 65  73 00 00 00 00 00 00 00  |any bytes.......|
+//! 00000010
 //! # cd /; rmmod chan_sysfs
 //! ```
 //!

@@ -74,6 +74,9 @@ pub const GUEST_SECTION: &str = "lkmpg_guest";
 pub const TALLY: &str = "/run/lkmpg-tally";
 /// The last line of a kernel log: all that the run said comes before it.
 pub const END_OF_LOG: &str = "lkmpg: end of the run";
+/// How those of the kernel's lines begin that come at any time, whatever it runs:
+/// nobody wants to see them at a prompt.
+pub const CHATTER: &[&str] = &["CE: ", "clocksource: ", "tsc: ", END_OF_LOG];
 
 /// What the guest is booted for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

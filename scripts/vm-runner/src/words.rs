@@ -10,10 +10,6 @@ use std::{
     path::PathBuf,
 };
 
-/// What the kernel says a second after its boot, whatever it runs. Nobody wants
-/// to see it at a prompt; the log file has it.
-const CHATTER: &[&str] = &["CE: ", "clocksource: ", "tsc: ", lkmpg_guest::END_OF_LOG];
-
 /// The kernel's words and ours.
 pub struct Words {
     file: Option<File>,
@@ -100,5 +96,5 @@ impl Words {
 
 fn is_chatter(line: &str) -> bool {
     let message = splat::message(line);
-    CHATTER.iter().any(|it| message.starts_with(it))
+    lkmpg_guest::CHATTER.iter().any(|it| message.starts_with(it))
 }

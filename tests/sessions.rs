@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The sessions in the README, in `docs/` and in the samples' headers, word for word.
+//!
+//! A session is a block of code that is marked `console`. A line that begins with `# ` is typed by
+//! root, one with `$ ` by a user; each of them has a shell and a terminal. What follows is what must be
+//! seen then: first what the kernel logs, then what is on the terminal. `[..]` stands for anything in a
+//! line, and a line `...` for any lines. `# now press KEY` behind a command that waits is done.
+
+use lkmpg_guest::CHATTER;
+use lkmpg_tests::{Footprint, KernelLog, Keyboard, is_built_in, pty::Pty, ready, skip, wait_until};
+use rustix::{
+    event::PollFlags,
+    termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
+};
+use snapbox::{Assert, IntoData as _, assert::Action};
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+/// Where `sessions.add` puts the texts.
+const TEXTS: &str = "/texts";
+/// The prompt: nothing else writes it.
+const PROMPT: &str = "\x1e";
+/// How long a prompt may take, and what is to be seen before it.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long what a session shows may take to come after the prompt.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What the kernel says once after each boot, of the first module.
+const ONCE: &str = "loading out-of-tree module taints kernel.";
+
+/// A block of code in a text.
+struct Block {
+    file: PathBuf,
+    line: usize,
+    language: String,
+    text: String,
+}
+
+impl Block {
+    /// Those of a Markdown file, or of a Rust file's header.
+    fn all_of(file: &Path) -> Vec<Self> {
+        let text = read(file);
+        let is_rust = file.extension().is_some_and(|it| it == "rs");
+        let lines = text.lines().map(|line| match line.strip_prefix("//!") {
+            Some(line) if is_rust => line.strip_prefix(' ').unwrap_or(line),
+            None if is_rust => "",
+            _ => line,
+        });
+        let mut blocks: Vec<Self> = Vec::new();
+        let mut inside = false;
+        for (number, line) in (1..).zip(lines) {
+            if let Some(language) = line.strip_prefix("```") {
+                inside = !inside;
+                if inside {
+                    blocks.push(Self {
+                        file: file.to_owned(),
+                        line: number,
+                        language: language.to_owned(),
+                        text: String::new(),
+                    });
+                }
+            } else if let Some(block) = blocks.last_mut().filter(|_| inside) {
+                block.text += line;
+                block.text += "\n";
+            }
+        }
+        blocks
+    }
+
+    fn place(&self) -> String {
+        let file = self.file.strip_prefix(TEXTS).expect("one of the texts");
+        format!("{}:{}", file.display(), self.line)
+    }
+
+    /// Does what the session says, and complains if something else is seen.
+    fn check(&self) -> Result<(), String> {
+        let before = Footprint::now();
+        let mut session = Session::new();
+        let mut seen = String::new();
+        for step in Step::all_of(&self.text) {
+            let (shown, ended) = session.run(&step);
+            seen += &format!("{}{}\n{shown}", step.prompt, step.command);
+            if !ended {
+                seen += "(no prompt)\n";
+                break;
+            }
+        }
+        drop(session);
+        same(&self.place(), &seen, &self.text)?;
+        before.check(&self.place());
+        Ok(())
+    }
+}
+
+/// What is typed, and what must be seen then.
+struct Step {
+    prompt: &'static str,
+    command: String,
+    expected: String,
+}
+
+impl Step {
+    fn all_of(session: &str) -> Vec<Self> {
+        let mut steps: Vec<Self> = Vec::new();
+        for line in session.lines() {
+            let typed = ["# ", "$ "]
+                .iter()
+                .find_map(|it| Some((*it, line.strip_prefix(it)?)));
+            match (typed, steps.last_mut()) {
+                (Some((prompt, command)), _) => steps.push(Self {
+                    prompt,
+                    command: command.to_owned(),
+                    expected: String::new(),
+                }),
+                (None, Some(step)) => step.expected += &format!("{line}\n"),
+                (None, None) => panic!("a session begins with a prompt, not with {line:?}"),
+            }
+        }
+        assert!(!steps.is_empty(), "an empty session");
+        steps
+    }
+}
+
+/// Root's shell, a user's, and the log.
+struct Session {
+    root: Shell,
+    user: Option<Shell>,
+    log: KernelLog,
+}
+
+impl Session {
+    fn new() -> Self {
+        Self {
+            root: Shell::new(0),
+            user: None,
+            log: KernelLog::now(),
+        }
+    }
+
+    /// Types a command; returns what is seen, and whether the prompt came. What comes late is waited
+    /// for.
+    fn run(&mut self, step: &Step) -> (String, bool) {
+        let shell = match step.prompt {
+            "# " => &mut self.root,
+            _ => self.user.get_or_insert_with(|| Shell::new(1000)),
+        };
+        shell.type_in(&step.command);
+        let (mut log, mut screen) = (String::new(), shell.until_prompt());
+        let prompt = Instant::now();
+        loop {
+            let lines = self.log.lines().into_iter();
+            let lines = lines.filter(|line| !CHATTER.iter().any(|it| line.starts_with(it)));
+            log.extend(lines.filter(|it| !it.contains(ONCE)).map(|it| it + "\n"));
+            screen += &shell.more();
+            let seen = format!("{log}{screen}");
+            let done = shell.busy || same("", &seen, &step.expected).is_ok();
+            if done || prompt.elapsed() > PATIENCE {
+                return (seen, !shell.busy);
+            }
+        }
+    }
+}
+
+/// The shell of `make vm`, on a terminal of its own.
+struct Shell {
+    bash: Child,
+    terminal: Pty,
+    /// The last command has not ended.
+    busy: bool,
+}
+
+impl Shell {
+    fn new(user: u32) -> Self {
+        let terminal = Pty::new();
+        let mut mode = tcgetattr(&terminal.terminal).expect("a terminal");
+        mode.local_modes -= LocalModes::ECHO;
+        tcsetattr(&terminal.terminal, OptionalActions::Now, &mode).expect("a terminal");
+        let side = || terminal.terminal.try_clone().expect("dup");
+        let bash = Command::new("setsid")
+            .args(["-c", "bash", "--noprofile", "--norc", "--noediting", "-i"])
+            .env("PS1", PROMPT)
+            .env("HISTFILE", "")
+            .current_dir("/modules")
+            .uid(user)
+            .gid(user)
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .expect("a shell");
+        let mut shell = Self {
+            bash,
+            terminal,
+            busy: true,
+        };
+        shell.until_prompt();
+        shell
+    }
+
+    fn type_in(&mut self, command: &str) {
+        self.busy = true;
+        let line = format!("{command}\n");
+        self.terminal
+            .screen
+            .write_all(line.as_bytes())
+            .expect("write");
+        if let Some((command, key)) = command.split_once("# now press ") {
+            let file = command.split_whitespace().last().expect("a file");
+            wait_until(&format!("somebody to open {file}"), || is_open(file));
+            Keyboard::new().tap(&[&key.to_lowercase()]);
+        }
+    }
+
+    /// What is on the screen up to the next prompt, if that comes in time.
+    fn until_prompt(&mut self) -> String {
+        let start = Instant::now();
+        let mut seen = String::new();
+        while start.elapsed() < LIMIT {
+            if let Some((before, after)) = seen.split_once(PROMPT) {
+                self.busy = false;
+                return format!("{before}{after}");
+            }
+            seen += &self.more();
+        }
+        seen
+    }
+
+    /// What comes on the screen soon.
+    fn more(&mut self) -> String {
+        let soon = Some(Duration::from_millis(10));
+        if !ready(&self.terminal.screen, PollFlags::IN, soon).contains(PollFlags::IN) {
+            return String::new();
+        }
+        let mut bytes = [0; 4096];
+        let length = self.terminal.screen.read(&mut bytes).expect("the screen");
+        String::from_utf8_lossy(&bytes[..length]).replace("\r\n", "\n")
+    }
+}
+
+impl Drop for Shell {
+    /// The user leaves, and takes along what runs.
+    fn drop(&mut self) {
+        if !self.busy {
+            self.type_in("kill -9 $(jobs -p)");
+            self.until_prompt();
+        }
+        self.bash.kill().expect("kill");
+        self.bash.wait().expect("wait");
+    }
+}
+
+/// Whether a process has a file open.
+fn is_open(file: &str) -> bool {
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let processes = entries(Path::new("/proc"));
+    let mut files = processes.flat_map(|it| entries(&it.path().join("fd")).collect::<Vec<_>>());
+    files.any(|it| fs::read_link(it.path()).is_ok_and(|it| it == Path::new(file)))
+}
+
+/// Compares, and says how they differ.
+fn same(place: &str, seen: &str, expected: &str) -> Result<(), String> {
+    let assert = Assert::new().action(Action::Verify);
+    let expected: String = expected
+        .lines()
+        .filter(|it| !it.contains(ONCE))
+        .map(|it| format!("{it}\n"))
+        .collect();
+    assert
+        .try_eq(
+            Some(&place),
+            seen.to_owned().into_data(),
+            expected.into_data(),
+        )
+        .map_err(|error| error.to_string())
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The files in a folder of the texts, with a kind of name.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: Vec<_> = entries.map(|it| it.expect("an entry").path()).collect();
+    files.retain(|it| it.extension().is_some_and(|it| it == extension));
+    files.sort();
+    files
+}
+
+/// The README, and what is in `docs/` and beside the samples.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![Path::new(TEXTS).join("README.md")];
+    pages.extend(files(&Path::new(TEXTS).join("docs"), "md"));
+    pages.extend(chapters().iter().flat_map(|it| files(it, "md")));
+    pages
+}
+
+fn chapters() -> Vec<PathBuf> {
+    let folder = Path::new(TEXTS).join("samples");
+    let mut chapters: Vec<_> = fs::read_dir(folder)
+        .expect("samples")
+        .map(|it| it.expect("an entry").path())
+        .collect();
+    chapters.retain(|it| it.is_dir());
+    chapters.sort();
+    chapters
+}
+
+/// The samples: their files, and the modules' names.
+fn samples() -> Vec<(PathBuf, String)> {
+    let files = chapters().into_iter().flat_map(|it| files(&it, "rs"));
+    let modules = files.filter_map(|file| {
+        let text = read(&file);
+        let (_, module) = text.split_once("\nmodule! {\n")?;
+        let (_, name) = module.split_once("name: \"")?;
+        let (name, _) = name.split_once('"')?;
+        Some((file, name.to_owned()))
+    });
+    let only = env::var("LKMPG_SUBJECT").ok();
+    modules
+        .filter(|(_, name)| only.as_ref().is_none_or(|it| it == name))
+        .collect()
+}
+
+/// Fails with all that was found, and if nothing was looked at.
+fn conclude(count: usize, complaints: &[String]) {
+    assert!(count > 0, "there is no session: nothing was tested");
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+}
+
+#[test]
+fn of_the_samples() {
+    let (mut count, mut complaints) = (0, Vec::new());
+    for (file, module) in samples() {
+        let blocks = Block::all_of(&file);
+        let sessions: Vec<_> = blocks
+            .iter()
+            .filter(|it| it.language == "console")
+            .collect();
+        if sessions.is_empty() {
+            complaints.push(format!(
+                "{}: {module} has no session (```console)",
+                file.display()
+            ));
+        }
+        for other in blocks
+            .iter()
+            .filter(|it| ["sh", "bash", "shell"].contains(&&*it.language))
+        {
+            complaints.push(format!("{}: a session is marked `console`", other.place()));
+        }
+        if is_built_in(&module) {
+            skip(&format!("the kernel has a part called {module}"));
+            continue;
+        }
+        for session in sessions {
+            count += 1;
+            complaints.extend(session.check().err());
+        }
+    }
+    conclude(count, &complaints);
+}
+
+#[test]
+fn of_the_pages() {
+    let (mut count, mut complaints) = (0, Vec::new());
+    let mut host = Vec::new();
+    for block in pages().iter().flat_map(|it| Block::all_of(it)) {
+        match &*block.language {
+            "console" => {
+                count += 1;
+                complaints.extend(block.check().err());
+            }
+            "sh" => host.push(block.place()),
+            _ => {}
+        }
+    }
+    skip(&format!(
+        "{} blocks are for the host, not for the guest: {}",
+        host.len(),
+        host.join(" ")
+    ));
+    conclude(count, &complaints);
+}
