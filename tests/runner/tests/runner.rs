@@ -207,7 +207,14 @@ fn folder_with_code(code: &[u8]) -> tempfile::TempDir {
 }
 
 fn boot(folder: &Path, seconds: &str) -> Ran {
-    let arguments = ["--cold", "--verbose", "--boot-timeout", seconds, "--", "true"];
+    let arguments = [
+        "--cold",
+        "--verbose",
+        "--boot-timeout",
+        seconds,
+        "--",
+        "true",
+    ];
     let output = vm(folder.to_str().expect("UTF-8"), &arguments).output();
     output.expect("scripts/vm starts").into()
 }
