@@ -68,8 +68,8 @@ mutants! {
     RUNNER_UNITS => "scripts/vm-runner/src/splat.rs": "kmemleak's count is no splat",
         "    (\"kmemleak: \", \" new suspected memory leaks\"),\n"
         => "";
-    RUNNER_UNITS => "scripts/vm-runner/src/suite.rs": "no test binary at all is fine",
-        "if built && found.is_empty() {"
+    RUNNER => "scripts/vm-runner/src/suite.rs": "no test binary at all is fine",
+        "if binaries.is_empty() {"
         => "if false {";
     RUNNER_UNITS => "scripts/vm-runner/src/options.rs": "files may be added to the guest's /sys",
         "[\"/dev\", \"/proc\", \"/sys\"]"

@@ -2,7 +2,7 @@
 
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
-use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, vm};
+use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, run_with_input, vm};
 use lkmpg_tests::skip;
 use std::{
     fs::{self, File},
@@ -255,6 +255,14 @@ fn a_boot_that_gets_nowhere_is_a_failure_of_the_bench() {
     run(&["--cold", "--boot-timeout", "0.1", "--", "true"])
         .expect(125)
         .says("`true`, and has said nothing for 0.1 s");
+}
+
+#[test]
+fn a_suite_without_a_test_is_a_failure_of_the_bench() {
+    let built = br#"{"reason":"build-finished","success":true}"#;
+    run_with_input(&["--suite"], built)
+        .expect(125)
+        .says("Cargo has built no test");
 }
 
 #[test]
