@@ -147,6 +147,7 @@ fn relay() -> Result {
                 if (2..=1 << 19).contains(&subbuffers)
                     && bytes.is_some_and(|it| (1..1 << 31).contains(&it))
                 {
+                    // Only root asks for the others, which take all memory.
                     if bytes.is_some_and(|it| it <= 64 << 10) {
                         one_channel(&directory, options)?;
                     }
@@ -161,20 +162,6 @@ fn relay() -> Result {
         subbuffers: 2,
         mode: Mode::Keep,
     };
-    // More than there is memory, in the end: nobody is killed for it.
-    let mut subbuffer_size = 1 << 20;
-    while channel(
-        &directory,
-        c"cpu",
-        Options {
-            subbuffer_size,
-            ..options
-        },
-    )
-    .is_ok()
-    {
-        subbuffer_size *= 2;
-    }
     // The name is that of the other.
     let first = channel(&directory, c"cpu", options)?;
     refused("a name", channel(&directory, c"cpu", options), EEXIST)?;

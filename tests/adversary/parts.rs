@@ -349,7 +349,8 @@ impl irq::ThreadedHandler for Interrupts {
 fn odd_lines() -> Result<bool> {
     let dropped = counter()?;
     let mut tried = 0;
-    for line in [16, 17, 24, 25, 0x0fff_ffff, i32::MAX as u32, u32::MAX] {
+    // Up to 23 they are PCI's, if the machine has it.
+    for line in [16, 19, 21, 22, 0x0fff_ffff, i32::MAX as u32, u32::MAX] {
         for flags in [Flags::NONE, Flags::SHARED, Flags::ONESHOT, Flags::LOW] {
             tried += 2;
             let handler = Interrupts::new(&dropped);
