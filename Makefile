@@ -50,7 +50,7 @@ $(call check-path,$(CURDIR))
 CHOSEN	:= $(foreach it,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN LIBCLANG_PATH,\
 		$(if $(filter environment command,$(origin $(it))),$(it)='$($(it))'))
 
-ifneq ($(filter vm test soak bench coverage,$(MAKECMDGOALS)),)
+ifneq ($(filter vm test soak fuzz bench coverage,$(MAKECMDGOALS)),)
 ifdef KDIR
 $(error KDIR is for building, and the VM boots the kernel named by KERNEL: unset KDIR)
 endif
@@ -108,6 +108,8 @@ help:
 #: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
 #:                   length (hours); MINUTES=5 only that, for so long
+#: make fuzz         trinity, a fuzzer of system calls, on each node, as root and as a user, in a
+#:                   guest for each (hours); T=chardev one module's, NODE=, AS=, SEED=, CALLS=
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
 #: make coverage     what of rust/ and samples/ the tests reach; T=chardev one's
 #: make mutants      break the project in many places, one at a time, in a copy, and say
@@ -181,6 +183,11 @@ soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))
 soak: all
 	$(Q)$(SUITE)
+
+# What knows nothing of this project: not a part of the tests, since no run is like the other.
+.PHONY: fuzz
+fuzz: all
+	$(Q)scripts/fuzz $(T)
 
 .PHONY: bench
 bench: all
