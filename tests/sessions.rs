@@ -5,10 +5,13 @@
 //! A session is a block of code that is marked `console`. A line that begins with `# ` is typed by
 //! root, one with `$ ` by a user; each of them has a shell and a terminal. What follows is what must be
 //! seen then: first what the kernel logs, then what is on the terminal. `[..]` stands for anything in a
-//! line, and a line `...` for any lines. `# now press KEY` behind a command that waits is done.
+//! line, and a line `...` for any lines. `# now press KEY` behind a command that waits is done. If a
+//! file is named behind `console`, the session is for kernels that have it.
 
 use lkmpg_guest::CHATTER;
-use lkmpg_tests::{Footprint, KernelLog, Keyboard, is_built_in, pty::Pty, ready, skip, wait_until};
+use lkmpg_tests::{
+    Footprint, KernelLog, Keyboard, is_built_in, module_file, pty::Pty, ready, skip, wait_until,
+};
 use rustix::{
     event::PollFlags,
     termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
@@ -32,7 +35,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long what a session shows may take to come after the prompt.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What the kernel says once after each boot, of the first module.
-const ONCE: &str = "loading out-of-tree module taints kernel.";
+const ONCE: [&str; 2] = [
+    "loading out-of-tree module taints kernel.",
+    "module verification failed",
+];
 
 /// A block of code in a text.
 struct Block {
@@ -73,6 +79,10 @@ impl Block {
         blocks
     }
 
+    fn is_session(&self) -> bool {
+        self.language.split(' ').next() == Some("console")
+    }
+
     fn place(&self) -> String {
         let file = self.file.strip_prefix(TEXTS).expect("one of the texts");
         format!("{}:{}", file.display(), self.line)
@@ -80,6 +90,13 @@ impl Block {
 
     /// Does what the session says, and complains if something else is seen.
     fn check(&self) -> Result<(), String> {
+        match self.language.split_once(' ') {
+            Some((_, file)) if !Path::new(file).exists() => {
+                skip(&format!("this kernel has no {file}, for {}", self.place()));
+                return Ok(());
+            }
+            _ => {}
+        }
         let before = Footprint::now();
         let mut session = Session::new();
         let mut seen = String::new();
@@ -156,7 +173,7 @@ impl Session {
         loop {
             let lines = self.log.lines().into_iter();
             let lines = lines.filter(|line| !CHATTER.iter().any(|it| line.starts_with(it)));
-            log.extend(lines.filter(|it| !it.contains(ONCE)).map(|it| it + "\n"));
+            log.extend(lines.filter(|it| !is_said_once(it)).map(|it| it + "\n"));
             screen += &shell.more();
             let seen = format!("{log}{screen}");
             let done = shell.busy || same("", &seen, &step.expected).is_ok();
@@ -263,12 +280,16 @@ fn is_open(file: &str) -> bool {
     files.any(|it| fs::read_link(it.path()).is_ok_and(|it| it == Path::new(file)))
 }
 
+fn is_said_once(line: &str) -> bool {
+    ONCE.iter().any(|it| line.contains(it))
+}
+
 /// Compares, and says how they differ.
 fn same(place: &str, seen: &str, expected: &str) -> Result<(), String> {
     let assert = Assert::new().action(Action::Verify);
     let expected: String = expected
         .lines()
-        .filter(|it| !it.contains(ONCE))
+        .filter(|it| !is_said_once(it))
         .map(|it| format!("{it}\n"))
         .collect();
     assert
@@ -344,10 +365,7 @@ fn of_the_samples() {
     let (mut count, mut complaints) = (0, Vec::new());
     for (file, module) in samples() {
         let blocks = Block::all_of(&file);
-        let sessions: Vec<_> = blocks
-            .iter()
-            .filter(|it| it.language == "console")
-            .collect();
+        let sessions: Vec<_> = blocks.iter().filter(|it| it.is_session()).collect();
         if sessions.is_empty() {
             complaints.push(format!(
                 "{}: {module} has no session (```console)",
@@ -360,8 +378,8 @@ fn of_the_samples() {
         {
             complaints.push(format!("{}: a session is marked `console`", other.place()));
         }
-        if is_built_in(&module) {
-            skip(&format!("the kernel has a part called {module}"));
+        if is_built_in(&module) || !module_file(&module).exists() {
+            skip(&format!("this kernel cannot have {module}"));
             continue;
         }
         for session in sessions {
@@ -377,13 +395,11 @@ fn of_the_pages() {
     let (mut count, mut complaints) = (0, Vec::new());
     let mut host = Vec::new();
     for block in pages().iter().flat_map(|it| Block::all_of(it)) {
-        match &*block.language {
-            "console" => {
-                count += 1;
-                complaints.extend(block.check().err());
-            }
-            "sh" => host.push(block.place()),
-            _ => {}
+        if block.is_session() {
+            count += 1;
+            complaints.extend(block.check().err());
+        } else if block.language == "sh" {
+            host.push(block.place());
         }
     }
     skip(&format!(

@@ -10,8 +10,7 @@
 //! license:        GPL
 //! import_ns:      PWM
 //! name:           hello_4
-//! depends:[..]
-//! vermagic:       [..]
+//! ...
 //! # insmod hello_4.ko
 //! hello_4: Hello, world 4
 //! # cat /sys/module/hello_4/taint

@@ -79,48 +79,6 @@ impl kernel::InPlaceModule for Smp {
     }
 }
 
-/// What the file shows. The threads stop when the file is gone.
-struct Race {
-    threads: KVec<kthread::Thread<()>>,
-    counters: Arc<Counters>,
-}
-
-impl Race {
-    fn new() -> Result<Self> {
-        let counters = Arc::pin_init(Counters::new(), GFP_KERNEL)?;
-        let mut threads = KVec::new();
-        for cpu in percpu::online_cpus() {
-            let (counters, cpu_number) = (counters.clone(), cpu.as_u32());
-            let name = CString::try_from_fmt(fmt!("smp/{cpu_number}"))?;
-            let thread = kthread::Builder::new(&name).on(cpu).spawn(move |me| {
-                if let Err(e) = counters.race(me) {
-                    pr_alert!("CPU {cpu_number} gave up: {e:?}\n");
-                }
-            })?;
-            threads.push(thread, GFP_KERNEL)?;
-        }
-        counters.start(threads.len());
-        Ok(Self { threads, counters })
-    }
-}
-
-#[vtable]
-impl proc_fs::Show for Race {
-    fn show(&self, out: &SeqFile) -> Result {
-        let expected = self.threads.len() as u64 * u64::from(increments.value());
-        let line = self.counters.line.lock();
-        seq_print!(out, "counter       count   expected  ns each\n");
-        for ((kind, name), spent) in KINDS.into_iter().zip(&self.counters.spent) {
-            let sum = self.counters.sum(kind);
-            let each = spent.load(Relaxed) / expected.max(1);
-            seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
-        }
-        let done = line.arrived == KINDS.len() * line.threads;
-        seq_print!(out, "{}\n", if done { "done" } else { "counting" });
-        Ok(())
-    }
-}
-
 /// What the threads share.
 #[pin_data]
 struct Counters {
@@ -188,6 +146,48 @@ impl Counters {
             Kind::PerCpu => self.per_cpu.sum(),
             Kind::Rcu => *self.rcu.read(&rcu::read_lock()),
         }
+    }
+}
+
+/// What the file shows. The threads stop when the file is gone.
+struct Race {
+    threads: KVec<kthread::Thread<()>>,
+    counters: Arc<Counters>,
+}
+
+impl Race {
+    fn new() -> Result<Self> {
+        let counters = Arc::pin_init(Counters::new(), GFP_KERNEL)?;
+        let mut threads = KVec::new();
+        for cpu in percpu::online_cpus() {
+            let (counters, cpu_number) = (counters.clone(), cpu.as_u32());
+            let name = CString::try_from_fmt(fmt!("smp/{cpu_number}"))?;
+            let thread = kthread::Builder::new(&name).on(cpu).spawn(move |me| {
+                if let Err(e) = counters.race(me) {
+                    pr_alert!("CPU {cpu_number} gave up: {e:?}\n");
+                }
+            })?;
+            threads.push(thread, GFP_KERNEL)?;
+        }
+        counters.start(threads.len());
+        Ok(Self { threads, counters })
+    }
+}
+
+#[vtable]
+impl proc_fs::Show for Race {
+    fn show(&self, out: &SeqFile) -> Result {
+        let expected = self.threads.len() as u64 * u64::from(increments.value());
+        let line = self.counters.line.lock();
+        seq_print!(out, "counter       count   expected  ns each\n");
+        for ((kind, name), spent) in KINDS.into_iter().zip(&self.counters.spent) {
+            let sum = self.counters.sum(kind);
+            let each = spent.load(Relaxed) / expected.max(1);
+            seq_print!(out, "{name:<8} {sum:>10} {expected:>10} {each:>8}\n");
+        }
+        let done = line.arrived == KINDS.len() * line.threads;
+        seq_print!(out, "{}\n", if done { "done" } else { "counting" });
+        Ok(())
     }
 }
 

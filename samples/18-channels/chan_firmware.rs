@@ -10,14 +10,6 @@
 //! # echo chan.bin > load; cat status image
 //! loaded chan.bin 6
 //! image
-//! # echo other.bin > ask; cat status
-//! ...
-//! pending other.bin
-//! # cd /sys/class/firmware/other.bin
-//! # echo 1 > loading; echo another > data; echo 0 > loading
-//! # cd /sys/kernel/chan_firmware; cat status image
-//! loaded other.bin 8
-//! another
 //! # cd /; rmmod chan_firmware
 //! # rm /lib/firmware/chan.bin
 //! ```
@@ -29,6 +21,21 @@
 //! at once. Somebody then finds a folder in `/sys/class/firmware`, and writes the image to `data` between
 //! 1 and 0 to `loading` (-1 gives up). The answer arrives in `Receiver::receive`. `cancel` takes the
 //! question back.
+//!
+//! ```console /proc/sys/kernel/firmware_config
+//! # insmod chan_firmware.ko
+//! chan_firmware: Talk to /sys/kernel/chan_firmware
+//! # cd /sys/kernel/chan_firmware
+//! # echo other.bin > ask; cat status
+//! ...
+//! pending other.bin
+//! # cd /sys/class/firmware/other.bin
+//! # echo 1 > loading; echo another > data; echo 0 > loading
+//! # cd /sys/kernel/chan_firmware; cat status image
+//! loaded other.bin 8
+//! another
+//! # cd /; rmmod chan_firmware
+//! ```
 //!
 //! Changed from the survey: there the kernel asked each time; now it does so only when there is no
 //! file and the driver wants that. The module can be unloaded while a question is open.
