@@ -28,7 +28,9 @@ use std::{
 
 /// Where `sessions.add` puts the texts.
 const TEXTS: &str = "/texts";
-/// The prompt: nothing else writes it.
+/// Root's prompt, and a user's.
+const PROMPTS: [&str; 2] = ["# ", "$ "];
+/// What the shell writes instead: nothing else does.
 const PROMPT: &str = "\x1e";
 /// How long a prompt may take, and what is to be seen before it.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -83,6 +85,13 @@ impl Block {
         self.language.split(' ').next() == Some("console")
     }
 
+    /// Complains if it looks like a session, and is not marked as one.
+    fn mark(&self) -> Option<String> {
+        let looks_so = PROMPTS.iter().any(|it| self.text.starts_with(it));
+        let complaint = || format!("{}: a session is marked `console`", self.place());
+        (looks_so && !self.is_session()).then(complaint)
+    }
+
     fn place(&self) -> String {
         let file = self.file.strip_prefix(TEXTS).expect("one of the texts");
         format!("{}:{}", file.display(), self.line)
@@ -126,7 +135,7 @@ impl Step {
     fn all_of(session: &str) -> Vec<Self> {
         let mut steps: Vec<Self> = Vec::new();
         for line in session.lines() {
-            let typed = ["# ", "$ "]
+            let typed = PROMPTS
                 .iter()
                 .find_map(|it| Some((*it, line.strip_prefix(it)?)));
             match (typed, steps.last_mut()) {
@@ -372,12 +381,7 @@ fn of_the_samples() {
                 file.display()
             ));
         }
-        for other in blocks
-            .iter()
-            .filter(|it| ["sh", "bash", "shell"].contains(&&*it.language))
-        {
-            complaints.push(format!("{}: a session is marked `console`", other.place()));
-        }
+        complaints.extend(blocks.iter().filter_map(Block::mark));
         if is_built_in(&module) || !module_file(&module).exists() {
             skip(&format!("this kernel cannot have {module}"));
             continue;
@@ -395,6 +399,7 @@ fn of_the_pages() {
     let (mut count, mut complaints) = (0, Vec::new());
     let mut host = Vec::new();
     for block in pages().iter().flat_map(|it| Block::all_of(it)) {
+        complaints.extend(block.mark());
         if block.is_session() {
             count += 1;
             complaints.extend(block.check().err());
