@@ -249,7 +249,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             // functions fit them.
             line: unsafe {
                 let line = &raw mut (*this.as_ptr()).line;
-                let thread = Some(Self::handle_threaded as _);
+                let thread: bindings::irq_handler_t = Some(Self::handle_threaded);
                 Line::new(line, irq, Some(Self::handle), thread, flags, name)
             }?,
         })
