@@ -123,8 +123,8 @@ help:
 #: make clean        remove build/ (kernels stay in the cache)
 #: make clean-cache  remove kernels, sources and tools not used for DAYS=30
 #:
-#: make M=DIR        the same for the modules of another folder: also vm, test, check, doctor,
-#:                   rust-analyzer and clean (docs/your-module.md)
+#: make M=DIR        the same for the modules of another folder: also vm, test, gates, check,
+#:                   doctor, rust-analyzer and clean (docs/your-module.md)
 #:
 #: KERNEL=debug      the kernel with the sanitizers
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2

@@ -56,6 +56,13 @@ vm: all
 SCRIPTS	:= $(wildcard $(DIR)/tests/*.sh)
 PACKAGE	:= $(firstword $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml))
 NAMES	:= $(basename $(notdir $(SCRIPTS) $(wildcard $(PACKAGE:%Cargo.toml=%tests/*.rs))))
+GATES	:= faults storm hostile
+ifneq ($(filter gates,$(MAKECMDGOALS)),)
+ifneq ($(filter-out $(GATES),$(T)),)
+$(error there is no gate $(filter-out $(GATES),$(T)): there are $(GATES))
+endif
+endif
+
 ifneq ($(filter test,$(MAKECMDGOALS)),)
 ifeq ($(SCRIPTS)$(PACKAGE),)
 $(error there is no test in $(DIR)/tests: put a script NAME.sh there, which passes by its exit status, or a cargo package)
@@ -83,6 +90,10 @@ NO_TESTS = echo '{"reason":"build-finished","success":true}'
 .PHONY: test
 test: all
 	$(Q)$(if $(RUN_RUST),$(CARGO_TESTS),$(NO_TESTS)) | scripts/vm --suite --kernel $(KERNEL) $(addprefix --script ,$(RUN))
+
+.PHONY: gates
+gates: all
+	+$(Q)scripts/gates $(OUT) $(or $(T),$(GATES))
 
 .PHONY: check .check
 check: modules

@@ -135,9 +135,22 @@ impl InUse {
     }
 }
 
-/// Where the build's module is in the guest.
+/// Where the build's module is in the guest. Its file may have `-` where its name has `_`.
 pub fn module_file(name: &str) -> PathBuf {
-    PathBuf::from(format!("/modules/{name}.ko"))
+    let file = PathBuf::from(format!("/modules/{name}.ko"));
+    let mut all = fs::read_dir("/modules")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|it| it.path());
+    let is_it = |it: &PathBuf| {
+        let stem = it.file_stem().unwrap_or_default().to_string_lossy();
+        stem.replace('-', "_") == name
+    };
+    match file.exists() {
+        true => file,
+        false => all.find(is_it).unwrap_or(file),
+    }
 }
 
 /// Whether a part of the kernel itself has a module's name, which then cannot be loaded: Debian's

@@ -191,8 +191,16 @@ impl Sample {
     }
 }
 
-/// All samples, in the order of the chapters.
+/// Whether the modules are somebody else's: of make's `M=`.
+pub fn are_somebodys() -> bool {
+    !Path::new(FOLDER).join("samples").exists()
+}
+
+/// All samples, in the order of the chapters; or all modules of somebody else's.
 fn samples() -> Vec<Sample> {
+    if are_somebodys() {
+        return Sample::all_of(Path::new(FOLDER), &built());
+    }
     let folders = fs::read_dir(format!("{FOLDER}/samples")).expect("the samples");
     let mut folders: Vec<_> = folders.map(|it| it.expect("a folder").path()).collect();
     folders.sort();
@@ -202,6 +210,14 @@ fn samples() -> Vec<Sample> {
         samples
     });
     samples.collect()
+}
+
+/// The modules of the build, as a line of a `Kbuild`.
+fn built() -> String {
+    let order = read(format!("{FOLDER}/modules.order"));
+    let names = order.lines().filter_map(|it| Path::new(it).file_name());
+    let names = names.map(|it| it.to_string_lossy().into_owned());
+    format!("obj-m {}", names.collect::<Vec<_>>().join(" "))
 }
 
 fn read(file: impl AsRef<Path>) -> String {

@@ -118,13 +118,12 @@ impl Kernel {
         Ok(modules)
     }
 
-    /// The names of the samples that were built for it.
+    /// The names of the samples that were built for it, or of somebody else's modules.
     pub fn samples(&self) -> Result<BTreeSet<String>> {
         let samples = self.build.as_ref().map(|it| it.join("samples"));
         let is_sample = |it: &PathBuf| {
-            samples
-                .as_ref()
-                .is_some_and(|samples| it.starts_with(samples))
+            let samples = samples.as_ref();
+            module_dir().is_some() || samples.is_some_and(|samples| it.starts_with(samples))
         };
         let modules = self.modules()?.into_iter().filter(is_sample);
         let names = modules.filter_map(|it| Some(it.file_stem()?.to_str()?.to_owned()));

@@ -187,3 +187,64 @@ fn a_cargo_package_has_tests_too() {
         .says(&["smoke.sh"]);
     assert!(!other.out.contains("cargo test"), "{other:?}");
 }
+
+/// What the runner says of a module with two faults.
+const LOG: &str = "     Running hostile (1 of 3, 1 min 02 s)
+vm: debug 7.3.4, emulated, 1 CPU, 512M
+vm: the kernel splatted while it ran /tests/hostile-01:
+  [    5.797213] mine: loading out-of-tree module taints kernel.
+  [   15.797213] ==================================================================
+  [   15.797333][   T12] BUG: KASAN: slab-out-of-bounds in mine_write+0xc1/0x170 [mine]
+     Running faults (2 of 3, 1 min 09 s)
+thread 'an_operation_whose_copy_fails_says_so' (7) panicked at tests/faults.rs:1:2:
+/dev/mine: write \"hello\": no copy failed
+     Running storm (3 of 3, 2 min 09 s)
+test result: ok. 3 passed
+test binaries: 2 of 3 failed: hostile faults
+";
+
+#[test]
+fn what_a_gate_finds_is_named_with_how_to_find_it_again() {
+    let mut machine = machine(C);
+    machine.set("LKMPG_SEED", "7");
+    machine.write(
+        "tree/Makefile",
+        "modules:\n\t@echo my-own.o >$(MO)/modules.order\n",
+    );
+    let log = machine.write("log", LOG);
+    let vm = |status: u8| {
+        let says = format!(
+            "cat >/dev/null; echo $LKMPG_SUBJECT; cat {}; exit {status}",
+            log.display()
+        );
+        machine.script("checkout/scripts/vm", &says);
+    };
+    vm(101);
+    let again = format!(
+        "make -C {} M={} gates KERNEL=dev T=",
+        machine.checkout().display(),
+        machine.path("mine").display()
+    );
+    make(&machine, &["gates"]).fails(&[
+        "my_own: hostile: BUG: KASAN: slab-out-of-bounds in mine_write+0xc1/0x170 [mine]\n",
+        "my_own: faults: /dev/mine: write \"hello\": no copy failed\n",
+        &format!("{again}hostile LKMPG_SUBJECT=my_own LKMPG_SEED=7\n"),
+        "1 of 1 modules did not pass",
+    ]);
+    assert!(
+        machine
+            .read("mine/build/dev/gates/my_own.log")
+            .starts_with("my_own\n")
+    );
+    machine.write("log", "test binaries: all 3 passed\n");
+    vm(0);
+    make(&machine, &["gates"])
+        .passes()
+        .says(&["all of my_own passed: faults storm hostile"]);
+    // Silence is none.
+    machine.write("log", "");
+    make(&machine, &["gates"]).fails(&["my_own: the gates did not end"]);
+    make(&machine, &["gates", "T=quantum"]).fails(&["there is no gate quantum"]);
+    make(&machine, &["gates", "LKMPG_SUBJECT=other"])
+        .fails(&["there is no module other", "my_own"]);
+}
