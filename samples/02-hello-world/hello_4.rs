@@ -24,8 +24,8 @@
 //! free, taints the kernel (`P`), and gets none of the functions that are for GPL modules only.
 //! `module!` does not compile without one.
 //!
-//! A taint is a mark, not a failure: it tells who reads a bug report that the kernel had something in
-//! it that its developers do not have. What is left here is `O`: built out of tree. No node is missing
+//! A taint is a mark, not a failure. The reader of a bug report sees from it that the kernel had
+//! something in it that its developers do not have. What is left here is `O`: built out of tree. No node is missing
 //! because of it, and nothing is refused.
 //!
 //! `import_ns: PWM` is not this module's doing: the `kernel` crate uses functions of that name space,

@@ -42,7 +42,7 @@
 //! number that a driver does not know. A driver in the kernel's tree has its own registered in
 //! `Documentation/userspace-api/ioctl/ioctl-number.rst`, by a patch to that file.
 //!
-//! Changed from the guide: the checks on who has the device open hold on several processors; an
+//! Changed from the guide: one process at a time has the device open, on several processors, too; an
 //! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are
 //! two more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message
 //! as it was. Its lines in the log for each call (`DEBUG`) are gone: `strace` on the client shows

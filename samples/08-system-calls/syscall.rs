@@ -31,8 +31,7 @@
 //!
 //! What a program opens is counted and logged whether or not that succeeds, if its flags make
 //! sense and it has a descriptor left. A path may hold anything; what is not printable is escaped.
-//! Long ones take several lines. Without `uid=` it is root who is spied on: hundreds of lines within
-//! seconds.
+//! Long ones take several lines. Without `uid=` it spies on root: hundreds of lines within seconds.
 //!
 //! Changed from the guide: the table of system calls is left alone. On x86-64 it is no longer what
 //! dispatches them, it is not writable, and what was put there could not be taken back while

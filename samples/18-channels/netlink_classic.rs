@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The classic way: a socket with a protocol number of one's own. The header's type says what a
-//! message asks for, and who may ask is for the module to find out.
+//! message asks for. The module itself must check whether the sender may ask for it.
 
 use crate::{
     protocol::{
