@@ -123,8 +123,8 @@ mutants! {
         "-c_int::from(fail.value())"
         => "c_int::from(fail.value())";
     "make test T=hello" => "samples/02-hello-world/hello_1.rs": "another farewell",
-        "Goodbye world 1."
-        => "Goodbye, world 1.";
+        "(\"Goodbye world 1."
+        => "(\"Goodbye, world 1.";
     "make test T=hello" => "samples/02-hello-world/hello_5.rs": "another default",
         "default: [0, 420],"
         => "default: [0, 42],";
@@ -180,8 +180,8 @@ mutants! {
         "*taken = self.gate.queue.hand_over();"
         => "self.gate.queue.hand_over();\n        *taken = false;";
     "make test T=print_string" => "samples/10-terminals/print_string.rs": "another farewell",
-        "Farewell world!"
-        => "Farewell, world!";
+        "Farewell world!\""
+        => "Farewell, world!\"";
     "make test T=sched" => "samples/11-scheduling/sched.rs": "ticks are not counted",
         "self.0.fetch_add(1, Relaxed);"
         => "self.0.fetch_add(0, Relaxed);";
