@@ -50,7 +50,7 @@
 //!
 //! **The lifetime rule** (`lifetime`): an open file or socket keeps the module. A registration that
 //! hands out such references and is dropped while the module is being loaded waits until they are
-//! given back.
+//! given back. What C frees after that refers to the module's kobject, for which the loader waits.
 //!
 //! **The wrapper's duty**: a function of C that trusts its caller is given what was checked. A value
 //! of which a row says nothing can be any.
@@ -72,6 +72,7 @@
 //! | positions that `read` and `write` leave | checks them at the next call | C |
 //! | [`fops::FileOperations::size`] | seeks from it; negative, it seeks to what is none | `Shims::llseek` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
+//! | what a process polls a file in `/proc` for | it stays in the queue when the file has gone, if it is neither to read nor to write | [`proc_fs::Node`]: `POLLERR` |
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
