@@ -1,6 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What the tests in the guest share.
+//! What tests in the guest are written with: those here, and those of somebody else's modules, who
+//! names this package by its path (`docs/your-module.md`).
+//!
+//! ```no_run
+//! use lkmpg_tests::{Footprint, KernelLog, Module};
+//! use std::fs;
+//!
+//! let (before, log) = (Footprint::now(), KernelLog::now());
+//! let mine = Module::load("mine", &["answer=42"]).expect("it loads");
+//! assert_eq!(fs::read_to_string("/proc/mine").expect("its file"), "42\n");
+//! mine.unload().expect("nobody has it open");
+//! assert!(log.lines_with("mine: ").contains(&"mine: Goodbye".to_owned()));
+//! before.check("mine");
+//! ```
+//!
+//! | what | by |
+//! | --- | --- |
+//! | loading a module, which goes when its guard is dropped | [`Module`] |
+//! | what the kernel logs from a moment on | [`KernelLog`] |
+//! | what a module must not leave behind: nodes, interrupts, threads… | [`Footprint`] |
+//! | where a user gets at a module | [`Footprint::nodes_since`], [`Node`] |
+//! | waiting for an event, not for a time | [`wait_until`], [`ready`], [`KernelLog::wait_for`] |
+//! | another user than root | [`as_user`] |
+//! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
+//! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
+//! | allocations, copies and pages that fail | [`faults`] |
+//! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`] |
+//! | mappings that show what they must not | [`mappings`] |
+//! | netlink, and a file system that is full | [`netlink`], [`Tmpfs`] |
+//! | a test that cannot be done here, counted and named | [`skip`] |
 
 pub mod counters;
 pub mod early;

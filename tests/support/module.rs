@@ -3,6 +3,7 @@
 //! Loading and unloading modules.
 
 use crate::tally::{self, Column};
+use lkmpg_guest::IN_GUEST;
 use rustix::{
     io::Errno,
     system::{delete_module, finit_module},
@@ -50,6 +51,8 @@ impl Module {
     ///
     /// Modules are a resource of the whole guest: tests that run at the same time take turns.
     pub fn load(name: &str, parameters: &[&str]) -> Result<Self, LoadError> {
+        let in_guest = Path::new(IN_GUEST).exists();
+        assert!(in_guest, "modules are loaded in the VM only: make test");
         let file = File::open(module_file(name)).map_err(LoadError::Missing)?;
         let parameters = CString::new(parameters.join(" ")).expect("parameters without NUL");
         finit_module(&file, &parameters, 0).map_err(LoadError::Refused)?;
