@@ -21,18 +21,39 @@ use std::{
 /// The command, and the threads that carry its output.
 pub struct Running {
     child: Option<Pid>,
-    screen: Option<Screen>,
     ended: Arc<OwnedFd>,
     stdout: JoinHandle<u64>,
     stderr: JoinHandle<u64>,
 }
 
+/// The ports to the runner, for one command after another.
+pub struct Ports {
+    stdin: File,
+    stdout: File,
+    stderr: File,
+}
+
+impl Ports {
+    /// Opens them.
+    pub fn open() -> Result<Self> {
+        Ok(Self {
+            stdin: ports::open(Port::Stdin)?,
+            stdout: ports::open(Port::Stdout)?,
+            stderr: ports::open(Port::Stderr)?,
+        })
+    }
+}
+
 /// Starts the command. `announce` is called just before, since the command may
-/// end the guest.
-pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
-    let stdin = ports::open(Port::Stdin)?;
-    let stdout = ports::open(Port::Stdout)?;
-    let mut stderr = ports::open(Port::Stderr)?;
+/// end the guest, with the command's terminal.
+pub fn start(
+    job: &Job,
+    ports: &Ports,
+    announce: impl FnOnce(Option<&Screen>) -> Result<()>,
+) -> Result<Running> {
+    let stdin = ports.stdin.try_clone()?;
+    let stdout = ports.stdout.try_clone()?;
+    let mut stderr = ports.stderr.try_clone()?;
     let screen = job.terminal.map(Screen::new).transpose()?;
     let mut command = match &screen {
         Some(screen) => screen.command(&job.command),
@@ -55,7 +76,7 @@ pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     command.current_dir(&job.directory);
 
     let ended = Arc::new(eventfd(0, EventfdFlags::CLOEXEC).context("cannot make an eventfd")?);
-    announce();
+    announce(screen.as_ref())?;
     let (child, error_count) = match command.spawn() {
         Ok(child) => (Some(child), 0),
         Err(error) => {
@@ -72,7 +93,6 @@ pub fn start(job: &Job, announce: impl FnOnce()) -> Result<Running> {
     thread::spawn(move || stdin_pump(stdin, streams.stdin));
     Ok(Running {
         child: streams.pid,
-        screen,
         stdout: output_pump(streams.stdout, stdout, &ended),
         stderr: match error_count {
             0 => output_pump(streams.stderr, stderr, &ended),
@@ -116,11 +136,6 @@ impl Streams {
 }
 
 impl Running {
-    /// The command's terminal, if it has one.
-    pub fn screen(&self) -> Result<Option<Screen>> {
-        self.screen.as_ref().map(Screen::try_clone).transpose()
-    }
-
     /// Waits for the command, reaping orphans meanwhile, and for its output to
     /// be on its way.
     pub fn wait(self) -> Result<FromGuest> {

@@ -2,7 +2,7 @@
 
 //! The search for leaked memory, on kernels with kmemleak.
 
-use crate::system;
+use crate::{footprint::taint, system};
 use anyhow::{Context, Result};
 use std::{fs, io, path::Path, thread::sleep, time::Duration};
 
@@ -21,11 +21,7 @@ pub fn report() -> Result<()> {
 }
 
 fn module_was_loaded() -> bool {
-    let taint = fs::read_to_string("/proc/sys/kernel/tainted").unwrap_or_default();
-    taint
-        .trim()
-        .parse::<u64>()
-        .is_ok_and(|it| it & TAINT_OOT_MODULE != 0)
+    taint() & TAINT_OOT_MODULE != 0
 }
 
 /// The first scan notes each object's checksum, the second one reports those

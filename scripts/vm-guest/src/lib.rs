@@ -6,6 +6,7 @@
 //! messages, the command's output and the bench's own words never mix. Messages
 //! are lines of JSON.
 
+pub mod marks;
 pub mod pty;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -56,9 +57,6 @@ impl Port {
     }
 }
 
-/// Where the guest's init finds its [`Job`]. A guest that boots without one is to be saved:
-/// it says [`FromGuest::Ready`], and waits for [`ToGuest::Start`].
-pub const JOB: &str = "/etc/lkmpg/job.json";
 /// Modules to load before the ports can be used, a path a line.
 pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
 /// Where the host's build folder is mounted, if it is shared.
@@ -72,14 +70,14 @@ pub const GUEST_SECTION: &str = "lkmpg_guest";
 /// Where the tests in the guest keep count of what the modules went through: a
 /// module, a column and a number a line, between tabs.
 pub const TALLY: &str = "/run/lkmpg-tally";
-/// The last line of a kernel log: all that the run said comes before it.
+/// The last line of a job's kernel log: all that the run said comes before it.
 pub const END_OF_LOG: &str = "lkmpg: end of the run";
 /// How those of the kernel's lines begin that come at any time, whatever it runs:
 /// nobody wants to see them at a prompt.
 pub const CHATTER: &[&str] = &["CE: ", "clocksource: ", "tsc: ", END_OF_LOG];
 
-/// What the guest is booted for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What runs in the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -105,7 +103,7 @@ pub struct WindowSize {
 /// What the guest tells the runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromGuest {
-    /// The guest has booted without a job: from now on it only waits for one.
+    /// The guest has booted, and waits for a job.
     Ready,
     /// The command runs from now on.
     Started,
@@ -120,6 +118,8 @@ pub enum FromGuest {
     },
     /// What was in [`TALLY`] when the command ended, and what the modules counted themselves.
     Tally(String),
+    /// What the jobs so far have changed for the next one.
+    Left(Vec<String>),
     /// Somebody in the guest asked for it to be turned off.
     PowerOff,
     /// The init cannot do its work.
@@ -129,22 +129,29 @@ pub enum FromGuest {
 /// What the runner tells the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToGuest {
-    /// Here is a job, for a guest that was saved when it was [`FromGuest::Ready`].
+    /// Here is a job.
     Start(Start),
+    /// Another job may follow: is all as it was before the first one? The answer is
+    /// [`FromGuest::Left`], and [`END_OF_LOG`].
+    Look,
+    /// No job follows: what has leaked goes to the log, and then [`END_OF_LOG`].
+    End,
     /// The user's terminal changed its size.
     Resize(WindowSize),
     /// The modules that there are now, as paths below [`HOST_DIR`].
     Modules(Vec<String>),
 }
 
-/// What a saved guest cannot know.
+/// A job, and what a guest that was saved before it cannot know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The time, since 1970.
     pub time: Duration,
     /// Makes its random numbers differ from those of all others.
     pub seed: Vec<u8>,
-    /// So many bytes follow this message: a cpio archive, with a [`Job`] in it.
+    /// What to run.
+    pub job: Job,
+    /// So many bytes follow this message: a cpio archive, whose files go again with the job.
     pub files: u64,
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The first process of the guest: mounts what a process expects, runs the
-//! [`Job`]'s command between the runner's ports, and reports how it ended.
+//! The first process of the guest: mounts what a process expects, runs the command
+//! of one [`Job`] after another between the runner's ports, and reports how each ended.
 
 mod command;
+mod footprint;
 mod leaks;
 mod modules;
 mod ports;
@@ -11,22 +12,37 @@ mod start;
 mod system;
 mod terminal;
 
-use anyhow::{Context, Result};
-use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, JOB, Job, Port, TALLY, ToGuest, receive, send};
+use anyhow::Result;
+use command::Ports;
+use footprint::Footprint;
+use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, Job, Port, TALLY, ToGuest, receive, send};
 use std::{
     fs::{self, File},
     io::BufReader,
-    path::Path,
+    path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Sender, channel},
+    },
     thread,
 };
+use terminal::Screen;
 
 /// What the modules counted of their own code, as lines for the tally.
 const COVERAGE: &str = "/sys/kernel/debug/coverage";
 
 /// The way to the runner, for whoever has something to say.
 type Control = Arc<Mutex<File>>;
+/// The terminal of the command that runs, if it has one.
+type Screens = Arc<Mutex<Option<Screen>>>;
+
+/// What the runner wants done.
+enum Order {
+    Run { job: Job, files: Vec<PathBuf> },
+    Look,
+    End,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -49,9 +65,8 @@ fn run() -> Result<()> {
     let control = ports::open(Port::Control)?;
     let reader = BufReader::new(control.try_clone()?);
     let control = Arc::new(Mutex::new(control));
-    match serve(&control, reader) {
-        Ok(()) => system::log(lkmpg_guest::END_OF_LOG),
-        Err(error) => tell(&control, &FromGuest::Failed(format!("{error:#}"))),
+    if let Err(error) = serve(&control, reader) {
+        tell(&control, &FromGuest::Failed(format!("{error:#}")));
     }
     // The runner ends the VM, which is faster than a shutdown.
     loop {
@@ -59,58 +74,96 @@ fn run() -> Result<()> {
     }
 }
 
-/// Runs the job to its end.
-fn serve(control: &Control, mut reader: BufReader<File>) -> Result<()> {
+/// Does what the runner wants, one thing after another.
+fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
     system::mount_late()?;
-    if !Path::new(JOB).exists() {
-        tell(control, &FromGuest::Ready);
-        start::wait(&mut reader)?;
-    }
-    let job =
-        fs::read(JOB).with_context(|| format!("cannot read {JOB}: does all fit into --memory?"))?;
-    let job: Job = serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB}"))?;
-    if job.share {
-        system::mount_share(HOST_TAG, HOST_DIR)?;
-    }
-    modules::load_coverage()?;
     system::on_power_off({
         let control = control.clone();
         move || tell(&control, &FromGuest::PowerOff)
     })?;
+    let ports = Ports::open()?;
+    let before = Footprint::now();
+    let screens = Screens::default();
+    let (sender, orders) = channel();
+    tell(control, &FromGuest::Ready);
+    thread::spawn({
+        let screens = screens.clone();
+        move || listen(reader, &screens, &sender)
+    });
+    for order in orders {
+        match order? {
+            Order::Run { job, files } => {
+                run_job(control, &job, &ports, &screens)?;
+                start::remove(&files);
+            }
+            Order::Look => {
+                tell(control, &FromGuest::Left(before.changes()));
+                system::log(lkmpg_guest::END_OF_LOG);
+            }
+            Order::End => {
+                leaks::report()?;
+                system::log(lkmpg_guest::END_OF_LOG);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command to its end.
+fn run_job(control: &Control, job: &Job, ports: &Ports, screens: &Screens) -> Result<()> {
+    if job.share {
+        system::mount_share(HOST_TAG, HOST_DIR)?;
+    }
+    modules::load_coverage()?;
     if job.terminal.is_some() {
         system::forgive()?;
     }
-    let running = command::start(&job, || tell(control, &FromGuest::Started))?;
-    let screen = running.screen()?;
-    thread::spawn(move || listen(reader, screen));
+    let running = command::start(job, ports, |screen| {
+        *lock(screens) = screen.map(Screen::try_clone).transpose()?;
+        tell(control, &FromGuest::Started);
+        Ok(())
+    })?;
     let ended = running.wait()?;
     let tally = [TALLY, COVERAGE].map(|it| fs::read_to_string(it).unwrap_or_default());
+    // The next job has its own; often there was none.
+    let _ = fs::remove_file(TALLY);
     tell(control, &FromGuest::Tally(tally.concat()));
     tell(control, &ended);
-    leaks::report()
+    Ok(())
 }
 
-/// Does what the runner says. When the runner is gone, so is the guest.
-fn listen(mut reader: BufReader<File>, screen: Option<terminal::Screen>) {
+/// Takes what the runner says. When the runner is gone, so is the guest.
+fn listen(mut reader: BufReader<File>, screens: &Screens, orders: &Sender<Result<Order>>) {
     while let Ok(Some(message)) = receive(&mut reader) {
-        match message {
+        let order = match message {
             ToGuest::Resize(size) => {
-                if let Some(screen) = &screen {
+                if let Some(screen) = &*lock(screens) {
                     screen.resize(size);
                 }
+                continue;
             }
-            ToGuest::Modules(paths) => modules::link(&paths),
-            // It has started.
-            ToGuest::Start(_) => {}
-        }
+            ToGuest::Modules(paths) => {
+                modules::link(&paths);
+                continue;
+            }
+            ToGuest::Start(start) => start::start(&start, &mut reader).map(|files| Order::Run {
+                job: start.job,
+                files,
+            }),
+            ToGuest::Look => Ok(Order::Look),
+            ToGuest::End => Ok(Order::End),
+        };
+        // If nobody takes it, the runner has been told why.
+        let _ = orders.send(order);
     }
     system::power_off();
 }
 
 fn tell(control: &Control, message: &FromGuest) {
     // If the runner is gone, `listen` notices.
-    let _ = send(
-        &*control.lock().unwrap_or_else(|it| it.into_inner()),
-        message,
-    );
+    let _ = send(&*lock(control), message);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

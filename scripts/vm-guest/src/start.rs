@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What a guest that was saved before it had a job does when it lives again.
+//! What a guest that was saved before it had a job does when it gets one.
 
 use anyhow::{Context, Result, bail, ensure};
 use cpio::NewcReader;
 use lkm::ioctl::{self, Command, Nothing};
-use lkmpg_guest::{Start, ToGuest, receive};
+use lkmpg_guest::Start;
 use rustix::time::{ClockId, Timespec, clock_settime};
 use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, BufRead, Read, Write},
+    io::{self, Read, Write},
     os::unix::{
         ffi::OsStrExt,
         fs::{PermissionsExt, symlink},
     },
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -26,19 +26,26 @@ const FOLDER: u32 = 0o040000;
 const REGULAR: u32 = 0o100000;
 const LINK: u32 = 0o120000;
 
-/// Waits for a job, and for its files.
-pub fn wait(reader: &mut impl BufRead) -> Result<()> {
-    let Some(ToGuest::Start(start)) = receive(&mut *reader).context("no job came")? else {
-        bail!("something else than a job came");
-    };
-    let Start { time, seed, files } = start;
-    set_time(time).context("cannot set the time")?;
-    reseed(&seed).context("cannot reseed the random numbers")?;
-    let mut archive = reader.take(files);
-    unpack(&mut archive, Path::new("/")).context("cannot unpack the files")?;
+/// Puts the clock right, makes the random numbers others than those of all guests that were saved
+/// with this one, and unpacks the files that follow in `reader`. Returns what was not there before.
+pub fn start(start: &Start, reader: impl Read) -> Result<Vec<PathBuf>> {
+    set_time(start.time).context("cannot set the time")?;
+    reseed(&start.seed).context("cannot reseed the random numbers")?;
+    let mut archive = reader.take(start.files);
+    let new = unpack(&mut archive, Path::new("/"));
+    let new = new.context("cannot unpack the files (do all fit into --memory?)")?;
     // What pads the archive.
     io::copy(&mut archive, &mut io::sink())?;
-    Ok(())
+    Ok(new)
+}
+
+/// Takes away what was not there before.
+pub fn remove(new: &[PathBuf]) {
+    // What is in a folder came after it. A file may have been removed, and what somebody else has
+    // put into a folder is found there.
+    for path in new.iter().rev() {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+    }
 }
 
 fn set_time(time: Duration) -> Result<()> {
@@ -59,15 +66,20 @@ fn reseed(seed: &[u8]) -> io::Result<()> {
 }
 
 /// Unpacks an archive as the kernel unpacks an initramfs: what is there is replaced, but
-/// for folders.
-fn unpack(mut archive: impl Read, root: &Path) -> Result<()> {
+/// for folders. Returns what was not there.
+fn unpack(mut archive: impl Read, root: &Path) -> Result<Vec<PathBuf>> {
+    let mut new = Vec::new();
     loop {
         let mut entry = NewcReader::new(archive)?;
         if entry.entry().is_trailer() {
-            return Ok(());
+            return Ok(new);
         }
         let name = entry.entry().name().to_owned();
-        add(&mut entry, &root.join(&name)).with_context(|| format!("cannot add /{name}"))?;
+        let path = root.join(&name);
+        if path.symlink_metadata().is_err() {
+            new.push(path.clone());
+        }
+        add(&mut entry, &path).with_context(|| format!("cannot add /{name}"))?;
         archive = entry.finish()?;
     }
 }
@@ -138,13 +150,17 @@ mod tests {
             ("bin/link", ModeFileType::Symlink, 0o777, b"program"),
             ("new", ModeFileType::Directory, 0o777, b""),
         ]);
-        unpack(&archive[..], root.path()).unwrap();
+        let new = unpack(&archive[..], root.path()).unwrap();
+        assert_eq!(new, [path("bin/link"), path("new")]);
         let mode = |it| fs::metadata(path(it)).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode("bin"), 0o755);
         assert_eq!(mode("bin/program"), 0o4777);
         assert_eq!(mode("new"), 0o777);
         assert_eq!(fs::read_to_string(path("bin/link")).unwrap(), "new");
         assert_eq!(fs::read_to_string(path("bin/old")).unwrap(), "old");
+        remove(&new);
+        assert!(!path("new").exists() && !path("bin/link").exists());
+        assert!(path("bin/program").exists());
     }
 
     #[test]

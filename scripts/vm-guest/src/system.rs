@@ -12,13 +12,7 @@ use signal_hook::{
     consts::{SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
-use std::{
-    ffi::CStr,
-    fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
-    thread,
-};
+use std::{ffi::CStr, fs, os::unix::fs::symlink, path::Path, thread};
 
 /// The file systems without which there are no ports.
 pub fn mount_early() -> Result<()> {
@@ -34,18 +28,8 @@ pub fn mount_late() -> Result<()> {
     }
     attach("devpts", "/dev/pts", c"gid=5,mode=0620,ptmxmode=0666")?;
     attach("tmpfs", "/dev/shm", c"mode=1777")?;
-    for (dir, mode, options) in [
-        ("/tmp", 0o1777, c"mode=1777"),
-        ("/run", 0o755, c"mode=0755"),
-    ] {
-        // What the user had put there is to be seen.
-        if fs::read_dir(dir).is_ok_and(|mut it| it.next().is_none()) {
-            attach("tmpfs", dir, options)?;
-        } else {
-            fs::set_permissions(dir, Permissions::from_mode(mode))
-                .with_context(|| format!("cannot open up {dir}"))?;
-        }
-    }
+    attach("tmpfs", "/tmp", c"mode=1777")?;
+    attach("tmpfs", "/run", c"mode=0755")?;
     fs::write(IN_GUEST, "").with_context(|| format!("cannot make {IN_GUEST}"))?;
     attach("debugfs", "/sys/kernel/debug", c"")?;
     for (target, link) in [

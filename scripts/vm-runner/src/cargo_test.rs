@@ -8,9 +8,9 @@ use crate::{
     options::{Add, Options},
     outcome::Outcome,
     report::Report,
-    run::{HOME, environment, run_job},
+    run::{Bench, Finished, HOME, Task, environment},
     script,
-    words::Words,
+    words::{Outputs, Words},
 };
 use anyhow::{Context, Result, anyhow, bail};
 use lkmpg_guest::{GUEST_SECTION, Job};
@@ -33,14 +33,31 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     if script::is_script(binary)? {
         return script::run(options, binary);
     }
-    let is_guests = module_dir().is_some() || elf::has_section(binary, GUEST_SECTION)?;
-    if !is_guests || selects_nothing(binary, &options.command)? {
+    if !is_guests(binary)? || selects_nothing(binary, &options.command)? {
         let error = Command::new(binary).args(&options.command).exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
     build(&options.kernel)?;
-    let target = Path::new(FOLDER).join(binary.file_name().context("a binary without a name")?);
     let kernel = Kernel::find(options)?;
+    let words = Words::new(options, Outputs::ours()?, false)?;
+    let task = task(options, &kernel, binary)?;
+    let finished = Bench::new(options, &kernel)?.run(task, &words)?;
+    if let Some(file) = &options.tally {
+        fs::write(file, &finished.tally)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(verdict(options, finished))
+}
+
+/// Whether a binary belongs into the guest.
+pub fn is_guests(binary: &Path) -> Result<bool> {
+    Ok(!script::is_script(binary)?
+        && (module_dir().is_some() || elf::has_section(binary, GUEST_SECTION)?))
+}
+
+/// What it takes to run a test binary.
+pub fn task(options: &Options, kernel: &Kernel, binary: &Path) -> Result<Task> {
+    let target = Path::new(FOLDER).join(binary.file_name().context("a binary without a name")?);
     let mut command: Vec<OsString> = vec![target.clone().into()];
     command.extend(options.command.iter().cloned());
     let mut env = environment(options, PASSED)?;
@@ -60,19 +77,18 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         file: binary.to_owned(),
         target,
     });
-    let mut words = Words::new(options, false)?;
-    let finished = run_job(options, &kernel, &job, &adds, &mut words)?;
-    if let Some(file) = &options.tally {
-        fs::write(file, &finished.tally)
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(match finished.outcome {
+    Task::new(kernel, job, &adds)
+}
+
+/// What became of a test binary: none ends well that reports nothing.
+pub fn verdict(options: &Options, finished: Finished) -> Outcome {
+    match finished.outcome {
         Outcome::Ended(0) => {
             let silence = silence(&options.command, &String::from_utf8_lossy(&finished.stdout));
             silence.map_or(Outcome::Ended(0), Outcome::Failed)
         }
         outcome => outcome,
-    })
+    }
 }
 
 /// The name of the test that a binary is: Cargo appends a hash, as in

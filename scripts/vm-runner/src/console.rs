@@ -82,9 +82,10 @@ impl Console {
         self.splat.as_deref()
     }
 
-    /// What was said so far does not belong to the tail.
-    pub fn start_tail(&mut self) {
+    /// What was said so far does not belong to the command that begins.
+    pub fn begin(&mut self) {
         self.tail.clear();
+        self.ended = false;
     }
 
     /// The last lines.
@@ -102,7 +103,7 @@ impl Console {
         self.tsc_khz
     }
 
-    /// Whether the run has said all that it had to say.
+    /// Whether the command has said all that it had to say.
     pub fn ended(&self) -> bool {
         self.ended
     }

@@ -9,7 +9,7 @@ use crate::{
     options::Add,
 };
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{BOOT_MODULES, HOST_DIR, JOB, Job};
+use lkmpg_guest::{BOOT_MODULES, HOST_DIR, Job};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     env,
@@ -56,7 +56,7 @@ pub fn base(kernel: &Kernel) -> Result<File> {
     })
 }
 
-/// Packs what makes a run: the job, the modules, and what the user adds.
+/// Packs what comes with a job: the modules, and what the user adds.
 pub fn files(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
     let _built = kernel.hold_still()?;
     pack(|archive| {
@@ -66,8 +66,7 @@ pub fn files(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
             program(archive, &add.target, &add.file)
                 .with_context(|| format!("cannot add {}", add.file.display()))?;
         }
-        index.add_to(archive)?;
-        archive.text(JOB, serde_json::to_vec(job)?)
+        index.add_to(archive)
     })
 }
 

@@ -116,6 +116,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether what runs is tests.
+    pub fn is_for_tests(&self) -> bool {
+        self.suite || self.test.is_some()
+    }
+
     /// The memory in bytes, where it is said in the usual way.
     pub fn memory_bytes(&self) -> Option<u64> {
         let digits = self

@@ -14,22 +14,16 @@ use crate::{
     share::Modules,
     snapshot::{Place, Snapshot},
     terminal,
-    words::Words,
+    words::{Outputs, Words},
 };
 use anyhow::{Context, Result, bail};
 use lkmpg_guest::{HOST_DIR, Job};
-use std::{
-    env,
-    ffi::OsString,
-    fs::File,
-    io::{self, Seek, SeekFrom},
-    os::fd::AsRawFd,
-};
+use std::{env, ffi::OsString, fs::File, os::fd::AsRawFd, rc::Rc};
 
 /// Where the guest's own programs are.
 const PATH: &str = "/sbin:/bin";
 
-/// What a run leaves behind.
+/// What came of a command.
 pub struct Finished {
     /// How it ended.
     pub outcome: Outcome,
@@ -37,6 +31,8 @@ pub struct Finished {
     pub stdout: Vec<u8>,
     /// What the modules went through: see [`lkmpg_guest::TALLY`].
     pub tally: String,
+    /// In a suite: what is not as it was before.
+    pub left: Vec<String>,
 }
 
 /// Runs the command of the options, or a shell.
@@ -67,96 +63,120 @@ pub fn run(options: &Options) -> Result<Outcome> {
         terminal: on_terminal.then(terminal::size),
         share: interactive && kernel.shares,
     };
-    let mut words = Words::new(options, true)?;
+    let words = Words::new(options, Outputs::ours()?, true)?;
     if interactive && !kernel.shares {
         words.say("this kernel has no 9p: what is built from now on is seen in the next VM");
     }
-    Ok(run_job(options, &kernel, &job, &options.add, &mut words)?.outcome)
+    let bench = Bench::new(options, &kernel)?;
+    let task = Task::new(&kernel, job, &options.add)?;
+    Ok(bench.run(task, &words)?.outcome)
 }
 
-/// Runs a job.
-pub fn run_job(
-    options: &Options,
-    kernel: &Kernel,
-    job: &Job,
-    adds: &[Add],
-    words: &mut Words,
-) -> Result<Finished> {
-    kernel.takes(options.smp)?;
-    let accel = accel::choose(options)?;
-    words.say(&introduction(options, kernel, &accel, job));
-    let modules = match job.share {
-        true => Modules::now(kernel)?,
-        false => Modules::default(),
-    };
-    let files = initramfs::files(kernel, job, adds)?;
-    check_memory(options, files.metadata()?.len())?;
-    let run = Run {
-        options,
-        kernel,
-        job,
-        machine: Machine {
-            kernel,
-            command_line: command_line(options, &accel),
-            share: kernel.shares.then(build_dir).transpose()?,
-            accel,
-        },
-        files,
-        modules,
-    };
-    let finished = run.finish(words)?;
-    if run.machine.accel == Accel::Kvm {
-        accel::learn(kernel, &finished.outcome);
-    }
-    Ok(finished)
-}
-
-/// All that a run needs but a guest.
-struct Run<'a> {
-    options: &'a Options,
-    kernel: &'a Kernel,
-    job: &'a Job,
-    machine: Machine<'a>,
-    /// What the guest is given.
+/// A command, and what comes into the guest with it.
+pub struct Task {
+    /// The command.
+    pub job: Job,
+    /// The modules that there are at first.
+    pub modules: Modules,
     files: File,
-    modules: Modules,
 }
 
-impl Run<'_> {
-    /// Starts a guest in the way that works.
-    fn finish(&self, words: &mut Words) -> Result<Finished> {
+impl Task {
+    /// Packs the files.
+    pub fn new(kernel: &Kernel, job: Job, adds: &[Add]) -> Result<Self> {
+        let modules = match job.share {
+            true => Modules::now(kernel)?,
+            false => Modules::default(),
+        };
+        let files = initramfs::files(kernel, &job, adds)?;
+        Ok(Self {
+            job,
+            modules,
+            files,
+        })
+    }
+
+    /// The files, from their start.
+    pub fn files(&self) -> Result<File> {
+        let path = format!("/proc/self/fd/{}", self.files.as_raw_fd());
+        File::open(path).context("cannot read the guest's files")
+    }
+
+    fn size(&self) -> Result<u64> {
+        Ok(self.files.metadata()?.len())
+    }
+}
+
+/// A guest, and what came of its first command.
+pub type Started<'a> = (Session<'a>, Finished);
+
+/// What makes guests.
+pub struct Bench<'a> {
+    /// What the user wants.
+    pub options: &'a Options,
+    /// What they boot.
+    pub kernel: &'a Kernel,
+    machine: Machine<'a>,
+}
+
+impl<'a> Bench<'a> {
+    /// Finds out what can be had.
+    pub fn new(options: &'a Options, kernel: &'a Kernel) -> Result<Self> {
+        kernel.takes(options.smp)?;
+        let accel = accel::choose(options)?;
+        Ok(Self {
+            options,
+            kernel,
+            machine: Machine {
+                kernel,
+                command_line: command_line(options, &accel),
+                share: kernel.shares.then(build_dir).transpose()?,
+                accel,
+            },
+        })
+    }
+
+    /// Runs a task in a guest that ends with it.
+    pub fn run(&self, task: Task, words: &Words) -> Result<Finished> {
+        let (_, finished) = self.start(&Rc::new(task), words)?;
+        if self.machine.accel == Accel::Kvm {
+            accel::learn(self.kernel, &finished.outcome);
+        }
+        Ok(finished)
+    }
+
+    /// Starts a guest in the way that works, and runs its first task.
+    pub fn start(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
+        words.say(&introduction(self, &task.job));
+        check_memory(self.options, task.size()?)?;
         // The clock that counts instructions starts with the boot.
         if !self.options.cold && !self.options.icount {
-            match self.from_snapshot(words) {
-                Ok(finished) => return Ok(finished),
+            match self.from_snapshot(task, words) {
+                Ok(started) => return Ok(started),
                 Err(error) => words.say(&format!(
                     "no guest can be started from memory, so this one boots: {error:#}"
                 )),
             }
         }
-        self.boot(words)
-    }
-
-    /// Boots a guest that has all from the start.
-    fn boot(&self, words: &mut Words) -> Result<Finished> {
-        let mut initramfs = initramfs::base(self.kernel)?;
-        initramfs.seek(SeekFrom::End(0))?;
-        io::copy(&mut self.files()?, &mut initramfs)?;
-        check_memory(self.options, initramfs.metadata()?.len())?;
-        let mut session = self.session(Start::Boot { initramfs }, words)?;
-        let outcome = session.run();
-        Ok(session.conclude(outcome))
+        let initramfs = self.base(task)?;
+        let mut session = self.session(Start::Boot { initramfs }, task, words)?;
+        let outcome = match session.boot() {
+            Outcome::Ended(_) if session.is_ready() => session.run(),
+            outcome => outcome,
+        };
+        let finished = session.conclude(outcome);
+        Ok((session, finished))
     }
 
     /// Starts from a saved guest, and makes it if it is not there. It is an error if that does
     /// not work, whatever the command would do.
-    fn from_snapshot(&self, words: &mut Words) -> Result<Finished> {
+    fn from_snapshot(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
         let place = Place::of(&self.machine, self.options)?;
-        let finished = self.start_from(&place, words);
-        finished.inspect_err(|_| drop(place.clear()))
+        let started = self.start_from(&place, task, words);
+        started.inspect_err(|_| drop(place.clear()))
     }
 
-    fn start_from(&self, place: &Place, words: &mut Words) -> Result<Finished> {
+    fn start_from(&self, place: &Place, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
         let found = place.open().unwrap_or_else(|error| {
             words.say(&format!("the saved guest is of no use, since {error:#}"));
             None
@@ -168,38 +188,49 @@ impl Run<'_> {
                 // While we waited, somebody may have made it.
                 match place.open() {
                     Ok(Some(snapshot)) => (snapshot, true),
-                    _ => match self.save(place, words)? {
+                    _ => match self.save(place, task, words)? {
                         Ok(snapshot) => (snapshot, false),
-                        Err(finished) => return Ok(finished),
+                        Err(ended) => return Ok(*ended),
                     },
                 }
             }
         };
         let Snapshot { memory, state, log } = snapshot;
-        let mut session = self.session(Start::Saved { memory, state }, words)?;
-        session.restore(&log, anew, self.files()?)?;
+        let mut session = self.session(Start::Saved { memory, state }, task, words)?;
+        session.restore(&log, anew)?;
         match session.run() {
             Outcome::Failed(error) if !session.has_started() => Err(error),
-            outcome => Ok(session.conclude(outcome)),
+            outcome => {
+                let finished = session.conclude(outcome);
+                Ok((session, finished))
+            }
         }
     }
 
     /// Boots a guest, and saves it. If the kernel does not get there, that is how the run ends.
-    fn save(&self, place: &Place, words: &mut Words) -> Result<Result<Snapshot, Finished>> {
+    fn save(
+        &self,
+        place: &Place,
+        task: &Rc<Task>,
+        words: &Words,
+    ) -> Result<Result<Snapshot, Box<Started<'_>>>> {
         words.say("booting a guest, for this run and others to start from");
+        let initramfs = self.base(task)?;
         let (memory, state) = place.begin()?;
-        let initramfs = initramfs::base(self.kernel)?;
         let start = Start::ToSave {
             initramfs,
             memory,
             state,
         };
-        let mut session = self.session(start, words)?;
-        let outcome = session.run();
+        let mut session = self.session(start, task, words)?;
+        let outcome = session.boot();
         if !session.is_ready() {
             return match outcome {
                 Outcome::Failed(error) => Err(error),
-                outcome => Ok(Err(session.conclude(outcome))),
+                outcome => {
+                    let finished = session.conclude(outcome);
+                    Ok(Err(Box::new((session, finished))))
+                }
             };
         }
         place.keep(&session.save()?)?;
@@ -209,16 +240,16 @@ impl Run<'_> {
         Ok(Ok(snapshot))
     }
 
-    /// The files, from their start.
-    fn files(&self) -> Result<File> {
-        let path = format!("/proc/self/fd/{}", self.files.as_raw_fd());
-        File::open(path).context("cannot read the guest's files")
+    /// The files of a guest that boots.
+    fn base(&self, task: &Task) -> Result<File> {
+        let base = initramfs::base(self.kernel)?;
+        check_memory(self.options, base.metadata()?.len() + task.size()?)?;
+        Ok(base)
     }
 
-    fn session<'a>(&'a self, start: Start, words: &'a mut Words) -> Result<Session<'a>> {
+    fn session(&self, start: Start, task: &Rc<Task>, words: &Words) -> Result<Session<'_>> {
         let qemu = Qemu::start(&self.machine, start, self.options)?;
-        let modules = self.modules.clone();
-        Session::new(self.options, self.kernel, self.job, qemu, modules, words)
+        Session::new(self, qemu, task, words.clone())
     }
 }
 
@@ -315,8 +346,13 @@ fn command_line(options: &Options, accel: &Accel) -> String {
     line
 }
 
-fn introduction(options: &Options, kernel: &Kernel, accel: &Accel, job: &Job) -> String {
-    let accel = match accel {
+fn introduction(bench: &Bench, job: &Job) -> String {
+    let Bench {
+        options,
+        kernel,
+        machine,
+    } = bench;
+    let accel = match &machine.accel {
         Accel::Kvm => "KVM".to_owned(),
         Accel::Tcg(why) => format!("emulated ({why})"),
     };

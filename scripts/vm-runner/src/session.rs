@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The course of a run: what happens in a guest, and what follows from it.
+//! The life of a guest: what happens there, and what follows from it for one command after another.
 
 use crate::{
     console::Console,
     host::Host,
-    kernel::Kernel,
-    options::Options,
     outcome::Outcome,
     qemu::Qemu,
-    run::Finished,
+    run::{Bench, Finished, Task},
     share::Modules,
     splat,
-    streams::{self, Output, Tail},
+    streams::{self, Outlet, Output},
     terminal::{self, Raw},
     words::Words,
 };
 use anyhow::{Result, anyhow};
-use lkmpg_guest::{FromGuest, Job, Port, ToGuest, send};
+use lkmpg_guest::{FromGuest, Port, ToGuest, send};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
-    fs::File,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    rc::Rc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -75,17 +76,16 @@ enum Phase {
     },
 }
 
-/// A run in its course.
+/// A guest in its course.
 pub struct Session<'a> {
-    options: &'a Options,
-    kernel: &'a Kernel,
-    job: &'a Job,
+    bench: &'a Bench<'a>,
+    task: Rc<Task>,
     qemu: Qemu,
-    words: &'a mut Words,
+    words: Words,
     raw: Option<Raw>,
     sender: Sender<Event>,
     events: Receiver<Event>,
-    stdout: Tail,
+    outlet: Arc<Outlet>,
     console: Console,
     phase: Phase,
     deadline: Option<Instant>,
@@ -95,48 +95,94 @@ pub struct Session<'a> {
     modules: Modules,
     splat_is_seen: bool,
     tally: String,
-    /// What the kernel said before the command.
+    /// What the commands so far have changed, once the guest has looked.
+    left: Option<Vec<String>>,
+    /// What the kernel said before the first command.
     log: Vec<u8>,
 }
 
 impl<'a> Session<'a> {
-    /// A run that has just begun, with these modules in the guest.
-    pub fn new(
-        options: &'a Options,
-        kernel: &'a Kernel,
-        job: &'a Job,
-        mut qemu: Qemu,
-        modules: Modules,
-        words: &'a mut Words,
-    ) -> Result<Self> {
+    /// A guest that has just begun, for this task.
+    pub fn new(bench: &'a Bench, mut qemu: Qemu, task: &Rc<Task>, words: Words) -> Result<Self> {
         let (sender, events) = channel();
-        streams::signals(&sender)?;
-        let stdout = streams::connect(&mut qemu, &sender)?;
+        // A suite just ends, and its guests with it.
+        if !bench.options.suite {
+            streams::signals(&sender)?;
+        }
+        let outlet = Outlet::new(words.outputs.clone());
+        streams::connect(&mut qemu, &sender, &outlet)?;
         Ok(Self {
-            options,
-            kernel,
-            job,
+            bench,
+            task: task.clone(),
             qemu,
             words,
             raw: None,
             sender,
             events,
-            stdout,
+            outlet,
             console: Console::default(),
             phase: Phase::Booting,
-            deadline: Some(Instant::now() + options.boot_timeout),
+            deadline: Some(Instant::now() + bench.options.boot_timeout),
             carried: [0; 2],
             closed: 0,
             complaints: Vec::new(),
-            modules,
+            modules: task.modules.clone(),
             splat_is_seen: false,
             tally: String::new(),
+            left: None,
             log: Vec::new(),
         })
     }
 
-    /// Follows it to its end, or until the guest is ready to be saved.
+    /// Follows it until it waits for a job, or to its end.
+    pub fn boot(&mut self) -> Outcome {
+        self.follow()
+    }
+
+    /// Runs the command.
     pub fn run(&mut self) -> Outcome {
+        match self
+            .qemu
+            .port(Port::Control)
+            .and_then(|it| streams::start(it, &self.task))
+        {
+            Ok(()) => self.follow(),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Runs another command, after one that has left nothing behind.
+    pub fn run_another(&mut self, task: &Rc<Task>, words: Words) -> Finished {
+        self.turn(task, words);
+        self.phase = Phase::Ready;
+        self.deadline = Some(Instant::now() + self.bench.options.boot_timeout);
+        let outcome = self.run();
+        self.conclude(outcome)
+    }
+
+    /// Has a guest that has run its last command search for what has leaked.
+    pub fn search(&mut self, words: Words) -> Finished {
+        self.turn(&self.task.clone(), words);
+        self.console.begin();
+        self.left = Some(Vec::new());
+        self.phase = Phase::Ending {
+            status: 0,
+            written: [0; 2],
+        };
+        self.end_with(&ToGuest::End);
+        let outcome = self.follow();
+        self.conclude(outcome)
+    }
+
+    fn turn(&mut self, task: &Rc<Task>, words: Words) {
+        self.outlet.turn(words.outputs.clone());
+        self.task = task.clone();
+        self.words = words;
+        self.carried = [0; 2];
+        self.tally.clear();
+    }
+
+    fn follow(&mut self) -> Outcome {
         loop {
             let step = match self.next() {
                 Some(event) => self.handle(event),
@@ -177,9 +223,8 @@ impl<'a> Session<'a> {
         Ok(log)
     }
 
-    /// Has a saved guest go on, and gives it `files`. `log` is what the kernel said before;
-    /// `anew`: nobody has seen it.
-    pub fn restore(&mut self, log: &[u8], anew: bool, files: File) -> Result<()> {
+    /// Has a saved guest go on. `log` is what the kernel said before; `anew`: nobody has seen it.
+    pub fn restore(&mut self, log: &[u8], anew: bool) -> Result<()> {
         let lines = self.console.take(log);
         if anew {
             self.words.kernel(&lines);
@@ -187,16 +232,17 @@ impl<'a> Session<'a> {
         if let Err(error) = self.qemu.restore() {
             // It has complained if it has ended.
             self.deadline = Some(Instant::now() + COMPLAINT_LIMIT);
-            return match self.run() {
+            return match self.follow() {
                 Outcome::Failed(why) if !self.complaints.is_empty() => Err(why),
                 _ => Err(error),
             };
         }
-        streams::start(self.qemu.port(Port::Control)?, files)
+        self.phase = Phase::Ready;
+        Ok(())
     }
 
     /// Says what is to be said of the outcome.
-    pub fn conclude(mut self, outcome: Outcome) -> Finished {
+    pub fn conclude(&mut self, outcome: Outcome) -> Finished {
         let rest = self.console.finish();
         self.words.kernel(&rest);
         self.remember();
@@ -204,11 +250,13 @@ impl<'a> Session<'a> {
         if let Some(splat) = self.console.splat() {
             tally += &splat::tally(splat);
         }
-        let stdout = std::mem::take(&mut *self.stdout.lock().unwrap_or_else(|it| it.into_inner()));
+        // The user's terminal is as it was.
+        self.raw = None;
         Finished {
             outcome: self.report(outcome),
-            stdout,
+            stdout: self.outlet.tail(),
             tally,
+            left: self.left.take().unwrap_or_default(),
         }
     }
 
@@ -230,11 +278,11 @@ impl<'a> Session<'a> {
 
     /// Tells a guest that lives on what was built meanwhile.
     fn show_modules(&mut self) {
-        if !self.job.share || self.phase != Phase::Running {
+        if !self.task.job.share || self.phase != Phase::Running {
             return;
         }
         // In the midst of a build there may be nothing to see.
-        if let Ok(now) = Modules::now(self.kernel) {
+        if let Ok(now) = Modules::now(self.bench.kernel) {
             if now != self.modules {
                 self.tell(&ToGuest::Modules(now.paths()));
                 self.modules = now;
@@ -269,7 +317,7 @@ impl<'a> Session<'a> {
             }
             Event::Left => return Ok(Some(Outcome::Ended(0))),
             Event::Signal(SIGWINCH) => {
-                if self.job.terminal.is_some() && self.has_started() {
+                if self.task.job.terminal.is_some() && self.has_started() {
                     self.tell(&ToGuest::Resize(terminal::size()));
                 }
             }
@@ -283,7 +331,7 @@ impl<'a> Session<'a> {
             self.log.extend_from_slice(bytes);
             if !self.console.panicked() {
                 // With sanitizers, on a busy machine, a boot takes minutes, but is not silent.
-                self.deadline = Some(Instant::now() + self.options.boot_timeout);
+                self.deadline = Some(Instant::now() + self.bench.options.boot_timeout);
             }
         }
         let before = (self.console.panicked(), self.console.splat().is_some());
@@ -306,28 +354,33 @@ impl<'a> Session<'a> {
             }
             FromGuest::Started => {
                 self.phase = Phase::Running;
-                if self.job.terminal.is_some() {
+                if self.task.job.terminal.is_some() {
                     self.raw = Some(Raw::new()?);
                     self.words.terminal_is_raw();
                     // It may have changed meanwhile.
                     self.tell(&ToGuest::Resize(terminal::size()));
                 }
                 self.words.command_runs();
-                self.console.start_tail();
-                let limit = if self.job.share {
+                self.console.begin();
+                let limit = if self.task.job.share {
                     None
                 } else {
                     Some(COMMAND_LIMIT)
                 };
-                self.deadline = self.options.timeout.or(limit).map(|it| Instant::now() + it);
+                self.deadline = self
+                    .bench
+                    .options
+                    .timeout
+                    .or(limit)
+                    .map(|it| Instant::now() + it);
                 if let Some(monitor) = self.qemu.monitor.take() {
                     streams::requests(self.qemu.port(Port::Request)?, monitor);
                 }
                 let port = self.qemu.port(Port::Stdin)?;
-                if terminal::is_in_background() {
+                if self.bench.options.suite || terminal::is_in_background() {
                     streams::close(&port);
                 } else {
-                    streams::input(port, self.job.terminal.is_some(), self.sender.clone());
+                    streams::input(port, self.task.job.terminal.is_some(), self.sender.clone());
                 }
                 Ok(None)
             }
@@ -340,20 +393,32 @@ impl<'a> Session<'a> {
                     status,
                     written: [stdout, stderr],
                 };
-                self.deadline = Some(Instant::now() + END_LIMIT);
+                self.end_with(match self.bench.options.suite {
+                    true => &ToGuest::Look,
+                    false => &ToGuest::End,
+                });
                 Ok(None)
             }
             FromGuest::Tally(tally) => {
                 self.tally = tally;
                 Ok(None)
             }
-            FromGuest::PowerOff if self.job.share => Ok(Some(Outcome::Ended(0))),
+            FromGuest::Left(left) => {
+                self.left = Some(left);
+                Ok(None)
+            }
+            FromGuest::PowerOff if self.task.job.share => Ok(Some(Outcome::Ended(0))),
             FromGuest::PowerOff => Err(anyhow!(
                 "the guest was turned off before {} ended",
                 self.command()
             )),
             FromGuest::Failed(error) => Err(anyhow!("the guest's init failed: {error}")),
         }
+    }
+
+    fn end_with(&mut self, message: &ToGuest) {
+        self.deadline = Some(Instant::now() + END_LIMIT);
+        self.tell(message);
     }
 
     fn tell(&self, message: &ToGuest) {
@@ -366,7 +431,8 @@ impl<'a> Session<'a> {
         let Phase::Ending { status, written } = self.phase else {
             return None;
         };
-        if !self.console.ended() {
+        let has_looked = !self.bench.options.suite || self.left.is_some();
+        if !self.console.ended() || !has_looked {
             return None;
         }
         // Only our own reader can keep us waiting now.
@@ -377,7 +443,7 @@ impl<'a> Session<'a> {
             .zip(written)
             .all(|(carried, written)| *carried >= written);
         // Leaving a shell is no failure, whatever its last command did.
-        let status = if self.job.terminal.is_some() {
+        let status = if self.task.job.terminal.is_some() {
             0
         } else {
             status
@@ -392,7 +458,7 @@ impl<'a> Session<'a> {
                 Err(anyhow!("QEMU ended: {}", self.complaints.join("\n")))
             }
             // `poweroff -f` in a shell.
-            Phase::Running if self.job.share && self.ended_well() => Ok(Outcome::Ended(0)),
+            Phase::Running if self.task.job.share && self.ended_well() => Ok(Outcome::Ended(0)),
             Phase::Booting | Phase::Ready => Err(anyhow!(
                 "the guest ended before its init could start {}",
                 self.command()
@@ -414,7 +480,7 @@ impl<'a> Session<'a> {
     fn out_of_time(&self) -> Outcome {
         match self.phase {
             Phase::Booting | Phase::Ready => {
-                let limit = self.options.boot_timeout.as_secs_f32();
+                let limit = self.bench.options.boot_timeout.as_secs_f32();
                 Outcome::Failed(anyhow!(
                     "the guest did not get to {}, and has said nothing for {limit} s",
                     self.command()
@@ -431,14 +497,14 @@ impl<'a> Session<'a> {
     /// Keeps what this run found out for the next.
     fn remember(&self) {
         if let Some(khz) = self.console.tsc_khz() {
-            if !self.options.icount && Host::known().tsc_khz.is_none() {
+            if !self.bench.options.icount && Host::known().tsc_khz.is_none() {
                 Host::learn(|it| it.tsc_khz = Some(khz));
             }
         }
     }
 
     /// What the kernel said decides, and what was not seen is shown.
-    fn report(self, outcome: Outcome) -> Outcome {
+    fn report(&mut self, outcome: Outcome) -> Outcome {
         if let Some(splat) = self.console.splat() {
             let seen = if self.splat_is_seen {
                 " (see above)"
@@ -456,13 +522,18 @@ impl<'a> Session<'a> {
         }
         match outcome {
             Outcome::TimedOut => {
-                let limit = self.options.timeout.unwrap_or(COMMAND_LIMIT).as_secs_f32();
+                let limit = self
+                    .bench
+                    .options
+                    .timeout
+                    .unwrap_or(COMMAND_LIMIT)
+                    .as_secs_f32();
                 self.words
                     .insist(&format!("{} did not end within {limit} s", self.command()));
             }
             Outcome::Failed(_) => {}
             // A command may fail as it likes, a test may not.
-            Outcome::Ended(status) if status != 0 && self.options.test.is_some() => {}
+            Outcome::Ended(status) if status != 0 && self.bench.options.is_for_tests() => {}
             outcome => return outcome,
         }
         if !self.words.kernel_is_seen() && self.console.tail().next().is_some() {
@@ -474,6 +545,7 @@ impl<'a> Session<'a> {
 
     fn command(&self) -> String {
         let words: Vec<_> = self
+            .task
             .job
             .command
             .iter()

@@ -2,26 +2,28 @@
 
 //! Threads that carry bytes between this process and the guest.
 
-use crate::{monitor::Monitor, qemu::Qemu, requests, session::Event};
+use crate::{monitor::Monitor, qemu::Qemu, requests, run::Task, session::Event, words::Outputs};
 use anyhow::{Context, Result};
 use lkmpg_guest::{Port, Start, ToGuest, receive, send};
 use rustix::{
     io::{Errno, read},
     rand::{GetRandomFlags, getrandom},
-    stdio::{stderr, stdin, stdout},
+    stdio::stdin,
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
     iterator::Signals,
 };
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Read, Write},
     net::Shutdown,
-    os::{fd::BorrowedFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     process::ChildStderr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Sender, channel},
     },
     thread,
@@ -44,22 +46,48 @@ pub enum Output {
     Stderr,
 }
 
-/// The last bytes of the command's standard output.
-pub type Tail = Arc<Mutex<Vec<u8>>>;
+/// Where the output of one command after another goes.
+pub struct Outlet {
+    to: Mutex<Arc<Outputs>>,
+    tail: Mutex<Vec<u8>>,
+}
 
-/// Starts the threads that listen to the guest. Returns what is remembered of its output.
-pub fn connect(qemu: &mut Qemu, events: &Sender<Event>) -> Result<Tail> {
-    let tail = Tail::default();
+impl Outlet {
+    /// For a first command.
+    pub fn new(to: Arc<Outputs>) -> Arc<Self> {
+        Arc::new(Self {
+            to: Mutex::new(to),
+            tail: Mutex::default(),
+        })
+    }
+
+    /// Another command follows.
+    pub fn turn(&self, to: Arc<Outputs>) {
+        *lock(&self.to) = to;
+        lock(&self.tail).clear();
+    }
+
+    /// The last bytes of the command's standard output.
+    pub fn tail(&self) -> Vec<u8> {
+        lock(&self.tail).clone()
+    }
+}
+
+/// Starts the threads that listen to the guest.
+pub fn connect(qemu: &mut Qemu, events: &Sender<Event>, outlet: &Arc<Outlet>) -> Result<()> {
     console(qemu.console.try_clone()?, events.clone());
-    let (stdout, stderr) = (qemu.port(Port::Stdout)?, qemu.port(Port::Stderr)?);
-    output(Output::Stdout, stdout, events.clone(), Some(tail.clone()));
-    output(Output::Stderr, stderr, events.clone(), None);
+    for (which, port) in [
+        (Output::Stdout, Port::Stdout),
+        (Output::Stderr, Port::Stderr),
+    ] {
+        output(which, qemu.port(port)?, events.clone(), outlet.clone());
+    }
     serial(qemu.serial.try_clone()?, qemu.port(Port::Serial)?)?;
     control(qemu.port(Port::Control)?, events.clone());
     if let Some(stderr) = qemu.process.stderr.take() {
         complaints(stderr, events.clone());
     }
-    Ok(tail)
+    Ok(())
 }
 
 /// Passes on the signals that we get.
@@ -80,13 +108,15 @@ pub fn requests(port: UnixStream, monitor: Monitor) {
     thread::spawn(move || requests::serve(port, monitor));
 }
 
-/// Gives a guest that was saved what it cannot know, and its files.
-pub fn start(port: UnixStream, mut files: File) -> Result<()> {
+/// Gives a guest a job, and what it cannot know if it was saved.
+pub fn start(port: UnixStream, task: &Task) -> Result<()> {
+    let mut files = task.files()?;
     let mut seed = [0; 64];
     getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get random numbers")?;
     let start = Start {
         time: SystemTime::now().duration_since(UNIX_EPOCH)?,
         seed: seed.into(),
+        job: task.job.clone(),
         files: files.metadata()?.len(),
     };
     send(&port, &ToGuest::Start(start))?;
@@ -95,20 +125,22 @@ pub fn start(port: UnixStream, mut files: File) -> Result<()> {
     Ok(())
 }
 
-/// Carries the command's output to ours.
-fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: Option<Tail>) {
+/// Carries the command's output to where it goes now.
+fn output(which: Output, mut port: UnixStream, events: Sender<Event>, outlet: Arc<Outlet>) {
     thread::spawn(move || {
-        let to = match which {
-            Output::Stdout => stdout(),
-            Output::Stderr => stderr(),
-        };
         let mut buffer = vec![0; PIECE];
         while let Ok(length @ 1..) = port.read(&mut buffer) {
             let piece = &buffer[..length];
-            if let Some(tail) = &tail {
-                remember(&mut tail.lock().unwrap_or_else(|it| it.into_inner()), piece);
-            }
-            let event = match (write_all(to, piece), which) {
+            // It is not locked while somebody is waited for who reads it.
+            let outputs = lock(&outlet.to).clone();
+            let to = match which {
+                Output::Stdout => {
+                    remember(&mut lock(&outlet.tail), piece);
+                    &outputs.stdout
+                }
+                Output::Stderr => &outputs.stderr,
+            };
+            let event = match (write_all(to.as_fd(), piece), which) {
                 (Err(_), Output::Stdout) => Event::OutputLost,
                 // The command goes on without anybody who reads its complaints.
                 _ => Event::Carried(which, length as u64),
@@ -119,6 +151,10 @@ fn output(which: Output, mut port: UnixStream, events: Sender<Event>, tail: Opti
         }
         let _ = events.send(Event::Closed);
     });
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn remember(tail: &mut Vec<u8>, piece: &[u8]) {

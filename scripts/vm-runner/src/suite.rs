@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! All test binaries, several at a time, each as Cargo would run it.
+//!
+//! Those of the guest share one as long as none leaves anything behind.
 
 use crate::{
-    accel, junit, kernel::Kernel, options::Options, outcome::Outcome, qemu, report::Report,
+    cargo_test, junit,
+    kernel::Kernel,
+    options::Options,
+    outcome::Outcome,
+    qemu,
+    report::Report,
+    run::{Bench, Finished},
+    session::Session,
     tally::Tally,
+    words::{Outputs, Words},
 };
 use anyhow::{Context, Result, bail};
 use quick_junit::TestSuite;
@@ -17,7 +27,8 @@ use std::{
     num::NonZero,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, Stdio},
+    rc::Rc,
     sync::{
         Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -31,6 +42,9 @@ use tempfile::TempDir;
 const FAILED: u8 = 101;
 /// After how long without a result to say what is running.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// The module that counts what the others do, from the boot of a guest on.
+const COVERAGE: &str = "coverage.ko";
 
 const SELF: &str = "/proc/self/exe";
 
@@ -69,6 +83,22 @@ struct Binary {
     path: Option<PathBuf>,
 }
 
+impl Binary {
+    /// Where it is, if it belongs into a guest.
+    fn in_guest(&self) -> Option<&Path> {
+        let path = self.path.as_deref()?;
+        // What cannot be read says why when it runs.
+        let is_guests = cargo_test::is_guests(path).unwrap_or(false);
+        is_guests.then_some(path)
+    }
+}
+
+/// A guest, and which binaries have run in it.
+struct Guest<'a> {
+    session: Session<'a>,
+    ran: Vec<&'a Binary>,
+}
+
 /// Runs what `cargo test --no-run --message-format=json` says on standard input.
 pub fn run(options: &Options) -> Result<Outcome> {
     let Some(mut binaries) = binaries(io::stdin().lock())? else {
@@ -77,7 +107,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     };
     for script in &options.script {
         let name = script.file_stem().context("a script without a name")?;
-        binaries.push_back(Binary {
+        binaries.push(Binary {
             name: name.to_string_lossy().into_owned(),
             path: Some(script.clone()),
         });
@@ -86,7 +116,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         bail!("Cargo has built no test");
     }
     if options.doctests {
-        binaries.push_back(Binary {
+        binaries.push(Binary {
             name: "doctests".to_owned(),
             path: None,
         });
@@ -94,18 +124,18 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let kernel = Kernel::find(options)?;
     let durations = Durations::of(&kernel);
     // Those that take longest come first, so that none is left for the end alone.
-    binaries
-        .make_contiguous()
-        .sort_by(|a, b| durations.took(&b.name).total_cmp(&durations.took(&a.name)));
+    binaries.sort_by(|a, b| durations.took(&b.name).total_cmp(&durations.took(&a.name)));
     let scratch = TempDir::new().context("cannot make a temporary folder")?;
     let tallies = options.tally.as_deref().unwrap_or(scratch.path());
     fs::create_dir_all(tallies).with_context(|| format!("cannot make {}", tallies.display()))?;
     // What is found out now need not be found out by several at once.
-    accel::choose(options)?;
+    let bench = Bench::new(options, &kernel)?;
     let suite = Suite {
+        bench: &bench,
+        counts_coverage: kernel.modules()?.iter().any(|it| it.ends_with(COVERAGE)),
         start: Instant::now(),
         all: binaries.len(),
-        left: Mutex::new(binaries),
+        left: Mutex::new(binaries.iter().collect()),
         running: Mutex::default(),
         ended: Mutex::default(),
         tallies,
@@ -136,8 +166,8 @@ fn jobs(options: &Options) -> usize {
 }
 
 /// The test binaries, or none if they did not build.
-fn binaries(messages: impl BufRead) -> Result<Option<VecDeque<Binary>>> {
-    let mut found = VecDeque::new();
+fn binaries(messages: impl BufRead) -> Result<Option<Vec<Binary>>> {
+    let mut found = Vec::new();
     let mut built = false;
     for line in messages.lines() {
         let line = line.context("cannot read what Cargo says")?;
@@ -148,7 +178,7 @@ fn binaries(messages: impl BufRead) -> Result<Option<VecDeque<Binary>>> {
                 target,
                 profile: Profile { test: true },
                 executable: path @ Some(_),
-            }) => found.push_back(Binary {
+            }) => found.push(Binary {
                 name: name(&package_id, &target)?,
                 path,
             }),
@@ -237,9 +267,11 @@ impl fmt::Display for Running {
 }
 
 struct Suite<'a> {
+    bench: &'a Bench<'a>,
+    counts_coverage: bool,
     start: Instant,
     all: usize,
-    left: Mutex<VecDeque<Binary>>,
+    left: Mutex<VecDeque<&'a Binary>>,
     running: Mutex<Vec<Running>>,
     ended: Mutex<Ended>,
     tallies: &'a Path,
@@ -250,6 +282,8 @@ struct Ended {
     count: usize,
     seconds: BTreeMap<String, f64>,
     failed: Vec<String>,
+    /// Binaries after which a guest could not be used again, and why.
+    left: Vec<String>,
     /// Tests that passed.
     passed: u64,
     /// Why tests were skipped, and which.
@@ -258,21 +292,165 @@ struct Ended {
     tally: Tally,
 }
 
-impl Suite<'_> {
+impl<'a> Suite<'a> {
     /// Runs one after another of those that are left.
     fn work(&self, ends: &Sender<()>) -> Result<()> {
+        let mut guest = None;
         while let Some(binary) = { lock(&self.left).pop_front() } {
             let start = Instant::now();
-            let (status, output) = if self.all == 1 {
-                self.run_alone(&binary)?
-            } else {
-                self.run_beside(&binary, start)?
+            let (passed, output) = match binary.in_guest() {
+                _ if self.all == 1 => self.run_alone(binary)?,
+                None => self.run_beside(binary, start)?,
+                Some(path) => {
+                    let mut output = self.begin(binary, start)?;
+                    let (still_there, passed) = self.run_in(guest.take(), binary, path, &output)?;
+                    guest = still_there;
+                    (passed, self.end(binary, &mut output)?)
+                }
             };
-            self.tell(&binary, start.elapsed(), status, &output)?;
+            self.tell(binary, start.elapsed(), passed, &output)?;
             // `keep_telling` outlives us.
             let _ = ends.send(());
         }
+        guest.map_or(Ok(()), |it| self.close(it))
+    }
+
+    /// Runs a binary in a guest, in that of others if there is one. Returns the guest, if another
+    /// binary can follow.
+    fn run_in(
+        &self,
+        guest: Option<Guest<'a>>,
+        binary: &'a Binary,
+        path: &Path,
+        mut output: &File,
+    ) -> Result<(Option<Guest<'a>>, bool)> {
+        let (guest, outcome, left) = match self.try_in(guest, binary, path, output) {
+            Ok((guest, finished)) => {
+                let tally = &finished.tally;
+                fs::write(self.tally_of(binary), tally).context("cannot keep a tally")?;
+                let left = finished.left.clone();
+                let outcome = cargo_test::verdict(self.bench.options, finished);
+                (Some(guest), outcome, left)
+            }
+            Err(error) => (None, Outcome::Failed(error), Vec::new()),
+        };
+        if let Outcome::Failed(error) = &outcome {
+            writeln!(output, "vm: {error:#}")?;
+        }
+        let passed = outcome.status() == 0;
+        match (guest, outcome) {
+            (Some(guest), Outcome::Ended(0)) if left.is_empty() && !self.counts_coverage => {
+                Ok((Some(guest), passed))
+            }
+            (Some(guest), Outcome::Ended(_)) => {
+                if !left.is_empty() {
+                    let left = left.join(", ");
+                    writeln!(output, "vm: {} has left behind: {left}", binary.name)?;
+                    lock(&self.ended).left.push(binary.name.clone());
+                }
+                self.close(guest)?;
+                Ok((None, passed))
+            }
+            _ => Ok((None, passed)),
+        }
+    }
+
+    fn try_in(
+        &self,
+        guest: Option<Guest<'a>>,
+        binary: &'a Binary,
+        path: &Path,
+        output: &File,
+    ) -> Result<(Guest<'a>, Finished)> {
+        let Bench {
+            options, kernel, ..
+        } = self.bench;
+        let task = Rc::new(cargo_test::task(options, kernel, path)?);
+        let words = Words::new(options, Outputs::both(output)?, false)?;
+        let (session, mut ran, finished) = match guest {
+            Some(Guest { mut session, ran }) => {
+                let finished = session.run_another(&task, words);
+                (session, ran, finished)
+            }
+            None => {
+                let (session, finished) = self.bench.start(&task, &words)?;
+                (session, Vec::new(), finished)
+            }
+        };
+        ran.push(binary);
+        Ok((Guest { session, ran }, finished))
+    }
+
+    /// Ends a guest, and finds out whose fault it is if something has leaked there.
+    fn close(&self, guest: Guest<'a>) -> Result<()> {
+        let ran = guest.ran.clone();
+        match self.search(guest)? {
+            Some(report) => self.blame(&ran, &report),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a guest. Returns what is to be said of what has leaked there.
+    fn search(&self, Guest { mut session, .. }: Guest) -> Result<Option<String>> {
+        let mut output = tempfile::tempfile().context("cannot keep a report")?;
+        let words = Words::new(self.bench.options, Outputs::both(&output)?, false)?;
+        let outcome = session.search(words).outcome;
+        if let Outcome::Failed(error) = &outcome {
+            writeln!(output, "vm: {error:#}")?;
+        }
+        let report = String::from_utf8_lossy(&read(&mut output)?).into_owned();
+        Ok((outcome.status() != 0).then_some(report))
+    }
+
+    /// One of these has left what the report says. The halves of them run again, to find out which.
+    fn blame(&self, suspects: &[&'a Binary], report: &str) -> Result<()> {
+        let names: Vec<_> = suspects.iter().map(|it| it.name.as_str()).collect();
+        let names = names.join(" ");
+        if suspects.len() > 1 {
+            println!("after {names} in one guest:\n{report}which of them? They run again");
+            let (some, others) = suspects.split_at(suspects.len() / 2);
+            let mut found = false;
+            for half in [some, others] {
+                if let Some(report) = self.run_again(half)? {
+                    self.blame(half, &report)?;
+                    found = true;
+                }
+            }
+            if found {
+                return Ok(());
+            }
+        }
+        println!("{names}: what was found when the guest had ended:\n{report}");
+        let mut ended = lock(&self.ended);
+        for name in suspects.iter().map(|it| &it.name) {
+            let suite = junit::suite(name, Duration::ZERO, false, report);
+            ended.suites.push(suite);
+            if !ended.failed.contains(name) {
+                ended.failed.push(name.clone());
+            }
+        }
         Ok(())
+    }
+
+    /// Runs some again, and returns what was found at their end.
+    fn run_again(&self, binaries: &[&'a Binary]) -> Result<Option<String>> {
+        let mut guest = None;
+        for binary in binaries {
+            let Some(path) = binary.in_guest() else {
+                continue;
+            };
+            let output = tempfile::tempfile().context("cannot keep a test's output")?;
+            let (it, finished) = self.try_in(guest.take(), binary, path, &output)?;
+            match finished.outcome {
+                Outcome::Ended(0) if finished.left.is_empty() => guest = Some(it),
+                _ => {
+                    if let Some(report) = self.search(it)? {
+                        return Ok(Some(report));
+                    }
+                }
+            }
+        }
+        guest.map_or(Ok(None), |it| self.search(it))
     }
 
     /// This program does with a binary what it does as Cargo's runner.
@@ -300,7 +478,7 @@ impl Suite<'_> {
     }
 
     /// Shows what it prints at once.
-    fn run_alone(&self, binary: &Binary) -> Result<(ExitStatus, Vec<u8>)> {
+    fn run_alone(&self, binary: &Binary) -> Result<(bool, Vec<u8>)> {
         let mut child = self
             .command(binary)
             .stdout(Stdio::piped())
@@ -311,7 +489,7 @@ impl Suite<'_> {
         loop {
             let length = stdout.read(&mut buffer)?;
             if length == 0 {
-                return Ok((child.wait()?, all));
+                return Ok((child.wait()?.success(), all));
             }
             io::stdout().write_all(&buffer[..length])?;
             io::stdout().flush()?;
@@ -319,25 +497,33 @@ impl Suite<'_> {
         }
     }
 
-    /// Keeps what it prints, for [`Running`] and until it has ended.
-    fn run_beside(&self, binary: &Binary, start: Instant) -> Result<(ExitStatus, Vec<u8>)> {
-        let mut output = tempfile::tempfile().context("cannot keep a test's output")?;
-        lock(&self.running).push(Running {
-            name: binary.name.clone(),
-            start,
-            output: output.try_clone()?,
-        });
+    /// Keeps what it prints until it has ended.
+    fn run_beside(&self, binary: &Binary, start: Instant) -> Result<(bool, Vec<u8>)> {
+        let mut output = self.begin(binary, start)?;
         let status = self
             .command(binary)
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
             .status()
             .with_context(|| format!("cannot run {}", binary.name))?;
+        Ok((status.success(), self.end(binary, &mut output)?))
+    }
+
+    /// Makes a place for what it prints, which [`Running`] looks at.
+    fn begin(&self, binary: &Binary, start: Instant) -> Result<File> {
+        let output = tempfile::tempfile().context("cannot keep a test's output")?;
+        lock(&self.running).push(Running {
+            name: binary.name.clone(),
+            start,
+            output: output.try_clone()?,
+        });
+        Ok(output)
+    }
+
+    /// It has ended, and has printed what is returned.
+    fn end(&self, binary: &Binary, output: &mut File) -> Result<Vec<u8>> {
         lock(&self.running).retain(|it| it.name != binary.name);
-        let mut all = Vec::new();
-        output.rewind()?;
-        output.read_to_end(&mut all)?;
-        Ok((status, all))
+        read(output)
     }
 
     /// Says what is running while nothing ends, until all have ended.
@@ -356,13 +542,7 @@ impl Suite<'_> {
     }
 
     /// Adds up what a binary did, and prints what it has printed, if that was not seen yet.
-    fn tell(
-        &self,
-        binary: &Binary,
-        took: Duration,
-        status: ExitStatus,
-        output: &[u8],
-    ) -> Result<()> {
+    fn tell(&self, binary: &Binary, took: Duration, passed: bool, output: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(output);
         let report = Report::read(&text).unwrap_or_default();
         let mut ended = lock(&self.ended);
@@ -370,11 +550,11 @@ impl Suite<'_> {
         ended
             .seconds
             .insert(binary.name.clone(), took.as_secs_f64());
-        let empty = status.success() && report.tests() == 0;
-        if !status.success() || empty {
+        let empty = passed && report.tests() == 0;
+        if !passed || empty {
             ended.failed.push(binary.name.clone());
         }
-        let suite = junit::suite(&binary.name, took, status.success(), &text);
+        let suite = junit::suite(&binary.name, took, passed, &text);
         ended.suites.push(suite);
         ended.add(&binary.name, report);
         match fs::read_to_string(self.tally_of(binary)) {
@@ -437,6 +617,12 @@ impl Suite<'_> {
         }
         let skipped: usize = ended.skipped.values().map(Vec::len).sum();
         println!("tests: {} passed, {skipped} skipped", ended.passed);
+        if !ended.left.is_empty() {
+            println!(
+                "left something behind (see above), so that the next had another guest: {}",
+                ended.left.join(" ")
+            );
+        }
         if ended.failed.is_empty() {
             println!("test binaries: all {} passed", self.all);
             return Ok(Outcome::Ended(0));
@@ -461,6 +647,13 @@ impl Ended {
             tests.push(format!("{binary}::{test}"));
         }
     }
+}
+
+fn read(output: &mut File) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut all)?;
+    Ok(all)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,15 +4,43 @@
 
 use crate::{options::Options, splat};
 use anyhow::{Context, Result};
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::PathBuf,
-};
+use rustix::stdio::{stderr, stdout};
+use std::{fs::File, io::Write, path::PathBuf, sync::Arc};
+
+/// Where a run writes to.
+#[derive(Debug)]
+pub struct Outputs {
+    /// What the command writes to its standard output.
+    pub stdout: File,
+    /// What it writes to its standard error, and what we say.
+    pub stderr: File,
+}
+
+impl Outputs {
+    /// Our own.
+    pub fn ours() -> Result<Self> {
+        let copy = |fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).context("cannot copy an output");
+        Ok(Self {
+            stdout: copy(stdout())?.into(),
+            stderr: copy(stderr())?.into(),
+        })
+    }
+
+    /// Both the same file.
+    pub fn both(file: &File) -> Result<Self> {
+        Ok(Self {
+            stdout: file.try_clone()?,
+            stderr: file.try_clone()?,
+        })
+    }
+}
 
 /// The kernel's words and ours.
+#[derive(Clone)]
 pub struct Words {
-    file: Option<File>,
+    /// Where they go, and what the command writes.
+    pub outputs: Arc<Outputs>,
+    file: Option<Arc<File>>,
     /// Show what the kernel says...
     live: bool,
     /// ...even before the command runs.
@@ -24,13 +52,14 @@ pub struct Words {
 impl Words {
     /// Opens the log file, if there is to be one. `live`: without one, pass on
     /// what the kernel says while the command runs.
-    pub fn new(options: &Options, live: bool) -> Result<Self> {
+    pub fn new(options: &Options, outputs: Outputs, live: bool) -> Result<Self> {
         let create = |path: &PathBuf| {
             File::create(path).with_context(|| format!("cannot create {}", path.display()))
         };
         let file = options.log.as_ref().map(create).transpose()?;
         Ok(Self {
-            file,
+            outputs: Arc::new(outputs),
+            file: file.map(Arc::new),
             live,
             verbose: options.verbose,
             running: false,
@@ -54,12 +83,12 @@ impl Words {
     }
 
     /// Passes on lines of the kernel's log.
-    pub fn kernel(&mut self, lines: &[String]) {
+    pub fn kernel(&self, lines: &[String]) {
         let seen = self.kernel_is_seen();
         for line in lines {
-            match &mut self.file {
+            match &self.file {
                 // A full disk is no reason to end the run.
-                Some(file) => drop(writeln!(file, "{line}")),
+                Some(file) => drop(writeln!(&**file, "{line}")),
                 None if seen && (self.verbose || !is_chatter(line)) => self.print(line),
                 None => {}
             }
@@ -67,17 +96,17 @@ impl Words {
     }
 
     /// Says something that need not be seen.
-    pub fn say(&mut self, text: &str) {
-        match &mut self.file {
-            Some(file) => drop(writeln!(file, "vm: {text}")),
+    pub fn say(&self, text: &str) {
+        match &self.file {
+            Some(file) => drop(writeln!(&**file, "vm: {text}")),
             None => self.print(&format!("vm: {text}")),
         }
     }
 
     /// Says something that must be seen.
-    pub fn insist(&mut self, text: &str) {
-        if let Some(file) = &mut self.file {
-            let _ = writeln!(file, "vm: {text}");
+    pub fn insist(&self, text: &str) {
+        if let Some(file) = &self.file {
+            let _ = writeln!(&**file, "vm: {text}");
         }
         self.print(&format!("vm: {text}"));
     }
@@ -90,7 +119,7 @@ impl Words {
     fn print(&self, line: &str) {
         let end = if self.terminal { "\r\n" } else { "\n" };
         // Standard error may be closed.
-        let _ = write!(io::stderr(), "{line}{end}");
+        let _ = (&self.outputs.stderr).write_all(format!("{line}{end}").as_bytes());
     }
 }
 

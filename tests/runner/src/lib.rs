@@ -7,9 +7,11 @@ use std::{
     ffi::OsStr,
     fs,
     io::Write,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
+use tempfile::TempDir;
 
 /// The folder of the repository.
 pub fn root() -> PathBuf {
@@ -133,6 +135,59 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Ran {
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output().expect("scripts/vm ends").into()
     })
+}
+
+const INCLUDES: &str = "#include <stdio.h>\n#include <stdlib.h>\n";
+
+/// A program in C that does `main`, and belongs into the guest.
+pub fn guest_program(main: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [source, program] = ["main.c", "program"].map(|it| folder.path().join(it));
+    fs::write(&source, format!("{INCLUDES}int main(void) {{ {main} }}")).expect("a source");
+    let status = Command::new("cc")
+        .args(["-static", "-DHAS_LIBTEST=1", "-o"])
+        .args([&program, &source])
+        .arg(root().join("tests/support/guest_only.c"))
+        .status();
+    assert!(status.expect("cc").success());
+    (folder, program)
+}
+
+/// A build of its own, which nobody else looks into while its modules come and go.
+#[derive(Debug)]
+pub struct Build {
+    folder: TempDir,
+    kernel: PathBuf,
+}
+
+impl Build {
+    /// One for a kernel, without any module.
+    pub fn new(kernel: &str) -> Self {
+        let build = root().join("build");
+        let folder = tempfile::Builder::new().prefix("test-").tempdir_in(&build);
+        let folder = folder.expect("a folder");
+        let kernel = build.join(kernel);
+        symlink(kernel.join("kernel"), folder.path().join("kernel")).expect("a kernel");
+        let new = Self { folder, kernel };
+        new.lists("");
+        new
+    }
+
+    /// What `--kernel` takes.
+    pub fn name(&self) -> &str {
+        let name = self.folder.path().file_name().and_then(OsStr::to_str);
+        name.expect("UTF-8")
+    }
+
+    /// Has these modules, by their object files.
+    pub fn lists(&self, modules: &str) {
+        fs::write(self.folder.path().join("modules.order"), modules).expect("a list");
+    }
+
+    /// Has a module that is the build's `like`.
+    pub fn makes(&self, name: &str, like: &str) {
+        fs::copy(self.kernel.join(like), self.folder.path().join(name)).expect("a module");
+    }
 }
 
 /// The process of QEMU that `runner` has started, once it has.

@@ -2,12 +2,14 @@
 
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
-use lkmpg_runner_tests::{Ran, any_kernel, kernel, kernel_has, root, run, run_with_input, vm};
+use lkmpg_runner_tests::{
+    Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input, vm,
+};
 use lkmpg_tests::skip;
 use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
@@ -344,20 +346,6 @@ fn run_as_test(binary: &Path) -> Ran {
     let mut command = vm(&any_kernel(), &["--test", binary.to_str().expect("UTF-8")]);
     command.env("MAKELEVEL", "1");
     command.output().expect("scripts/vm starts").into()
-}
-
-/// A program in C that does `main`, and belongs into the guest.
-fn guest_program(main: &str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let [source, program] = ["main.c", "program"].map(|it| folder.path().join(it));
-    fs::write(&source, format!("int main(void) {{ {main} }}")).expect("a source");
-    let status = Command::new("cc")
-        .args(["-static", "-DHAS_LIBTEST=1", "-o"])
-        .args([&program, &source])
-        .arg(root().join("tests/support/guest_only.c"))
-        .status();
-    assert!(status.expect("cc").success());
-    (folder, program)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The VM runner's promises: the interactive shell.
 
 use lkmpg_guest::{WindowSize, pty::resize};
-use lkmpg_runner_tests::{any_kernel, kernel_has, root, run, run_with_input, vm};
+use lkmpg_runner_tests::{Build, any_kernel, kernel_has, run, run_with_input, vm};
 use lkmpg_tests::{pty::Pty, ready, wait_until};
 use rustix::{
     event::PollFlags,
@@ -11,10 +11,8 @@ use rustix::{
     termios::tcgetattr,
 };
 use std::{
-    ffi::OsStr,
-    fs::{self, File},
+    fs::File,
     io::{Read, Write},
-    os::unix::fs::symlink,
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -149,37 +147,6 @@ fn ends_well(child: &mut Child) {
     assert_eq!(status.and_then(|it| it.code()), Some(0));
 }
 
-/// A build of its own, which nobody else looks into while its modules come and go.
-struct Build(tempfile::TempDir);
-
-impl Build {
-    fn new() -> Self {
-        let build = root().join("build");
-        let folder = tempfile::Builder::new().prefix("test-").tempdir_in(&build);
-        let folder = folder.expect("a folder");
-        let kernel = build.join(any_kernel()).join("kernel");
-        symlink(kernel, folder.path().join("kernel")).expect("a kernel");
-        let new = Self(folder);
-        new.lists("");
-        new
-    }
-
-    fn name(&self) -> &str {
-        let name = self.0.path().file_name().and_then(OsStr::to_str);
-        name.expect("UTF-8")
-    }
-
-    fn lists(&self, modules: &str) {
-        fs::write(self.0.path().join("modules.order"), modules).expect("a list");
-    }
-
-    /// Has a module that is the build's `like`.
-    fn makes(&self, name: &str, like: &str) {
-        let like = root().join("build").join(any_kernel()).join(like);
-        fs::copy(like, self.0.path().join(name)).expect("a module");
-    }
-}
-
 #[test]
 fn what_is_built_meanwhile_is_seen() {
     if !kernel_has("9P_FS") {
@@ -187,7 +154,7 @@ fn what_is_built_meanwhile_is_seen() {
         return;
     }
     let mut user = User::new();
-    let build = Build::new();
+    let build = Build::new(&any_kernel());
     let mut child = user.runs(&mut vm(build.name(), &[] as &[&str]));
     user.sees("root@lkmpg:/modules# ");
     build.makes("new.ko", "samples/02-hello-world/hello_1.ko");

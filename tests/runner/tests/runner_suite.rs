@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The VM runner's promises: one guest for many test binaries.
+
+use lkmpg_runner_tests::{Build, Ran, guest_program, kernel, kernel_has, vm};
+use lkmpg_tests::skip;
+use std::{fmt::Write as _, io::Write as _, process::Stdio};
+use tempfile::TempDir;
+
+/// Which guest it is: each makes up its own when it is asked first.
+const GUEST: &str = "guest $(cat /proc/sys/kernel/random/boot_id)";
+
+/// Test binaries, as Cargo would name them.
+#[derive(Default)]
+struct Suite {
+    programs: Vec<TempDir>,
+    messages: String,
+}
+
+impl Suite {
+    /// Adds a binary that runs a script in the guest, and passes if that ends well.
+    fn with(mut self, name: &str, script: &str) -> Self {
+        let main = format!(
+            r#"int failed = system("echo {name} in {GUEST}; {script}") != 0;
+            printf("test result: ok. %d passed; %d failed; 0 ignored; 0 measured; 0 filtered out\n",
+                !failed, failed);
+            return failed;"#
+        );
+        let (folder, program) = guest_program(&main);
+        let message = serde_json::json!({
+            "reason": "compiler-artifact",
+            "package_id": "path+file:///tests#0.1.0",
+            "target": {"name": name, "kind": ["test"]},
+            "profile": {"test": true},
+            "executable": program,
+        });
+        writeln!(self.messages, "{message}").expect("a string");
+        self.programs.push(folder);
+        self
+    }
+
+    fn runs(self) -> Ran {
+        self.runs_with(&[])
+    }
+
+    fn runs_with(self, options: &[&str]) -> Ran {
+        // In that of all others it would be remembered how long each takes.
+        let build = Build::new(&kernel());
+        build.makes("hello_1.ko", "samples/02-hello-world/hello_1.ko");
+        build.makes("crash.ko", "tests/modules/crash.ko");
+        build.lists("hello_1.o\ncrash.o\n");
+        let arguments = [&["--suite", "--jobs", "1"], options].concat();
+        let mut command = vm(build.name(), &arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let end = "{\"reason\": \"build-finished\", \"success\": true}\n";
+        stdin
+            .write_all((self.messages + end).as_bytes())
+            .expect("it reads");
+        drop(stdin);
+        child.wait_with_output().expect("it ends").into()
+    }
+}
+
+/// The guest that a binary ran in.
+fn guest_of<'a>(text: &'a str, name: &str) -> &'a str {
+    let begin = format!("{name} in guest ");
+    let mut lines = text.lines().filter_map(|it| it.strip_prefix(&begin));
+    lines
+        .next()
+        .unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn who_leaves_nothing_behind_shares_a_guest() {
+    let suite = Suite::default()
+        .with("one", "echo it | tee /tmp/it /run/it; rm /tmp/it /run/it")
+        // Not even the binary of the first is there.
+        .with(
+            "two",
+            "insmod /modules/hello_1.ko && rmmod hello_1 && test $(ls /tests | wc -l) = 1",
+        )
+        .with("three", "true");
+    let text = suite.runs().expect(0).text();
+    assert_eq!(guest_of(&text, "one"), guest_of(&text, "two"), "{text}");
+    assert_eq!(guest_of(&text, "two"), guest_of(&text, "three"), "{text}");
+    assert!(text.contains("tests: 3 passed"), "{text}");
+    assert!(!text.contains("left"), "{text}");
+}
+
+#[test]
+fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
+    let left = [
+        (
+            "module",
+            "insmod /modules/hello_1.ko",
+            "/sys/module/hello_1",
+        ),
+        ("node", "mknod /dev/left c 1 3", "/dev/left"),
+        ("file", "touch /tmp/left", "/tmp/left"),
+        (
+            "setting",
+            "echo 17 >/proc/sys/kernel/panic",
+            "/proc/sys/kernel/panic: 17",
+        ),
+        ("process", "sleep 1000 & sleep 0", "(sleep)"),
+        ("mount", "mount -t tmpfs left /mnt", "left /mnt tmpfs"),
+    ];
+    let clean = "test ! -e /sys/module/hello_1 && test ! -e /dev/left && test ! -e /tmp/left && \
+                 test $(cat /proc/sys/kernel/panic) != 17 && ! pidof sleep && \
+                 ! grep '^left' /proc/mounts";
+    let mut suite = Suite::default();
+    for (name, script, _) in left {
+        suite = suite
+            .with(name, script)
+            .with(&format!("after_{name}"), clean);
+    }
+    let text = suite.runs().expect(0).text();
+    let mut before = None;
+    for (name, _, what) in left {
+        let after = guest_of(&text, &format!("after_{name}"));
+        assert_ne!(guest_of(&text, name), after, "{name}: {text}");
+        // Who leaves nothing behind gives the guest to the next.
+        assert!(
+            before.is_none_or(|it| it == guest_of(&text, name)),
+            "{text}"
+        );
+        before = Some(after);
+        let said = format!("vm: {name} has left behind: ");
+        let mut lines = text.lines().filter_map(|it| it.strip_prefix(&said));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("no {said:?} in {text}"));
+        assert!(line.contains(what), "{line}");
+    }
+    let names: Vec<_> = left.iter().map(|it| it.0).collect();
+    let summary = format!("the next had another guest: {}\n", names.join(" "));
+    assert!(text.contains(&summary), "{text}");
+}
+
+#[test]
+fn each_has_its_own_verdict() {
+    let suite = Suite::default()
+        .with("passes", "true")
+        .with("fails", "false")
+        .with("splats", "insmod /modules/crash.ko how=2")
+        .with("kills", "echo c >/proc/sysrq-trigger")
+        .with("last", "true");
+    let text = suite.runs().expect(101).text();
+    let guests = ["passes", "fails", "splats", "kills", "last"].map(|it| guest_of(&text, it));
+    assert_eq!(guests[0], guests[1]);
+    for pair in guests[1..].windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+    let failed = "test binaries: 3 of 5 failed: fails splats kills\n";
+    assert!(text.ends_with(failed), "{text}");
+    // What the kernel said is with the one that made it say so.
+    let (_, splats) = text.split_once("Running splats").expect("a header");
+    let (splats, rest) = splats.split_once("Running kills").expect("a header");
+    assert!(
+        splats.contains("crash.rs:") && !rest.contains("crash.rs:"),
+        "{text}"
+    );
+}
+
+#[test]
+fn who_runs_out_of_time_is_named() {
+    let suite = Suite::default()
+        .with("hangs", "test -e /tmp/never || sleep 1000")
+        .with("next", "true");
+    let text = suite.runs_with(&["--timeout", "5"]).expect(101).text();
+    assert!(
+        text.ends_with("test binaries: 1 of 2 failed: hangs\n"),
+        "{text}"
+    );
+    assert_ne!(guest_of(&text, "hangs"), guest_of(&text, "next"));
+}
+
+#[test]
+fn who_has_leaked_is_found_among_those_of_its_guest() {
+    if !kernel_has("DEBUG_KMEMLEAK") {
+        return skip("the kernel does not look for leaks");
+    }
+    let suite = Suite::default()
+        .with("one", "insmod /modules/hello_1.ko && rmmod hello_1")
+        .with("leaks", "insmod /modules/crash.ko how=5 && rmmod crash")
+        .with("three", "true");
+    let text = suite.runs().expect(101).text();
+    assert!(text.contains("unreferenced object"), "{text}");
+    assert!(
+        text.ends_with("test binaries: 1 of 3 failed: leaks\n"),
+        "{text}"
+    );
+}
