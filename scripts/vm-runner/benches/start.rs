@@ -7,13 +7,15 @@ use anyhow::{Context, Result, bail};
 use lkmpg_vm::archive::Archive;
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
+/// Suites of so many empty test binaries: what one more costs is their difference.
+const SUITES: [usize; 2] = [2, 10];
 /// A sample that a user would edit.
 const SAMPLE: &str = "samples/02-hello-world/hello_1.rs";
 
@@ -23,6 +25,7 @@ fn main() -> Result<()> {
     let rounds: usize = env::var("LKMPG_ROUNDS").map_or(Ok(5), |it| it.parse())?;
     let scratch = TempDir::new()?;
     let image = root.join("build").join(&kernel).join("kernel/image");
+    let empty = empty_test(&root, scratch.path())?;
     let mut rows = [
         ("bare boot", bare_boot(&image, scratch.path())?),
         (
@@ -36,6 +39,8 @@ fn main() -> Result<()> {
             "the same after an edit",
             command(&root, &format!("touch {SAMPLE} && make test T=hello")),
         ),
+        ("few tests", suite(&root, &empty, SUITES[0])),
+        ("many tests", suite(&root, &empty, SUITES[1])),
     ]
     .map(|(name, command)| (name, command, Vec::new()));
     // The first round builds what is not up to date.
@@ -48,13 +53,47 @@ fn main() -> Result<()> {
         }
     }
     let medians = rows.map(|(name, _, times)| (name, median(times)));
+    let [.., (_, few), (_, many)] = medians;
+    let one = many.saturating_sub(few) / (SUITES[1] - SUITES[0]) as u32;
+    let rows = &medians[..medians.len() - SUITES.len()];
     println!("| seconds, medians of {rounds} ({kernel}) | | to the bare boot |");
     println!("| --- | ---: | ---: |");
-    for (name, time) in medians {
+    for (name, time) in rows.iter().chain([&("one more (empty) test binary", one)]) {
         let ratio = time.as_secs_f64() / medians[0].1.as_secs_f64();
         println!("| {name} | {:.2} | {ratio:.2} |", time.as_secs_f64());
     }
     Ok(())
+}
+
+/// A test binary of the guest in which one test passes.
+fn empty_test(root: &Path, scratch: &Path) -> Result<PathBuf> {
+    let [source, program] = ["empty.c", "empty"].map(|it| scratch.join(it));
+    let report = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
+    let text = format!("#include <stdio.h>\nint main(void) {{ puts(\"{report}\"); }}\n");
+    fs::write(&source, text)?;
+    let mut cc = Command::new("cc");
+    cc.args(["-static", "-DHAS_LIBTEST=1", "-o"])
+        .args([&program, &source])
+        .arg(root.join("tests/support/guest_only.c"));
+    run(&mut cc).context("cannot build an empty test")?;
+    Ok(program)
+}
+
+/// Runs a test binary so many times, as `make test` would.
+fn suite(root: &Path, test: &Path, count: usize) -> Command {
+    let messages = (0..count).map(|it| {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"a#1","target":{{"name":"empty_{it}","kind":["test"]}},"profile":{{"test":true}},"executable":"{}"}}
+"#,
+            test.display()
+        )
+    });
+    let messages: String = messages.collect();
+    let end = r#"{"reason":"build-finished","success":true}"#;
+    command(
+        root,
+        &format!("echo '{messages}{end}' | scripts/vm --suite --jobs 1"),
+    )
 }
 
 /// QEMU as anybody would start it, with an init that does nothing but end it.

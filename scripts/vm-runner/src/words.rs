@@ -125,5 +125,7 @@ impl Words {
 
 fn is_chatter(line: &str) -> bool {
     let message = splat::message(line);
-    lkmpg_guest::CHATTER.iter().any(|it| message.starts_with(it))
+    lkmpg_guest::CHATTER
+        .iter()
+        .any(|it| message.starts_with(it))
 }
