@@ -6,11 +6,11 @@
 //! does 1,000 rounds. `LKMPG_SEED=` makes the same choices again, though not at the same moments.
 
 use lkmpg_tests::{
-    Footprint, LoadError, Module, Progress, Subject, early,
+    Footprint, LoadError, Module, Node, Progress, Subject, early,
     hostile::{self, Random},
     is_loaded, some, subjects, times,
 };
-use rustix::io::Errno;
+use rustix::{fs::OFlags, io::Errno};
 use std::{fs, process::Child, thread};
 
 /// How many processes use the modules.
@@ -151,19 +151,46 @@ fn loading_and_unloading_at_the_same_moment_is_safe() {
 }
 
 #[test]
+fn a_module_stays_while_its_device_is_open() {
+    let before = Footprint::now();
+    for (subject, node) in some("device", devices()) {
+        let module = subject.load();
+        // One that nobody may open is root's to open.
+        let way = node.ways().first().copied().unwrap_or(OFlags::RDONLY);
+        let file = node.open(way | OFlags::NONBLOCK).expect(&node.path);
+        match module.unload() {
+            Err(in_use) => {
+                drop(file);
+                in_use.busy().unload().expect("nobody has it open");
+            }
+            Ok(()) => {
+                // What closes it is gone.
+                std::mem::forget(file);
+                let path = &node.path;
+                panic!("{path} is open, and its module goes: the file operations have no owner");
+            }
+        }
+    }
+    before.check("devices that are open");
+}
+
+/// The devices of all modules.
+fn devices() -> impl Iterator<Item = (&'static Subject, &'static Node)> {
+    subjects().iter().flat_map(|subject| {
+        let nodes = subject.nodes.iter();
+        let devices = nodes.filter(|it| it.path.starts_with("/dev/"));
+        devices.map(move |node| (subject, node))
+    })
+}
+
+#[test]
 fn a_node_can_be_opened_as_soon_as_it_is_there() {
     // Whoever does keeps the module. What a load does then that fails: see adversary.rs.
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
     let before = Footprint::now();
     let _no_modprobe = NoModprobe::new();
-    let devices = subjects().iter().flat_map(|subject| {
-        let devices = subject
-            .nodes
-            .iter()
-            .filter(|it| it.path.starts_with("/dev/"));
-        devices.map(move |node| (subject, &*node.path))
-    });
-    for (subject, path) in some("device", devices) {
+    for (subject, node) in some("device", devices()) {
+        let path = &*node.path;
         let opener = early::opener(&subject.module, path);
         let module = subject.load();
         let early = opener.join().expect("no panic");
