@@ -21,7 +21,7 @@
 //! | what the kernel logs from a moment on | [`KernelLog`] |
 //! | what a module must not leave behind: nodes, interrupts, threads… | [`Footprint`] |
 //! | where a user gets at a module | [`Footprint::nodes_since`], [`Node`] |
-//! | waiting for an event, not for a time | [`wait_until`], [`ready`], [`KernelLog::wait_for`] |
+//! | waiting for an event, not for a time | [`wait_until`], [`ready()`], [`KernelLog::wait_for`] |
 //! | another user than root | [`as_user`] |
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
 //! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |

@@ -151,7 +151,7 @@ impl<'a> Bench<'a> {
         check_memory(self.options, task.size()?)?;
         // The clock that counts instructions starts with the boot.
         if !self.options.cold && !self.options.icount {
-            match self.from_snapshot(task, words) {
+            match self.restore_snapshot(task, words) {
                 Ok(started) => return Ok(started),
                 Err(error) => words.say(&format!(
                     "no guest can be started from memory, so this one boots: {error:#}"
@@ -170,7 +170,7 @@ impl<'a> Bench<'a> {
 
     /// Starts from a saved guest, and makes it if it is not there. It is an error if that does
     /// not work, whatever the command would do.
-    fn from_snapshot(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
+    fn restore_snapshot(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
         let place = Place::of(&self.machine, self.options)?;
         let started = self.start_from(&place, task, words);
         started.inspect_err(|_| drop(place.clear()))
