@@ -8,7 +8,7 @@
 //! author:         lkmpg-rs developers
 //! description:    A sample driver
 //! license:        GPL
-//! import_ns:      PWM
+//! ...
 //! name:           hello_4
 //! ...
 //! # insmod hello_4.ko
@@ -28,7 +28,7 @@
 //! something in it that its developers do not have. What is left here is `O`: built out of tree. No node is missing
 //! because of it, and nothing is refused.
 //!
-//! `import_ns: PWM` is not this module's doing: the `kernel` crate uses functions of that name space,
+//! A line `import_ns: PWM` is not this module's doing: where the kernel has PWM, the `kernel` crate uses functions of that name space,
 //! and every module in Rust inherits the line.
 //!
 //! Changed from the guide: there is no `MODULE_SUPPORTED_DEVICE("testdevice")`. The macro never did
