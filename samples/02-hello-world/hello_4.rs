@@ -25,11 +25,11 @@
 //! `module!` does not compile without one.
 //!
 //! A taint is a mark, not a failure. The reader of a bug report sees from it that the kernel had
-//! something in it that its developers do not have. What is left here is `O`: built out of tree. No node is missing
-//! because of it, and nothing is refused.
+//! something in it that its developers do not have. What is left here is `O`: built out of tree. No
+//! node is missing because of it, and nothing is refused.
 //!
-//! A line `import_ns: PWM` is not this module's doing: where the kernel has PWM, the `kernel` crate uses functions of that name space,
-//! and every module in Rust inherits the line.
+//! A line `import_ns: PWM` is not this module's doing: where the kernel has PWM, the `kernel` crate uses
+//! functions of that name space, and every module in Rust inherits the line.
 //!
 //! Changed from the guide: there is no `MODULE_SUPPORTED_DEVICE("testdevice")`. The macro never did
 //! anything, and is gone from the kernel; aliases say what a module is for (`chardev` has some).
