@@ -37,6 +37,8 @@ const bool LKM_HAS_INIT_FS = false;
 extern struct fs_struct *userspace_init_fs;
 #endif
 
+#endif
+
 /* Shifts of something that is no constant to bindgen. */
 const size_t LKM_THREAD_SIZE = THREAD_SIZE;
 

@@ -14,6 +14,7 @@
 
 use crate::{
     bindings,
+    completion::Completion,
     percpu, //
 };
 use core::{
@@ -23,10 +24,7 @@ use core::{
 };
 use kernel::{
     cpu::CpuId,
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::from_err_ptr,
     prelude::*,
     sync::aref::ARef,
     task::{
@@ -37,10 +35,7 @@ use kernel::{
         msecs_to_jiffies,
         Msecs, //
     },
-    types::{
-        NotThreadSafe,
-        Opaque, //
-    },
+    types::NotThreadSafe,
 };
 
 /// Starts a kernel thread that runs `closure`: [`Builder::spawn`], with nothing but a name.
@@ -160,17 +155,22 @@ impl<'a> Builder<'a> {
 }
 
 /// What a thread and its owner share.
+#[pin_data]
 struct Shared<R> {
-    unparked: Opaque<bindings::completion>,
-    ended: Opaque<bindings::completion>,
+    #[pin]
+    unparked: Completion,
+    #[pin]
+    ended: Completion,
     result: UnsafeCell<Option<R>>,
     /// Frees the [`Packet`] that this is part of.
     free: unsafe fn(NonNull<Self>),
 }
 
 /// What is allocated for a thread: [`Shared`], and the closure, whose type the owner forgets.
+#[pin_data]
 #[repr(C)]
 struct Packet<F, R> {
+    #[pin]
     shared: Shared<R>,
     closure: UnsafeCell<Option<F>>,
 }
@@ -179,16 +179,16 @@ impl<F, R> Packet<F, R>
 where
     F: FnOnce(&Current<'_>) -> R,
 {
-    fn new(closure: F) -> Self {
-        Self {
-            shared: Shared {
-                unparked: Opaque::uninit(),
-                ended: Opaque::uninit(),
+    fn new(closure: F) -> impl PinInit<Self> {
+        pin_init!(Self {
+            shared <- pin_init!(Shared {
+                unparked <- Completion::new(),
+                ended <- Completion::new(),
                 result: UnsafeCell::new(None),
                 free: Self::free,
-            },
+            }),
             closure: UnsafeCell::new(Some(closure)),
-        }
+        })
     }
 
     /// The thread's function in C.
@@ -203,7 +203,7 @@ where
         // SAFETY: Until the thread has exited, nobody else looks at the closure.
         let closure = unsafe { (*packet.closure.get()).take() };
         if let Some(closure) = closure {
-            // INVARIANT: This is called by a kernel thread, and `Handle::new` initialised the completion.
+            // INVARIANT: This is called by a kernel thread.
             let result = closure(&Current {
                 unparked: &packet.shared.unparked,
                 _here: NotThreadSafe,
@@ -211,8 +211,7 @@ where
             // SAFETY: Until the thread has exited, nobody else looks at the result.
             unsafe { *packet.shared.result.get() = Some(result) };
         }
-        // SAFETY: The completion is initialised.
-        unsafe { bindings::complete_all(packet.shared.ended.get()) };
+        packet.shared.ended.complete_all();
         0
     }
 
@@ -234,12 +233,9 @@ struct Handle<R>(NonNull<Shared<R>>);
 
 impl<R> Handle<R> {
     fn new<F: FnOnce(&Current<'_>) -> R>(closure: F) -> Result<Self> {
-        let packet = KBox::leak(KBox::new(Packet::new(closure), GFP_KERNEL)?);
-        // SAFETY: Both are valid for writes, and do not move from here on.
-        unsafe {
-            bindings::init_completion(packet.shared.unparked.get());
-            bindings::init_completion(packet.shared.ended.get());
-        }
+        let packet = KBox::pin_init(Packet::new(closure), GFP_KERNEL)?;
+        // SAFETY: The packet is not moved.
+        let packet = KBox::leak(unsafe { Pin::into_inner_unchecked(packet) });
         // INVARIANT: The packet has just been made and initialised.
         Ok(Self(NonNull::from(packet).cast()))
     }
@@ -314,31 +310,27 @@ impl<R> Thread<R> {
     /// Fails with `ERESTARTSYS` if a signal arrives first. May sleep
     /// (`wait_for_completion_interruptible`).
     pub fn wait(&self) -> Result {
-        // SAFETY: The completion is initialised. Once complete, it stays so.
-        to_result(unsafe { bindings::wait_for_completion_interruptible(self.packet.ended.get()) })
+        self.packet.ended.wait_interruptible()
     }
 
     /// Waits until the closure has returned of its own accord, and returns its result.
     ///
     /// May sleep, and cannot be interrupted (`wait_for_completion`).
     pub fn join(self) -> Option<R> {
-        // SAFETY: The completion is initialised.
-        unsafe { bindings::wait_for_completion(self.packet.ended.get()) };
+        self.packet.ended.wait();
         self.stop()
     }
 
     /// Whether the closure has returned. Callable from any context but NMI (`completion_done`).
     pub fn has_ended(&self) -> bool {
-        // SAFETY: The completion is initialised.
-        unsafe { bindings::completion_done(self.packet.ended.get()) }
+        self.packet.ended.is_done()
     }
 
     /// Lets one call of [`Current::park`] return: the one in progress or the next one.
     ///
     /// Callable from any context but NMI (`complete`).
     pub fn unpark(&self) {
-        // SAFETY: The completion is initialised.
-        unsafe { bindings::complete(self.packet.unparked.get()) };
+        self.packet.unparked.complete();
     }
 
     /// Returns the thread's task.
@@ -351,9 +343,9 @@ impl<R> Thread<R> {
 ///
 /// # Invariants
 ///
-/// The current task is a kernel thread, and `unparked` is initialised.
+/// The current task is a kernel thread.
 pub struct Current<'a> {
-    unparked: &'a Opaque<bindings::completion>,
+    unparked: &'a Completion,
     /// The functions are about the task that calls them.
     _here: NotThreadSafe,
 }
@@ -400,10 +392,7 @@ impl Current<'_> {
     pub fn park(&self) -> bool {
         while !self.should_stop() {
             // Being asked to stop interrupts the wait, as in `sleep`.
-            //
-            // SAFETY: By the type invariants.
-            let ret = unsafe { bindings::wait_for_completion_interruptible(self.unparked.get()) };
-            if ret == 0 {
+            if self.unparked.wait_interruptible().is_ok() {
                 break;
             }
         }

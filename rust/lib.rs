@@ -162,6 +162,7 @@ use compat::LocalModule;
 const __LOG_PREFIX: &[u8] = b"lkm\0";
 
 pub mod chrdev;
+pub mod completion;
 pub mod cycles;
 pub mod debugfs;
 pub mod export;

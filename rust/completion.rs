@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Waiting until something is done.
+//!
+//! Upstream's [`kernel::sync::Completion`] has the wait that nothing ends but the completion. A user
+//! who waits should be able to give up: [`Completion`] also has waits that a signal or a limit ends.
+//!
+//! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
+
+use crate::{
+    bindings,
+    compat, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
+    types::Opaque, //
+};
+
+/// Something that is not done yet, or is.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{prelude::*, sync::Arc};
+/// # use lkm::{completion::Completion, kthread::{self, Thread}};
+/// fn measure() -> Result<(Arc<Completion>, Thread<()>)> {
+///     let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+///     let told = done.clone();
+///     let thread = kthread::spawn(c"measure", move |_| told.complete_all())?;
+///     done.wait_interruptible()?;
+///     Ok((done, thread))
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// `inner` is initialised.
+#[pin_data]
+pub struct Completion {
+    #[pin]
+    inner: Opaque<bindings::completion>,
+}
+
+// SAFETY: A completion may be used and freed by any thread.
+unsafe impl Send for Completion {}
+
+// SAFETY: A completion has a lock of its own.
+unsafe impl Sync for Completion {}
+
+impl Completion {
+    /// Creates a completion that is not done.
+    pub fn new() -> impl PinInit<Self> {
+        // INVARIANT: It is initialised here.
+        pin_init!(Self {
+            // SAFETY: `slot` is valid for writes.
+            inner <- Opaque::ffi_init(|slot| unsafe { bindings::init_completion(slot) }),
+        })
+    }
+
+    /// Lets one waiter go on: the one that waits longest, or the next one that comes.
+    ///
+    /// Callable from any context but NMI (`complete`).
+    pub fn complete(&self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::complete(self.inner.get()) };
+    }
+
+    /// Lets all waiters go on, those who come later, too.
+    ///
+    /// Callable from any context but NMI (`complete_all`).
+    pub fn complete_all(&self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::complete_all(self.inner.get()) };
+    }
+
+    /// Whether the next wait would return at once. Callable from any context but NMI
+    /// (`completion_done`).
+    pub fn is_done(&self) -> bool {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::completion_done(self.inner.get()) }
+    }
+
+    /// Waits. Nothing else ends it, not even `SIGKILL`. May sleep (`wait_for_completion`).
+    pub fn wait(&self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::wait_for_completion(self.inner.get()) };
+    }
+
+    /// Waits. Fails with `ERESTARTSYS` if a signal comes first. May sleep
+    /// (`wait_for_completion_interruptible`).
+    pub fn wait_interruptible(&self) -> Result {
+        // SAFETY: By the type invariants.
+        to_result(unsafe { bindings::wait_for_completion_interruptible(self.inner.get()) })
+    }
+
+    /// Waits for at most `limit` milliseconds.
+    ///
+    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if a signal comes first. May
+    /// sleep (`wait_for_completion_interruptible_timeout`).
+    pub fn wait_timeout(&self, limit: Msecs) -> Result {
+        let jiffies = msecs_to_jiffies(limit);
+        // SAFETY: By the type invariants.
+        let left = unsafe {
+            bindings::wait_for_completion_interruptible_timeout(self.inner.get(), jiffies)
+        };
+        match left {
+            0 => Err(compat::errno(bindings::ETIME)),
+            1.. => Ok(()),
+            errno => Err(Error::from_errno(errno as c_int)),
+        }
+    }
+}
