@@ -15,10 +15,12 @@
 
 use crate::{
     bindings,
+    callback::Caller,
     lifetime::this_module, //
 };
 use core::{
     cell::UnsafeCell,
+    marker::PhantomData,
     mem::size_of, //
 };
 use kernel::{
@@ -159,6 +161,11 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
         kernel_param::<MODE>(name, T::OPS, self.value.get().cast())
     }
 
+    #[doc(hidden)]
+    pub const fn describe_checked<H: OnSet<T>>(&'static self, name: &'static CStr) -> KernelParam {
+        kernel_param::<MODE>(name, &Checked::<T, H>::OPS, self.value.get().cast())
+    }
+
     /// Returns the current value. Callable from any context.
     #[inline]
     pub fn value(&self) -> T {
@@ -166,6 +173,65 @@ impl<T: Scalar, const MODE: u16> Value<T, MODE> {
         // sees whole, as `READ_ONCE` does; on a 32-bit kernel with two for 64 bits, whose halves make a
         // valid number, too.
         unsafe { self.value.get().read_volatile() }
+    }
+}
+
+/// What [`module_params!`](crate::module_params) makes of an `on_set`.
+#[doc(hidden)]
+pub trait OnSet<T> {
+    /// Looks at a value before it is there.
+    fn on_set(value: T) -> Result;
+}
+
+/// The operations of a parameter with an `on_set`.
+struct Checked<T, H>(PhantomData<(T, H)>);
+
+impl<T: Scalar, H: OnSet<T>> Checked<T, H> {
+    const OPS: bindings::kernel_param_ops = bindings::kernel_param_ops {
+        flags: 0,
+        set: Some(Self::set),
+        get: Some(Self::get),
+        free: None,
+    };
+
+    /// `kernel_param_ops::set`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by C as that operation, on the parameter of a [`Value<T, _>`].
+    unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_param) -> c_int {
+        // SAFETY: The operations and the parameter are static.
+        let (Some(set), mut param) = (unsafe { (*T::OPS).set }, unsafe { param.read() }) else {
+            return EINVAL.to_errno();
+        };
+        // SAFETY: This is the pointer of a `Value`, which the kernel does not change meanwhile.
+        let value = unsafe { param.__bindgen_anon_1.arg }.cast::<T>();
+        // SAFETY: As above.
+        let mut new = unsafe { value.read() };
+        param.__bindgen_anon_1.arg = (&raw mut new).cast();
+        // SAFETY: These are the operations of a `T`, and this is one.
+        let ret = unsafe { set(text, &param) };
+        if ret != 0 {
+            return ret;
+        }
+        Caller::Vfs.status(H::on_set(new).map(|()| {
+            // SAFETY: As above. Who reads it sees the old or the new one.
+            unsafe { value.write_volatile(new) }
+        }))
+    }
+
+    /// `kernel_param_ops::get`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::set`].
+    unsafe extern "C" fn get(text: *mut c_char, param: *const bindings::kernel_param) -> c_int {
+        // SAFETY: The operations are static.
+        match unsafe { (*T::OPS).get } {
+            // SAFETY: These are the operations of a `T`, as the parameter is.
+            Some(get) => unsafe { get(text, param) },
+            None => EINVAL.to_errno(),
+        }
     }
 }
 
@@ -383,6 +449,24 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// }
 /// ```
 ///
+/// A number or a flag can have an `on_set`, a function that is called with each value that somebody
+/// gives it, before it is there. If that fails, the old value stays, and the error is the writer's, or
+/// `insmod`'s. It may sleep, and must not call [`lock`], which is held already. It is called by the
+/// loader before `init`, and may be called until the module has been dropped, so all it knows is what
+/// is static. A flag with an `on_set` is given as `flag=1`, not as `flag`.
+///
+/// ```
+/// # use kernel::prelude::*;
+/// lkm::module_params! {
+///     parity: u8 {
+///         default: 0,
+///         description: "0 for none, 1 for odd, 2 for even",
+///         permissions: 0o644,
+///         on_set: |value| if value <= 2 { Ok(()) } else { Err(EINVAL) },
+///     },
+/// }
+/// ```
+///
 /// What C would not check when the module runs, the compiler does: a file that any user may write,
 /// and an array whose file would not fit its page.
 ///
@@ -405,6 +489,21 @@ macro_rules! module_params {
     (@type $type:tt, $mode:literal) => { $crate::params::Value<$type, $mode> };
     (@prefix [$type:ty; $max:expr]) => { "array of " };
     (@prefix $type:tt) => { "" };
+    (@describe $name:ident, $type:tt, $elements:expr, $c_name:expr) => {
+        $name.describe($elements, $c_name)
+    };
+    (@describe $name:ident, $type:tt, $elements:expr, $c_name:expr, $on_set:expr) => {{
+        struct OnSet;
+
+        impl $crate::params::OnSet<$type> for OnSet {
+            fn on_set(value: $type) -> ::kernel::error::Result {
+                let on_set: fn($type) -> ::kernel::error::Result = $on_set;
+                on_set(value)
+            }
+        }
+
+        $name.describe_checked::<OnSet>($c_name)
+    }};
     (@elements [$type:ty; $max:expr]) => { $crate::params::Elements };
     (@elements $type:tt) => { () };
     (@modinfo $parts:expr) => {
@@ -418,7 +517,8 @@ macro_rules! module_params {
         $name:ident: $type:tt {
             default: $default:expr,
             description: $description:literal,
-            permissions: $mode:literal $(,)?
+            permissions: $mode:literal
+            $(, on_set: $on_set:expr)? $(,)?
         }
     ),* $(,)?) => {$(
         #[allow(non_upper_case_globals)]
@@ -432,14 +532,15 @@ macro_rules! module_params {
             #[link_section = "__param"]
             #[used(compiler)]
             #[export_name = concat!("lkm_param_", stringify!($name))]
-            static PARAM: ::kernel::module_param::KernelParam = $name.describe(
-                &ELEMENTS,
+            static PARAM: ::kernel::module_param::KernelParam = $crate::module_params!(
+                @describe $name, $type, &ELEMENTS,
                 match ::core::ffi::CStr::from_bytes_with_nul(
                     ::core::concat!(::core::stringify!($name), "\0").as_bytes(),
                 ) {
                     Ok(name) => name,
                     Err(_) => ::core::unreachable!(),
-                },
+                }
+                $(, $on_set)?
             );
         };
     )*

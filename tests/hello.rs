@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chapter 2: hello_1 to hello_5 and start_stop.
+//! Chapter 2: hello_1 to hello_6, loglevels and start_stop.
 
-use lkmpg_tests::{KernelLog, LoadError, Module, is_loaded, module_file, name};
+use lkmpg_tests::{KernelLog, LoadError, Module, errno_of, is_loaded, module_file, name};
 use object::{Object as _, ObjectSection as _};
 use rustix::io::Errno;
 use std::fs;
@@ -269,4 +269,67 @@ fn start_stop_is_one_module() {
             "Short is the life of a kernel module",
         ]
     );
+}
+
+#[test]
+fn hello_6_acts_when_it_is_set() {
+    let module = Module::load("hello_6", &[]).expect("the module loads");
+    let log = KernelLog::now();
+    let file = "/sys/module/hello_6/parameters/greetings";
+    fs::write(file, "3\n").expect("three greetings");
+    assert_eq!(log.lines(), ["hello_6: Hello again."; 3]);
+    assert_eq!(parameter("hello_6", "greetings"), "3");
+
+    // Refused by the module, by the kernel for its size, and for what it is.
+    for (value, errno, word) in [
+        ("11", Errno::INVAL, Some("11 greetings are too many")),
+        ("256", Errno::RANGE, None),
+        ("many", Errno::INVAL, None),
+        ("", Errno::INVAL, None),
+    ] {
+        let error = fs::write(file, format!("{value}\n")).expect_err(value);
+        assert_eq!(errno_of(error), errno, "{value}");
+        let lines = log.lines();
+        assert_eq!(lines.len(), word.iter().len(), "{lines:?}");
+        assert!(lines.iter().all(|it| it.contains(word.unwrap_or_default())));
+        assert_eq!(parameter("hello_6", "greetings"), "3", "the old value");
+    }
+    module.unload().expect("unload");
+}
+
+#[test]
+fn hello_6_is_asked_before_init() {
+    assert_eq!(
+        session("hello_6", &["greetings=2"]),
+        ["Hello again.", "Hello again."]
+    );
+    let (errno, log) = refusal("hello_6", &["greetings=11"]);
+    assert_eq!(errno, Errno::INVAL);
+    assert!(
+        log.iter()
+            .any(|it| it.contains("`11' invalid for parameter `greetings'")),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn loglevels_has_a_line_of_each() {
+    let log = KernelLog::now();
+    let module = Module::load("loglevels", &[]).expect("the module loads");
+    let levels: Vec<u32> = log
+        .messages()
+        .into_iter()
+        .filter(|(_, text)| text.starts_with("loglevels: "))
+        .map(|(level, text)| {
+            assert!(
+                text.starts_with(&format!("loglevels: {level}, ")),
+                "{level}: {text}"
+            );
+            level
+        })
+        .collect();
+    // The last one is for kernels with debug assertions.
+    let all = [0, 1, 2, 3, 4, 5, 6, 7];
+    assert!(levels == all || levels == all[..7], "{levels:?}");
+    module.unload().expect("unload");
 }

@@ -25,12 +25,17 @@ impl KernelLog {
 
     /// Returns what was logged since the last call, a message a line, without its time.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        self.messages().into_iter().map(|it| it.1).collect()
+    }
+
+    /// Returns the same, with the level of each, from 0 (emergency) to 7 (debug).
+    pub fn messages(&self) -> Vec<(u32, String)> {
+        let mut messages = Vec::new();
         let mut record = [0; 8192];
         loop {
             match rustix::io::read(&self.kmsg, &mut record) {
-                Ok(length) => lines.extend(message(&record[..length])),
-                Err(Errno::AGAIN) => return lines,
+                Ok(length) => messages.extend(message(&record[..length])),
+                Err(Errno::AGAIN) => return messages,
                 // Older messages were overwritten; go on with the oldest that is left.
                 Err(Errno::PIPE) => panic!("the log was overwritten before it was read"),
                 Err(errno) => panic!("cannot read /dev/kmsg: {errno}"),
@@ -59,13 +64,15 @@ impl KernelLog {
     }
 }
 
-/// The text of a record of /dev/kmsg: `priority,sequence,time,flags;text\n KEY=value\n…`.
-fn message(record: &[u8]) -> Option<String> {
+/// The level and the text of a record of /dev/kmsg: `priority,sequence,time,flags;text\n KEY=value\n…`.
+fn message(record: &[u8]) -> Option<(u32, String)> {
     let record = String::from_utf8_lossy(record);
     let (facts, text) = record.split_once(';')?;
-    let facility = facts.split(',').next()?.parse::<u32>().ok()? >> 3;
+    let priority = facts.split(',').next()?.parse::<u32>().ok()?;
+    let (facility, level) = (priority >> 3, priority & 7);
+    let text = text.lines().next().unwrap_or_default();
     // What user space writes to the log is not the kernel's.
-    (facility == 0).then(|| unescape(text.lines().next().unwrap_or_default()))
+    (facility == 0).then(|| (level, unescape(text)))
 }
 
 /// Undoes /dev/kmsg's `\x5c` for what is not printable, and for the backslash itself.

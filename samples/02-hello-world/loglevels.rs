@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 2.1, about the log: how urgent a message is.
+//!
+//! Each message has a level, from 0 to 7. All of them go to the log, which `dmesg` shows. Those
+//! below `console_loglevel` also go to the console, the screen or the serial line of the machine, at
+//! once. The smaller the number, the more urgent the message.
+//!
+//! ```text
+//! # cat /proc/sys/kernel/printk
+//! 4	4	1	7
+//! # insmod loglevels.ko
+//! loglevels: 0, emergency: the system is unusable
+//! loglevels: 1, alert: somebody must act at once
+//! loglevels: 2, critical: a part has failed
+//! loglevels: 3, error: something could not be done
+//! # rmmod loglevels
+//! ```
+//!
+//! The first number is `console_loglevel`: 4, so levels 0 to 3 are on the console. `dmesg` has the
+//! others as well. With 8 all of them are:
+//!
+//! ```text
+//! # echo 8 > /proc/sys/kernel/printk
+//! # insmod loglevels.ko && rmmod loglevels
+//! ```
+//!
+//! Most modules need three of them: `pr_err` when something failed, `pr_warn` when something is
+//! odd, and `pr_info` for the rest. The guide takes `KERN_ALERT` so that its messages are seen at
+//! once.
+//!
+//! C writes the level in front of the text: `printk(KERN_INFO "...")`, or `pr_info("...")`. Rust has
+//! the same macros. `pr_debug` is compiled away unless the kernel has debug assertions
+//! (`KERNEL=debug`); in C it waits for `#define DEBUG`.
+
+use kernel::prelude::*;
+
+module! {
+    type: LogLevels,
+    name: "loglevels",
+    authors: ["lkmpg-rs developers"],
+    description: "One message of each level",
+    license: "GPL",
+}
+
+struct LogLevels;
+
+impl kernel::Module for LogLevels {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        pr_emerg!("0, emergency: the system is unusable\n");
+        pr_alert!("1, alert: somebody must act at once\n");
+        pr_crit!("2, critical: a part has failed\n");
+        pr_err!("3, error: something could not be done\n");
+        pr_warn!("4, warning: something is odd\n");
+        pr_notice!("5, notice: normal, and worth knowing\n");
+        pr_info!("6, information: what is going on\n");
+        pr_debug!("7, debug: for who looks for an error\n");
+        Ok(LogLevels)
+    }
+}
