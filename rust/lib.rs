@@ -71,6 +71,7 @@
 //! | bytes that `read` advances over | what was in the kernel's page is data | `fops::clear`, where it is a kernel's page |
 //! | positions that `read` and `write` leave | checks them at the next call | C |
 //! | [`fops::FileOperations::size`] | seeks from it; negative, it seeks to what is none | `Shims::llseek` |
+//! | keys from [`proc_fs::Sequence::next`] | goes back, for ever; above 2^63 it is negative | `Listing::find`: the end |
 //! | the error of a parameter's `on_set` | is the loader's, or the writer's | `Caller::Vfs` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
 //! | what a process polls a file in `/proc` for | it stays in the queue when the file has gone, if it is neither to read nor to write | [`proc_fs::Node`]: `POLLERR` |

@@ -2,8 +2,8 @@
 
 //! Files and directories in `/proc`.
 //!
-//! Most files only show something, and may take a line of input: [`Show`] and [`File`]. A file
-//! that is more than text, because it has a state for each opener, blocks or can be polled, is a
+//! Most files only show something, and may take a line of input: [`Show`] and [`File`]. One that
+//! shows many items is a [`Sequence`] behind a [`Listing`]. A file that is more than text, because it has a state for each opener, blocks or can be polled, is a
 //! [`FileOperations`] behind a [`Node`].
 //!
 //! Dropping either removes the entry and waits for callers that are inside, so that none of these
@@ -49,12 +49,20 @@ use kernel::{
     },
 };
 
+mod listing;
+
+pub use listing::{
+    Listing,
+    Sequence, //
+};
+
 /// A name in `/proc`, and who may do what with it.
 #[derive(Clone)]
 pub struct Options<'a> {
     name: &'a CStr,
     mode: u16,
     owner: Option<(bindings::kuid_t, bindings::kgid_t)>,
+    size: Offset,
     directory: Option<Arc<Directory>>,
 }
 
@@ -66,6 +74,7 @@ impl<'a> Options<'a> {
             name,
             mode,
             owner: None,
+            size: 0,
             directory: None,
         }
     }
@@ -75,6 +84,12 @@ impl<'a> Options<'a> {
         let uid = bindings::kuid_t { val: uid };
         let gid = bindings::kgid_t { val: gid };
         self.owner = Some((uid, gid));
+        self
+    }
+
+    /// Has `ls` and `stat` show this size, in bytes. What can be read does not depend on it.
+    pub fn size(mut self, bytes: u32) -> Self {
+        self.size = bytes.into();
         self
     }
 
@@ -130,6 +145,10 @@ impl<'a> Options<'a> {
         if let Some((uid, gid)) = self.owner {
             // SAFETY: The entry is registered.
             unsafe { bindings::proc_set_user(entry.as_ptr(), uid, gid) };
+        }
+        if self.size != 0 {
+            // SAFETY: As above.
+            unsafe { bindings::proc_set_size(entry.as_ptr(), self.size) };
         }
         // INVARIANT: The entry was created for us; the directory stays until it is gone.
         Ok(Entry {
