@@ -12,6 +12,7 @@
 use crate::{
     bindings,
     callback::Caller,
+    fasync::Subscribers,
     ioctl,
     lifetime::this_module,
     mmap::{
@@ -36,7 +37,13 @@ use kernel::{
         VmaNew, //
     },
     prelude::*,
-    sync::ArcBorrow,
+    sync::{
+        atomic::{
+            Atomic,
+            Full, //
+        },
+        ArcBorrow, //
+    },
     types::{
         ForeignOwnable,
         Opaque, //
@@ -85,6 +92,12 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
 
     /// Returns what the file is ready for, after watching what will change that.
     fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Returns where those are kept who want a signal (`O_ASYNC`). It is asked once for each file;
+    /// files in `/proc` have no signals.
+    fn subscribers(&self) -> &Subscribers {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -270,6 +283,15 @@ pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
     unsafe { (*file).f_mode &= !bindings::LKM_FMODE_ATOMIC_POS };
 }
 
+/// What belongs to an open file.
+#[pin_data]
+struct Opened<T> {
+    #[pin]
+    state: T,
+    /// What `T::subscribers` said first, or null: the file must leave the list that it is in.
+    subscribers: Atomic<*mut Subscribers>,
+}
+
 /// The C functions behind [`FileOperations`].
 pub(crate) struct Shims<T>(PhantomData<T>);
 
@@ -285,10 +307,16 @@ impl<T: FileOperations> Shims<T> {
         unsafe { unlock_position(file) };
         // SAFETY: The file is in its `open` for the duration of the call.
         let open_file = unsafe { OpenFile::from_raw(file) };
-        let state = KBox::pin_init(T::open(data, open_file), GFP_KERNEL);
-        Caller::Vfs.status(state.map(|state| {
+        let opened = KBox::pin_init(
+            try_pin_init!(Opened {
+                state <- T::open(data, open_file),
+                subscribers: Atomic::new(core::ptr::null_mut()),
+            }),
+            GFP_KERNEL,
+        );
+        Caller::Vfs.status(opened.map(|opened| {
             // SAFETY: `open` owns the private data.
-            unsafe { (*file).private_data = state.into_foreign() };
+            unsafe { (*file).private_data = opened.into_foreign() };
         }))
     }
 
@@ -299,7 +327,7 @@ impl<T: FileOperations> Shims<T> {
     /// `file` must be in its `release`, after a successful [`Self::open`].
     pub(crate) unsafe fn release(file: *mut bindings::file) {
         // SAFETY: `open` put the state there, and nobody else takes it out.
-        drop(unsafe { Pin::<KBox<T>>::from_foreign((*file).private_data) });
+        drop(unsafe { Pin::<KBox<Opened<T>>>::from_foreign((*file).private_data) });
     }
 
     /// Borrows the state and the file during an operation.
@@ -308,11 +336,17 @@ impl<T: FileOperations> Shims<T> {
     ///
     /// `file` must be in one of its operations, between [`Self::open`] and [`Self::release`], for
     /// the lifetime of the result.
-    unsafe fn borrow<'a>(file: *mut bindings::file) -> (Pin<&'a T>, &'a OpenFile) {
-        // SAFETY: `open` put the state there, and `release` has not taken it out yet.
-        let state = unsafe { <Pin<KBox<T>> as ForeignOwnable>::borrow((*file).private_data) };
+    unsafe fn borrow<'a>(file: *mut bindings::file) -> (&'a T, &'a OpenFile) {
         // SAFETY: By the safety requirements.
-        (state, unsafe { OpenFile::from_raw(file) })
+        unsafe { (&Self::opened(file).state, OpenFile::from_raw(file)) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::borrow`].
+    unsafe fn opened<'a>(file: *mut bindings::file) -> &'a Opened<T> {
+        // SAFETY: `open` put it there, and `release` has not taken it out yet.
+        unsafe { <Pin<KBox<Opened<T>>> as ForeignOwnable>::borrow((*file).private_data) }.get_ref()
     }
 
     /// What all kinds of nodes have in common; `open` is theirs.
@@ -323,6 +357,7 @@ impl<T: FileOperations> Shims<T> {
         write_iter: member!(T::HAS_WRITE, Self::write_iter),
         llseek: member!(T::HAS_SIZE, Self::llseek),
         poll: member!(T::HAS_POLL, Self::poll),
+        fasync: member!(T::HAS_SUBSCRIBERS, Self::fasync),
         unlocked_ioctl: member!(T::HAS_IOCTL, Self::ioctl),
         #[cfg(CONFIG_COMPAT)]
         compat_ioctl: member!(T::HAS_IOCTL, Self::compat_ioctl),
@@ -452,7 +487,24 @@ impl<T: FileOperations> Shims<T> {
             table,
             _state: PhantomData,
         };
-        state.get_ref().poll(open_file, &table).0
+        state.poll(open_file, &table).0
+    }
+
+    /// `file_operations::fasync`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::read_iter`].
+    unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
+        // SAFETY: The file is open and in its `fasync`.
+        let opened = unsafe { Self::opened(file) };
+        let subscribers = core::ptr::from_ref(opened.state.subscribers()).cast_mut();
+        let first = opened
+            .subscribers
+            .cmpxchg(core::ptr::null_mut(), subscribers, Full);
+        // SAFETY: It was borrowed from the file's state, which is shared until the file is released.
+        // Before that, the VFS calls this to take the file out.
+        unsafe { (*first.err().unwrap_or(subscribers)).set(fd, file, on) }
     }
 
     /// `unlocked_ioctl`.

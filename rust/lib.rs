@@ -71,6 +71,7 @@
 //! | bytes that `read` advances over | what was in the kernel's page is data | `fops::clear`, where it is a kernel's page |
 //! | positions that `read` and `write` leave | checks them at the next call | C |
 //! | [`fops::FileOperations::size`] | seeks from it; negative, it seeks to what is none | `Shims::llseek` |
+//! | what [`fops::FileOperations::subscribers`] says | a file that is in two lists leaves one of them when it goes | `Shims::fasync`: the first answer counts |
 //! | keys from [`proc_fs::Sequence::next`] | goes back, for ever; above 2^63 it is negative | `Listing::find`: the end |
 //! | the error of a parameter's `on_set` | is the loader's, or the writer's | `Caller::Vfs` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
@@ -168,6 +169,7 @@ pub mod completion;
 pub mod cycles;
 pub mod debugfs;
 pub mod export;
+pub mod fasync;
 pub mod file;
 pub mod firmware;
 pub mod fops;

@@ -213,6 +213,15 @@ impl Mapping {
         }
     }
 
+    /// The address of the byte at `offset`, for the kernel to copy to or from.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn address(&self, offset: usize) -> Address<'_> {
+        Address::new(self.at(offset, 1).expose_provenance())
+    }
+
     /// Where the `length` bytes from `offset` on are.
     fn at(&self, offset: usize, length: usize) -> *mut u8 {
         let end = offset.checked_add(length);

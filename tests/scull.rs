@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! scull.
+
+use lkm::raw;
+use lkmpg_tests::{BadMemory, LoadError, Module, as_user, errno_of, times};
+use rustix::{fs::SeekFrom, io::Errno};
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io::{IoSlice, IoSliceMut, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::fs::FileExt as _},
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
+
+const NODE: &str = "/dev/scull0";
+const SINGLE: &str = "/dev/scull_single";
+const USER: &str = "/dev/scull_user";
+
+fn load(parameters: &[&str]) -> Module {
+    Module::load("scull", parameters).expect("the module loads")
+}
+
+fn open_for_both(node: &str) -> File {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(node)
+        .expect("open")
+}
+
+fn content(node: &str) -> Vec<u8> {
+    fs::read(node).expect("read")
+}
+
+fn run(script: &str) {
+    let status = Command::new("sh").args(["-ec", script]).status();
+    assert!(status.expect("a shell").success(), "{script}");
+}
+
+#[test]
+fn each_device_keeps_its_own() {
+    let module = load(&[]);
+    for n in 0..4 {
+        fs::write(format!("/dev/scull{n}"), format!("device {n}\n")).expect("write");
+    }
+    for n in 0..4 {
+        assert_eq!(
+            content(&format!("/dev/scull{n}")),
+            format!("device {n}\n").as_bytes()
+        );
+    }
+    assert!(!fs::exists("/dev/scull4").expect("stat"));
+    module.unload().expect("unload");
+}
+
+#[test]
+fn opening_for_writing_empties_it() {
+    let _module = load(&[]);
+    fs::write(NODE, "a long text").expect("write");
+    drop(open_for_both(NODE));
+    assert_eq!(content(NODE), b"a long text", "for both, it is kept");
+    fs::write(NODE, "short").expect("write");
+    assert_eq!(content(NODE), b"short");
+    let mut end = OpenOptions::new().append(true).open(NODE).expect("open");
+    end.write_all(b", and more").expect("write");
+    assert_eq!(content(NODE), b"short, and more");
+    drop(OpenOptions::new().write(true).open(NODE).expect("open"));
+    assert_eq!(content(NODE), b"");
+}
+
+#[test]
+fn appenders_do_not_overwrite_each_other() {
+    let _module = load(&[]);
+    thread::scope(|scope| {
+        for letter in ["aaaa\n", "bbbb\n", "cccc\n", "dddd\n"] {
+            scope.spawn(move || {
+                let mut end = OpenOptions::new().append(true).open(NODE).expect("open");
+                for _ in 0..100 {
+                    end.write_all(letter.as_bytes()).expect("write");
+                }
+            });
+        }
+    });
+    let mut lines = HashMap::new();
+    for line in String::from_utf8(content(NODE)).expect("text").lines() {
+        *lines.entry(line.to_owned()).or_insert(0) += 1;
+    }
+    let expected = ["aaaa", "bbbb", "cccc", "dddd"].map(|it| (it.to_owned(), 100));
+    assert_eq!(lines, HashMap::from(expected));
+}
+
+/// The device against a vector of bytes, with quanta and sets so small that everything crosses
+/// their edges.
+#[test]
+fn it_does_what_a_vector_of_bytes_does() {
+    for parameters in [
+        &["quantum=1", "qset=1"],
+        &["quantum=7", "qset=3"],
+        &["quantum=4000", "qset=1000"],
+    ] {
+        let _module = load(parameters);
+        let file = open_for_both(NODE);
+        let mut model = Vec::new();
+        let mut random = 12345_usize;
+        let mut next = |below: usize| {
+            random = random
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (random >> 33) % below
+        };
+        for round in 0..200 {
+            let (at, length) = (next(500), next(100));
+            if next(2) == 0 {
+                let bytes = vec![round as u8; length];
+                file.write_all_at(&bytes, at as u64).expect("write");
+                if length > 0 && model.len() < at + length {
+                    model.resize(at + length, 0);
+                }
+                if length > 0 {
+                    model[at..at + length].copy_from_slice(&bytes);
+                }
+            } else {
+                let mut bytes = vec![0xaa; length];
+                let read = file.read_at(&mut bytes, at as u64).expect("read");
+                let rest = model.get(at..).unwrap_or_default();
+                assert_eq!(
+                    bytes[..read],
+                    rest[..rest.len().min(length)],
+                    "{parameters:?}"
+                );
+            }
+        }
+        assert_eq!(content(NODE), model);
+        assert_eq!(
+            rustix::fs::seek(&file, SeekFrom::End(0)),
+            Ok(model.len() as u64)
+        );
+    }
+}
+
+#[test]
+fn gaps_read_as_zeros() {
+    let _module = load(&[]);
+    let file = open_for_both(NODE);
+    file.write_all_at(b"end", 5_000_000).expect("write");
+    let all = content(NODE);
+    assert_eq!(all.len(), 5_000_003);
+    assert!(all[..5_000_000].iter().all(|it| *it == 0));
+    assert_eq!(&all[5_000_000..], b"end");
+}
+
+#[test]
+fn there_is_a_limit() {
+    let _module = load(&["limit=1000", "quantum=300"]);
+    let file = open_for_both(NODE);
+    assert_eq!(rustix::io::write(&file, &[b'x'; 990]), Ok(990));
+    assert_eq!(rustix::io::write(&file, &[b'x'; 20]), Ok(10));
+    assert_eq!(rustix::io::write(&file, b"x"), Err(Errno::NOSPC));
+    assert_eq!(rustix::io::write(&file, b""), Ok(0));
+    for far in [1000, 1 << 32, i64::MAX as u64 - 10] {
+        assert_eq!(
+            rustix::io::pwrite(&file, b"x", far),
+            Err(Errno::NOSPC),
+            "{far}"
+        );
+        assert_eq!(rustix::io::pread(&file, &mut [0; 10], far), Ok(0), "{far}");
+    }
+    assert_eq!(content(NODE), [b'x'; 1000]);
+}
+
+#[test]
+fn parameters_are_checked() {
+    for parameter in [
+        "quantum=0",
+        "quantum=1048577",
+        "qset=0",
+        "qset=65537",
+        "limit=-1",
+    ] {
+        let error = Module::load("scull", &[parameter]).expect_err(parameter);
+        assert!(
+            matches!(error, LoadError::Refused(Errno::INVAL)),
+            "{parameter}: {error}"
+        );
+    }
+    let _module = load(&["quantum=1048576", "qset=65536"]);
+    fs::write(NODE, vec![b'x'; 3 << 20]).expect("write");
+    assert_eq!(content(NODE), vec![b'x'; 3 << 20]);
+}
+
+#[test]
+fn habits_of_the_shell() {
+    let _module = load(&[]);
+    run("seq 1 20000 >/tmp/numbers
+        cp /tmp/numbers /dev/scull0 && cmp /tmp/numbers /dev/scull0
+        dd if=/tmp/numbers of=/dev/scull1 bs=77 2>/dev/null && cmp /tmp/numbers /dev/scull1
+        dd if=/dev/scull1 bs=1001 2>/dev/null | cmp - /tmp/numbers
+        tee /dev/scull2 </tmp/numbers | cmp - /tmp/numbers && cmp /tmp/numbers /dev/scull2
+        echo more >>/dev/scull2 && test \"$(tail -n 1 /dev/scull2)\" = more
+        cat /dev/scull0 /dev/scull1 >/dev/scull3
+        test $(wc -c </dev/scull3) = $((2 * $(wc -c </tmp/numbers)))
+        rm /tmp/numbers");
+}
+
+#[test]
+fn several_buffers_are_one_write() {
+    let _module = load(&["quantum=5"]);
+    let mut file = open_for_both(NODE);
+    let parts = [
+        IoSlice::new(b"one"),
+        IoSlice::new(b""),
+        IoSlice::new(b"two three"),
+    ];
+    assert_eq!(file.write_vectored(&parts).expect("writev"), 12);
+    rustix::fs::seek(&file, SeekFrom::Start(0)).expect("seek");
+    let (mut first, mut second) = ([0; 7], [0; 20]);
+    let mut parts = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+    assert_eq!(file.read_vectored(&mut parts).expect("readv"), 12);
+    assert_eq!((&first, &second[..5]), (b"onetwo ", &b"three"[..]));
+}
+
+#[test]
+fn one_opener_at_a_time() {
+    let _module = load(&[]);
+    let first = File::open(SINGLE).expect("open");
+    assert_eq!(
+        File::open(SINGLE).map_err(errno_of).err(),
+        Some(Errno::BUSY)
+    );
+    drop(first);
+    let inside = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..times("LKMPG_ROUNDS", 300) {
+                    match File::open(SINGLE) {
+                        Ok(_device) => {
+                            assert_eq!(inside.fetch_add(1, Relaxed), 0, "two are inside");
+                            inside.fetch_sub(1, Relaxed);
+                        }
+                        Err(error) => assert_eq!(errno_of(error), Errno::BUSY),
+                    }
+                }
+            });
+        }
+    });
+    File::open(SINGLE).expect("it is free again");
+}
+
+#[test]
+fn one_user_at_a_time() {
+    let _module = load(&[]);
+    let first = as_user(1000, || File::open(USER).expect("open"));
+    let second = as_user(1000, || File::open(USER).expect("the same user"));
+    for other in [0, 1001] {
+        as_user(other, || {
+            assert_eq!(File::open(USER).map_err(errno_of).err(), Some(Errno::BUSY));
+        });
+    }
+    drop(first);
+    as_user(1001, || {
+        assert_eq!(File::open(USER).map_err(errno_of).err(), Some(Errno::BUSY));
+    });
+    drop(second);
+    as_user(1001, || {
+        File::open(USER).map(drop).expect("it is free again")
+    });
+}
+
+/// Each writer has a place of its own, so what is there in the end is known.
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let _module = load(&["quantum=13", "qset=5"]);
+    const EACH: usize = 1000;
+    thread::scope(|scope| {
+        for writer in 0..4_usize {
+            scope.spawn(move || {
+                let file = open_for_both(NODE);
+                for n in 0..EACH {
+                    let at = (n * 4 + writer) * 3;
+                    file.write_all_at(&[writer as u8 + 1; 3], at as u64)
+                        .expect("write");
+                }
+            });
+        }
+    });
+    let all = content(NODE);
+    assert_eq!(all.len(), EACH * 4 * 3);
+    for writer in 1..=4 {
+        assert_eq!(all.iter().filter(|it| **it == writer).count(), EACH * 3);
+    }
+}
+
+#[test]
+fn bad_pointers_fault() {
+    let _module = load(&["quantum=10"]);
+    let mut file = open_for_both(NODE);
+    file.write_all(b"unchanged, and longer than a quantum")
+        .expect("write");
+    let memory = BadMemory::new();
+    for (what, address) in memory.unreadable() {
+        assert_eq!(
+            raw::write(file.as_fd(), address, 10),
+            Err(Errno::FAULT),
+            "{what}"
+        );
+    }
+    rustix::fs::seek(&file, SeekFrom::Start(0)).expect("seek");
+    for (what, address) in memory.unwritable() {
+        assert_eq!(
+            raw::read(file.as_fd(), address, 10),
+            Err(Errno::FAULT),
+            "{what}"
+        );
+    }
+    // The first bytes have room, the others do not: what was copied is what counts.
+    let (address, room) = memory.edge();
+    let wanted = room.min(20);
+    assert_eq!(
+        raw::read(file.as_fd(), address, wanted + 5),
+        Ok(wanted.min(36))
+    );
+    let mut rest = String::new();
+    file.read_to_string(&mut rest).expect("read");
+    assert_eq!(rest, &"unchanged, and longer than a quantum"[wanted..]);
+}
+
+#[test]
+fn an_open_file_keeps_the_module() {
+    let module = load(&[]);
+    let file = File::open(NODE).expect("open");
+    let module = module.unload().expect_err("it is in use").busy();
+    drop(file);
+    module.unload().expect("unload");
+}

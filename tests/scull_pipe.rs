@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! scull_pipe.
+
+use lkm::{hostile, raw};
+use lkmpg_tests::{BadMemory, Module, errno_of, ready, times, wait_until};
+use rustix::{
+    event::{PollFlags, epoll},
+    fs::{Mode, OFlags, fcntl_setfl},
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+const NODE: &str = "/dev/scull_pipe";
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+fn load(parameters: &[&str]) -> Module {
+    Module::load("scull_pipe", parameters).expect("the module loads")
+}
+
+fn open(flags: OFlags) -> File {
+    rustix::fs::open(NODE, flags, Mode::empty())
+        .map(File::from)
+        .expect("open")
+}
+
+/// Starts a process, and waits until it sleeps in the kernel.
+fn asleep(command: &str, argument: &str) -> Child {
+    let child = Command::new(command)
+        .arg(argument)
+        .stdout(Stdio::piped())
+        .spawn();
+    let child = child.expect("a process");
+    let stat = format!("/proc/{}/stat", child.id());
+    let state = format!("({command}) S");
+    wait_until("the process to sleep", || {
+        fs::read_to_string(&stat)
+            .expect("its state")
+            .contains(&state)
+    });
+    child
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let _module = load(&["size=7"]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut end = open(OFlags::WRONLY);
+            for n in 0..1000 {
+                write!(end, "{n}\n").expect("write");
+            }
+        });
+        let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();
+        let mut seen = vec![0; expected.len()];
+        open(OFlags::RDONLY).read_exact(&mut seen).expect("read");
+        assert_eq!(String::from_utf8_lossy(&seen), expected);
+    });
+}
+
+#[test]
+fn without_waiting_there_is_eagain() {
+    let _module = load(&["size=10"]);
+    let mut end = open(OFlags::RDWR | OFlags::NONBLOCK);
+    assert_eq!(rustix::io::read(&end, &mut [0; 5]), Err(Errno::AGAIN));
+    assert_eq!(rustix::io::read(&end, &mut [0; 0]), Ok(0));
+    assert_eq!(rustix::io::write(&end, b"12345678"), Ok(8));
+    assert_eq!(rustix::io::write(&end, b"12345678"), Ok(2));
+    assert_eq!(rustix::io::write(&end, b"x"), Err(Errno::AGAIN));
+    let mut some = [0; 4];
+    end.read_exact(&mut some).expect("read");
+    // Around the end of the ring: it is told in two pieces.
+    assert_eq!(rustix::io::write(&end, b"abcd"), Ok(4));
+    let mut all = [0; 10];
+    end.read_exact(&mut all).expect("read");
+    assert_eq!((&some, &all), (b"1234", b"567812abcd"));
+    assert_eq!(rustix::io::read(&end, &mut all), Err(Errno::AGAIN));
+}
+
+#[test]
+fn a_reader_sleeps_until_there_is_something() {
+    let module = load(&[]);
+    let mut reader = asleep("cat", NODE);
+    let module = module.unload().expect_err("somebody sleeps in it").busy();
+    fs::write(NODE, "hello").expect("write");
+    let mut seen = [0; 5];
+    let output = reader.stdout.as_mut().expect("its output");
+    output.read_exact(&mut seen).expect("read");
+    assert_eq!(&seen, b"hello");
+    kill_process(Pid::from_child(&reader), Signal::INT).expect("kill");
+    let status = reader.wait().expect("its end");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+    module.unload().expect("unload");
+}
+
+#[test]
+fn poll_and_epoll_tell() {
+    let _module = load(&["size=4"]);
+    let mut end = open(OFlags::RDWR);
+    let both = PollFlags::IN | PollFlags::OUT;
+    assert_eq!(ready(&end, both, NOW), PollFlags::OUT);
+    end.write_all(b"12").expect("write");
+    assert_eq!(ready(&end, both, NOW), both);
+    end.write_all(b"34").expect("write");
+    assert_eq!(ready(&end, both, NOW), PollFlags::IN);
+
+    // Those who sleep are woken.
+    let mut seen = [0; 4];
+    end.read_exact(&mut seen).expect("read");
+    thread::scope(|scope| {
+        let poller = scope.spawn(|| ready(&end, PollFlags::IN, None));
+        fs::write(NODE, "x").expect("write");
+        assert_eq!(poller.join().expect("the poller"), PollFlags::IN);
+    });
+    let events = epoll::create(epoll::CreateFlags::empty()).expect("epoll");
+    let data = epoll::EventData::new_u64(7);
+    epoll::add(&events, &end, data, epoll::EventFlags::IN).expect("add");
+    let mut told = Vec::with_capacity(4);
+    epoll::wait(&events, rustix::buffer::spare_capacity(&mut told), None).expect("wait");
+    assert_eq!(told.len(), 1);
+}
+
+#[test]
+fn a_signal_tells_who_asked_for_it() {
+    let _module = load(&[]);
+    let mut listener = asleep("sleep", "1000");
+    let end = open(OFlags::RDONLY);
+    // Nobody asked yet.
+    fs::write(NODE, "before").expect("write");
+    hostile::tell(end.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    fcntl_setfl(&end, OFlags::ASYNC).expect("F_SETFL");
+    fs::write(NODE, "now").expect("write");
+    let status = listener.wait().expect("its end");
+    assert_eq!(status.signal(), Some(Signal::IO.as_raw()));
+
+    // Whoever does not want any more, or is gone, is told nothing.
+    let mut listener = asleep("sleep", "1000");
+    hostile::tell(end.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    fcntl_setfl(&end, OFlags::empty()).expect("F_SETFL");
+    fs::write(NODE, "then").expect("write");
+    let again = open(OFlags::RDONLY);
+    hostile::tell(again.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    fcntl_setfl(&again, OFlags::ASYNC).expect("F_SETFL");
+    drop(again);
+    fs::write(NODE, "later").expect("write");
+    assert_eq!(listener.try_wait().expect("its state"), None);
+    listener.kill().expect("kill");
+    listener.wait().expect("its end");
+}
+
+/// Several readers and writers: each byte comes out once.
+#[test]
+fn nothing_is_lost_and_nothing_comes_twice() {
+    let _module = load(&["size=100"]);
+    const WRITERS: u64 = 4;
+    let each = times("LKMPG_ROUNDS", 3000) as u64;
+    let (sum, left) = (AtomicU64::new(0), AtomicU64::new(WRITERS * each));
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                let mut end = open(OFlags::WRONLY);
+                for n in 0..each {
+                    end.write_all(&[((n + writer) % 251) as u8]).expect("write");
+                }
+            });
+        }
+        for size in [1, 10, 64] {
+            let (sum, left) = (&sum, &left);
+            scope.spawn(move || {
+                let end = open(OFlags::RDONLY | OFlags::NONBLOCK);
+                let mut buffer = vec![0; size];
+                while left.load(Relaxed) > 0 {
+                    ready(&end, PollFlags::IN, Some(Duration::from_millis(10)));
+                    match rustix::io::read(&end, &mut buffer) {
+                        Ok(read) => {
+                            let total = buffer[..read].iter().map(|it| u64::from(*it)).sum();
+                            sum.fetch_add(total, Relaxed);
+                            left.fetch_sub(read as u64, Relaxed);
+                        }
+                        Err(errno) => assert_eq!(errno, Errno::AGAIN),
+                    }
+                }
+            });
+        }
+    });
+    let expected: u64 = (0..WRITERS)
+        .flat_map(|writer| (0..each).map(move |n| (n + writer) % 251))
+        .sum();
+    assert_eq!((sum.into_inner(), left.into_inner()), (expected, 0));
+}
+
+#[test]
+fn bad_pointers_fault_and_change_nothing() {
+    let _module = load(&[]);
+    let mut end = open(OFlags::RDWR | OFlags::NONBLOCK);
+    end.write_all(b"unchanged").expect("write");
+    let memory = BadMemory::new();
+    for (what, address) in memory.unreadable() {
+        assert_eq!(
+            raw::write(end.as_fd(), address, 10),
+            Err(Errno::FAULT),
+            "{what}"
+        );
+    }
+    for (what, address) in memory.unwritable() {
+        assert_eq!(
+            raw::read(end.as_fd(), address, 10),
+            Err(Errno::FAULT),
+            "{what}"
+        );
+    }
+    let mut seen = [0; 20];
+    let read = rustix::io::read(&end, &mut seen).expect("read");
+    assert_eq!(&seen[..read], b"unchanged");
+}
+
+#[test]
+fn an_open_file_keeps_the_module() {
+    let module = load(&[]);
+    let end = open(OFlags::RDONLY);
+    let error = rustix::fs::seek(&end, rustix::fs::SeekFrom::Start(0));
+    assert_eq!(error, Err(Errno::SPIPE));
+    let module = module.unload().expect_err("it is in use").busy();
+    drop(end);
+    module.unload().expect("unload");
+    assert_eq!(File::open(NODE).map_err(errno_of).err(), Some(Errno::NOENT));
+}
