@@ -194,6 +194,8 @@ pub mod proc_fs;
 pub mod rcu;
 pub mod relay;
 pub mod ring;
+pub mod rwsem;
+pub mod seqlock;
 pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]

@@ -61,9 +61,14 @@ impl<const N: usize> Message<N> {
     /// As much of formatted text as fits.
     pub fn format(text: fmt::Arguments<'_>) -> Self {
         let mut message = Self::new();
-        // What fails is what does not fit.
-        let _ = core::fmt::Write::write_fmt(&mut message, text);
+        message.append(text);
         message
+    }
+
+    /// Appends as much of formatted text as fits.
+    pub fn append(&mut self, text: fmt::Arguments<'_>) {
+        // What fails is what does not fit.
+        let _ = core::fmt::Write::write_fmt(self, text);
     }
 
     /// Appends as much of `bytes` as fits. Returns how much that was.
