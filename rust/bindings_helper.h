@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
+#include <linux/sched.h>
 #include <linux/sysfs.h>
 #include <linux/tty.h>
 #include <net/genetlink.h>
@@ -37,6 +38,9 @@ const bool LKM_HAS_INIT_FS = false;
 extern struct fs_struct *userspace_init_fs;
 #endif
 
+/* On x86 it is a per-CPU variable. */
+#ifndef CONFIG_X86
+const size_t LKM_TASK_PREEMPT_COUNT = offsetof(struct task_struct, thread_info.preempt_count);
 #endif
 
 /* Shifts of something that is no constant to bindgen. */

@@ -79,6 +79,7 @@
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
@@ -166,6 +167,7 @@ const __LOG_PREFIX: &[u8] = b"lkm\0";
 
 pub mod chrdev;
 pub mod completion;
+pub mod context;
 pub mod cycles;
 pub mod debugfs;
 pub mod export;
@@ -201,5 +203,6 @@ pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
 pub mod wait;
+pub mod work;
 
 pub use lifetime::this_module;

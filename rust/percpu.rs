@@ -190,8 +190,23 @@ pub fn online_cpus() -> impl Iterator<Item = CpuId> {
 /// `copies` must be a per-CPU allocation, and `cpu` possible.
 #[inline]
 unsafe fn copy_of<T>(copies: NonNull<T>, cpu: CpuId) -> NonNull<T> {
+    // SAFETY: By the safety requirements this is where the CPU's copy is, which is not at 0.
+    unsafe { NonNull::new_unchecked(at(copies.as_ptr(), cpu).cast_mut()) }
+}
+
+/// Returns where the copy of the CPU is that the caller runs on, of a variable of C's
+/// (`raw_cpu_ptr`).
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn here<T>(variable: *const T) -> *const T {
+    at(variable, CpuId::current())
+}
+
+/// Moves an address to a CPU's own.
+#[inline]
+fn at<T>(copies: *const T, cpu: CpuId) -> *const T {
     #[cfg(CONFIG_SMP)]
-    // SAFETY: The array has an element for each possible CPU, which does not change after boot.
+    // SAFETY: The array has an element for each CPU that has a number, which does not change after
+    // boot.
     let offset = unsafe {
         (&raw const bindings::__per_cpu_offset)
             .cast::<usize>()
@@ -204,7 +219,5 @@ unsafe fn copy_of<T>(copies: NonNull<T>, cpu: CpuId) -> NonNull<T> {
         0
     };
     // The base is not an address, so the sum may wrap.
-    let copy = copies.as_ptr().wrapping_byte_add(offset);
-    // SAFETY: By the safety requirements this is where the CPU's copy is, which is not at 0.
-    unsafe { NonNull::new_unchecked(copy) }
+    copies.wrapping_byte_add(offset)
 }

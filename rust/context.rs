@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Who runs: a task, or what has interrupted one.
+//!
+//! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
+
+use crate::bindings;
+
+/// What the code that asks runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// A process or a kernel thread. It may sleep, unless it holds a spinlock or the like.
+    Task,
+    /// A softirq: between an interrupt and the task that it interrupted. It must not sleep.
+    SoftIrq,
+    /// An interrupt handler. It must not sleep, and other interrupts wait for it.
+    HardIrq,
+    /// An interrupt that nothing can turn off. Hardly anything is allowed.
+    Nmi,
+}
+
+impl Context {
+    /// Returns the caller's. Callable from any context (`in_task`, `in_serving_softirq`, `in_hardirq`,
+    /// `in_nmi`).
+    pub fn current() -> Self {
+        let count = preempt_count();
+        if count >> bindings::NMI_SHIFT & 1 != 0 {
+            Self::Nmi
+        } else if count >> bindings::HARDIRQ_SHIFT & ((1 << bindings::HARDIRQ_BITS) - 1) != 0 {
+            Self::HardIrq
+        } else if count & bindings::SOFTIRQ_OFFSET != 0 {
+            Self::SoftIrq
+        } else {
+            Self::Task
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::SoftIrq => "softirq",
+            Self::HardIrq => "hardirq",
+            Self::Nmi => "nmi",
+        }
+    }
+}
+
+/// Says how deep the CPU is in interrupts. The task may be moved to another CPU meanwhile, but then it
+/// is in none, on both.
+#[cfg(target_arch = "x86_64")]
+fn preempt_count() -> u32 {
+    let count = crate::percpu::here(&raw const bindings::__preempt_count);
+    // SAFETY: This is a per-CPU variable of C's, which its CPU changes with single stores.
+    unsafe { count.cast::<u32>().read_volatile() }
+}
+
+/// Says how deep the task is in interrupts.
+#[cfg(not(target_arch = "x86_64"))]
+fn preempt_count() -> u32 {
+    let task = kernel::task::Task::current_raw();
+    // SAFETY: The task runs, and the count is in it. Where it has 64 bits, it is the lower half.
+    unsafe {
+        task.byte_add(bindings::LKM_TASK_PREEMPT_COUNT)
+            .cast::<u32>()
+            .read_volatile()
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 11: defer.
+
+use lkmpg_tests::Module;
+use std::{fs, thread::available_parallelism};
+
+const FILE: &str = "/proc/defer";
+
+/// Way, context, CPU, microseconds.
+fn table() -> Vec<(String, String, usize, u64)> {
+    let text = fs::read_to_string(FILE).expect("read");
+    let mut lines = text.lines();
+    let header = "way            context  cpu  microseconds";
+    assert_eq!(lines.next(), Some(header));
+    let row = |line: &str| {
+        let (way, rest) = line.split_at(header.find("context").expect("a column"));
+        let rest: Vec<_> = rest.split_whitespace().collect();
+        let [context, cpu, time] = rest[..] else {
+            panic!("{line}");
+        };
+        let (cpu, time) = (cpu.parse().expect("a CPU"), time.parse().expect("a time"));
+        (way.trim().to_owned(), context.to_owned(), cpu, time)
+    };
+    lines.map(row).collect()
+}
+
+#[test]
+fn each_way_has_its_context() {
+    let _module = Module::load("defer", &[]).expect("the module loads");
+    let cpus = available_parallelism().expect("the CPUs").get();
+    for _ in 0..20 {
+        let rows = table();
+        let ways: Vec<_> = rows.iter().map(|it| (&*it.0, &*it.1)).collect();
+        assert_eq!(
+            ways,
+            [
+                ("timer", "softirq"),
+                ("hrtimer", "hardirq"),
+                ("work", "task"),
+                ("delayed work", "task"),
+                ("BH work", "softirq"),
+            ]
+        );
+        for (way, _, cpu, time) in &rows {
+            assert!(*cpu < cpus, "{way} on CPU {cpu}");
+            // Nothing comes before its time. How late is nobody's promise.
+            let asked = way.contains("timer") || way.contains("delayed");
+            assert!(!asked || *time >= 10_000, "{way} after {time}");
+        }
+    }
+}
+
+#[test]
+fn it_unloads_right_after() {
+    for _ in 0..20 {
+        let module = Module::load("defer", &[]).expect("the module loads");
+        assert_eq!(table().len(), 5);
+        module.unload().expect("unload");
+    }
+}
