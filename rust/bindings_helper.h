@@ -17,6 +17,7 @@
 #include <linux/namei.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/tty.h>
 #include <net/genetlink.h>
@@ -52,6 +53,7 @@ const unsigned int LKM_IRQS_LEGACY = NR_IRQS_LEGACY;
 /* Casts, which are no constants to bindgen. */
 const gfp_t LKM_GFP_MAY_FAIL = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
+const slab_flags_t LKM_SLAB_NO_MERGE = SLAB_NO_MERGE;
 
 /* One member each of structs that drag half the kernel in. */
 const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);

@@ -79,6 +79,8 @@
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
+//! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
@@ -198,6 +200,7 @@ pub mod relay;
 pub mod ring;
 pub mod rwsem;
 pub mod seqlock;
+pub mod slab;
 pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
