@@ -201,6 +201,7 @@ pub mod ring;
 pub mod rwsem;
 pub mod seqlock;
 pub mod slab;
+pub mod static_key;
 pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
