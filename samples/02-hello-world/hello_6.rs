@@ -6,7 +6,7 @@
 //! module does not notice: it reads another value the next time it looks. With `on_set` it is asked
 //! first. It can do what the new value calls for, or refuse it; then the old one stays.
 //!
-//! ```text
+//! ```console
 //! # insmod hello_6.ko greetings=1
 //! hello_6: Hello again.
 //! # cd /sys/module/hello_6/parameters
@@ -18,12 +18,15 @@
 //! bash: echo: write error: Invalid argument
 //! # cat greetings
 //! 2
+//! # rmmod hello_6
 //! ```
 //!
 //! The loader sets the parameters before it calls `init`. So a value that is refused fails the load:
 //!
-//! ```text
+//! ```console
 //! # insmod hello_6.ko greetings=11
+//! hello_6: 11 greetings are too many: 0 to 10 will do.
+//! hello_6: `11' invalid for parameter `greetings'
 //! insmod: ERROR: could not insert module hello_6.ko: Invalid argument
 //! ```
 //!

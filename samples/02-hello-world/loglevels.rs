@@ -6,24 +6,22 @@
 //! below `console_loglevel` also go to the console, the screen or the serial line of the machine, at
 //! once. The smaller the number, the more urgent the message.
 //!
-//! ```text
-//! # cat /proc/sys/kernel/printk
-//! 4	4	1	7
+//! ```console
 //! # insmod loglevels.ko
 //! loglevels: 0, emergency: the system is unusable
 //! loglevels: 1, alert: somebody must act at once
 //! loglevels: 2, critical: a part has failed
 //! loglevels: 3, error: something could not be done
+//! loglevels: 4, warning: something is odd
+//! loglevels: 5, notice: normal, and worth knowing
+//! loglevels: 6, information: what is going on
+//! ...
 //! # rmmod loglevels
 //! ```
 //!
-//! The first number is `console_loglevel`: 4, so levels 0 to 3 are on the console. `dmesg` has the
-//! others as well. With 8 all of them are:
-//!
-//! ```text
-//! # echo 8 > /proc/sys/kernel/printk
-//! # insmod loglevels.ko && rmmod loglevels
-//! ```
+//! The first of the four numbers in `/proc/sys/kernel/printk` is `console_loglevel`. If that is 4, as
+//! when the kernel was started with `quiet`, levels 0 to 3 come to the console. Root can change it, as
+//! by `echo 8 > /proc/sys/kernel/printk`: then all of them do.
 //!
 //! Most modules need three of them: `pr_err` when something failed, `pr_warn` when something is
 //! odd, and `pr_info` for the rest. The guide takes `KERN_ALERT` so that its messages are seen at

@@ -7,12 +7,12 @@
 //! does everything: it takes the number, puts the functions behind it, and has the node made in
 //! `/dev`. `/proc/misc` has the list.
 //!
-//! ```text
+//! ```console
 //! # insmod misc.ko
 //! # ls -l /dev/misc_note
-//! crw------- 1 0 0 10, 125 Nov 27 12:00 /dev/misc_note
+//! crw------- [..] 10, [..] /dev/misc_note
 //! # grep misc_note /proc/misc
-//! 125 misc_note
+//! [..] misc_note
 //! # rmmod misc
 //! ```
 //!

@@ -2,17 +2,17 @@
 
 //! Chapter 5, one step further: a directory in `/proc`, and what `ls -l` shows of a file.
 //!
-//! ```text
+//! ```console
 //! # insmod procfs_3.ko
-//! # ls -l /proc/procfs_3
-//! -rw-r----- 1 1000 1000 80 Nov 27 12:00 note
+//! # ls -l /proc/procfs_3/note
+//! -rw-r----- [..] 80 [..] /proc/procfs_3/note
 //! # echo hello > /proc/procfs_3/note
 //! procfs_3: The note was opened.
 //! procfs_3: The note was closed.
 //! # head -n 1 /proc/procfs_3/note
 //! procfs_3: The note was opened.
-//! hello
 //! procfs_3: The note was closed.
+//! hello
 //! # rmmod procfs_3
 //! ```
 //!

@@ -2,7 +2,7 @@
 
 //! Chapter 5, one step further: a file that shows a list, however long.
 //!
-//! ```text
+//! ```console
 //! # insmod procfs_4.ko
 //! # echo Ada > /proc/procfs_4
 //! # echo Grace > /proc/procfs_4

@@ -9,7 +9,7 @@
 //!
 //! Here a thread of the kernel makes tea, and those who read the file wait for it:
 //!
-//! ```text
+//! ```console
 //! # insmod completion.ko brew_ms=3000
 //! # cat /proc/completion
 //! The tea is ready.
@@ -24,10 +24,10 @@
 //! Somebody who waits must be able to give up. Ctrl-C ends the wait, and so does the reader's
 //! patience, if there is a limit:
 //!
-//! ```text
+//! ```console
 //! # insmod completion.ko brew_ms=60000 patience_ms=100
 //! # cat /proc/completion
-//! cat: /proc/completion: Timer expired
+//! cat: [..]Timer expired
 //! # rmmod completion
 //! ```
 //!

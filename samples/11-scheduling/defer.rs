@@ -6,15 +6,15 @@
 //! kernel has ways to leave work to somebody else. This module runs the same handler by each of them,
 //! and shows what it found out:
 //!
-//! ```text
+//! ```console
 //! # insmod defer.ko
 //! # cat /proc/defer
 //! way            context  cpu  microseconds
-//! timer          softirq    0         15811
-//! hrtimer        hardirq    0         10152
-//! work           task       1           112
-//! delayed work   task       1         19570
-//! BH work        softirq    0            31
+//! timer          softirq  [..]
+//! hrtimer        hardirq  [..]
+//! work           task     [..]
+//! delayed work   task     [..]
+//! BH work        softirq  [..]
 //! # rmmod defer
 //! ```
 //!

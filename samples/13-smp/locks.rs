@@ -6,18 +6,18 @@
 //! and one writes. Each way keeps a reader from seeing one number of before and one of after. They
 //! differ in what a read costs, most of all when there are many readers.
 //!
-//! ```text
+//! ```console
 //! # insmod locks.ko
 //! # cat /proc/lock_costs
 //! readers     mutex     rwsem   seqlock       RCU
-//!       1        37        36         7         5
-//!       2       413       148         7         5
-//! 0 of 800000 reads were torn
+//! [..]1 [..]
+//! ...
+//! 0 of [..] reads were torn
 //! # rmmod locks
 //! ```
 //!
-//! (Nanoseconds that a read took, seen on two processors. `cat` has the threads start, and waits for
-//! them.)
+//! There is a line for one reader, one for two, and so on, up to as many as there are processors. The
+//! numbers are nanoseconds that a read took. `cat` has the threads start, and waits for them.
 //!
 //! - **mutex**: one reader at a time.
 //! - **rwsem**, a reader-writer lock: readers let each other in. But each of them adds 1 to the number

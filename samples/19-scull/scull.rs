@@ -2,14 +2,21 @@
 
 //! Devices made of memory: they keep what is written to them.
 //!
-//! ```text
+//! ```console
 //! # insmod scull.ko
 //! # echo hello > /dev/scull0
 //! # cat /dev/scull0
 //! hello
-//! # dd if=/etc/passwd of=/dev/scull1 bs=7 seek=1000000
-//! # ls /dev/scull*
-//! /dev/scull0  /dev/scull1  /dev/scull2  /dev/scull3  /dev/scull_single  /dev/scull_user
+//! # echo end | dd of=/dev/scull1 bs=4 seek=1000000 2> /dev/null
+//! # wc -c < /dev/scull1
+//! 4000004
+//! # ls -1 /dev/scull*
+//! /dev/scull0
+//! /dev/scull1
+//! /dev/scull2
+//! /dev/scull3
+//! /dev/scull_single
+//! /dev/scull_user
 //! # rmmod scull
 //! ```
 //!

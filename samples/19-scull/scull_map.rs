@@ -2,7 +2,7 @@
 
 //! A device whose memory a program can have in its own: by `mmap`.
 //!
-//! ```text
+//! ```console
 //! # insmod scull_map.ko
 //! # echo hello > /dev/scull_map
 //! # head -c 6 /dev/scull_map

@@ -2,12 +2,14 @@
 
 //! A pipe: who reads waits for something to read, who writes waits for room.
 //!
-//! ```text
+//! ```console
 //! # insmod scull_pipe.ko
-//! # cat /dev/scull_pipe &
+//! # cat /dev/scull_pipe &             # sleeps until there is something
+//! [1] [..]
 //! # echo hello > /dev/scull_pipe
 //! hello
-//! # kill %1
+//! # kill %1; wait %1
+//! ...
 //! # rmmod scull_pipe
 //! ```
 //!

@@ -7,13 +7,13 @@
 //! of one type has a cache of its own: nothing is lost by rounding up, objects lie side by side, and
 //! `/proc/slabinfo` tells how many there are.
 //!
-//! ```text
+//! ```console
 //! # insmod slab.ko
 //! # echo 1000 > /proc/slab
 //! # cat /proc/slab
 //! 1000 tickets of 40 bytes
 //! # grep lkmpg_ticket /proc/slabinfo
-//! lkmpg_ticket        1000   1020     40  102    1 : tunables    0    0    0 : slabdata     10     10      0
+//! lkmpg_ticket [..]
 //! # echo 0 > /proc/slab
 //! # rmmod slab
 //! ```
@@ -22,16 +22,12 @@
 //! piece of memory, and how many pages such a piece has.
 //!
 //! In Rust nobody forgets to free: a ticket is freed when it is dropped. But `core::mem::forget` is
-//! safe, and what somebody forgets on purpose stays. A module that goes then leaves its cache behind,
-//! and the log says so:
+//! safe, and what somebody forgets on purpose stays. `echo forget > /proc/slab` does that with one. When
+//! the module goes then, the cache cannot go with it, and the log says so. Until the next boot the name
+//! is taken, and loading the module again fails (`Device or resource busy`).
 //!
 //! ```text
-//! # insmod slab.ko
-//! # echo forget > /proc/slab
-//! # rmmod slab
 //! lkm: The cache lkmpg_ticket stays: 1 of its objects were not freed.
-//! # insmod slab.ko
-//! insmod: ERROR: could not insert module slab.ko: Device or resource busy
 //! ```
 //!
 //! C has `kmem_cache_create()`, `kmem_cache_alloc()`, `kmem_cache_free()` and

@@ -2,7 +2,7 @@
 
 //! The kernel's lists, trees and arrays, on the same words.
 //!
-//! ```text
+//! ```console
 //! # insmod containers.ko
 //! # for word in pear apple fig; do echo $word > /proc/containers; done
 //! # cat /proc/containers

@@ -6,7 +6,7 @@
 //! be, and a user makes as many as are needed, gives them values, and removes them. That is how the
 //! kernel is told of USB gadgets or disks to serve to the network.
 //!
-//! ```text
+//! ```console
 //! # mount -t configfs none /sys/kernel/config
 //! # insmod configfs_lamps.ko
 //! # cd /sys/kernel/config/lamps
@@ -21,7 +21,9 @@
 //! rmmod: ERROR: Module configfs_lamps is in use
 //! # rmdir kitchen
 //! configfs_lamps: The lamp kitchen is gone.
-//! # cd / && rmmod configfs_lamps
+//! # cd /modules
+//! # rmmod configfs_lamps
+//! # umount /sys/kernel/config
 //! ```
 //!
 //! As long as there is an object, the module stays.

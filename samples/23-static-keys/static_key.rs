@@ -7,15 +7,15 @@
 //! costs an instruction that does nothing. To turn the key on, the kernel writes a jump over it, while
 //! it runs.
 //!
-//! ```text
+//! ```console
 //! # insmod static_key.ko
 //! # cat /proc/static_key
 //! off: counted 0 of 1000000 passes
-//! a pass takes 0.3 ns, with the key 0.3, with an ordinary flag 0.7
+//! a pass takes [..] ns, with the key [..], with an ordinary flag [..]
 //! # echo on > /proc/static_key
 //! # cat /proc/static_key
 //! on: counted 1000000 of 1000000 passes
-//! a pass takes 0.3 ns, with the key 2.1, with an ordinary flag 0.7
+//! a pass takes [..] ns, with the key [..], with an ordinary flag [..]
 //! # rmmod static_key
 //! ```
 //!
