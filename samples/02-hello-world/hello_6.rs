@@ -27,7 +27,7 @@
 //! # insmod hello_6.ko greetings=11
 //! hello_6: 11 greetings are too many: 0 to 10 will do.
 //! hello_6: `11' invalid for parameter `greetings'
-//! insmod: ERROR: could not insert module hello_6.ko: Invalid argument
+//! insmod: ERROR: could not insert module hello_6.ko: Invalid parameters
 //! ```
 //!
 //! C has `module_param_cb()` for this, with a `struct kernel_param_ops` whose `set` parses the text

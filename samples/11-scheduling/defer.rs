@@ -204,11 +204,11 @@ impl Report {
         precise.probe.tell("hrtimer", &mut table)?;
 
         let work = KBox::pin_init(new_work!(Probe::new(), "defer"), GFP_KERNEL)?;
-        work.start(workqueue::system());
+        work.start(workqueue::system_highpri());
         work.tell("work", &mut table)?;
 
         let delayed = KBox::pin_init(new_work!(Probe::new(), "defer"), GFP_KERNEL)?;
-        delayed.start_after(workqueue::system(), msecs_to_jiffies(DELAY));
+        delayed.start_after(workqueue::system_highpri(), msecs_to_jiffies(DELAY));
         delayed.tell("delayed work", &mut table)?;
 
         let half = KBox::pin_init(new_work!(Probe::new(), "defer"), GFP_KERNEL)?;
