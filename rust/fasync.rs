@@ -39,6 +39,7 @@ pub enum Band {
 
 impl Subscribers {
     /// Nobody.
+    #[expect(clippy::new_without_default, reason = "only a file's data has one")]
     pub const fn new() -> Self {
         // INVARIANT: The list is empty.
         Self(Opaque::new(core::ptr::null_mut()))

@@ -65,7 +65,7 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// fn greet() -> Result<Pin<KBox<Work<Greet>>>> {
 ///     let work = KBox::pin_init(new_work!(Greet, "greet"), GFP_KERNEL)?;
-///     work.start(workqueue::system());
+///     work.start(workqueue::system_highpri());
 ///     Ok(work)
 /// }
 /// ```
