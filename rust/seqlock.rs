@@ -9,8 +9,8 @@
 
 use core::array;
 use kernel::{
-    new_spinlock,
     prelude::*,
+    str::CStr,
     sync::{
         atomic::{
             Acquire,
@@ -18,9 +18,24 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        LockClassKey,
         SpinLock, //
     },
 };
+
+/// Creates a [`SeqLock`] of these numbers, with a lock class of its own.
+///
+/// The second argument is a name for lockdep's reports.
+#[macro_export]
+macro_rules! new_seqlock {
+    ($numbers:expr, $name:literal) => {
+        $crate::seqlock::SeqLock::new(
+            $numbers,
+            ::kernel::optional_name!($name),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
 
 /// `N` numbers. A reader gets all of them as one writer left them.
 ///
@@ -31,7 +46,11 @@ use kernel::{
 ///
 /// ```
 /// # use kernel::prelude::*;
-/// # use lkm::seqlock::SeqLock;
+/// # use lkm::{new_seqlock, seqlock::SeqLock};
+/// fn origin() -> Result<Pin<KBox<SeqLock<2>>>> {
+///     KBox::pin_init(new_seqlock!([0, 0], "place"), GFP_KERNEL)
+/// }
+///
 /// fn move_to(place: &SeqLock<2>, x: usize, y: usize) {
 ///     place.write(|place| *place = [x, y]);
 /// }
@@ -51,12 +70,16 @@ pub struct SeqLock<const N: usize> {
 }
 
 impl<const N: usize> SeqLock<N> {
-    /// Creates the numbers.
-    pub fn new(numbers: [usize; N]) -> impl PinInit<Self> {
+    /// Creates the numbers. `name` and `key` are lockdep's; see [`new_seqlock`](crate::new_seqlock).
+    pub fn new(
+        numbers: [usize; N],
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
             sequence: Atomic::new(0),
             numbers: numbers.map(Atomic::new),
-            writer <- new_spinlock!((), "SeqLock::writer"),
+            writer <- SpinLock::new((), name, key),
         })
     }
 

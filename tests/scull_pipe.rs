@@ -57,7 +57,7 @@ fn what_goes_in_comes_out() {
         scope.spawn(|| {
             let mut end = open(OFlags::WRONLY);
             for n in 0..1000 {
-                write!(end, "{n}\n").expect("write");
+                writeln!(end, "{n}").expect("write");
             }
         });
         let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();

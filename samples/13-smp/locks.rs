@@ -41,6 +41,7 @@ use kernel::{
 use lkm::{
     completion::Completion,
     new_rw_semaphore,
+    new_seqlock,
     percpu,
     prelude::*,
     rcu::Rcu,
@@ -209,7 +210,7 @@ impl Report {
             let outcomes = [
                 Race::<Mutex<_>>::run(new_mutex!([0; 2]), readers)?,
                 Race::<RwSemaphore<_>>::run(new_rw_semaphore!([0; 2], "locks"), readers)?,
-                Race::<SeqLock<2>>::run(SeqLock::new([0; 2]), readers)?,
+                Race::<SeqLock<2>>::run(new_seqlock!([0; 2], "locks::seqlock"), readers)?,
                 Race::<Rcu<_>>::run(Rcu::new([0; 2])?, readers)?,
             ];
             let [mutex, rwsem, seqlock, rcu] = outcomes
