@@ -24,13 +24,11 @@ fn module_was_loaded() -> bool {
     taint() & TAINT_OOT_MODULE != 0
 }
 
-/// A scan notes the checksum of each object that nobody points to, and reports those that nobody
-/// changed since the last. In the first one something stale may still point to an object: hence
-/// two when all are old enough.
+/// The first scan notes each object's checksum, the second one reports those
+/// that nobody points to and nobody changed in between.
 fn search() -> io::Result<String> {
     fs::write(KMEMLEAK, "scan")?;
     sleep(MIN_AGE);
-    fs::write(KMEMLEAK, "scan")?;
     fs::write(KMEMLEAK, "scan")?;
     fs::read_to_string(KMEMLEAK)
 }

@@ -36,6 +36,8 @@ pub struct Kernel {
     pub own_modules: Option<PathBuf>,
     /// The most processors that it takes, if that is known.
     pub most_cpus: Option<u32>,
+    /// Whether it looks for memory that nobody points to.
+    pub finds_leaks: bool,
     /// The folder with what was built for it, `build/NAME`.
     pub build: Option<PathBuf>,
 }
@@ -75,6 +77,7 @@ impl Kernel {
             release: release.trim().into(),
             shares: config.as_deref().is_none_or(has_9p),
             most_cpus: config.as_deref().map(most_cpus),
+            finds_leaks: config.as_deref().is_some_and(has_kmemleak),
             own_modules,
             build,
         })
@@ -156,6 +159,10 @@ fn make(kernel: &str) -> String {
 /// A kernel of which nothing is known is taken to have it.
 fn has_9p(config: &str) -> bool {
     config.contains("\nCONFIG_NET_9P_VIRTIO=")
+}
+
+fn has_kmemleak(config: &str) -> bool {
+    config.contains("\nCONFIG_DEBUG_KMEMLEAK=y")
 }
 
 fn most_cpus(config: &str) -> u32 {
