@@ -86,7 +86,7 @@
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
 //! | errors from `fault` | `ENOMEM` is tried again for ever | `Shims::fault`: `SIGBUS` |
-//! | sizes of rings, images and files that are read | kills processes to find the memory | `memory::MAY_FAIL`: `ENOMEM` |
+//! | sizes of rings, images and files that are read | may kill processes to find the memory | `memory::MAY_FAIL`: mostly `ENOMEM` instead |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |

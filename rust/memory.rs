@@ -5,8 +5,9 @@
 use crate::bindings;
 use kernel::alloc::Flags;
 
-/// As `GFP_KERNEL`, but if there is not enough memory, that is an error: no process is killed for it,
-/// and nothing is logged.
+/// As `GFP_KERNEL`, but the page allocator rather fails than kills a process for these pages
+/// (`__GFP_RETRY_MAYFAIL`), and logs nothing. Others who need memory at that moment, vmalloc's page
+/// tables among them, may still have one killed.
 // SAFETY: `Flags` is a wrapper around its one member, C's bits, which the kernel crate has no other
 // way to say.
 pub(crate) const MAY_FAIL: Flags =
