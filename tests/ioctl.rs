@@ -419,6 +419,7 @@ fn a_c_program_with_the_guides_numbers_works() {
         .arg("Message passed by ioctl")
         .output()
         .expect("the program runs");
+    fs::remove_file(program).expect("remove");
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "get_msg:Message passed by ioctl\nget_nth_byte:Message passed by ioctl\n",

@@ -2,7 +2,7 @@
 
 //! Chapter 5: procfs_1.
 
-use lkmpg_tests::{KernelLog, LoadError, Module, as_user, errno_of, is_twin, name, skip};
+use lkmpg_tests::{KernelLog, LoadError, Module, Tmpfs, as_user, errno_of, is_twin, name, skip};
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
@@ -146,19 +146,15 @@ fn a_name_is_taken_also_where_it_is_not_seen() {
     let _module = load();
     let log = KernelLog::now();
     // There is no /proc.
-    let _ = fs::create_dir("/tmp/root");
+    let root = Tmpfs::new("root", 32 << 20);
     for file in ["/bin/busybox", "/modules/proc_taken.ko"] {
         let name = Path::new(file).file_name().expect("a name");
-        fs::copy(file, Path::new("/tmp/root").join(name)).expect(file);
+        fs::copy(file, root.path().join(name)).expect(file);
     }
     let status = Command::new("busybox")
-        .args([
-            "chroot",
-            "/tmp/root",
-            "/busybox",
-            "insmod",
-            "/proc_taken.ko",
-        ])
+        .arg("chroot")
+        .arg(root.path())
+        .args(["/busybox", "insmod", "/proc_taken.ko"])
         .status();
     assert!(!status.expect("busybox").success());
     log.wait_for("lkm: /proc/test is taken.");

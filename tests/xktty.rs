@@ -199,7 +199,6 @@ fn what_stands_in_the_way_of_the_tty_is_said_at_open() {
         // A line of the driver without hardware.
         ("ttyS3", Errno::IO),
     ];
-    let _ = fs::remove_file("/tmp/xktty-fifo");
     mknodat(CWD, "/tmp/xktty-fifo", FileType::Fifo, Mode::RWXU, 0).expect("mkfifo");
     for (tty, errno) in cases {
         let module = load(tty);
@@ -208,6 +207,7 @@ fn what_stands_in_the_way_of_the_tty_is_said_at_open() {
         }
         module.unload().expect("not in use");
     }
+    fs::remove_file("/tmp/xktty-fifo").expect("remove");
 }
 
 #[test]
