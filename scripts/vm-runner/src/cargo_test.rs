@@ -34,7 +34,11 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
         return script::run(options, binary);
     }
     if !is_guests(binary)? || selects_nothing(binary, &options.command)? {
-        let error = Command::new(binary).args(&options.command).exec();
+        let error = Command::new(binary)
+            .args(&options.command)
+            // That is of this run, not of those that it may start.
+            .env_remove("LKMPG_TALLY")
+            .exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
     build(&options.kernel)?;
