@@ -32,11 +32,12 @@ impl Caller {
         result.map_or_else(|e| self.errno(e), |()| 0)
     }
 
-    /// Answers with a number. A negative one would be an error that nobody meant: `EIO`.
+    /// Answers with a number. A negative one would be an error that nobody meant: `EIO`. So would one
+    /// that does not fit an `int`, since `ioctl` cuts it to that.
     #[inline]
     pub(crate) fn number(self, result: Result<isize>) -> isize {
         match result {
-            Ok(number) if number >= 0 => number,
+            Ok(number) if (0..=c_int::MAX as isize).contains(&number) => number,
             Ok(_) => self.errno(EIO) as isize,
             Err(e) => self.errno(e) as isize,
         }

@@ -20,11 +20,12 @@ pub enum Context {
 }
 
 impl Context {
-    /// Returns the caller's. Callable from any context (`in_task`, `in_serving_softirq`, `in_hardirq`,
+    /// Returns the caller's. A task that is moved to another CPU in that moment may be told what its
+    /// former CPU does; code that cannot be moved gets its own. Callable from any context (`in_task`, `in_serving_softirq`, `in_hardirq`,
     /// `in_nmi`).
     pub fn current() -> Self {
         let count = preempt_count();
-        if count >> bindings::NMI_SHIFT & 1 != 0 {
+        if count >> bindings::NMI_SHIFT & 0xf != 0 {
             Self::Nmi
         } else if count >> bindings::HARDIRQ_SHIFT & ((1 << bindings::HARDIRQ_BITS) - 1) != 0 {
             Self::HardIrq
@@ -46,8 +47,7 @@ impl Context {
     }
 }
 
-/// Says how deep the CPU is in interrupts. The task may be moved to another CPU meanwhile, but then it
-/// is in none, on both.
+/// Says how deep the CPU is in interrupts.
 #[cfg(target_arch = "x86_64")]
 fn preempt_count() -> u32 {
     let count = crate::percpu::here(&raw const bindings::__preempt_count);

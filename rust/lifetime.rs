@@ -38,10 +38,13 @@ pub const fn this_module() -> &'static ThisModule {
 
 /// Whether the module is being loaded.
 pub(crate) fn is_coming() -> bool {
+    state() == bindings::module_state_MODULE_STATE_COMING
+}
+
+fn state() -> bindings::module_state {
     // SAFETY: The module that runs has not been freed. The loader changes the state with a single
     // store.
-    let state = unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() };
-    state == bindings::module_state_MODULE_STATE_COMING
+    unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() }
 }
 
 /// Returns what stands for the module in `/sys/module`.
@@ -58,23 +61,31 @@ pub(crate) fn module_kobject() -> *mut bindings::kobject {
 ///
 /// To be a field behind the one whose drop unregisters, so that no reference is handed out any more
 /// when this is dropped. If that happens while the module is being loaded, most likely since `init`
-/// fails, the drop waits until only the loader has a reference. Nothing else may end the wait, since
-/// the others are about to call the module. It is told to who reads the log.
+/// fails, or while a load that has failed is undone, the drop waits until at most the loader has a
+/// reference. Nothing else may end the wait, since the others are about to call the module. It is told
+/// to who reads the log.
 pub(crate) struct References;
 
 impl Drop for References {
     fn drop(&mut self) {
-        /// The loader's own.
-        const LOADER: c_int = 1;
         /// Long enough for those who just look.
         const PATIENCE: u32 = 100;
 
         let module = this_module().as_ptr();
         let mut rounds = 0;
-        while is_coming()
+        loop {
+            let allowed = match state() {
+                // The loader's own.
+                bindings::module_state_MODULE_STATE_COMING => 1,
+                // The loader has given it back, as it has if `init` fails. A module that is unloaded
+                // has -1.
+                bindings::module_state_MODULE_STATE_GOING => 0,
+                _ => return,
+            };
             // SAFETY: The module that runs has not been freed.
-            && unsafe { bindings::module_refcount(module) } > LOADER
-        {
+            if unsafe { bindings::module_refcount(module) } <= allowed {
+                return;
+            }
             if rounds == PATIENCE {
                 // SAFETY: As above; the name is a C string that does not change.
                 let name = unsafe { CStr::from_char_ptr((*module).name.as_ptr()) };

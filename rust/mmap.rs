@@ -80,6 +80,10 @@ impl SharedPage {
     /// (`copy_page_to_iter`).
     pub fn copy_to_iter(&self, offset: usize, out: &mut IovIterDest<'_>) -> Result<usize> {
         let length = PAGE_SIZE.saturating_sub(offset).min(out.len());
+        if length == 0 {
+            // C warns of an offset behind the page, whatever the length.
+            return Ok(0);
+        }
         // SAFETY: The range is within the page, and C copies what may change meanwhile. The iterator
         // is one to write to.
         let copied =
@@ -93,6 +97,9 @@ impl SharedPage {
     /// (`copy_page_from_iter`).
     pub fn copy_from_iter(&self, offset: usize, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = PAGE_SIZE.saturating_sub(offset).min(data.len());
+        if length == 0 {
+            return Ok(0);
+        }
         // SAFETY: The range is within the page, in which there is no Rust value. The iterator is one to
         // read from.
         let copied = unsafe {

@@ -8,7 +8,10 @@ use crate::{
     compat,
     message::Message, //
 };
-use kernel::prelude::*;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
 /// An absolute path.
 pub(crate) type Path = Message<512>;
@@ -37,7 +40,7 @@ pub(crate) fn permissions(mode: u16) -> Result<bindings::umode_t> {
 }
 
 /// Whether there is a file of that path, as process 1 sees it: who calls may see another root.
-/// Fails with `ENAMETOOLONG`. May sleep.
+/// Fails with `ENAMETOOLONG`, or with what keeps the kernel from looking, such as `EACCES`. May sleep.
 pub(crate) fn exists(mut path: Path) -> Result<bool> {
     if path.push(b"\0") == 0 {
         return Err(compat::errno(bindings::ENAMETOOLONG));
@@ -49,8 +52,10 @@ pub(crate) fn exists(mut path: Path) -> Result<bool> {
         let path = path.as_bytes().as_ptr().cast();
         bindings::vfs_path_lookup(root.0.dentry, root.0.mnt, path, 0, &mut found)
     };
-    if failed != 0 {
-        return Ok(false);
+    match to_result(failed) {
+        Ok(()) => {}
+        Err(e) if e == ENOENT || e == ENOTDIR => return Ok(false),
+        Err(e) => return Err(e),
     }
     // INVARIANT: The lookup filled it with references of ours.
     drop(Found(found));

@@ -37,6 +37,7 @@ use crate::{
         PollTable, //
     },
     mmap::Area,
+    wait, //
 };
 use kernel::{
     cpu::{
@@ -268,6 +269,13 @@ impl FileOperations for Reader {
             if !self.ring.take(position, copied) {
                 // SAFETY: So much was just copied.
                 unsafe { out.revert(copied) };
+                // Who writes faster than this reads may do so for long.
+                if done > 0 {
+                    break;
+                }
+                if wait::is_killed() {
+                    return Err(EINTR);
+                }
                 continue;
             }
             done += copied;

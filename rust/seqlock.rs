@@ -3,7 +3,8 @@
 //! Numbers that belong together, and are read without a lock.
 //!
 //! C's `seqlock_t` lets a reader copy what a writer may be changing, and throw the copy away. In Rust
-//! that would be a data race, so each number is an atomic one here.
+//! that would be a data race, so each number is an atomic one here. And there are two copies of each, as
+//! in C's `seqcount_latch_t`: a reader that has interrupted a writer would wait for it for ever.
 //!
 //! C header: [`include/linux/seqlock.h`](srctree/include/linux/seqlock.h)
 
@@ -62,9 +63,9 @@ macro_rules! new_seqlock {
 /// ```
 #[pin_data]
 pub struct SeqLock<const N: usize> {
-    /// Odd while somebody writes.
+    /// Its lowest bit says which copy readers use, while a writer changes the other one.
     sequence: Atomic<usize>,
-    numbers: [Atomic<usize>; N],
+    copies: [[Atomic<usize>; N]; 2],
     #[pin]
     writer: SpinLock<()>,
 }
@@ -76,26 +77,26 @@ impl<const N: usize> SeqLock<N> {
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self> {
+        // They are copied on the stack.
+        const { assert!(N <= 64) };
         pin_init!(Self {
             sequence: Atomic::new(0),
-            numbers: numbers.map(Atomic::new),
+            copies: [numbers.map(Atomic::new), numbers.map(Atomic::new)],
             writer <- SpinLock::new((), name, key),
         })
     }
 
-    /// Returns the numbers. Does not sleep.
-    ///
-    /// Not to be called where it may have interrupted a writer on its own CPU, as in an interrupt
-    /// handler: it would wait for it for ever.
+    /// Returns the numbers. Callable from any context, also from what has interrupted a writer.
     #[inline]
     pub fn read(&self) -> [usize; N] {
         loop {
             let before = self.sequence.load(Acquire);
+            let [even, odd] = &self.copies;
+            let copy = if before & 1 == 0 { even } else { odd };
             // Nothing that comes later is done before these: a writer that is seen in one of them is
             // seen in the sequence.
-            let numbers =
-                array::from_fn(|n| self.numbers.get(n).map_or(0, |number| number.load(Acquire)));
-            if before & 1 == 0 && self.sequence.load(Relaxed) == before {
+            let numbers = array::from_fn(|n| copy.get(n).map_or(0, |number| number.load(Acquire)));
+            if self.sequence.load(Relaxed) == before {
                 return numbers;
             }
             core::hint::spin_loop();
@@ -107,13 +108,15 @@ impl<const N: usize> SeqLock<N> {
     /// Callable from process context. Does not sleep.
     pub fn write(&self, change: impl FnOnce(&mut [usize; N])) {
         let _writer = self.writer.lock();
-        let mut numbers =
-            array::from_fn(|n| self.numbers.get(n).map_or(0, |number| number.load(Relaxed)));
+        let [even, odd] = &self.copies;
+        let mut numbers = array::from_fn(|n| even.get(n).map_or(0, |number| number.load(Relaxed)));
         change(&mut numbers);
-        self.sequence.fetch_add(1, Full);
-        for (number, new) in self.numbers.iter().zip(numbers) {
-            number.store(new, Relaxed);
+        // Readers go to the copy that is not written to, and so never wait for a writer.
+        for copy in [even, odd] {
+            self.sequence.fetch_add(1, Full);
+            for (number, new) in copy.iter().zip(numbers) {
+                number.store(new, Relaxed);
+            }
         }
-        self.sequence.fetch_add(1, Full);
     }
 }

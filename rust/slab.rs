@@ -118,9 +118,9 @@ impl<T> Cache<T> {
             bindings::kmem_cache_alloc_noprof(self.0.cache.as_ptr(), bindings::GFP_KERNEL)
         };
         let object = NonNull::new(object.cast::<T>()).ok_or(ENOMEM)?;
+        self.0.objects.fetch_add(1, Relaxed);
         // SAFETY: The cache's objects have room for a `T`, and this one is new.
         unsafe { object.write(value) };
-        self.0.objects.fetch_add(1, Relaxed);
         // INVARIANT: It was just allocated and written.
         Ok(Object {
             object,
@@ -186,11 +186,12 @@ impl<T> DerefMut for Object<T> {
 
 impl<T> Drop for Object<T> {
     fn drop(&mut self) {
+        // Before, since the value may own the cache.
+        self.cache.objects.fetch_sub(1, Relaxed);
         // SAFETY: By the type invariants. Nobody uses the value any more.
         unsafe {
             self.object.drop_in_place();
             bindings::kmem_cache_free(self.cache.cache.as_ptr(), self.object.as_ptr().cast());
         }
-        self.cache.objects.fetch_sub(1, Relaxed);
     }
 }

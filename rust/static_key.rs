@@ -35,8 +35,14 @@ use kernel::{
 /// ```
 #[repr(transparent)]
 pub struct StaticKey {
-    #[doc(hidden)]
-    pub key: Opaque<bindings::static_key_false>,
+    key: Opaque<bindings::static_key_false>,
+}
+
+/// Where the key is in a [`StaticKey`], for [`static_branch!`](crate::static_branch).
+#[doc(hidden)]
+#[repr(C)]
+pub struct Start {
+    pub key: [u8; 0],
 }
 
 // SAFETY: C changes the key under a lock, and reads it with single loads.
@@ -53,8 +59,8 @@ impl StaticKey {
 
     /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`).
     pub fn enable(&'static self) {
-        // SAFETY: The key is static, and the loader has made it known before any code of the module
-        // runs.
+        // SAFETY: The key is static. It has no branches, or those that the loader gave it before any
+        // code of the module ran.
         unsafe { bindings::static_key_enable(self.key.get().cast()) };
     }
 
@@ -84,10 +90,10 @@ macro_rules! static_branch {
     ($key:path) => {{
         // The branch is on what is a key for the compiler, too.
         let _: &'static $crate::static_key::StaticKey = &$key;
-        // SAFETY: The key is one of C's, and static.
+        // SAFETY: The key is static, and begins with what C takes for one.
         unsafe {
             ::kernel::jump_label::arch_static_branch! {
-                $key, $crate::static_key::StaticKey, key, false
+                $key, $crate::static_key::Start, key, false
             }
         }
     }};

@@ -18,14 +18,16 @@ use kernel::{
     workqueue::Queue, //
 };
 
-/// Creates a [`Work`] initialiser with lock classes of its own.
+/// Creates a [`Work`] initialiser with lock classes of its own: from a handler, the queue that it is
+/// put into when it is started, and a name for lockdep's reports.
 ///
 /// [`Work`]: crate::work::Work
 #[macro_export]
 macro_rules! new_work {
-    ($handler:expr, $name:literal) => {
+    ($handler:expr, $queue:expr, $name:literal) => {
         $crate::work::Work::new(
             $handler,
+            $queue,
             ::kernel::optional_name!($name),
             ::kernel::static_lock_class!(),
             ::kernel::static_lock_class!(),
@@ -64,19 +66,22 @@ pub trait Handler: Send + Sync + 'static {
 /// }
 ///
 /// fn greet() -> Result<Pin<KBox<Work<Greet>>>> {
-///     let work = KBox::pin_init(new_work!(Greet, "greet"), GFP_KERNEL)?;
-///     work.start(workqueue::system_highpri());
+///     let queue = workqueue::system_highpri();
+///     let work = KBox::pin_init(new_work!(Greet, queue, "greet"), GFP_KERNEL)?;
+///     work.start();
 ///     Ok(work)
 /// }
 /// ```
 ///
 /// # Invariants
 ///
-/// `work` is initialised with [`Self::run`], and not disabled.
+/// `work` is initialised with [`Self::run`], and not disabled. It has been in no queue but `queue`: C
+/// waits for a worker of one queue only, and work in two may run twice at a time.
 #[pin_data(PinnedDrop)]
 pub struct Work<T: Handler> {
     #[pin]
     work: Opaque<bindings::delayed_work>,
+    queue: &'static Queue,
     #[pin]
     handler: T,
 }
@@ -91,6 +96,7 @@ impl<T: Handler> Work<T> {
     /// Creates work that is not started. Use [`new_work!`](crate::new_work).
     pub fn new<E: From<Infallible>>(
         handler: impl PinInit<T, E>,
+        queue: &'static Queue,
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
         timer_key: Pin<&'static LockClassKey>,
@@ -98,6 +104,7 @@ impl<T: Handler> Work<T> {
         // INVARIANT: The work is initialised below.
         pin_init!(Self {
             handler <- handler,
+            queue,
             // SAFETY: `slot` is valid for writes; the name and the keys are static. The function fits
             // work that is this field. The timer is that of a `delayed_work`, and nobody else's.
             work <- Opaque::ffi_init(|slot: *mut bindings::delayed_work| unsafe {
@@ -119,19 +126,19 @@ impl<T: Handler> Work<T> {
         }? E)
     }
 
-    /// Puts the work into a queue. Returns whether it was in none before.
+    /// Puts the work into its queue. Returns whether it was not there before.
     ///
     /// Callable from any context but NMI (`queue_delayed_work`).
-    pub fn start(&self, queue: &'static Queue) -> bool {
-        self.start_after(queue, 0)
+    pub fn start(&self) -> bool {
+        self.start_after(0)
     }
 
-    /// Puts the work into a queue when so many jiffies have passed. Returns whether it was in none
+    /// Puts the work into its queue when so many jiffies have passed. Returns whether it was not there
     /// before, and did not wait for its time.
     ///
     /// Callable from any context but NMI (`queue_delayed_work`).
-    pub fn start_after(&self, queue: &'static Queue, jiffies: Jiffies) -> bool {
-        let queue = core::ptr::from_ref(queue).cast_mut().cast();
+    pub fn start_after(&self, jiffies: Jiffies) -> bool {
+        let queue = core::ptr::from_ref(self.queue).cast_mut().cast();
         // As far as the counter can tell the future from the past.
         let jiffies = jiffies.min((Jiffies::MAX >> 1) - 1);
         // SAFETY: By the type invariants; it is pinned, and is disabled before it goes. `Queue` is a

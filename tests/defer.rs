@@ -44,9 +44,9 @@ fn each_way_has_its_context() {
         );
         for (way, _, cpu, time) in &rows {
             assert!(*cpu < cpus, "{way} on CPU {cpu}");
-            // Nothing comes before its time. How late is nobody's promise.
-            let asked = way.contains("timer") || way.contains("delayed");
-            assert!(!asked || *time >= 10_000, "{way} after {time}");
+            // That does not come before its time. What counts ticks may, by a part of one, and how
+            // late is nobody's promise.
+            assert!(way != "hrtimer" || *time >= 10_000, "{way} after {time}");
         }
     }
 }

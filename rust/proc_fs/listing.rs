@@ -15,6 +15,7 @@ use crate::{
         member,
         with_user_source, //
     },
+    wait, //
 };
 use core::{
     marker::PhantomPinned,
@@ -206,6 +207,10 @@ impl<T: Sequence> Listing<T> {
     unsafe fn find(open: &mut Open<T>, pos: *mut Offset) -> *mut c_void {
         // SAFETY: By the safety requirements.
         let (locked, pos) = unsafe { (open.locked.assume_init_ref(), &mut *pos) };
+        if wait::is_killed() {
+            // Who asks for what comes late in a long listing has it all made.
+            return EINTR.to_ptr();
+        }
         let from = pos.cast_unsigned();
         match T::next(locked, from) {
             Some(key) if (from..Offset::MAX.cast_unsigned()).contains(&key) => {

@@ -46,7 +46,8 @@ use lkm::{
     prelude::*,
     rcu::Rcu,
     rwsem::RwSemaphore,
-    seqlock::SeqLock, //
+    seqlock::SeqLock,
+    wait, //
 };
 
 module! {
@@ -165,6 +166,9 @@ impl<T: Shared> Race<T> {
         // Written seldom: once in a millisecond, and at least once.
         let mut n = 0;
         while n == 0 || !threads.iter().all(kthread::Thread::has_ended) {
+            if wait::is_killed() {
+                return Err(EINTR);
+            }
             n += 1;
             race.shared.write([n, 2 * n])?;
             fsleep(Delta::from_millis(1));
@@ -181,17 +185,23 @@ impl<T: Shared> Race<T> {
 
     fn read(&self, me: &kthread::Current<'_>) -> Outcome {
         let mut outcome = Outcome::default();
-        self.go.wait();
+        // A thread that is to stop does not wait any longer.
+        if self.go.wait_interruptible().is_err() {
+            return outcome;
+        }
         let start = Instant::<Monotonic>::now();
         for n in 0..reads.value() {
             let [one, two] = self.shared.read();
+            outcome.reads += 1;
             outcome.torn += u64::from(two != 2 * one);
             if n % 1024 == 0 {
+                if me.should_stop() {
+                    break;
+                }
                 me.schedule();
             }
         }
         outcome.nanoseconds = start.elapsed().as_nanos() as u64;
-        outcome.reads = reads.value().into();
         outcome
     }
 }
