@@ -71,7 +71,7 @@ pub struct SeqLock<const N: usize> {
 }
 
 impl<const N: usize> SeqLock<N> {
-    /// Creates the numbers. `name` and `key` are lockdep's; see [`new_seqlock`](crate::new_seqlock).
+    /// Creates the numbers. `name` and `key` are lockdep's; see [`new_seqlock!`](crate::new_seqlock).
     pub fn new(
         numbers: [usize; N],
         name: &'static CStr,
