@@ -203,15 +203,17 @@ impl Report {
         let _stop: ArcHrTimerHandle<_> = precise.clone().start(Delta::from_millis(DELAY.into()));
         precise.probe.tell("hrtimer", &mut table)?;
 
-        let work = KBox::pin_init(new_work!(Probe::new(), workqueue::system_highpri(), "defer"), GFP_KERNEL)?;
+        let queue = workqueue::system_highpri();
+        let work = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
         work.start();
         work.tell("work", &mut table)?;
 
-        let delayed = KBox::pin_init(new_work!(Probe::new(), workqueue::system_highpri(), "defer"), GFP_KERNEL)?;
+        let delayed = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
         delayed.start_after(msecs_to_jiffies(DELAY));
         delayed.tell("delayed work", &mut table)?;
 
-        let half = KBox::pin_init(new_work!(Probe::new(), workqueue::system_bh(), "defer"), GFP_KERNEL)?;
+        let queue = workqueue::system_bh();
+        let half = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
         half.start();
         half.tell("BH work", &mut table)?;
         Ok(Report(table))
