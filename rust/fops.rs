@@ -95,8 +95,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns where those are kept who want a signal (`O_ASYNC`). It is asked once for each file;
-    /// files in `/proc` have no signals.
+    /// Returns where those are kept who want a signal (`O_ASYNC`). The first answer counts for as long
+    /// as the file is open; files in `/proc` have no signals.
     fn subscribers(&self) -> &Subscribers {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

@@ -281,7 +281,9 @@ impl<const MODE: u16> Str<MODE> {
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
-        // SAFETY: By the type invariants; the pointer does not change once the module is loaded.
+        // SAFETY: By the type invariants; the pointer does not change once the parameters of the load
+        // are read. An `on_set` that keeps what it got here before that breaks this, if the parameter
+        // is given twice: a hole that is known.
         unsafe { CStr::from_char_ptr(self.0.get().read()) }
     }
 

@@ -178,7 +178,8 @@ impl Channel {
     ///
     /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, and with `ENOSPC` if the ring is
     /// full, which is counted. Callable from any context but an NMI, even with interrupts off
-    /// (`relay_write`).
+    /// (`relay_write`). Not for a probe of `_raw_spin_lock_irqsave` or `_raw_spin_unlock_irqrestore`,
+    /// which this calls.
     pub fn write(&self, bytes: &[u8]) -> Result {
         // The task may move to another CPU before the lock is taken; it may write there, too.
         self.ring(CpuId::current().as_u32())
