@@ -6,9 +6,9 @@ use lkmpg_runner_tests::{
     Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input, vm,
 };
 use lkmpg_tests::skip;
+use lkmpg_tools_tests::executable;
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
 };
@@ -305,8 +305,7 @@ fn what_qemu_complains_about_is_shown() {
         .says("nonsense");
     let folder = tempfile::tempdir().expect("a folder");
     let broken = folder.path().join("qemu-system-x86_64");
-    fs::write(&broken, "#!/bin/sh\necho 'this is broken' >&2\nexit 3\n").expect("a script");
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("its mode");
+    executable(&broken, "echo 'this is broken' >&2\nexit 3");
     let path = std::env::var("PATH").expect("a PATH");
     let path = format!("{}:{path}", folder.path().display());
     let mut command = vm(&any_kernel(), &["--", "true"]);

@@ -3,11 +3,12 @@
 //! The VM runner's promises: a guest that was saved is as good as one that boots.
 
 use lkmpg_runner_tests::{Ran, any_kernel, root, vm};
+use lkmpg_tools_tests::executable;
 use std::{
     collections::HashSet,
     env,
     fs::{self, File},
-    os::unix::fs::{FileExt, PermissionsExt, symlink},
+    os::unix::fs::{FileExt, symlink},
     path::{Path, PathBuf},
     process::Child,
     time::{SystemTime, UNIX_EPOCH},
@@ -184,12 +185,8 @@ fn another_qemu_starts_from_another_snapshot() {
     user.runs_true();
     let folder = tempfile::tempdir().expect("a folder");
     let other = folder.path().join("qemu-system-x86_64");
-    let script = format!(
-        "#!/bin/sh\nexec {} \"$@\"\n",
-        in_path("qemu-system-x86_64").display()
-    );
-    fs::write(&other, script).expect("a script");
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let program = in_path("qemu-system-x86_64");
+    executable(&other, &format!("exec {} \"$@\"", program.display()));
     let path = env::var("PATH").expect("a PATH");
     let path = format!("{}:{path}", folder.path().display());
     let run = || ended(user.starts(&any_kernel(), Some(&path), &["--", "true"])).expect(0);

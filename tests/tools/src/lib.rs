@@ -5,6 +5,7 @@
 
 use std::{
     env, fs,
+    io::Write,
     os::unix::{
         fs::{PermissionsExt, chown, symlink},
         process::CommandExt,
@@ -163,11 +164,12 @@ impl Machine {
         let path = self.path(name);
         // What it stands for may be a link.
         let _ = fs::remove_file(&path);
-        self.write(
-            name,
-            format!("#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0-only\n{text}\n"),
-        );
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable");
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        if text.is_empty() {
+            symlink("/bin/true", &path).expect("a link");
+        } else {
+            executable(&path, text);
+        }
         path
     }
 
@@ -247,6 +249,27 @@ impl Default for Machine {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Writes a script that can be started at once.
+///
+/// Another process writes it: what a thread beside this one starts would have the file open for
+/// writing until its own program runs, and nobody can start such a file (`ETXTBSY`).
+pub fn executable(path: &Path, text: &str) {
+    let mut install = Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("install starts");
+    let mut stdin = install.stdin.take().expect("a pipe");
+    write!(
+        stdin,
+        "#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0-only\n{text}\n"
+    )
+    .expect("install reads");
+    drop(stdin);
+    assert!(install.wait().expect("its end").success(), "{path:?}");
 }
 
 /// The folder of the repository.

@@ -2,24 +2,22 @@
 
 //! `scripts/vm` before it becomes the runner: what it builds, and where it cannot.
 
+use lkmpg_tools_tests::{executable, root};
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 use tempfile::TempDir;
 
 /// A cargo that makes runners which say that they ran.
-const CARGO: &str = "#!/bin/sh
-folder=$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release
+const CARGO: &str = "folder=$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release
 mkdir -p $folder
 echo '#!/bin/sh
 echo ran' >$folder/lkmpg-vm
 cp $folder/lkmpg-vm $folder/lkmpg-guest
 chmod +x $folder/lkmpg-*
-echo built
-";
+echo built";
 
 /// A checkout with nothing but what the script looks at.
 fn checkout(name: &str) -> (TempDir, PathBuf) {
@@ -32,12 +30,13 @@ fn checkout(name: &str) -> (TempDir, PathBuf) {
         fs::write(checkout.join(it), "").expect(it);
     }
     for it in ["scripts/vm", "scripts/own"] {
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(it);
-        fs::copy(ours, checkout.join(it)).expect("the script");
+        // Another process copies them, as it does for what is `executable`.
+        let copy = Command::new("cp")
+            .args([root().join(it), checkout.join(it)])
+            .status();
+        assert!(copy.expect("cp starts").success(), "{it}");
     }
-    let cargo = checkout.join("cargo");
-    fs::write(&cargo, CARGO).expect("cargo");
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("cargo");
+    executable(&checkout.join("cargo"), CARGO);
     (folder, checkout)
 }
 
@@ -79,7 +78,7 @@ fn it_builds_what_is_not_there() {
 #[test]
 fn a_build_that_fails_is_a_failure_of_the_bench() {
     let (_folder, checkout) = checkout("checkout");
-    fs::write(checkout.join("cargo"), "#!/bin/sh\nexit 1\n").expect("cargo");
+    executable(&checkout.join("cargo"), "exit 1");
     fails(&checkout, "the runner does not build");
 }
 
