@@ -42,6 +42,7 @@ lkm::module_params! {
     },
 }
 
+// ANCHOR: undo
 struct Hello2 {
     _greeting: Greeting,
 }
@@ -71,6 +72,7 @@ impl Drop for Greeting {
         pr_alert!("Goodbye, world 2\n");
     }
 }
+// ANCHOR_END: undo
 
 /// Fails as a function in C does: 0 is success, and an error is a negative errno.
 fn second_step() -> Result {

@@ -54,6 +54,7 @@ module! {
     alias: ["char-major-23[4-9]-*", "char-major-24[0-9]-*", "char-major-25[0-4]-*"],
 }
 
+// ANCHOR: module
 struct Chardev {
     _device: chrdev::Registration<Session>,
 }
@@ -77,7 +78,9 @@ impl kernel::Module for Chardev {
         Ok(Chardev { _device: device })
     }
 }
+// ANCHOR_END: module
 
+// ANCHOR: state
 /// What all openers share.
 struct Visits {
     taken: Atomic<bool>,
@@ -89,11 +92,13 @@ struct Session {
     visits: Arc<Visits>,
     message: Message<80>,
 }
+// ANCHOR_END: state
 
 #[vtable]
 impl FileOperations for Session {
     type Data = Visits;
 
+    // ANCHOR: open
     fn open(visits: ArcBorrow<'_, Visits>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         if visits.taken.xchg(true, Acquire) {
             return Err(EBUSY);
@@ -104,7 +109,9 @@ impl FileOperations for Session {
             message: Message::format(fmt!("I already told you {count} times Hello world!\n")),
         })
     }
+    // ANCHOR_END: open
 
+    // ANCHOR: read
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         read_from_buffer(out, pos, self.message.as_bytes())
     }
@@ -118,14 +125,17 @@ impl FileOperations for Session {
         pr_alert!("Sorry, this operation isn't supported.\n");
         Err(EINVAL)
     }
+    // ANCHOR_END: read
 
     fn size(&self) -> Offset {
         self.message.len() as Offset
     }
 }
 
+// ANCHOR: drop
 impl Drop for Session {
     fn drop(&mut self) {
         self.visits.taken.store(false, Release);
     }
 }
+// ANCHOR_END: drop

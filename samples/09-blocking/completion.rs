@@ -66,6 +66,7 @@ struct Tea {
     _cook: kthread::Thread<()>,
 }
 
+// ANCHOR: init
 impl kernel::Module for Tea {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let ready = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
@@ -81,6 +82,7 @@ impl kernel::Module for Tea {
         })
     }
 }
+// ANCHOR_END: init
 
 /// An open file.
 struct Guest {
@@ -97,6 +99,7 @@ impl FileOperations for Guest {
         })
     }
 
+    // ANCHOR: read
     fn read(&self, file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         match patience_ms.value() {
             _ if self.ready.is_done() => {}
@@ -106,4 +109,5 @@ impl FileOperations for Guest {
         }
         read_from_buffer(out, pos, b"The tea is ready.\n")
     }
+    // ANCHOR_END: read
 }

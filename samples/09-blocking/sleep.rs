@@ -61,6 +61,7 @@ impl kernel::Module for Sleep {
     }
 }
 
+// ANCHOR: gate
 /// What all openers share.
 #[pin_data]
 struct Gate {
@@ -81,6 +82,7 @@ impl Gate {
         })
     }
 }
+// ANCHOR_END: gate
 
 /// The one open file.
 struct Session {
@@ -95,6 +97,7 @@ const END: &[u8] = b"\n";
 impl FileOperations for Session {
     type Data = Gate;
 
+    // ANCHOR: open
     fn open(gate: ArcBorrow<'_, Gate>, file: &OpenFile) -> impl PinInit<Self, Error> {
         // The condition: the file is free. Finding it free and taking it is one step.
         let take = |taken: &mut bool| (!replace(taken, true)).then_some(());
@@ -105,6 +108,7 @@ impl FileOperations for Session {
         }
         Ok(Session { gate: gate.into() })
     }
+    // ANCHOR_END: open
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = Message::<91>::new();
@@ -131,6 +135,7 @@ impl FileOperations for Session {
     }
 }
 
+// ANCHOR: drop
 impl Drop for Session {
     /// The file is closed.
     fn drop(&mut self) {
@@ -138,3 +143,4 @@ impl Drop for Session {
         self.gate.waiters.wake_one();
     }
 }
+// ANCHOR_END: drop

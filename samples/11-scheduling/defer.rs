@@ -107,6 +107,7 @@ impl Probe {
         })
     }
 
+    // ANCHOR: handle
     /// The handler, whoever calls it.
     fn handle(&self) {
         let found = [
@@ -119,6 +120,7 @@ impl Probe {
         }
         self.done.complete_all();
     }
+    // ANCHOR_END: handle
 
     /// Waits until the handler has been called, and appends a line to the table.
     fn tell(&self, way: &str, table: &mut Table) -> Result {
@@ -191,6 +193,7 @@ impl Report {
         let mut table = Table::new();
         table.append(fmt!("way            context  cpu  microseconds\n"));
 
+        // ANCHOR: ways
         let timer = KBox::pin_init(new_timer!(Probe::new(), "defer"), GFP_KERNEL)?;
         timer.start(msecs_to_jiffies(DELAY));
         timer.tell("timer", &mut table)?;
@@ -216,6 +219,7 @@ impl Report {
         let half = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
         half.start();
         half.tell("BH work", &mut table)?;
+        // ANCHOR_END: ways
         Ok(Report(table))
     }
 }

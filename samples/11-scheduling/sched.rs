@@ -52,6 +52,7 @@ struct Sched {
     _timer: Timer<Tick>,
 }
 
+// ANCHOR: timer
 impl kernel::InPlaceModule for Sched {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
@@ -75,6 +76,7 @@ impl timer::Handler for Tick {
         TimerRestart::After(1)
     }
 }
+// ANCHOR_END: timer
 
 /// What the file shows.
 struct Count(Arc<Atomic<u64>>);

@@ -79,6 +79,7 @@ impl kernel::InPlaceModule for Smp {
     }
 }
 
+// ANCHOR: counters
 /// What the threads share.
 #[pin_data]
 struct Counters {
@@ -96,6 +97,7 @@ struct Counters {
     #[pin]
     go: WaitQueue,
 }
+// ANCHOR_END: counters
 
 /// Where the threads wait for each other, so that all are at the same counter.
 struct StartLine {
@@ -122,6 +124,7 @@ const KINDS: [(Kind, &str); 5] = [
 ];
 
 impl Counters {
+    // ANCHOR: count
     /// Adds 1 to one of the counters, so many times.
     fn count(&self, kind: Kind, times: u32) -> Result {
         for _ in 0..times {
@@ -137,6 +140,7 @@ impl Counters {
         }
         Ok(())
     }
+    // ANCHOR_END: count
 
     fn sum(&self, kind: Kind) -> u64 {
         match kind {

@@ -141,6 +141,7 @@ impl Device {
         })
     }
 
+    // ANCHOR: enter
     /// Lets the caller in, if the device is for them now.
     fn enter(&self) -> Result {
         let mut holders = self.holders.lock();
@@ -156,6 +157,7 @@ impl Device {
         holders.user = user;
         Ok(())
     }
+    // ANCHOR_END: enter
 }
 
 /// Who may have a device open at the same time.
@@ -181,6 +183,7 @@ struct Opened {
 impl FileOperations for Opened {
     type Data = Devices;
 
+    // ANCHOR: open
     fn open(devices: ArcBorrow<'_, Devices>, file: &OpenFile) -> impl PinInit<Self, Error> {
         let device = devices.0.get(file.minor() as usize).ok_or(ENXIO)?.clone();
         device.enter()?;
@@ -193,6 +196,7 @@ impl FileOperations for Opened {
         }
         Ok(opened)
     }
+    // ANCHOR_END: open
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         self.device.content.lock().read(pos, out)
@@ -284,6 +288,7 @@ impl Content {
         Ok(done)
     }
 
+    // ANCHOR: write
     fn write(&mut self, pos: &mut Offset, data: &mut IovIterSource<'_>) -> Result<usize> {
         let mut done = 0;
         while !data.is_empty() {
@@ -300,6 +305,7 @@ impl Content {
         }
         Ok(done)
     }
+    // ANCHOR_END: write
 
     /// Writes to one quantum, which is made if it is not there.
     fn write_some(&mut self, pos: Offset, data: &mut IovIterSource<'_>) -> Result<usize> {

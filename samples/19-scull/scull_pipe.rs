@@ -77,6 +77,7 @@ impl kernel::Module for ScullPipe {
     }
 }
 
+// ANCHOR: pipe
 #[pin_data]
 struct Pipe {
     #[pin]
@@ -87,6 +88,7 @@ struct Pipe {
     writable: WaitQueue,
     subscribers: Subscribers,
 }
+// ANCHOR_END: pipe
 
 impl Pipe {
     fn new(buffer: Buffer) -> impl PinInit<Self> {
@@ -112,6 +114,7 @@ impl FileOperations for End {
         Ok(End { pipe: pipe.into() })
     }
 
+    // ANCHOR: read
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         while !out.is_empty() {
             if let Some(copied) = self.pipe.buffer.lock().read(out)? {
@@ -128,6 +131,7 @@ impl FileOperations for End {
         }
         Ok(0)
     }
+    // ANCHOR_END: read
 
     fn write(
         &self,
@@ -151,6 +155,7 @@ impl FileOperations for End {
         Ok(0)
     }
 
+    // ANCHOR: poll
     fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         // Watch first, then look: what happens in between is not missed.
         table.watch(&self.pipe.readable);
@@ -158,6 +163,7 @@ impl FileOperations for End {
         let buffer = self.pipe.buffer.lock();
         Events::READABLE.when(buffer.used > 0) | Events::WRITABLE.when(buffer.room() > 0)
     }
+    // ANCHOR_END: poll
 
     fn subscribers(&self) -> &Subscribers {
         &self.pipe.subscribers

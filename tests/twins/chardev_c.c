@@ -29,6 +29,7 @@ static struct cdev cdev;
 static unsigned long taken;
 static atomic_t visits;
 
+// ANCHOR: open
 static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct reader *reader;
@@ -54,7 +55,9 @@ static int chardev_release(struct inode *inode, struct file *file)
 	clear_bit_unlock(0, &taken);
 	return 0;
 }
+// ANCHOR_END: open
 
+// ANCHOR: read
 static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct reader *reader = iocb->ki_filp->private_data;
@@ -72,6 +75,7 @@ static ssize_t chardev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	iocb->ki_pos += copied;
 	return copied;
 }
+// ANCHOR_END: read
 
 static ssize_t chardev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -108,6 +112,7 @@ static const struct class chardev_class = {
 	.devnode	= chardev_devnode,
 };
 
+// ANCHOR: init
 static int __init chardev_init(void)
 {
 	struct device *device;
@@ -149,6 +154,7 @@ failed:
 	pr_alert("Registering the character device failed: %pe\n", ERR_PTR(err));
 	return err;
 }
+// ANCHOR_END: init
 
 static void __exit chardev_exit(void)
 {

@@ -14,11 +14,13 @@ static atomic64_t calls;
 static struct timer_list timer;
 static struct proc_dir_entry *entry;
 
+// ANCHOR: timer
 static void sched_expired(struct timer_list *unused)
 {
 	atomic64_inc(&calls);
 	mod_timer(&timer, jiffies + 1);
 }
+// ANCHOR_END: timer
 
 static int sched_show(struct seq_file *seq, void *unused)
 {
@@ -27,6 +29,7 @@ static int sched_show(struct seq_file *seq, void *unused)
 	return 0;
 }
 
+// ANCHOR: init
 static int __init sched_init(void)
 {
 	entry = proc_create_single("sched_c", 0444, NULL, sched_show);
@@ -42,6 +45,7 @@ static void __exit sched_exit(void)
 	proc_remove(entry);
 	timer_shutdown_sync(&timer);
 }
+// ANCHOR_END: init
 
 module_init(sched_init);
 module_exit(sched_exit);
