@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The sessions in the README, in `docs/` and in the samples' headers, word for word.
+//! The sessions in the README, in `docs/`, in the book and in the samples' headers, word for word.
 //!
 //! A session is a block of code that is marked `console`. A line that begins with `# ` is typed by
 //! root, one with `$ ` by a user; each of them has a shell and a terminal. What follows is what must be
 //! seen then: first what the kernel logs, then what is on the terminal. `[..]` stands for anything in a
 //! line, and a line `...` for any lines. `# now press KEY` behind a command that waits is done. If a
-//! file is named behind `console`, the session is for kernels that have it.
+//! file is named behind `console`, the session is for kernels that have it. `LKMPG_CHAPTER=05` is about
+//! one chapter of the book.
 
 use lkmpg_guest::CHATTER;
 use lkmpg_tests::{
@@ -87,7 +88,9 @@ impl Block {
 
     /// Complains if it looks like a session, and is not marked as one.
     fn mark(&self) -> Option<String> {
-        let looks_so = PROMPTS.iter().any(|it| self.text.starts_with(it));
+        // In Rust's blocks of the book, such a line is not shown.
+        let looks_so = PROMPTS.iter().any(|it| self.text.starts_with(it))
+            && !self.language.starts_with("rust");
         let complaint = || format!("{}: a session is marked `console`", self.place());
         (looks_so && !self.is_session()).then(complaint)
     }
@@ -396,9 +399,25 @@ fn of_the_samples() {
 
 #[test]
 fn of_the_pages() {
+    of(&pages());
+}
+
+#[test]
+fn of_the_book() {
+    let mut chapters = files(&Path::new(TEXTS).join("book"), "md");
+    if let Ok(only) = env::var("LKMPG_CHAPTER") {
+        chapters.retain(|it| {
+            it.file_stem()
+                .is_some_and(|it| it.to_string_lossy().starts_with(&only))
+        });
+    }
+    of(&chapters);
+}
+
+fn of(pages: &[PathBuf]) {
     let (mut count, mut complaints) = (0, Vec::new());
     let mut host = Vec::new();
-    for block in pages().iter().flat_map(|it| Block::all_of(it)) {
+    for block in pages.iter().flat_map(|it| Block::all_of(it)) {
         complaints.extend(block.mark());
         if block.is_session() {
             count += 1;
