@@ -282,6 +282,8 @@ struct Ended {
     count: usize,
     seconds: BTreeMap<String, f64>,
     failed: Vec<String>,
+    /// The last words of those.
+    complaints: String,
     /// Binaries after which a guest could not be used again, and why.
     left: Vec<String>,
     /// Tests that passed.
@@ -553,6 +555,8 @@ impl<'a> Suite<'a> {
         let empty = passed && report.tests() == 0;
         if !passed || empty {
             ended.failed.push(binary.name.clone());
+            let words = last_words(&text);
+            ended.complaints += &format!("{}:\n{words}\n\n", binary.name);
         }
         let suite = junit::suite(&binary.name, took, passed, &text);
         ended.suites.push(suite);
@@ -627,6 +631,9 @@ impl<'a> Suite<'a> {
             println!("test binaries: all {} passed", self.all);
             return Ok(Outcome::Ended(0));
         }
+        if self.all > 1 {
+            print!("\nOnce more, what failed:\n\n{}", ended.complaints);
+        }
         println!(
             "test binaries: {} of {} failed: {}",
             ended.failed.len(),
@@ -647,6 +654,18 @@ impl Ended {
             tests.push(format!("{binary}::{test}"));
         }
     }
+}
+
+/// What a test binary says of its failures, or last.
+fn last_words(output: &str) -> String {
+    /// What fits on a screen or two.
+    const LINES: usize = 80;
+    let lines: Vec<_> = output.trim_end().lines().collect();
+    let start = lines.iter().position(|it| *it == "failures:");
+    let start = start.unwrap_or(lines.len().saturating_sub(LINES / 4));
+    let mut words = lines[start..].to_vec();
+    words.truncate(LINES);
+    words.join("\n")
 }
 
 fn read(output: &mut File) -> Result<Vec<u8>> {
@@ -719,6 +738,14 @@ mod tests {
             .write_all(b"seed: 7\nloads: 3 of 9\n")
             .unwrap();
         assert_eq!(running.to_string(), silent + ": loads: 3 of 9");
+    }
+
+    #[test]
+    fn failures_are_told_at_the_end() {
+        let output = "test a ... FAILED\n\nfailures:\n\n---- a ----\nit rained\n";
+        assert_eq!(last_words(output), "failures:\n\n---- a ----\nit rained");
+        let lines: String = (0..100).map(|it| format!("{it}\n")).collect();
+        assert!(last_words(&lines).starts_with("80\n81\n"));
     }
 
     #[test]
