@@ -37,6 +37,7 @@ module! {
     license: "GPL",
 }
 
+// ANCHOR: module
 #[pin_data]
 struct Procfs1 {
     #[pin]
@@ -53,7 +54,9 @@ impl kernel::InPlaceModule for Procfs1 {
         })
     }
 }
+// ANCHOR_END: module
 
+// ANCHOR: show
 struct Visits(Atomic<u64>);
 
 #[vtable]
@@ -64,6 +67,7 @@ impl proc_fs::Show for Visits {
         Ok(())
     }
 }
+// ANCHOR_END: show
 
 /// What makes a number an English ordinal.
 fn suffix(n: u64) -> &'static str {

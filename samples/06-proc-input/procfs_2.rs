@@ -63,6 +63,7 @@ struct Input {
 }
 
 impl Input {
+    // ANCHOR: copy
     /// Copies what a process writes, as far as it fits.
     fn copy_from(data: &mut IovIterSource<'_>) -> Result<Self> {
         let wanted = data.len().min(MESSAGE_LENGTH);
@@ -77,6 +78,7 @@ impl Input {
     fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
+    // ANCHOR_END: copy
 }
 
 impl Default for Input {
@@ -88,6 +90,7 @@ impl Default for Input {
     }
 }
 
+// ANCHOR: session
 /// An open file.
 #[pin_data]
 struct Session {
@@ -96,6 +99,7 @@ struct Session {
     #[pin]
     shown: Mutex<Message<{ LABEL.len() + MESSAGE_LENGTH }>>,
 }
+// ANCHOR_END: session
 
 const LABEL: &[u8] = b"Last input:";
 
@@ -110,6 +114,7 @@ impl FileOperations for Session {
         })
     }
 
+    // ANCHOR: write
     fn write(
         &self,
         _file: &OpenFile,
@@ -124,7 +129,9 @@ impl FileOperations for Session {
         *pos = 0;
         Ok(length)
     }
+    // ANCHOR_END: write
 
+    // ANCHOR: read
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut shown = self.shown.lock();
         if *pos == 0 || shown.is_empty() {
@@ -132,6 +139,7 @@ impl FileOperations for Session {
         }
         read_from_buffer(out, pos, shown.as_bytes())
     }
+    // ANCHOR_END: read
 
     fn size(&self) -> Offset {
         (LABEL.len() + self.last.lock().length) as Offset

@@ -50,6 +50,7 @@ fn main() -> Result<()> {
     let device = open(&arguments)?;
     let mut out = io::stdout().lock();
     match arguments.action {
+        // ANCHOR: get
         Action::Get => {
             let mut bytes = [0; protocol::BUF_LEN];
             let length = ioctl::read_bytes(&device, protocol::GET_MSG_BUF, &mut bytes)
@@ -60,6 +61,7 @@ fn main() -> Result<()> {
                 writeln!(out)?;
             }
         }
+        // ANCHOR_END: get
         Action::Set { text } => {
             if text.len() > protocol::BUF_LEN {
                 bail!(

@@ -151,6 +151,7 @@ impl FileOperations for Session {
         self.device.message.lock().len() as Offset
     }
 
+    // ANCHOR: ioctl
     fn ioctl(&self, file: &OpenFile, request: Request) -> Result<isize> {
         request
             .write_string(SET_MSG, |text| self.set(file, text))
@@ -160,6 +161,7 @@ impl FileOperations for Session {
             .write_bytes(SET_MSG_BUF, |bytes| self.set(file, bytes))
             .finish()
     }
+    // ANCHOR_END: ioctl
 }
 
 impl Session {
@@ -174,6 +176,7 @@ impl Session {
         Ok(0)
     }
 
+    // ANCHOR: nth
     fn nth_byte(&self, n: i32) -> Result<isize> {
         let n = usize::try_from(n).map_err(|_| EINVAL)?;
         let message = self.device.message.lock();
@@ -183,6 +186,7 @@ impl Session {
             None => Err(EINVAL),
         }
     }
+    // ANCHOR_END: nth
 }
 
 impl Drop for Session {

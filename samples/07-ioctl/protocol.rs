@@ -17,6 +17,7 @@ pub(crate) const MAJOR: u8 = 100;
 /// The longest message, in bytes.
 pub(crate) const BUF_LEN: usize = 80;
 
+// ANCHOR: numbers
 /// Sets the message: the argument is a C string, of which the first [`BUF_LEN`] bytes are taken.
 pub(crate) const SET_MSG: Command<WriteString> = Command::write_string(MAJOR, 0);
 
@@ -34,3 +35,4 @@ pub(crate) const GET_MSG_BUF: Command<ReadBytes> = Command::read_bytes(MAJOR, 3)
 
 /// Sets the message to what is in the buffer; `EINVAL` if that is longer than [`BUF_LEN`].
 pub(crate) const SET_MSG_BUF: Command<WriteBytes> = Command::write_bytes(MAJOR, 4);
+// ANCHOR_END: numbers

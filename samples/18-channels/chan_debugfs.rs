@@ -49,6 +49,7 @@ module! {
     license: "GPL",
 }
 
+// ANCHOR: init
 struct ChanDebugfs {
     _mailbox: Node<Session>,
     _blob: Blob,
@@ -69,6 +70,7 @@ impl kernel::Module for ChanDebugfs {
         Ok(module)
     }
 }
+// ANCHOR_END: init
 
 /// All squares that fit 32 bits and are less than 5,000 from zero, little endian.
 fn table() -> Result<KVec<u8>> {

@@ -125,6 +125,7 @@ impl Loader {
         })
     }
 
+    // ANCHOR: load
     fn load(&self, input: StoreBuf<'_>) -> Result {
         let line = line(input);
         let name = name(&line)?;
@@ -149,6 +150,7 @@ impl Loader {
         *asking = Some(request);
         Ok(())
     }
+    // ANCHOR_END: load
 
     fn cancel(&self, _input: StoreBuf<'_>) -> Result {
         // Dropping it takes some time; nobody need wait for that.
@@ -197,11 +199,13 @@ impl From<Result<Image>> for State {
     }
 }
 
+// ANCHOR: receive
 impl Receiver for Outcome {
     fn receive(&self, image: Option<Image>) {
         self.set(image.map_or(State::Failed(None), State::Loaded));
     }
 }
+// ANCHOR_END: receive
 
 impl Outcome {
     fn new() -> impl PinInit<Self> {

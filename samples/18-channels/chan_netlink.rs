@@ -88,11 +88,13 @@ module_params! {
 }
 
 // What a message may have in it: numbers that stand for these types.
+// ANCHOR: keys
 const TEXT: Key<Str<4096>> = Key::new(protocol::TEXT);
 const LIST: Key<Nested> = Key::new(protocol::LIST);
 const NUMBER: Key<u32> = Key::new(protocol::NUMBER);
 const SUM: Key<u64> = Key::new(protocol::SUM);
 const SERVED: Key<u64> = Key::new(protocol::SERVED);
+// ANCHOR_END: keys
 
 /// The classic socket's only group, which has a number only.
 const GROUP: u32 = 1;
@@ -132,6 +134,7 @@ struct Channel {
     served: Atomic<u64>,
 }
 
+// ANCHOR: family
 /// The family: its name, what a message may have in it, and a function for each command.
 impl Commands for Channel {
     const NAME: &'static CStr = c"chan_netlink";
@@ -157,8 +160,10 @@ impl Channel {
         request.multicast(0, event).map(|_| ())
     }
 }
+// ANCHOR_END: family
 
 impl Channel {
+    // ANCHOR: echo
     fn echo(&self, request: Attributes<'_>, reply: &mut Packet) -> Result {
         let text = request.require(TEXT)?;
         let sum = match request.get(LIST)? {
@@ -169,6 +174,7 @@ impl Channel {
         reply.put(SUM, sum)?;
         reply.put(SERVED, self.served.fetch_add(1, Relaxed) + 1)
     }
+    // ANCHOR_END: echo
 
     fn publish(&self, request: Attributes<'_>, event: &mut Packet) -> Result {
         event.put(TEXT, request.require(TEXT)?)?;

@@ -110,6 +110,7 @@ impl kernel::Module for ChanRelay {
             pr_err!("subbuffer_size: an event has {} bytes.\n", Event::SIZE);
             return Err(EINVAL);
         }
+        // ANCHOR: init
         let directory = Directory::new(c"chan_relay")?;
         let channel = new_channel!(directory.clone(), c"cpu", options).inspect_err(|e| {
             pr_err!(
@@ -120,6 +121,7 @@ impl kernel::Module for ChanRelay {
         })?;
         let channel = Arc::new(channel, GFP_KERNEL)?;
         let control = Node::new(directory, c"control", 0o600, channel)?;
+        // ANCHOR_END: init
         pr_info!("Talk to /sys/kernel/debug/chan_relay\n");
         Ok(ChanRelay { _control: control })
     }

@@ -58,6 +58,7 @@ struct ChanSysfs {
     _directory: Directory<State>,
 }
 
+// ANCHOR: init
 impl kernel::Module for ChanSysfs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let state = Arc::pin_init(State::new(), GFP_KERNEL)?;
@@ -68,6 +69,7 @@ impl kernel::Module for ChanSysfs {
         })
     }
 }
+// ANCHOR_END: init
 
 /// How long `raw/bytes` is.
 const BYTES: usize = 6000;
@@ -97,6 +99,7 @@ impl State {
     }
 }
 
+// ANCHOR: groups
 impl Attributes for State {
     const GROUPS: &'static [Group<Self>] = &[
         Group::new(&[
@@ -116,8 +119,10 @@ impl Attributes for State {
         )]),
     ];
 }
+// ANCHOR_END: groups
 
 impl State {
+    // ANCHOR: value
     fn show_value(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.value.lock().now)
     }
@@ -136,6 +141,7 @@ impl State {
     fn show_stores(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.stores.load(Relaxed))
     }
+    // ANCHOR_END: value
 
     fn show_min(&self, out: &mut ShowBuf<'_>) -> Result {
         out.line(self.value.lock().min)

@@ -86,6 +86,7 @@ impl Memory {
         })
     }
 
+    // ANCHOR: page
     /// Returns a page, which is made if it is not there. The lock is free again then: to copy to a
     /// program's memory may fault, in a page of this very device, and ask for it.
     fn page(&self, number: usize) -> Result<SharedPage> {
@@ -103,6 +104,7 @@ impl Memory {
         };
         Ok(page.clone())
     }
+    // ANCHOR_END: page
 
     /// Copies page by page with `copy`, which is given a page and where to begin in it, and moves `pos`.
     /// Where a page cannot be had or copied, what was copied before counts.
@@ -173,6 +175,7 @@ impl FileOperations for Opened {
         size()
     }
 
+    // ANCHOR: mmap
     fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {
         let end = area.first().checked_add(area.pages()).ok_or(EINVAL)?;
         if end > pages.value() as usize {
@@ -184,4 +187,5 @@ impl FileOperations for Opened {
     fn fault(&self, _file: &OpenFile, page: usize) -> Result<SharedPage> {
         self.memory.page(page)
     }
+    // ANCHOR_END: mmap
 }

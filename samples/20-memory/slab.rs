@@ -73,6 +73,7 @@ struct Ticket {
 /// The most that are kept.
 const ROOM: usize = 100_000;
 
+// ANCHOR: drawer
 #[pin_data]
 struct Drawer {
     // Dropped first: the cache goes with its last ticket.
@@ -80,6 +81,7 @@ struct Drawer {
     tickets: Mutex<KVVec<Object<Ticket>>>,
     cache: Cache<Ticket>,
 }
+// ANCHOR_END: drawer
 
 impl Drawer {
     fn new() -> impl PinInit<Self, Error> {
@@ -89,6 +91,7 @@ impl Drawer {
         })
     }
 
+    // ANCHOR: ticket
     fn ticket(&self, number: usize) -> Result<Object<Ticket>> {
         self.cache.alloc(Ticket {
             _number: number as u64,
@@ -108,6 +111,7 @@ impl Drawer {
         }
         Ok(())
     }
+    // ANCHOR_END: ticket
 }
 
 #[vtable]

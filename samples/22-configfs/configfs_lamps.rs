@@ -80,6 +80,7 @@ struct Lamps {
     made: Atomic<u32>,
 }
 
+// ANCHOR: group
 #[vtable]
 impl configfs::GroupOperations for Lamps {
     type Child = Lamp;
@@ -97,6 +98,7 @@ impl configfs::GroupOperations for Lamps {
         Ok(configfs::Group::new(name.try_into()?, kind, lamp))
     }
 }
+// ANCHOR_END: group
 
 #[vtable]
 impl configfs::AttributeOperations<0> for Lamps {
@@ -139,6 +141,7 @@ impl Drop for Sign {
     }
 }
 
+// ANCHOR: attribute
 #[vtable]
 impl configfs::AttributeOperations<0> for Lamp {
     type Data = Lamp;
@@ -156,6 +159,7 @@ impl configfs::AttributeOperations<0> for Lamp {
         Ok(())
     }
 }
+// ANCHOR_END: attribute
 
 /// Writes a line with a number to the page that a file shows. Returns its length.
 fn show(number: u32, page: &mut [u8; PAGE_SIZE]) -> usize {

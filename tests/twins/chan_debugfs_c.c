@@ -140,12 +140,14 @@ static int __init chan_debugfs_init(void)
 	table.data = bytes;
 	table.size = SQUARES * sizeof(u32);
 
+	/* ANCHOR: create */
 	directory = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_u8("level", 0644, directory, &level);
 	debugfs_create_blob("blob", 0444, directory, &table);
 	/* The operations keep the module, so no proxy is needed. */
 	debugfs_create_file_unsafe("mailbox", 0644, directory, NULL,
 				   &mailbox_fops);
+	/* ANCHOR_END: create */
 	pr_info("Talk to /sys/kernel/debug/" KBUILD_MODNAME "\n");
 	return 0;
 }

@@ -219,6 +219,7 @@ static ssize_t load_store(struct kobject *kobj, struct kobj_attribute *attr,
 }
 static struct kobj_attribute load_attr = __ATTR_WO(load);
 
+/* ANCHOR: ask */
 static ssize_t ask_store(struct kobject *kobj, struct kobj_attribute *attr,
 			 const char *buf, size_t len)
 {
@@ -245,6 +246,7 @@ static ssize_t ask_store(struct kobject *kobj, struct kobj_attribute *attr,
 	}
 	return len;
 }
+/* ANCHOR_END: ask */
 static struct kobj_attribute ask_attr = __ATTR_WO(ask);
 
 static ssize_t cancel_store(struct kobject *kobj, struct kobj_attribute *attr,

@@ -127,13 +127,16 @@ static int fill_answer(struct sk_buff *skb, const struct nlattr *text,
 
 /* The generic family. */
 
+/* ANCHOR: policy */
 static const struct nla_policy policy[LIST + 1] = {
 	[TEXT]	= { .type = NLA_STRING, .len = TEXT_MAX },
 	[LIST]	= { .type = NLA_NESTED },
 };
+/* ANCHOR_END: policy */
 
 static struct genl_family family;
 
+/* ANCHOR: echo */
 static int echo_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *text = info->attrs[TEXT];
@@ -163,6 +166,7 @@ static int echo_doit(struct sk_buff *skb, struct genl_info *info)
 	genlmsg_end(answer, header);
 	return genlmsg_reply(answer, info);
 }
+/* ANCHOR_END: echo */
 
 static int publish_doit(struct sk_buff *skb, struct genl_info *info)
 {
@@ -189,6 +193,7 @@ static int publish_doit(struct sk_buff *skb, struct genl_info *info)
 	return err == -ESRCH ? 0 : err;
 }
 
+/* ANCHOR: family */
 static const struct genl_small_ops ops[] = {
 	{ .cmd = ECHO, .doit = echo_doit },
 	{ .cmd = PUBLISH, .doit = publish_doit, .flags = GENL_ADMIN_PERM },
@@ -210,6 +215,7 @@ static struct genl_family family = {
 	.mcgrps		= groups,
 	.n_mcgrps	= ARRAY_SIZE(groups),
 };
+/* ANCHOR_END: family */
 
 /* The classic socket. */
 

@@ -34,6 +34,7 @@ static int parse(const char *buf, size_t len, int *number)
 	return kstrtoint(buf, 10, number);
 }
 
+/* ANCHOR: value */
 static ssize_t value_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
@@ -68,6 +69,7 @@ static ssize_t value_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 static struct kobj_attribute value_attr = __ATTR_RW(value);
+/* ANCHOR_END: value */
 
 static ssize_t stores_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)

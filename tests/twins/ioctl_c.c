@@ -24,6 +24,7 @@
 #define IOCTL_MAJOR	101
 #define MINORS		256
 
+/* ANCHOR: numbers */
 struct ioctl_buffer {
 	__u64 address;
 	__u64 length;
@@ -35,6 +36,7 @@ struct ioctl_buffer {
 #define IOCTL_GET_NTH_BYTE	_IOWR(IOCTL_TYPE, 2, int)
 #define IOCTL_GET_MSG_BUF	_IOWR(IOCTL_TYPE, 3, struct ioctl_buffer)
 #define IOCTL_SET_MSG_BUF	_IOW(IOCTL_TYPE, 4, struct ioctl_buffer)
+/* ANCHOR_END: numbers */
 
 static struct cdev cdev;
 static unsigned long taken;
@@ -131,6 +133,7 @@ static long get_buffer(struct ioctl_buffer __user *argument)
 	return copy_to_user(argument, &buffer, sizeof(buffer)) ? -EFAULT : 0;
 }
 
+/* ANCHOR: set */
 static long set_buffer(const struct ioctl_buffer __user *argument)
 {
 	struct ioctl_buffer buffer;
@@ -145,6 +148,7 @@ static long set_buffer(const struct ioctl_buffer __user *argument)
 	message_set(&message, text, buffer.length);
 	return 0;
 }
+/* ANCHOR_END: set */
 
 /* A new message is read from its start. */
 static long rewind(struct file *file, long ret)
@@ -154,6 +158,7 @@ static long rewind(struct file *file, long ret)
 	return ret;
 }
 
+/* ANCHOR: switch */
 static long ioctl_unlocked_ioctl(struct file *file, unsigned int number,
 				 unsigned long argument)
 {
@@ -172,8 +177,10 @@ static long ioctl_unlocked_ioctl(struct file *file, unsigned int number,
 		return -ENOTTY;
 	}
 }
+/* ANCHOR_END: switch */
 
 #ifdef CONFIG_COMPAT
+/* ANCHOR: compat */
 /* To a 32-bit process a pointer has 4 bytes, which is part of the number. */
 static long ioctl_compat_ioctl(struct file *file, unsigned int number,
 			       unsigned long argument)
@@ -193,6 +200,7 @@ static long ioctl_compat_ioctl(struct file *file, unsigned int number,
 		return -ENOTTY;
 	}
 }
+/* ANCHOR_END: compat */
 #endif
 
 static const struct file_operations ioctl_fops = {

@@ -48,6 +48,7 @@ static inline void message_set(struct message *message, const char *text,
  * Takes what a process writes, and drops what does not fit: a process that is
  * told of less would write the rest.
  */
+/* ANCHOR: take */
 static inline ssize_t message_take(struct message *message,
 				   const char __user *buf, size_t count)
 {
@@ -59,6 +60,7 @@ static inline ssize_t message_take(struct message *message,
 	message_set(message, text, length);
 	return count;
 }
+/* ANCHOR_END: take */
 
 /* The same for a file that is written with an iterator. */
 static inline ssize_t message_take_iter(struct message *message,

@@ -30,6 +30,7 @@ static const char *suffix(u64 n)
 	}
 }
 
+/* ANCHOR: show */
 static int procfs_1_show(struct seq_file *seq, void *unused)
 {
 	u64 n = atomic64_inc_return(&visits);
@@ -37,7 +38,9 @@ static int procfs_1_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "For the %llu%s time, go away!\n", n, suffix(n));
 	return 0;
 }
+/* ANCHOR_END: show */
 
+/* ANCHOR: init */
 static int __init procfs_1_init(void)
 {
 	entry = proc_create_single("test_c", 0444, NULL, procfs_1_show);
@@ -48,6 +51,7 @@ static void __exit procfs_1_exit(void)
 {
 	proc_remove(entry);
 }
+/* ANCHOR_END: init */
 
 module_init(procfs_1_init);
 module_exit(procfs_1_exit);
