@@ -66,7 +66,7 @@ pub use nodes::Node;
 pub use process::{Progress, as_user, errno_named, errno_of, majors, wait_until};
 pub use ready::ready;
 pub use serial::FarEnd;
-pub use settings::{setting, some, times};
+pub use settings::{only, setting, some, times};
 pub use subjects::{Said, Subject, are_somebodys, left_out, subjects};
 pub use tally::skip;
 pub use tmpfs::Tmpfs;
