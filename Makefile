@@ -108,6 +108,8 @@ help:
 #: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
 #: make soak         load all modules for 30 minutes, and the tests of what fails at full
 #:                   length (hours); MINUTES=5 only that, for so long
+#: make exercise     the book's exercises, with what is done; E=NAME begins one, builds what you have
+#:                   made of it, and says what is missing
 #: make fuzz         trinity, a fuzzer of system calls, on each node, as root and as a user, in a
 #:                   guest for each (hours); T=chardev one module's, NODE=, AS=, SEED=, CALLS=
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
@@ -183,6 +185,11 @@ soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))
 soak: all
 	$(Q)$(SUITE)
+
+# The modules are those of one exercise: what is here need not be built.
+.PHONY: exercise
+exercise:
+	+$(Q)scripts/exercise $(E)
 
 # What knows nothing of this project: not a part of the tests, since no run is like the other.
 .PHONY: fuzz
