@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Says something whenever a file is deleted.
+
+use lkm::{
+    kprobe::{
+        self,
+        Probe, //
+    },
+    prelude::*,
+};
+
+module! {
+    type: Tickle,
+    name: "tickle",
+    authors: ["lkmpg-rs developers"],
+    description: "Laughs when a file is deleted",
+    license: "GPL",
+}
+
+struct Tickle {
+    _file: Pin<KBox<proc_fs::File<Laughs>>>,
+}
+
+impl kernel::Module for Tickle {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let skin = Skin {
+            laughs: Atomic::new(0),
+        };
+        let probe = Arc::pin_init(Probe::new(c"vfs_unlink", skin), GFP_KERNEL)?;
+        let options = proc_fs::Options::new(c"tickle", 0o444);
+        let file = proc_fs::File::new(options, Laughs { probe });
+        Ok(Tickle {
+            _file: KBox::pin_init(file, GFP_KERNEL)?,
+        })
+    }
+}
+
+/// What the probe calls.
+struct Skin {
+    laughs: Atomic<u64>,
+}
+
+impl kprobe::Handler for Skin {
+    type Arguments = (usize,);
+
+    fn entered(&self, _: (usize,)) {
+        self.laughs.fetch_add(1, Relaxed);
+        pr_info!("Tee hee, that tickles!\n");
+    }
+}
+
+/// `/proc/tickle`. A probe gives access to its handler, here `Skin`.
+struct Laughs {
+    probe: Arc<Probe<Skin>>,
+}
+
+#[vtable]
+impl proc_fs::Show for Laughs {
+    fn show(&self, out: &SeqFile) -> Result {
+        seq_print!(out, "{}\n", self.probe.laughs.load(Relaxed));
+        Ok(())
+    }
+}
