@@ -8,6 +8,7 @@
 
 use kernel::prelude::*;
 
+// ANCHOR: rcu
 #[cfg(linux_7_3)]
 pub(crate) use kernel::sync::rcu::synchronize_rcu;
 
@@ -17,6 +18,7 @@ pub(crate) fn synchronize_rcu() {
     // SAFETY: The caller may sleep, as for the kernel crate's own function in 7.3.
     unsafe { crate::bindings::synchronize_rcu() };
 }
+// ANCHOR_END: rcu
 
 /// What `#[vtable]` takes for the module that this crate is in: none.
 #[cfg_attr(not(linux_7_3), expect(dead_code, reason = "7.2 does not ask for it"))]

@@ -88,8 +88,10 @@ impl kernel::Module for Syscall {
         let opens = Directory::new(c"syscall")
             .and_then(|directory| Number::new(directory, c"opens", 0o444, 0))
             .inspect_err(|e| pr_alert!("Sorry, no counter in debugfs: {e:?}\n"))?;
+        // ANCHOR: probe
         let probe = KBox::pin_init(Probe::new(c"do_file_open", Spy { opens }), GFP_KERNEL)
             .inspect_err(|e| pr_alert!("Sorry, no probe on do_file_open: {e:?}\n"))?;
+        // ANCHOR_END: probe
         pr_info!("Spying on UID:{}\n", uid.value());
         Ok(Syscall { probe })
     }
@@ -105,6 +107,7 @@ impl Drop for Syscall {
     }
 }
 
+// ANCHOR: spy
 /// What is called at each open.
 struct Spy {
     // Not one of `kernel::debugfs`, which may not be open when the module goes.
@@ -122,7 +125,9 @@ impl kprobe::Handler for Spy {
         }
     }
 }
+// ANCHOR_END: spy
 
+// ANCHOR: report
 /// Logs a path, in as many lines as it takes.
 fn report(user: u32, path: &Filename) {
     let mut room = [0; 240];
@@ -144,3 +149,4 @@ fn report(user: u32, path: &Filename) {
         offset += room.len();
     }
 }
+// ANCHOR_END: report

@@ -47,6 +47,7 @@ impl Drop for PrintString {
     }
 }
 
+// ANCHOR: print
 /// Prints to the current process's terminal, if it has one.
 fn print_string(text: &str) {
     if let Some(tty) = Tty::current() {
@@ -55,3 +56,4 @@ fn print_string(text: &str) {
         }
     }
 }
+// ANCHOR_END: print

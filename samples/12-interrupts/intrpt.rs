@@ -81,15 +81,18 @@ const ACKNOWLEDGE: u8 = 0xfa;
 const RESEND: u8 = 0xfe;
 const RELEASED: u8 = 0x80;
 
+// ANCHOR: order
 // Torn down in this order: nobody reads, nothing comes in, the bottom half has returned.
 struct Intrpt {
     _device: chrdev::Registration<scancode::Session>,
     _filter: Pin<KBox<i8042::Registration<TopHalf>>>,
     line: Arc<ThreadedRegistration<Line>>,
 }
+// ANCHOR_END: order
 
 impl kernel::Module for Intrpt {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        // ANCHOR: init
         let keyboard = Arc::pin_init(Keyboard::new(), GFP_KERNEL)?;
 
         let line = Line::new(keyboard.clone());
@@ -103,6 +106,7 @@ impl kernel::Module for Intrpt {
         };
         let filter = KBox::pin_init(i8042::Registration::new(top_half), GFP_KERNEL)
             .inspect_err(|e| pr_alert!("Another driver filters the keyboard: {e:?}\n"))?;
+        // ANCHOR_END: init
 
         let options = chrdev::Options::new(c"scancode").mode(0o400);
         Ok(Intrpt {
@@ -141,6 +145,7 @@ impl Keyboard {
     }
 }
 
+// ANCHOR: top
 /// The top half: what the keyboard's driver calls for each byte, in its interrupt.
 struct TopHalf {
     keyboard: Arc<Keyboard>,
@@ -157,6 +162,7 @@ impl i8042::Filter for TopHalf {
         Verdict::Pass
     }
 }
+// ANCHOR_END: top
 
 /// Our part in the interrupt line.
 #[pin_data]
@@ -179,6 +185,7 @@ impl Line {
     }
 }
 
+// ANCHOR: halves
 impl irq::ThreadedHandler for Line {
     /// In the interrupt, after the driver's handler.
     fn handle(&self) -> ThreadedIrqReturn {
@@ -205,3 +212,4 @@ impl irq::ThreadedHandler for Line {
         IrqReturn::Handled
     }
 }
+// ANCHOR_END: halves

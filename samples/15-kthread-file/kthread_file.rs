@@ -122,6 +122,7 @@ struct Journal {
     last_error: Option<Failure>,
 }
 
+// ANCHOR: thread
 /// The thread.
 fn keep_writing(me: &kthread::Current<'_>, journal: &Mutex<Journal>, period: Msecs) {
     loop {
@@ -134,6 +135,7 @@ fn keep_writing(me: &kthread::Current<'_>, journal: &Mutex<Journal>, period: Mse
         }
     }
 }
+// ANCHOR_END: thread
 
 fn record(number: u64) -> Message<64> {
     let now = RealTime::ktime_get();
@@ -141,6 +143,7 @@ fn record(number: u64) -> Message<64> {
     Message::format(fmt!("{seconds}.{nanoseconds:09} record {number}\n"))
 }
 
+// ANCHOR: append
 fn append(to: &CStr, record: &Message<64>) -> Result<(), Failure> {
     // Opening a FIFO or a device must not wait for the other end.
     let options = file::Options::new().append().create().nonblocking(true);
@@ -154,6 +157,7 @@ fn append(to: &CStr, record: &Message<64>) -> Result<(), Failure> {
         .map_err(|e| ("write to", e))?;
     file.sync().map_err(|e| ("sync", e))
 }
+// ANCHOR_END: append
 
 impl Journal {
     fn note(&mut self, outcome: Result<(), Failure>) {

@@ -67,6 +67,7 @@ impl kernel::Module for Xktty {
     }
 }
 
+// ANCHOR: turn
 /// Keeps all but one process out. Dropping it lets the next one in.
 struct Turn(Arc<Atomic<bool>>);
 
@@ -84,6 +85,7 @@ impl Drop for Turn {
         self.0.store(false, Release);
     }
 }
+// ANCHOR_END: turn
 
 /// The one open file.
 struct Session {
@@ -96,6 +98,7 @@ struct Session {
 impl FileOperations for Session {
     type Data = Atomic<bool>;
 
+    // ANCHOR: open
     fn open(taken: ArcBorrow<'_, Atomic<bool>>, file: &OpenFile) -> impl PinInit<Self, Error> {
         let turn = Turn::take(taken)?;
         let path = CString::try_from_fmt(fmt!("/dev/{}", tty.value()))?;
@@ -105,7 +108,9 @@ impl FileOperations for Session {
         port.write_at(&[], 0)?;
         Ok(Session { port, _turn: turn })
     }
+    // ANCHOR_END: open
 
+    // ANCHOR: write
     fn write(
         &self,
         file: &OpenFile,
@@ -116,4 +121,5 @@ impl FileOperations for Session {
         self.port.set_nonblocking(file.nonblocking());
         self.port.write_from(data, pos)
     }
+    // ANCHOR_END: write
 }

@@ -127,6 +127,7 @@ fn strip() -> Result<KVVec<u8>> {
     Ok(text)
 }
 
+// ANCHOR: strip
 fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
     let mut out = |part: &str| Ok(text.extend_from_slice(part.as_bytes(), GFP_KERNEL)?);
     let mut parser = Parser::new();
@@ -138,3 +139,4 @@ fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
     }
     parser.finish(&mut out)
 }
+// ANCHOR_END: strip

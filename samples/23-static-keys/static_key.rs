@@ -47,8 +47,10 @@ module! {
     license: "GPL",
 }
 
+// ANCHOR: key
 /// Whether passes are counted.
 static COUNTING: StaticKey = StaticKey::new();
+// ANCHOR_END: key
 
 #[pin_data]
 struct StaticKeyModule {
@@ -90,11 +92,13 @@ fn run(mut pass: impl FnMut(&mut u64)) -> (u64, u64) {
 impl proc_fs::Show for Passes {
     fn show(&self, out: &SeqFile) -> Result {
         let (_, nothing) = run(|_| {});
+        // ANCHOR: pass
         let (counted, key) = run(|counted| {
             if static_branch!(COUNTING) {
                 *counted += 1;
             }
         });
+        // ANCHOR_END: pass
         let (_, flag) = run(|counted| {
             if self.flag.load(Relaxed) {
                 *counted += 1;

@@ -76,6 +76,7 @@ static void report(struct filename *filename)
 	} while (length == sizeof(room));
 }
 
+// ANCHOR: entered
 static int entered(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (__kuid_val(current_uid()) == uid) {
@@ -89,6 +90,7 @@ static struct kprobe probe = {
 	.symbol_name	= "do_file_open",
 	.pre_handler	= entered,
 };
+// ANCHOR_END: entered
 
 static int __init syscall_c_init(void)
 {

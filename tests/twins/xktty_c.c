@@ -48,6 +48,7 @@ static bool is_tty(const char *path)
 	return ret;
 }
 
+// ANCHOR: port
 static struct file *open_port(unsigned int flags)
 {
 	struct file *port;
@@ -73,7 +74,9 @@ static struct file *open_port(unsigned int flags)
 	}
 	return port;
 }
+// ANCHOR_END: port
 
+// ANCHOR: open
 static int xktty_open(struct inode *inode, struct file *file)
 {
 	struct file *port;
@@ -89,6 +92,7 @@ static int xktty_open(struct inode *inode, struct file *file)
 	file->private_data = port;
 	return 0;
 }
+// ANCHOR_END: open
 
 static int xktty_release(struct inode *inode, struct file *file)
 {
@@ -97,6 +101,7 @@ static int xktty_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+// ANCHOR: write
 static ssize_t xktty_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *port = iocb->ki_filp->private_data;
@@ -110,6 +115,7 @@ static ssize_t xktty_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	}
 	return vfs_iter_write(port, from, &iocb->ki_pos, 0);
 }
+// ANCHOR_END: write
 
 static const struct file_operations xktty_fops = {
 	.owner		= THIS_MODULE,
