@@ -106,7 +106,7 @@ impl proc_fs::Sequence for Book {
         seq_print!(out, "{number} {}\n", BStr::from_bytes(name.as_bytes()));
         Ok(())
     }
-// ANCHOR_END: sequence
+    // ANCHOR_END: sequence
 
     fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = data.len();
