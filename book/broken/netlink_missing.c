@@ -41,6 +41,11 @@ static const struct genl_small_ops ops[] = {
 	{ .cmd = ECHO, .doit = echo_doit },
 };
 
+/* The client asks for it. */
+static const struct genl_multicast_group groups[] = {
+	{ .name = "events" },
+};
+
 static struct genl_family family = {
 	.name		= "chan_netlink",
 	.version	= 1,
@@ -49,6 +54,8 @@ static struct genl_family family = {
 	.policy		= policy,
 	.small_ops	= ops,
 	.n_small_ops	= ARRAY_SIZE(ops),
+	.mcgrps		= groups,
+	.n_mcgrps	= ARRAY_SIZE(groups),
 };
 
 static int __init missing_init(void)
