@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A number that grows as long as the module is loaded.
+
+use lkm::prelude::*;
+
+module! {
+    type: Heartbeat,
+    name: "heartbeat",
+    authors: ["lkmpg-rs developers"],
+    description: "A number that grows",
+    license: "GPL",
+}
+
+module_params! {
+    period_ms: u32 {
+        default: 1000,
+        description: "Milliseconds from one beat to the next",
+        permissions: 0o444,
+    },
+}
+
+#[pin_data]
+struct Heartbeat {
+    #[pin]
+    _file: proc_fs::File<Beats>,
+}
+
+impl kernel::InPlaceModule for Heartbeat {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pr_info!("One beat every {} ms.\n", period_ms.value());
+        let options = proc_fs::Options::new(c"heartbeat", 0o444);
+        try_pin_init!(Self {
+            _file <- proc_fs::File::new(options, Beats(Arc::new(Atomic::new(0), GFP_KERNEL)?)),
+        })
+    }
+}
+
+/// How often it has beaten.
+struct Beats(Arc<Atomic<u64>>);
+
+#[vtable]
+impl proc_fs::Show for Beats {
+    fn show(&self, out: &SeqFile) -> Result {
+        seq_print!(out, "{}\n", self.0.load(Relaxed));
+        Ok(())
+    }
+}
