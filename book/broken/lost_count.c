@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two threads add 1 to a variable a million times each, without a lock. Both read
+ * Two threads add 1 to a variable ten million times each, without a lock. Both read
  * the same value now and then, and then both write the next one: one of them is lost.
  *
  *	insmod lost_count.ko		# in a VM with two processors
  */
+#include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
-#define TIMES	1000000
+#define TIMES	10000000
 
 static unsigned long count;
+static atomic_t started;
 static DECLARE_COMPLETION(ended);
 
 // ANCHOR: add
 static int lost_count_add(void *unused)
 {
+	/* Both at the same time. */
+	atomic_inc(&started);
+	while (atomic_read(&started) < 2)
+		schedule();
+
 	for (unsigned int n = 0; n < TIMES; n++)
 		WRITE_ONCE(count, READ_ONCE(count) + 1);
 	/* When this is told, the module may go: the thread must not come back to it. */
@@ -26,14 +35,20 @@ static int lost_count_add(void *unused)
 
 static int __init lost_count_init(void)
 {
-	struct task_struct *tasks[2];
+	struct task_struct *task;
 
-	for (int n = 0; n < 2; n++) {
-		tasks[n] = kthread_run(lost_count_add, NULL, "lost_count/%d", n);
-		if (IS_ERR(tasks[n])) {
-			while (n--)
+	if (!cpu_online(1)) {
+		pr_err("lost_count: this takes two processors\n");
+		return -ENODEV;
+	}
+	for (int cpu = 0; cpu < 2; cpu++) {
+		task = kthread_run_on_cpu(lost_count_add, NULL, cpu, "lost_count/%u");
+		if (IS_ERR(task)) {
+			/* The first one need not wait for the second. */
+			atomic_set(&started, 2);
+			if (cpu)
 				wait_for_completion(&ended);
-			return -ENOMEM;
+			return PTR_ERR(task);
 		}
 	}
 	wait_for_completion(&ended);
