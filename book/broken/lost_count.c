@@ -19,6 +19,11 @@ static atomic_t started;
 static DECLARE_COMPLETION(ended);
 
 // ANCHOR: add
+static noinline unsigned long plus_one(unsigned long number)
+{
+	return number + 1;
+}
+
 static int lost_count_add(void *unused)
 {
 	/* Both at the same time. */
@@ -27,7 +32,7 @@ static int lost_count_add(void *unused)
 		schedule();
 
 	for (unsigned int n = 0; n < TIMES; n++)
-		WRITE_ONCE(count, READ_ONCE(count) + 1);
+		WRITE_ONCE(count, plus_one(READ_ONCE(count)));
 	/* When this is told, the module may go: the thread must not come back to it. */
 	kthread_complete_and_exit(&ended, 0);
 }
