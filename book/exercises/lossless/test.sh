@@ -4,7 +4,7 @@
 
 writer() {
 	for n in $(seq 20); do
-		echo "$1 $n" >/dev/lossless
+		printf '%s %s\n' "$1" "$n" >/dev/lossless
 	done
 }
 
