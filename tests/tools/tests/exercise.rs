@@ -16,6 +16,7 @@ fn machine() -> Machine {
         machine.write(&format!("{folder}/README.md"), task);
         machine.write(&format!("{folder}/{name}.rs"), "task\n");
         machine.write(&format!("{folder}/test.sh"), "");
+        machine.write(&format!("{folder}/clients"), "pour\n");
         machine.write(&format!("{folder}/solution/{name}.rs"), "solution\n");
     };
     exercise("jar", 20);
@@ -56,6 +57,7 @@ fn the_first_time_the_reader_is_given_the_task() {
     assert_eq!(machine.read("checkout/exercises/jar/jar.rs"), "task\n");
     assert!(!machine.path("checkout/exercises/jar/test.sh").exists());
     assert!(!machine.path("checkout/exercises/jar/solution").exists());
+    assert!(!machine.path("checkout/exercises/jar/clients").exists());
     let kbuild = machine.read("checkout/exercises/jar/Kbuild");
     assert!(kbuild.ends_with("rustflags-y := -Funsafe_code\nobj-m += jar.o\n"));
     exercise(&machine, &[])
@@ -81,11 +83,12 @@ fn then_it_is_built_and_tried_until_it_is_done() {
             "checkout/exercises/jar --kernel dev --timeout 300",
             "-- sh /tests/jar.sh",
         ]);
-        assert!(
-            ended
-                .out
-                .contains("book/exercises/jar/test.sh:/tests/jar.sh")
-        );
+        for added in [
+            "book/exercises/jar/test.sh:/tests/jar.sh",
+            "release/pour:/bin/pour",
+        ] {
+            assert!(ended.out.contains(added), "{ended:?}");
+        }
     }
     exercise(&machine, &[]).says(&["0 of 2 are done"]);
     guest(&machine, "exit 0");
