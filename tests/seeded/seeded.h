@@ -45,11 +45,13 @@ static ssize_t seeded_write(struct file *file, const char __user *from, size_t c
 	text[count] = '\0';
 	guard(mutex)(&state->lock);
 	if (FAULT == sleep) {
+		/* ANCHOR: sleep */
 		spin_lock(&state->length_lock);
 		kfree(state->text);
 		state->text = kmemdup(text, SIZE, GFP_KERNEL);
 		state->length = state->text ? count : 0;
 		spin_unlock(&state->length_lock);
+		/* ANCHOR_END: sleep */
 		kfree(text);
 		return count;
 	}
