@@ -121,44 +121,47 @@ fn a_task_that_is_solved_already_is_found() {
     let machine = machine();
     let prove = || machine.run(&["scripts/exercise", "--prove"]);
     // A guest has all solutions or all tasks, and says what became of each, as long as it lives.
-    let guest = |jar: u8, tasks: &str, alone: &str| {
-        let all = |cup, jar| format!("echo '== cup'; {cup}; echo '== jar'; {jar}");
-        let solutions = all(
-            "echo '== cup: 0'",
-            format!("echo word; echo '== jar: {jar}'"),
-        );
+    let guest = |jar: u8, tasks: &str| {
         let script = format!(
-            "case $LKMPG_M in */solution) {solutions}; exit ;; esac
-            case $* in *'sh -c '*) {tasks} ;; *) {alone} ;; esac"
+            "case $LKMPG_M in
+            */solution) echo '== cup'; echo '== cup: 0'; echo '== jar'; echo word; echo '== jar: {jar}' ;;
+            *) {tasks} ;;
+            esac"
         );
         guest(&machine, &script);
     };
     let missing =
         "for it in cup jar; do echo \"== $it\"; echo 'not ok 1'; echo \"== $it: 1\"; done";
-    guest(0, missing, "echo no; exit 1");
+    guest(0, missing);
     prove()
         .passes()
         .says(&["2 solutions pass and their tasks do not, 0 cannot"]);
     let solution = machine.read("checkout/build/exercises/solution/jar/jar.rs");
     assert_eq!(solution, "solution\n");
-    // What the guest did not live to say is found out in another.
-    guest(4, "echo '== cup'; exit 126", "exit 126");
+    guest(4, missing);
     prove()
         .passes()
         .says(&["1 solutions pass", "1 cannot be judged on KERNEL=dev"]);
-    guest(1, missing, "");
+    // Each of these ends its guest.
+    guest(
+        0,
+        "case \"$*\" in *' cup '*) echo '== cup' ;; *) echo '== jar' ;; esac; exit 126",
+    );
+    prove()
+        .passes()
+        .says(&["2 solutions pass and their tasks do not"]);
+    guest(1, missing);
     prove().fails(&["jar: its solution does not pass", "word", "1 complaints"]);
-    let solved = missing.replace(": 1", ": 0");
-    guest(0, &solved, "");
+    guest(0, &missing.replace(": 1", ": 0"));
     prove().fails(&[
         "jar: of its task",
         "is said to be missing (status 0)",
         "2 complaints",
     ]);
-    guest(0, "", "exit 0");
-    prove().fails(&["is said to be missing (status 0)", "2 complaints"]);
-    guest(0, "", "exit 1");
-    prove().fails(&["is said to be missing (status 1)"]);
+    guest(0, "echo '== cup'; exit 124");
+    prove().fails(&["cup: of its task", "is said to be missing (status 124)"]);
+    guest(0, "exit 125");
+    prove().fails(&["the guest with the tasks has failed (status 125)"]);
 }
 
 #[test]
