@@ -2,9 +2,8 @@
 
 //! The command between the runner's ports.
 
-use crate::{ports, terminal::Screen};
+use crate::{FromGuest, Job, Port, terminal::Screen};
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{FromGuest, Job, Port};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     process::{Pid, WaitOptions, wait},
@@ -35,11 +34,11 @@ pub struct Ports {
 
 impl Ports {
     /// Opens them.
-    pub fn open() -> Result<Self> {
+    pub fn open(open: impl Fn(Port) -> Result<File>) -> Result<Self> {
         Ok(Self {
-            stdin: ports::open(Port::Stdin)?,
-            stdout: ports::open(Port::Stdout)?,
-            stderr: ports::open(Port::Stderr)?,
+            stdin: open(Port::Stdin)?,
+            stdout: open(Port::Stdout)?,
+            stderr: open(Port::Stderr)?,
         })
     }
 }
@@ -175,8 +174,10 @@ fn reap(child: Pid) -> Result<u8> {
 
 fn stdin_pump(mut port: File, stdin: Option<File>) {
     let Some(mut stdin) = stdin else { return };
+    // Not by splice(2), which locks the pipe while it waits for a socket: a reader could not end.
+    let port: &mut dyn Read = &mut port;
     // An error means that the command reads no more.
-    let _ = io::copy(&mut port, &mut stdin);
+    let _ = io::copy(port, &mut stdin);
 }
 
 /// Carries the command's output to the port, until its end, or until the

@@ -6,8 +6,10 @@
 //! messages, the command's output and the bench's own words never mix. Messages
 //! are lines of JSON.
 
+pub mod command;
 pub mod marks;
 pub mod pty;
+pub mod terminal;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{

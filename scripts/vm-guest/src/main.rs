@@ -3,19 +3,21 @@
 //! The first process of the guest: mounts what a process expects, runs the command
 //! of one [`Job`] after another between the runner's ports, and reports how each ended.
 
-mod command;
 mod footprint;
 mod leaks;
 mod modules;
 mod ports;
 mod start;
 mod system;
-mod terminal;
 
 use anyhow::Result;
-use command::Ports;
 use footprint::Footprint;
-use lkmpg_guest::{FromGuest, HOST_DIR, HOST_TAG, Job, Port, TALLY, ToGuest, receive, send};
+use lkmpg_guest::{
+    FromGuest, HOST_DIR, HOST_TAG, Job, Port, TALLY, ToGuest,
+    command::{self, Ports},
+    receive, send,
+    terminal::{self, Screen},
+};
 use std::{
     fs::{self, File},
     io::BufReader,
@@ -27,7 +29,6 @@ use std::{
     },
     thread,
 };
-use terminal::Screen;
 
 /// What the modules counted of their own code, as lines for the tally.
 const COVERAGE: &str = "/sys/kernel/debug/coverage";
@@ -81,7 +82,7 @@ fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
         let control = control.clone();
         move || tell(&control, &FromGuest::PowerOff)
     })?;
-    let ports = Ports::open()?;
+    let ports = Ports::open(ports::open)?;
     let before = Footprint::now();
     let screens = Screens::default();
     let (sender, orders) = channel();

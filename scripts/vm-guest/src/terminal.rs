@@ -2,8 +2,8 @@
 
 //! A terminal for the command.
 
+use crate::{WindowSize, pty};
 use anyhow::{Context, Result};
-use lkmpg_guest::{WindowSize, pty};
 use rustix::{
     process::setsid,
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},

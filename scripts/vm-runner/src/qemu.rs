@@ -167,6 +167,12 @@ impl Qemu {
             .restore(&self.state)
     }
 
+    /// Ends it. Nobody else waits for it, so it cannot be another process by now.
+    pub fn end(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
     /// The host's end of a port.
     pub fn port(&self, port: Port) -> Result<UnixStream> {
         self.ports[usize::from(port.number()) - 1]
@@ -264,9 +270,7 @@ fn memory_size(text: &str) -> String {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // Nobody else waits for it, so it cannot be another process by now.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.end();
     }
 }
 

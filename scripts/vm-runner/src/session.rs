@@ -209,18 +209,17 @@ impl<'a> Session<'a> {
     /// Saves the guest, and ends it. Returns all that its kernel has said.
     pub fn save(mut self) -> Result<Vec<u8>> {
         self.qemu.save()?;
-        drop(self.qemu);
-        let mut log = self.log;
+        self.qemu.end();
         let mut open = usize::from(STREAMS - self.closed);
         // Its streams end with it, and with what it had started to write its state.
         while open > 0 {
             match self.events.recv_timeout(PANIC_LIMIT)? {
-                Event::Console(bytes) => log.extend(bytes),
+                Event::Console(bytes) => self.listen(&bytes),
                 Event::Closed => open -= 1,
                 _ => {}
             }
         }
-        Ok(log)
+        Ok(self.log)
     }
 
     /// Has a saved guest go on. `log` is what the kernel said before; `anew`: nobody has seen it.

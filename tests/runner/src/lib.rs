@@ -122,9 +122,8 @@ pub fn run(arguments: &[&str]) -> Ran {
         .into()
 }
 
-/// Runs it with something on its standard input.
-pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Ran {
-    let mut command = vm(&any_kernel(), arguments);
+/// Runs `scripts/vm` with something on its standard input.
+pub fn run_with_input(mut command: Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .spawn()
@@ -135,6 +134,74 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Ran {
         scope.spawn(move || drop(stdin.write_all(input)));
         child.wait_with_output().expect("scripts/vm ends").into()
     })
+}
+
+/// A user with nothing in the cache, for whom `lkmpg-fake-qemu` is QEMU: what a test needs that is
+/// not about what a kernel does.
+#[derive(Debug)]
+pub struct Fake {
+    folder: TempDir,
+}
+
+impl Fake {
+    /// One with a kernel that nobody has built.
+    pub fn new() -> Self {
+        let new = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        for folder in ["bin", "cache", "kernel"] {
+            fs::create_dir(new.path(folder)).expect("a folder");
+        }
+        for (file, text) in [("image", ""), ("release", "1.2.3\n")] {
+            fs::write(new.path("kernel").join(file), text).expect("a kernel");
+        }
+        symlink(Self::qemu(), new.path("bin/qemu-system-x86_64")).expect("a link");
+        new
+    }
+
+    /// The program, which Cargo puts beside the folder of the tests.
+    pub fn qemu() -> PathBuf {
+        let test = env::current_exe().expect("a program");
+        let folder = test.parent().and_then(Path::parent);
+        folder.expect("two folders").join("lkmpg-fake-qemu")
+    }
+
+    /// A path of this user's: `bin`, `cache`, `kernel`, and below.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `scripts/vm`, for this user.
+    pub fn vm(&self, arguments: &[&str]) -> Command {
+        let path = env::var("PATH").expect("a PATH");
+        let mut command = vm(self.path("kernel").to_str().expect("UTF-8"), arguments);
+        command
+            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("LKMPG_ACCEL", "tcg");
+        command
+    }
+
+    /// Starts it.
+    pub fn starts(&self, arguments: &[&str]) -> Child {
+        self.vm(arguments).spawn().expect("scripts/vm starts")
+    }
+
+    /// Runs it.
+    pub fn runs(&self, arguments: &[&str]) -> Ran {
+        ended(self.starts(arguments))
+    }
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What came of a run that has begun.
+pub fn ended(child: Child) -> Ran {
+    child.wait_with_output().expect("it ends").into()
 }
 
 const INCLUDES: &str = "#include <stdio.h>\n#include <stdlib.h>\n";

@@ -3,7 +3,7 @@
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
 use lkmpg_runner_tests::{
-    Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input, vm,
+    Fake, Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input, vm,
 };
 use lkmpg_tests::skip;
 use lkmpg_tools_tests::executable;
@@ -29,10 +29,12 @@ fn in_kernel_under_test(script: &str) -> Ran {
 
 #[test]
 fn the_status_is_the_commands() {
-    run(&["--", "true"]).expect(0);
-    run(&["--", "false"]).expect(1);
-    run(&["--", "sh", "-c", "exit 3"]).expect(3);
-    run(&["--", "sh", "-c", "kill -KILL $$"]).expect(128 + 9);
+    let fake = Fake::new();
+    fake.runs(&["--", "true"]).expect(0);
+    fake.runs(&["--", "false"]).expect(1);
+    fake.runs(&["--", "sh", "-c", "exit 3"]).expect(3);
+    fake.runs(&["--", "sh", "-c", "kill -KILL $$"])
+        .expect(128 + 9);
 }
 
 #[test]
@@ -44,7 +46,8 @@ fn a_command_that_is_not_there_is_named() {
 
 #[test]
 fn a_command_that_hangs_runs_out_of_time() {
-    run(&["--timeout", "1", "--", "sleep", "1000"])
+    Fake::new()
+        .runs(&["--timeout", "1", "--", "sleep", "1000"])
         .expect(124)
         .says("`sleep 1000` did not end within 1 s");
 }
@@ -180,13 +183,18 @@ fn a_splat_in_the_background_counts_too() {
 
 #[test]
 fn a_guest_that_says_nothing_is_a_failure_of_the_bench() {
+    // Whoever ends it...
+    Fake::new()
+        .runs(&["--", "sh", "-c", "kill -KILL $PPID; exec sleep 1000"])
+        .expect(125)
+        .says("without a word");
+    // ...and by itself.
     run(&["--", "poweroff", "-f"])
         .expect(125)
         .says("without a word");
     run(&["--", "sh", "-c", "poweroff; sleep 1000"])
         .expect(125)
         .says("turned off");
-    run(&["--", "sh", "-c", "echo b >/proc/sysrq-trigger; sleep 1000"]).expect(125);
 }
 
 /// A folder with what looks like a kernel.
@@ -262,7 +270,7 @@ fn a_boot_that_gets_nowhere_is_a_failure_of_the_bench() {
 #[test]
 fn a_suite_without_a_test_is_a_failure_of_the_bench() {
     let built = br#"{"reason":"build-finished","success":true}"#;
-    run_with_input(&["--suite"], built)
+    run_with_input(vm(&any_kernel(), &["--suite"]), built)
         .expect(125)
         .says("Cargo has built no test");
 }
@@ -282,19 +290,18 @@ fn what_became_of_kvm_is_said_with_a_way_to_try_again() {
     if kvm.is_err() {
         return skip("there is no /dev/kvm that may be used");
     }
-    let cache = tempfile::tempdir().expect("a folder");
-    let known = cache.path().join("lkmpg-rs/host.json");
-    fs::create_dir(cache.path().join("lkmpg-rs")).expect("a folder");
+    let fake = Fake::new();
+    fs::create_dir(fake.path("cache/lkmpg-rs")).expect("a folder");
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
     let text = format!(
         r#"{{"boot":"{}","kvm":{{"Err":"it rained"}}}}"#,
         boot.trim()
     );
-    fs::write(&known, text).expect("what is known");
-    let mut command = vm(&any_kernel(), &["--", "true"]);
-    command.env("XDG_CACHE_HOME", cache.path());
-    let ran: Ran = command.output().expect("it starts").into();
-    ran.expect(0)
+    fs::write(fake.path("cache/lkmpg-rs/host.json"), text).expect("what is known");
+    let mut command = fake.vm(&["--", "true"]);
+    let output = command.env_remove("LKMPG_ACCEL").output();
+    Ran::from(output.expect("it starts"))
+        .expect(0)
         .says("KVM: it rained; `scripts/vm --accel kvm -- true` tries again");
 }
 
@@ -303,18 +310,13 @@ fn what_qemu_complains_about_is_shown() {
     run(&["--memory", "nonsense", "--", "true"])
         .expect(125)
         .says("nonsense");
-    let folder = tempfile::tempdir().expect("a folder");
-    let broken = folder.path().join("qemu-system-x86_64");
+    let fake = Fake::new();
+    let broken = fake.path("bin/qemu-system-x86_64");
+    fs::remove_file(&broken).expect("it is removed");
     executable(&broken, "echo 'this is broken' >&2\nexit 3");
-    let path = std::env::var("PATH").expect("a PATH");
-    let path = format!("{}:{path}", folder.path().display());
-    let mut command = vm(&any_kernel(), &["--", "true"]);
-    let ran: Ran = command
-        .env("PATH", path)
-        .output()
-        .expect("it starts")
-        .into();
-    ran.expect(125).says("this is broken");
+    fake.runs(&["--", "true"])
+        .expect(125)
+        .says("this is broken");
 }
 
 #[test]

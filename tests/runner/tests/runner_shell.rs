@@ -3,7 +3,7 @@
 //! The VM runner's promises: the interactive shell.
 
 use lkmpg_guest::{WindowSize, pty::resize};
-use lkmpg_runner_tests::{Build, any_kernel, kernel_has, run, run_with_input, vm};
+use lkmpg_runner_tests::{Build, Fake, any_kernel, kernel_has, run, run_with_input, vm};
 use lkmpg_tests::{pty::Pty, ready, wait_until};
 use rustix::{
     event::PollFlags,
@@ -87,7 +87,7 @@ fn a_shell_without_a_terminal_prompts_and_ends() {
         format!("{}{}", ran.text(), ran.stderr).contains("root@lkmpg"),
         "{ran:?}"
     );
-    run_with_input(&[], b"exit 7\n").expect(7);
+    run_with_input(Fake::new().vm(&[]), b"exit 7\n").expect(7);
 }
 
 #[test]

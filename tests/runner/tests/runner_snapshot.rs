@@ -2,15 +2,14 @@
 
 //! The VM runner's promises: a guest that was saved is as good as one that boots.
 
-use lkmpg_runner_tests::{Ran, any_kernel, root, vm};
-use lkmpg_tools_tests::executable;
+use lkmpg_guest::END_OF_LOG;
+use lkmpg_runner_tests::{Fake, Ran, any_kernel, ended, root, vm};
 use std::{
     collections::HashSet,
     env,
     fs::{self, File},
-    os::unix::fs::{FileExt, symlink},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process::Child,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
@@ -30,40 +29,30 @@ impl User {
         }
     }
 
-    fn starts(&self, kernel: &str, path: Option<&str>, arguments: &[&str]) -> Child {
-        let mut command = vm(kernel, &[&["--accel", "tcg"], arguments].concat());
-        command.env("XDG_CACHE_HOME", self.cache.path());
-        if let Some(path) = path {
-            command.env("PATH", path);
-        }
-        command.spawn().expect("scripts/vm starts")
-    }
-
     fn runs(&self, arguments: &[&str]) -> Ran {
-        ended(self.starts(&any_kernel(), None, arguments))
-    }
-
-    fn runs_true(&self) -> Ran {
-        self.runs(&["--", "true"]).expect(0)
-    }
-
-    /// The folders of the guests that are saved.
-    fn snapshots(&self) -> Vec<PathBuf> {
-        let folder = self.cache.path().join("lkmpg-rs/snapshots");
-        let folders = fs::read_dir(folder).into_iter().flatten().flatten();
-        folders.map(|it| it.path()).collect()
-    }
-
-    fn snapshot(&self) -> PathBuf {
-        let [snapshot] = &self.snapshots()[..] else {
-            panic!("{:?}", self.snapshots())
-        };
-        snapshot.clone()
+        let mut command = vm(&any_kernel(), &[&["--accel", "tcg"], arguments].concat());
+        command.env("XDG_CACHE_HOME", self.cache.path());
+        ended(command.spawn().expect("scripts/vm starts"))
     }
 }
 
-fn ended(child: Child) -> Ran {
-    child.wait_with_output().expect("it ends").into()
+/// The folders of the guests that are saved.
+fn snapshots(cache: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(cache.join("lkmpg-rs/snapshots"));
+    let folders = folders.into_iter().flatten().flatten();
+    folders.map(|it| it.path()).collect()
+}
+
+fn snapshot(cache: &Path) -> PathBuf {
+    let [snapshot] = &snapshots(cache)[..] else {
+        panic!("{:?}", snapshots(cache))
+    };
+    snapshot.clone()
+}
+
+/// Runs a command in a guest that is none.
+fn runs_true(fake: &Fake) -> Ran {
+    fake.runs(&["--", "true"]).expect(0)
 }
 
 fn now() -> u64 {
@@ -92,139 +81,119 @@ fn time_goes_on_and_no_random_number_comes_twice() {
             assert!(seen.insert(random.to_string()), "{random} twice");
         }
     }
-    assert_eq!(user.snapshots().len(), 1);
+    assert_eq!(snapshots(user.cache.path()).len(), 1);
+    // What the guest is given is no part of it.
+    let add = format!("{}:/etc/added", root().join("README.md").display());
+    let arguments = ["--smp", "2", "--add", &add, "--env", "A=b", "--"];
+    user.runs(&[&arguments[..], &["cmp", "/etc/added", "/etc/added"]].concat())
+        .expect(0)
+        .does_not_say(BOOTS);
 }
 
 #[test]
 fn the_first_run_saves_a_guest_for_all() {
-    let user = User::new();
-    let kernel = any_kernel();
-    let runs: Vec<_> = (0..3)
-        .map(|_| user.starts(&kernel, None, &["--", "true"]))
-        .collect();
+    let fake = Fake::new();
+    let runs: Vec<_> = (0..3).map(|_| fake.starts(&["--", "true"])).collect();
     let runs = runs.into_iter().map(|it| ended(it).expect(0).stderr);
     assert_eq!(runs.filter(|it| it.contains(BOOTS)).count(), 1);
-    user.runs_true().does_not_say(BOOTS);
-    // What the guest is given is no part of it, but the machine is.
-    let add = format!("{}:/etc/added", root().join("README.md").display());
-    let arguments = ["--add", &add, "--env", "A=b", "--", "cmp", "/etc/added"];
-    user.runs(&[&arguments[..], &["/etc/added"]].concat())
-        .expect(0)
-        .does_not_say(BOOTS);
-    user.runs(&["--smp", "2", "--", "true"])
-        .expect(0)
-        .says(BOOTS);
+    runs_true(&fake).does_not_say(BOOTS);
+    // The machine is a part of it.
+    let two = || fake.runs(&["--smp", "2", "--", "true"]).expect(0);
+    two().says(BOOTS);
+    two().does_not_say(BOOTS);
 }
 
 #[test]
 fn a_cold_guest_boots_and_saves_nothing() {
-    let user = User::new();
-    user.runs(&["--cold", "--", "true"]).expect(0);
-    assert!(user.snapshots().is_empty());
+    let fake = Fake::new();
+    fake.runs(&["--cold", "--", "true"]).expect(0);
+    assert!(snapshots(&fake.path("cache")).is_empty());
 }
 
 #[test]
 fn what_the_kernel_said_before_it_was_saved_is_in_the_log() {
-    let user = User::new();
-    let log = user.cache.path().join("log");
+    let fake = Fake::new();
+    let log = fake.path("log");
     for _ in 0..2 {
         let log = log.to_str().expect("UTF-8");
-        let script = "echo last >/dev/kmsg; dmesg | head -n 1";
-        let ran = user
-            .runs(&["--log", log, "--", "sh", "-c", script])
+        let script = "echo '[    1.000000] last' >$KMSG";
+        fake.runs(&["--log", log, "--", "sh", "-c", script])
             .expect(0);
         let log = fs::read_to_string(log).expect("a log");
         let lines: Vec<_> = log.lines().filter(|it| it.starts_with('[')).collect();
-        assert_eq!(ran.text().trim_end(), lines[0]);
-        let once = |what: &str| lines.iter().filter(|it| it.ends_with(what)).count();
-        assert!(lines[0].contains("Linux version"), "{log}");
-        assert_eq!(once("] Run /init as init process"), 1, "{log}");
-        assert_eq!(once("] last"), 1, "{log}");
+        let expected = [
+            "] Linux version 1.2.3",
+            "] Run /init as init process",
+            "] the last words before it was saved",
+            "] last",
+            END_OF_LOG,
+        ];
+        assert_eq!(lines.len(), expected.len(), "{log}");
+        for (line, end) in lines.iter().zip(expected) {
+            assert!(line.ends_with(end), "{log}");
+        }
     }
 }
 
 #[test]
 fn a_snapshot_that_is_cut_short_is_made_anew() {
-    let user = User::new();
-    user.runs_true();
-    for name in ["memory", "state", "log", "about.json"] {
+    let fake = Fake::new();
+    runs_true(&fake);
+    let cache = fake.path("cache");
+    // Of its memory a guest that is none has nothing.
+    fs::write(snapshot(&cache).join("memory"), "memory").expect("it is written");
+    runs_true(&fake).says("is of no use").says(BOOTS);
+    for name in ["state", "log", "about.json"] {
         let file = File::options()
             .write(true)
-            .open(user.snapshot().join(name))
+            .open(snapshot(&cache).join(name))
             .expect("a file of the snapshot");
         let length = file.metadata().expect("its length").len();
         file.set_len(length / 2).expect("it is cut");
-        user.runs_true().says("is of no use").says(BOOTS);
-        user.runs_true().does_not_say(BOOTS);
+        runs_true(&fake).says("is of no use").says(BOOTS);
+        runs_true(&fake).does_not_say(BOOTS);
     }
-    fs::remove_file(user.snapshot().join("memory")).expect("it is removed");
-    user.runs_true().says("is of no use").says(BOOTS);
+    fs::remove_file(snapshot(&cache).join("memory")).expect("it is removed");
+    runs_true(&fake).says("is of no use").says(BOOTS);
 }
 
 #[test]
 fn a_snapshot_that_does_not_start_is_made_anew() {
     let user = User::new();
-    user.runs_true();
-    // Nobody sees that it has changed.
-    let state = user.snapshot().join("state");
-    let file = File::options().write(true).open(&state).expect("the state");
-    let time = file
-        .metadata()
-        .and_then(|it| it.modified())
-        .expect("a time");
-    file.write_all_at(&[0; 4096], 0).expect("it is overwritten");
-    file.set_modified(time).expect("its time");
-    user.runs_true().says("so this one boots");
-    user.runs_true().says(BOOTS);
-    user.runs_true().does_not_say(BOOTS);
+    user.runs(&["--", "true"]).expect(0);
+    let cache = user.cache.path();
+    damage(&snapshot(cache).join("state"));
+    user.runs(&["--", "true"])
+        .expect(0)
+        .says("so this one boots");
+    assert!(snapshot(cache).read_dir().expect("it").next().is_none());
+}
+
+/// Overwrites the beginning of a file, so that nobody sees that it has changed.
+fn damage(file: &Path) {
+    let file = File::options().write(true).open(file).expect("the file");
+    let time = file.metadata().and_then(|it| it.modified());
+    file.write_all_at(&[0; 10], 0).expect("it is overwritten");
+    file.set_modified(time.expect("a time")).expect("its time");
 }
 
 #[test]
 fn another_qemu_starts_from_another_snapshot() {
-    let user = User::new();
-    user.runs_true();
-    let folder = tempfile::tempdir().expect("a folder");
-    let other = folder.path().join("qemu-system-x86_64");
-    let program = in_path("qemu-system-x86_64");
-    executable(&other, &format!("exec {} \"$@\"", program.display()));
-    let path = env::var("PATH").expect("a PATH");
-    let path = format!("{}:{path}", folder.path().display());
-    let run = || ended(user.starts(&any_kernel(), Some(&path), &["--", "true"])).expect(0);
-    run().says(BOOTS);
-    run().does_not_say(BOOTS);
-}
-
-fn in_path(program: &str) -> PathBuf {
-    let path = env::var_os("PATH").expect("a PATH");
-    let mut found = env::split_paths(&path).map(|it| it.join(program));
-    found.find(|it| it.is_file()).expect("the program")
+    let fake = Fake::new();
+    runs_true(&fake);
+    let qemu = fake.path("bin/qemu-system-x86_64");
+    fs::remove_file(&qemu).expect("it is removed");
+    fs::copy(Fake::qemu(), &qemu).expect("a copy");
+    runs_true(&fake).says(BOOTS);
+    runs_true(&fake).does_not_say(BOOTS);
 }
 
 #[test]
 fn a_kernel_that_was_replaced_is_booted() {
-    let user = User::new();
-    let folder = tempfile::tempdir().expect("a folder");
-    let kernel = root().join("build").join(any_kernel()).join("kernel");
-    for name in ["release", "config", "modules"] {
-        let there = kernel.join(name);
-        if there.exists() {
-            symlink(
-                there.canonicalize().expect("a path"),
-                folder.path().join(name),
-            )
-            .expect("a link");
-        }
-    }
-    let replace = || {
-        let new = folder.path().join("new");
-        fs::copy(kernel.join("image"), &new).expect("a copy");
-        fs::rename(new, folder.path().join("image")).expect("it is there");
-    };
-    let path = Path::to_str(folder.path()).expect("UTF-8");
-    let run = || ended(user.starts(path, None, &["--", "true"])).expect(0);
-    replace();
-    run().says(BOOTS);
-    run().does_not_say(BOOTS);
-    replace();
-    run().says(BOOTS);
+    let fake = Fake::new();
+    runs_true(&fake).says(BOOTS);
+    runs_true(&fake).does_not_say(BOOTS);
+    fs::write(fake.path("new"), "").expect("a kernel");
+    fs::rename(fake.path("new"), fake.path("kernel/image")).expect("it is there");
+    runs_true(&fake).says(BOOTS);
 }

@@ -2,14 +2,15 @@
 
 //! The VM runner's promises: what goes in and out, and what stays behind.
 
-use lkmpg_runner_tests::{Ran, any_kernel, is_running, qemu_of, root, run, run_with_input, vm};
+use lkmpg_runner_tests::{Fake, any_kernel, ended, is_running, qemu_of, run, run_with_input, vm};
 use lkmpg_tests::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     io::Read,
     os::unix::process::ExitStatusExt,
-    process::{Child, Stdio},
+    path::Path,
+    process::{Child, Command, Stdio},
     thread,
 };
 
@@ -31,7 +32,7 @@ fn any_bytes_pass_through_in_order() {
     let bytes: Vec<u8> = (0..4u32 << 20)
         .map(|it| (it.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let ran = run_with_input(&["--", "cat"], &bytes).expect(0);
+    let ran = run_with_input(vm(&any_kernel(), &["--", "cat"]), &bytes).expect(0);
     assert!(
         ran.stdout == bytes,
         "{} bytes of {}",
@@ -42,62 +43,55 @@ fn any_bytes_pass_through_in_order() {
 
 #[test]
 fn an_input_that_is_empty_or_closed_has_an_end() {
+    let fake = Fake::new();
     let wc = ["--", "wc", "-c"];
-    assert_eq!(run(&wc).expect(0).text(), "0\n");
-    assert_eq!(run_with_input(&wc, b"").expect(0).text(), "0\n");
-    let script = format!(
-        "exec '{}' -- wc -c <&-",
-        root().join("scripts/vm").display()
-    );
-    let mut shell = std::process::Command::new("sh");
-    let output = shell
-        .args(["-c", &script])
-        .env("KERNEL", any_kernel())
-        .output();
-    assert_eq!(
-        Ran::from(output.expect("sh starts")).expect(0).text(),
-        "0\n"
-    );
+    assert_eq!(fake.runs(&wc).expect(0).text(), "0\n");
+    let ran = run_with_input(fake.vm(&wc), b"");
+    assert_eq!(ran.expect(0).text(), "0\n");
+    let closed = fake.vm(&wc);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "exec \"$@\" <&-", "sh"])
+        .arg(closed.get_program())
+        .args(closed.get_args())
+        .envs(closed.get_envs().filter_map(|it| Some((it.0, it.1?))));
+    let ran = ended(shell.stdout(Stdio::piped()).spawn().expect("sh starts"));
+    assert_eq!(ran.expect(0).text(), "0\n");
 }
 
 #[test]
 fn an_input_that_nobody_reads_does_not_matter() {
+    let fake = Fake::new();
     // More than all pipes on the way can hold.
-    run_with_input(&["--", "true"], &vec![0; 4 << 20]).expect(0);
+    run_with_input(fake.vm(&["--", "true"]), &vec![0; 4 << 20]).expect(0);
     // Nor does one that never ends.
-    let mut command = vm(&any_kernel(), &["--", "true"]);
+    let mut command = fake.vm(&["--", "true"]);
     let mut child = command
         .stdin(Stdio::piped())
         .spawn()
         .expect("scripts/vm starts");
     let _open = child.stdin.take();
-    Ran::from(child.wait_with_output().expect("it ends")).expect(0);
+    ended(child).expect(0);
 }
 
 #[test]
 fn an_output_that_nobody_reads_ends_the_command() {
-    let mut child = vm(&any_kernel(), &["--", "yes"])
-        .spawn()
-        .expect("scripts/vm starts");
+    let fake = Fake::new();
+    let mut child = fake.starts(&["--", "yes"]);
     let mut first = [0; 2];
     let mut stdout = child.stdout.take().expect("a pipe");
     stdout.read_exact(&mut first).expect("a line");
     drop(stdout);
     assert_eq!(&first, b"y\n");
-    Ran::from(child.wait_with_output().expect("it ends")).expect(128 + 13);
+    ended(child).expect(128 + 13);
 }
 
 #[test]
 fn complaints_that_nobody_reads_do_not_matter() {
-    let mut child = vm(
-        &any_kernel(),
-        &["--", "sh", "-c", "echo bad >&2; echo good"],
-    )
-    .spawn()
-    .expect("scripts/vm starts");
+    let fake = Fake::new();
+    let mut child = fake.starts(&["--", "sh", "-c", "echo bad >&2; echo good"]);
     drop(child.stderr.take());
-    let ran = Ran::from(child.wait_with_output().expect("it ends"));
-    assert_eq!(ran.expect(0).text(), "good\n");
+    assert_eq!(ended(child).expect(0).text(), "good\n");
 }
 
 #[test]
@@ -108,15 +102,9 @@ fn who_stays_in_the_background_holds_nothing_up() {
 
 #[test]
 fn the_environment_is_the_guests_own() {
-    let ran = run(&[
-        "--env",
-        "COLOUR=light blue",
-        "--",
-        "sh",
-        "-c",
-        "echo $COLOUR; env",
-    ])
-    .expect(0);
+    let script = "echo $COLOUR; env";
+    let ran = Fake::new().runs(&["--env", "COLOUR=light blue", "--", "sh", "-c", script]);
+    let ran = ran.expect(0);
     let text = ran.text();
     assert!(text.starts_with("light blue\n"), "{text}");
     assert!(!text.contains("CARGO"), "{text}");
@@ -177,8 +165,7 @@ fn several_at_once_do_not_meet() {
         })
         .collect();
     for (it, one) in ones.into_iter().enumerate() {
-        let ran = Ran::from(one.wait_with_output().expect("it ends")).expect(0);
-        assert_eq!(ran.text(), format!("{it}\n"));
+        assert_eq!(ended(one).expect(0).text(), format!("{it}\n"));
     }
 }
 
@@ -188,10 +175,10 @@ fn more_cpus_are_more_cpus() {
 }
 
 /// Starts a guest that lives for long, with nothing else in its temporary folder.
-fn long_lived(folder: &tempfile::TempDir) -> (Child, u32) {
-    let mut command = vm(&any_kernel(), &["--", "sh", "-c", "echo up; sleep 1000"]);
+fn long_lived(fake: &Fake, folder: &Path) -> (Child, u32) {
+    let mut command = fake.vm(&["--", "sh", "-c", "echo up; exec sleep 1000"]);
     let mut child = command
-        .env("TMPDIR", folder.path())
+        .env("TMPDIR", folder)
         .spawn()
         .expect("scripts/vm starts");
     let mut up = [0; 3];
@@ -215,6 +202,7 @@ fn signal(child: &Child, signal: Signal) {
 
 #[test]
 fn nothing_stays_behind() {
+    let fake = Fake::new();
     let folder = tempfile::tempdir().expect("a folder");
     for (which, status) in [
         (Signal::TERM, Some(128 + 15)),
@@ -222,7 +210,7 @@ fn nothing_stays_behind() {
         (Signal::HUP, Some(128 + 1)),
         (Signal::KILL, None),
     ] {
-        let (mut child, qemu) = long_lived(&folder);
+        let (mut child, qemu) = long_lived(&fake, folder.path());
         signal(&child, which);
         let ended = child.wait().expect("it ends");
         assert_eq!(ended.code(), status);
@@ -237,9 +225,8 @@ fn nothing_stays_behind() {
 fn a_stopped_reader_is_waited_for() {
     // The output is complete although nobody reads it for a while.
     let script = "yes 0123456789 | head -n 100000";
-    let mut child = vm(&any_kernel(), &["--", "sh", "-c", script])
-        .spawn()
-        .expect("it starts");
+    let fake = Fake::new();
+    let mut child = fake.starts(&["--", "sh", "-c", script]);
     thread::sleep(std::time::Duration::from_secs(4));
     let mut output = Vec::new();
     child
