@@ -6,7 +6,7 @@
 
 use lkm::memory::Mapping;
 use lkmpg_tests::{
-    Footprint, KernelLog, LoadError, Module, Progress, errno_of, is_loaded,
+    Footprint, KernelLog, KernelSetting, LoadError, Module, Progress, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     times, wait_until,
 };
@@ -306,25 +306,6 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
     }
 }
 
-/// For a device that is gone, the kernel asks for a module, and would find another with that number.
-struct NoModprobe(Vec<u8>);
-
-const MODPROBE: &str = "/proc/sys/kernel/modprobe";
-
-impl NoModprobe {
-    fn new() -> Self {
-        let before = fs::read(MODPROBE).expect(MODPROBE);
-        fs::write(MODPROBE, "\n").expect(MODPROBE);
-        Self(before)
-    }
-}
-
-impl Drop for NoModprobe {
-    fn drop(&mut self) {
-        fs::write(MODPROBE, &self.0).expect(MODPROBE);
-    }
-}
-
 const REGISTERED: [&str; 8] = [
     "/dev/adversary0",
     "/dev/adversary1",
@@ -397,7 +378,7 @@ fn open_again(known: &OwnedFd) -> Result<OwnedFd, Errno> {
 #[test]
 fn a_device_that_is_gone_is_not_found_by_who_knows_it() {
     let before = Footprint::now();
-    let _modprobe = NoModprobe::new();
+    let _modprobe = KernelSetting::no_modprobe();
     let module = Module::load("registrations", &[]).expect("the module loads");
     trick("keep");
     let known = open("/dev/adversary0", OFlags::PATH, Mode::empty()).expect("a node");
@@ -414,7 +395,7 @@ fn a_device_that_is_gone_is_not_found_by_who_knows_it() {
 #[test]
 fn a_device_that_fails_to_load_is_not_found_by_who_knows_it() {
     let before = Footprint::now();
-    let _modprobe = NoModprobe::new();
+    let _modprobe = KernelSetting::no_modprobe();
     for _ in 0..times("LKMPG_ROUNDS", 3) {
         let load = thread::spawn(|| Module::load("failing", &["files=1"]));
         let mut known = None;
@@ -441,7 +422,7 @@ fn a_device_that_fails_to_load_is_not_found_by_who_knows_it() {
 #[test]
 fn what_is_being_used_may_go() {
     let before = Footprint::now();
-    let _modprobe = NoModprobe::new();
+    let _modprobe = KernelSetting::no_modprobe();
     let module = Module::load("registrations", &[]).expect("the module loads");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

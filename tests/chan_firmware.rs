@@ -2,7 +2,7 @@
 
 //! Channels: chan_firmware.
 
-use lkmpg_tests::{Module, errno_of, is_twin, name, scaled, skip, wait_until};
+use lkmpg_tests::{KernelSetting, Module, errno_of, is_twin, name, scaled, skip, wait_until};
 use rustix::io::Errno;
 use std::{
     fs::{self, File, OpenOptions},
@@ -51,7 +51,7 @@ fn wait_until_settled() -> String {
     status()
 }
 
-/// A file below /lib/firmware, which goes when this is dropped.
+/// A file in /lib/firmware, or in a folder there, which goes when this is dropped.
 struct Stored(PathBuf);
 
 impl Stored {
@@ -66,30 +66,15 @@ impl Stored {
 impl Drop for Stored {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// A setting of the firmware loader's, which is as before when this is dropped.
-struct Setting(&'static str, String);
-
-impl Setting {
-    fn new(path: &'static str, value: &str) -> Self {
-        let before = fs::read_to_string(path).expect(path);
-        fs::write(path, value).expect(path);
-        Self(path, before)
-    }
-}
-
-impl Drop for Setting {
-    fn drop(&mut self) {
-        let _ = fs::write(self.0, &self.1);
+        let folder = self.0.parent().filter(|it| *it != Path::new(FIRMWARE));
+        folder.map(fs::remove_dir);
     }
 }
 
 const FALLBACK: &str = "/proc/sys/kernel/firmware_config/force_sysfs_fallback";
 
-fn force_fallback() -> Setting {
-    Setting::new(FALLBACK, "1")
+fn force_fallback() -> KernelSetting {
+    KernelSetting::new(FALLBACK, "1")
 }
 
 /// Whether the kernel asks user space: Debian's for the cloud does not.
@@ -127,7 +112,7 @@ fn an_image_is_loaded_from_a_file() {
 fn images_that_cannot_be_are_refused() {
     let _module = load();
     let _empty = Stored::new("empty.bin", b"");
-    let _folder = fs::create_dir_all(Path::new(FIRMWARE).join("folder"));
+    let _folder = Stored::new("folder/image.bin", b"an image");
     for (name, errno) in [
         ("missing.bin", Errno::NOENT),
         ("../../etc/passwd", Errno::INVAL),
@@ -363,7 +348,7 @@ fn waiting_has_a_limit() {
         return skip(NEVER_ASKS);
     }
     let _force = force_fallback();
-    let _timeout = Setting::new("/sys/class/firmware/timeout", "1");
+    let _timeout = KernelSetting::new("/sys/class/firmware/timeout", "1");
     let _module = load();
     assert_eq!(write("load", "late.bin"), Err(Errno::TIMEDOUT));
     assert_eq!(

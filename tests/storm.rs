@@ -6,12 +6,12 @@
 //! does 1,000 rounds. `LKMPG_SEED=` makes the same choices again, though not at the same moments.
 
 use lkmpg_tests::{
-    Footprint, LoadError, Module, Node, Progress, Subject, early,
+    Footprint, KernelSetting, LoadError, Module, Node, Progress, Subject, early,
     hostile::{self, Random},
     is_loaded, some, subjects, times,
 };
 use rustix::{fs::OFlags, io::Errno};
-use std::{fs, process::Child, thread};
+use std::{process::Child, thread};
 
 /// How many processes use the modules.
 const PROCESSES: usize = 4;
@@ -46,26 +46,6 @@ impl Guest {
     }
 }
 
-/// Has the kernel load no module by itself: who opens a netlink socket without its module has it ask
-/// for one, which may come true after the end; who opens a device that is not there would wait.
-struct NoModprobe(Vec<u8>);
-
-impl NoModprobe {
-    const FILE: &str = "/proc/sys/kernel/modprobe";
-
-    fn new() -> Self {
-        let program = fs::read(Self::FILE).expect(Self::FILE);
-        fs::write(Self::FILE, "\n").expect(Self::FILE);
-        Self(program)
-    }
-}
-
-impl Drop for NoModprobe {
-    fn drop(&mut self) {
-        let _ = fs::write(Self::FILE, &self.0);
-    }
-}
-
 /// Kills a user, who has not ended before.
 fn end(mut process: Child) {
     let ended = process.try_wait().expect("its state");
@@ -80,7 +60,7 @@ fn unloading_at_the_worst_moment_is_safe() {
     let mut random = Random::new(hostile::seed("storm"));
     let nodes = hostile::targets();
     let processes = if nodes.is_empty() { 0 } else { PROCESSES };
-    let _no_modprobe = NoModprobe::new();
+    let _no_modprobe = KernelSetting::no_modprobe();
     let before = Footprint::now();
     let guest = |subject| Guest {
         subject,
@@ -188,7 +168,7 @@ fn a_node_can_be_opened_as_soon_as_it_is_there() {
     // Whoever does keeps the module. What a load does then that fails: see adversary.rs.
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
     let before = Footprint::now();
-    let _no_modprobe = NoModprobe::new();
+    let _no_modprobe = KernelSetting::no_modprobe();
     for (subject, node) in some("device", devices()) {
         let path = &*node.path;
         let opener = early::opener(&subject.module, path);

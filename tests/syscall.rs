@@ -10,7 +10,6 @@ use lkmpg_tests::{
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
     io::Errno,
-    thread::{CpuSet, sched_setaffinity},
 };
 use std::{
     ffi::CString,
@@ -32,28 +31,10 @@ const OPENS: &str = if is_twin!() {
     "/sys/kernel/debug/syscall/opens"
 };
 
-/// Keeps to one CPU in a QEMU that emulates several.
-///
-/// Up to version 8.0, an emulated CPU that looks at code while another one changes it may keep
-/// what was there before, and so run into a breakpoint that is gone: the kernel calls that "Oops:
-/// int3". On one CPU code is changed where it runs, if the kernel does not optimise the probes in
-/// a thread that runs elsewhere.
-fn spare_the_emulator() {
-    let cpus = fs::read_to_string("/proc/cpuinfo").expect("the CPUs");
-    if !cpus.contains("QEMU TCG") {
-        return;
-    }
-    let _ = fs::write("/proc/sys/debug/kprobes-optimization", "0");
-    let mut first = CpuSet::new();
-    first.set(0);
-    sched_setaffinity(None, &first).expect("sched_setaffinity");
-}
-
 /// A kernel with the x32 ABI, as Debian's, has a built-in of this name.
 const TAKEN: &str = "the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)";
 
 fn load() -> Module {
-    spare_the_emulator();
     Module::load(MODULE, &[&format!("uid={WATCHED}")]).expect("the module loads")
 }
 
@@ -254,7 +235,6 @@ fn another_probe_may_come_and_go_in_any_order() {
     let opens = || as_user(WATCHED, || (0..10).for_each(|_| try_open("/etc/passwd")));
     for ours_first in [true, false] {
         for ours_goes_first in [true, false] {
-            spare_the_emulator();
             let (ours, second) = if ours_first {
                 let ours = load();
                 (ours, load_second())
@@ -287,7 +267,6 @@ fn loading_and_unloading_many_times_while_files_are_opened() {
     if is_built_in(MODULE) {
         return skip(TAKEN);
     }
-    spare_the_emulator();
     let before = fs::read_to_string(PROBES).expect("the probes");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -19,6 +19,7 @@
 //! | --- | --- |
 //! | loading a module, which goes when its guard is dropped | [`Module`] |
 //! | what the kernel logs from a moment on | [`KernelLog`] |
+//! | a setting of the kernel's, for as long as a guard lives | [`KernelSetting`] |
 //! | what a module must not leave behind: nodes, interrupts, threads… | [`Footprint`] |
 //! | where a user gets at a module | [`Footprint::nodes_since`], [`Node`] |
 //! | waiting for an event, not for a time | [`wait_until`], [`ready()`], [`KernelLog::wait_for`] |
@@ -39,6 +40,7 @@ mod footprint;
 mod host;
 pub mod hostile;
 mod kernel_log;
+mod kernel_setting;
 mod keyboard;
 pub mod mappings;
 pub mod message;
@@ -59,6 +61,7 @@ pub use evdev::Evdev;
 pub use footprint::Footprint;
 use host::Host;
 pub use kernel_log::KernelLog;
+pub use kernel_setting::KernelSetting;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};

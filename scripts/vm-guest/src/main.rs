@@ -96,6 +96,7 @@ fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
             Order::Run { job, files } => {
                 run_job(control, &job, &ports, &screens)?;
                 start::remove(&files);
+                start::empty("/tmp");
             }
             Order::Look => {
                 tell(control, &FromGuest::Left(before.changes()));

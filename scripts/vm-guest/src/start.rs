@@ -48,6 +48,15 @@ pub fn remove(new: &[PathBuf]) {
     }
 }
 
+/// Takes away what is in a folder for what nobody needs later.
+pub fn empty(folder: impl AsRef<Path>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        // What cannot go is found in what the job has left.
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    }
+}
+
 fn set_time(time: Duration) -> Result<()> {
     let time = Timespec {
         tv_sec: time.as_secs().try_into()?,

@@ -2,7 +2,7 @@
 
 //! The VM runner's promises: one guest for many test binaries.
 
-use lkmpg_runner_tests::{Build, Ran, guest_program, kernel, kernel_has, vm};
+use lkmpg_runner_tests::{Build, Ran, ended, guest_program, kernel, kernel_has, vm};
 use lkmpg_tests::skip;
 use std::{fmt::Write as _, io::Write as _, process::Stdio};
 use tempfile::TempDir;
@@ -58,7 +58,7 @@ impl Suite {
             .write_all((self.messages + end).as_bytes())
             .expect("it reads");
         drop(stdin);
-        child.wait_with_output().expect("it ends").into()
+        ended(child)
     }
 }
 
@@ -74,11 +74,11 @@ fn guest_of<'a>(text: &'a str, name: &str) -> &'a str {
 #[test]
 fn who_leaves_nothing_behind_shares_a_guest() {
     let suite = Suite::default()
-        .with("one", "echo it | tee /tmp/it /run/it; rm /tmp/it /run/it")
-        // Not even the binary of the first is there.
+        .with("one", "mkdir /tmp/of; echo it | tee /tmp/it /tmp/of/it /run/it; rm /run/it")
+        // Not even the binary of the first is there, nor what is for nobody later.
         .with(
             "two",
-            "insmod /modules/hello_1.ko && rmmod hello_1 && test $(ls /tests | wc -l) = 1",
+            "insmod /modules/hello_1.ko && rmmod hello_1 && test $(ls /tests | wc -l) = 1 && ! ls -A /tmp | grep .",
         )
         .with("three", "true");
     let text = suite.runs().expect(0).text();
@@ -97,7 +97,7 @@ fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
             "/sys/module/hello_1",
         ),
         ("node", "mknod /dev/left c 1 3", "/dev/left"),
-        ("file", "touch /tmp/left", "/tmp/left"),
+        ("file", "touch /root/left", "/root/left"),
         (
             "setting",
             "echo 17 >/proc/sys/kernel/panic",
@@ -106,7 +106,7 @@ fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
         ("process", "sleep 1000 & sleep 0", "(sleep)"),
         ("mount", "mount -t tmpfs left /mnt", "left /mnt tmpfs"),
     ];
-    let clean = "test ! -e /sys/module/hello_1 && test ! -e /dev/left && test ! -e /tmp/left && \
+    let clean = "test ! -e /sys/module/hello_1 && test ! -e /dev/left && test ! -e /root/left && \
                  test $(cat /proc/sys/kernel/panic) != 17 && ! pidof sleep && \
                  ! grep '^left' /proc/mounts";
     let mut suite = Suite::default();
