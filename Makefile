@@ -106,8 +106,8 @@ help:
 #: make test         set up, build, and run every test; T='chardev sleep' some, EXCEPT=twins
 #:                   all of them but some; JUNIT=FILE writes the report for a CI service
 #: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
-#: make soak         load all modules for 30 minutes, and the tests of what fails at full
-#:                   length (hours); MINUTES=5 only that, for so long
+#: make soak         load all modules for 30 minutes, and the tests of what fails, and of loading, at
+#:                   full length (hours); MINUTES=5 only that, for so long
 #: make exercise     the book's exercises, with what is done; E=NAME begins one, builds what you have
 #:                   made of it, and says what is missing
 #: make fuzz         trinity, a fuzzer of system calls, on each node, as root and as a user, in a
@@ -170,19 +170,24 @@ T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 SUITE	= $(CARGO) test --no-run --message-format=json-render-diagnostics --workspace \
 		$(addprefix --test ,$(T)) | scripts/vm --suite $(if $(T),,--doctests)
 
+# How often a module is loaded and unloaded while something comes in.
 .PHONY: test
+test: export LKMPG_LOADS := $(or $(LKMPG_LOADS),20)
 test: all
 	$(Q)$(SUITE)
 
-# The tests of reliability at their full length, or one for as long as is said.
+# The tests of reliability at their full length, and those that load a module again and again; or
+# one for as long as is said.
 .PHONY: soak
 soak: export LKMPG_SMP := $(or $(LKMPG_SMP),2)
 soak: export LKMPG_TIMEOUT := 100000
 soak: export LKMPG_FAULTS := $(or $(LKMPG_FAULTS),all)
 soak: export LKMPG_ROUNDS := $(or $(LKMPG_ROUNDS),1000)
 soak: export LKMPG_CALLS := $(or $(LKMPG_CALLS),50000)
+soak: export LKMPG_LOADS := $(or $(LKMPG_LOADS),200)
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
-soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak))
+LOADING	= $(if $(filter soak,$(MAKECMDGOALS)),$(basename $(notdir $(shell grep -l LKMPG_LOADS tests/*.rs))))
+soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak $(LOADING)))
 soak: all
 	$(Q)$(SUITE)
 

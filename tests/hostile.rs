@@ -17,7 +17,7 @@ use lkmpg_tests::{
 /// How many processes there are.
 const PROCESSES: usize = 8;
 /// How many calls each makes on each node.
-const CALLS: usize = 200;
+const CALLS: usize = 50;
 
 #[test]
 fn every_node_survives_every_call() {
