@@ -10,6 +10,7 @@ pub mod accel;
 pub mod archive;
 pub mod cargo_test;
 pub mod console;
+pub mod cost;
 pub mod elf;
 pub mod host;
 pub mod initramfs;

@@ -4,6 +4,7 @@
 
 use crate::{
     console::Console,
+    cost,
     host::Host,
     outcome::Outcome,
     qemu::Qemu,
@@ -158,6 +159,11 @@ impl<'a> Session<'a> {
         self.deadline = Some(Instant::now() + self.bench.options.boot_timeout);
         let outcome = self.run();
         self.conclude(outcome)
+    }
+
+    /// What it has cost so far.
+    pub fn cost(&self) -> Duration {
+        cost::of(Pid::from_child(&self.qemu.process))
     }
 
     /// Has a guest that has run its last command search for what has leaked.

@@ -4,31 +4,26 @@
 //!
 //! Those of the guest share one as long as none leaves anything behind.
 
+mod binaries;
+mod shared;
+
 use crate::{
-    cargo_test, junit,
-    kernel::Kernel,
-    options::Options,
-    outcome::Outcome,
-    qemu,
-    report::Report,
-    run::{Bench, Finished},
-    session::Session,
-    tally::Tally,
-    words::{Outputs, Words},
+    cost, junit, kernel::Kernel, options::Options, outcome::Outcome, qemu, report::Report,
+    run::Bench, tally::Tally,
 };
 use anyhow::{Context, Result, bail};
+use binaries::{Binary, Durations, binaries};
 use quick_junit::TestSuite;
-use serde::Deserialize;
+use shared::Shared;
 use std::{
     collections::{BTreeMap, VecDeque},
     env, fmt,
     fs::{self, File},
-    io::{self, BufRead, Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     num::NonZero,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    rc::Rc,
+    process::{Child, Command, Stdio},
     sync::{
         Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -46,58 +41,10 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// The module that counts what the others do, from the boot of a guest on.
 const COVERAGE: &str = "coverage.ko";
 
+/// How many are named of those that cost most.
+const MOST: usize = 20;
+
 const SELF: &str = "/proc/self/exe";
-
-/// A line of Cargo's, as far as it matters here.
-#[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
-enum Message {
-    CompilerArtifact {
-        package_id: String,
-        target: Target,
-        profile: Profile,
-        executable: Option<PathBuf>,
-    },
-    BuildFinished {
-        success: bool,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Profile {
-    test: bool,
-}
-
-/// What has tests in it.
-struct Binary {
-    name: String,
-    /// None for the examples in the documentation, which are Cargo's to build and to run.
-    path: Option<PathBuf>,
-}
-
-impl Binary {
-    /// Where it is, if it belongs into a guest.
-    fn in_guest(&self) -> Option<&Path> {
-        let path = self.path.as_deref()?;
-        // What cannot be read says why when it runs.
-        let is_guests = cargo_test::is_guests(path).unwrap_or(false);
-        is_guests.then_some(path)
-    }
-}
-
-/// A guest, and which binaries have run in it.
-struct Guest<'a> {
-    session: Session<'a>,
-    ran: Vec<&'a Binary>,
-}
 
 /// Runs what `cargo test --no-run --message-format=json` says on standard input.
 pub fn run(options: &Options) -> Result<Outcome> {
@@ -165,77 +112,6 @@ fn jobs(options: &Options) -> usize {
     jobs.max(1)
 }
 
-/// The test binaries, or none if they did not build.
-fn binaries(messages: impl BufRead) -> Result<Option<Vec<Binary>>> {
-    let mut found = Vec::new();
-    let mut built = false;
-    for line in messages.lines() {
-        let line = line.context("cannot read what Cargo says")?;
-        // What is not JSON was printed by a build script.
-        match serde_json::from_str(&line) {
-            Ok(Message::CompilerArtifact {
-                package_id,
-                target,
-                profile: Profile { test: true },
-                executable: path @ Some(_),
-            }) => found.push(Binary {
-                name: name(&package_id, &target)?,
-                path,
-            }),
-            Ok(Message::BuildFinished { success }) => built = success,
-            _ => {}
-        }
-    }
-    Ok(built.then_some(found))
-}
-
-/// A test has its own name, and what is in a library or a program that of its package.
-fn name(package_id: &str, target: &Target) -> Result<String> {
-    if target.kind.iter().any(|it| it == "test") {
-        return Ok(target.name.clone());
-    }
-    // `path+file:///folder#name@version`, or `path+file:///folder/name#version`.
-    let package = package_id.rsplit_once('#').map(|(folder, it)| {
-        let last = folder.rsplit_once('/').map_or(folder, |it| it.1);
-        it.split_once('@').map_or(last, |it| it.0)
-    });
-    let package = package.with_context(|| format!("Cargo names a package {package_id}"))?;
-    Ok(format!("{package} ({})", target.kind.join(" ")))
-}
-
-/// How long each test binary took the last time, in seconds.
-#[derive(Debug, Default)]
-struct Durations {
-    file: Option<PathBuf>,
-    known: BTreeMap<String, f64>,
-}
-
-impl Durations {
-    fn of(kernel: &Kernel) -> Self {
-        let file = kernel.build.as_ref().map(|it| it.join("durations.json"));
-        let text = file.as_ref().and_then(|it| fs::read(it).ok());
-        let known = text.and_then(|it| serde_json::from_slice(&it).ok());
-        Self {
-            file,
-            known: known.unwrap_or_default(),
-        }
-    }
-
-    /// One that is new may take long.
-    fn took(&self, name: &str) -> f64 {
-        self.known.get(name).copied().unwrap_or(f64::INFINITY)
-    }
-
-    /// Without a place to keep them, the next run just does not know.
-    fn keep(&self) -> Option<()> {
-        let file = self.file.as_ref()?;
-        // Another run may be reading it.
-        let new = file.with_extension(std::process::id().to_string());
-        fs::write(&new, serde_json::to_vec(&self.known).ok()?).ok()?;
-        fs::rename(new, file).ok()
-    }
-}
-
 /// A test binary that has not ended.
 struct Running {
     name: String,
@@ -266,6 +142,25 @@ impl fmt::Display for Running {
     }
 }
 
+/// What came of a binary.
+struct Run {
+    passed: bool,
+    output: Vec<u8>,
+    cost: Duration,
+}
+
+impl Run {
+    /// Waits for the process that runs it.
+    fn of(child: &mut Child, output: Vec<u8>) -> Result<Self> {
+        let (status, cost) = cost::wait(child)?;
+        Ok(Self {
+            passed: status.success(),
+            output,
+            cost,
+        })
+    }
+}
+
 struct Suite<'a> {
     bench: &'a Bench<'a>,
     counts_coverage: bool,
@@ -281,6 +176,8 @@ struct Suite<'a> {
 struct Ended {
     count: usize,
     seconds: BTreeMap<String, f64>,
+    /// What each binary took of the processors.
+    costs: Vec<(Duration, String)>,
     failed: Vec<String>,
     /// The last words of those.
     complaints: String,
@@ -297,162 +194,26 @@ struct Ended {
 impl<'a> Suite<'a> {
     /// Runs one after another of those that are left.
     fn work(&self, ends: &Sender<()>) -> Result<()> {
-        let mut guest = None;
+        let mut guest = Shared::new(self);
         while let Some(binary) = { lock(&self.left).pop_front() } {
             let start = Instant::now();
-            let (passed, output) = match binary.in_guest() {
+            let run = match binary.in_guest() {
                 _ if self.all == 1 => self.run_alone(binary)?,
                 None => self.run_beside(binary, start)?,
                 Some(path) => {
                     let mut output = self.begin(binary, start)?;
-                    let (still_there, passed) = self.run_in(guest.take(), binary, path, &output)?;
-                    guest = still_there;
-                    (passed, self.end(binary, &mut output)?)
+                    Run {
+                        passed: guest.run(binary, path, &output)?,
+                        output: self.end(binary, &mut output)?,
+                        cost: guest.cost,
+                    }
                 }
             };
-            self.tell(binary, start.elapsed(), passed, &output)?;
+            self.tell(binary, start.elapsed(), run)?;
             // `keep_telling` outlives us.
             let _ = ends.send(());
         }
-        guest.map_or(Ok(()), |it| self.close(it))
-    }
-
-    /// Runs a binary in a guest, in that of others if there is one. Returns the guest, if another
-    /// binary can follow.
-    fn run_in(
-        &self,
-        guest: Option<Guest<'a>>,
-        binary: &'a Binary,
-        path: &Path,
-        mut output: &File,
-    ) -> Result<(Option<Guest<'a>>, bool)> {
-        let (guest, outcome, left) = match self.try_in(guest, binary, path, output) {
-            Ok((guest, finished)) => {
-                let tally = &finished.tally;
-                fs::write(self.tally_of(binary), tally).context("cannot keep a tally")?;
-                let left = finished.left.clone();
-                let outcome = cargo_test::verdict(self.bench.options, finished);
-                (Some(guest), outcome, left)
-            }
-            Err(error) => (None, Outcome::Failed(error), Vec::new()),
-        };
-        if let Outcome::Failed(error) = &outcome {
-            writeln!(output, "vm: {error:#}")?;
-        }
-        let passed = outcome.status() == 0;
-        match (guest, outcome) {
-            (Some(guest), Outcome::Ended(0)) if left.is_empty() && !self.counts_coverage => {
-                Ok((Some(guest), passed))
-            }
-            (Some(guest), Outcome::Ended(_)) => {
-                if !left.is_empty() {
-                    let left = left.join(", ");
-                    writeln!(output, "vm: {} has left behind: {left}", binary.name)?;
-                    lock(&self.ended).left.push(binary.name.clone());
-                }
-                self.close(guest)?;
-                Ok((None, passed))
-            }
-            _ => Ok((None, passed)),
-        }
-    }
-
-    fn try_in(
-        &self,
-        guest: Option<Guest<'a>>,
-        binary: &'a Binary,
-        path: &Path,
-        output: &File,
-    ) -> Result<(Guest<'a>, Finished)> {
-        let Bench {
-            options, kernel, ..
-        } = self.bench;
-        let task = Rc::new(cargo_test::task(options, kernel, path)?);
-        let words = Words::new(options, Outputs::both(output)?, false)?;
-        let (session, mut ran, finished) = match guest {
-            Some(Guest { mut session, ran }) => {
-                let finished = session.run_another(&task, words);
-                (session, ran, finished)
-            }
-            None => {
-                let (session, finished) = self.bench.start(&task, &words)?;
-                (session, Vec::new(), finished)
-            }
-        };
-        ran.push(binary);
-        Ok((Guest { session, ran }, finished))
-    }
-
-    /// Ends a guest, and finds out whose fault it is if something has leaked there.
-    fn close(&self, guest: Guest<'a>) -> Result<()> {
-        let ran = guest.ran.clone();
-        match self.search(guest)? {
-            Some(report) => self.blame(&ran, &report),
-            None => Ok(()),
-        }
-    }
-
-    /// Ends a guest. Returns what is to be said of what has leaked there.
-    fn search(&self, Guest { mut session, .. }: Guest) -> Result<Option<String>> {
-        let mut output = tempfile::tempfile().context("cannot keep a report")?;
-        let words = Words::new(self.bench.options, Outputs::both(&output)?, false)?;
-        let outcome = session.search(words).outcome;
-        if let Outcome::Failed(error) = &outcome {
-            writeln!(output, "vm: {error:#}")?;
-        }
-        let report = String::from_utf8_lossy(&read(&mut output)?).into_owned();
-        Ok((outcome.status() != 0).then_some(report))
-    }
-
-    /// One of these has left what the report says. The halves of them run again, to find out which.
-    fn blame(&self, suspects: &[&'a Binary], report: &str) -> Result<()> {
-        let names: Vec<_> = suspects.iter().map(|it| it.name.as_str()).collect();
-        let names = names.join(" ");
-        if suspects.len() > 1 {
-            println!("after {names} in one guest:\n{report}which of them? They run again");
-            let (some, others) = suspects.split_at(suspects.len() / 2);
-            let mut found = false;
-            for half in [some, others] {
-                if let Some(report) = self.run_again(half)? {
-                    self.blame(half, &report)?;
-                    found = true;
-                }
-            }
-            if found {
-                return Ok(());
-            }
-        }
-        println!("{names}: what was found when the guest had ended:\n{report}");
-        let mut ended = lock(&self.ended);
-        for name in suspects.iter().map(|it| &it.name) {
-            let suite = junit::suite(name, Duration::ZERO, false, report);
-            ended.suites.push(suite);
-            if !ended.failed.contains(name) {
-                ended.failed.push(name.clone());
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs some again, and returns what was found at their end.
-    fn run_again(&self, binaries: &[&'a Binary]) -> Result<Option<String>> {
-        let mut guest = None;
-        for binary in binaries {
-            let Some(path) = binary.in_guest() else {
-                continue;
-            };
-            let output = tempfile::tempfile().context("cannot keep a test's output")?;
-            let (it, finished) = self.try_in(guest.take(), binary, path, &output)?;
-            match finished.outcome {
-                Outcome::Ended(0) if finished.left.is_empty() => guest = Some(it),
-                _ => {
-                    if let Some(report) = self.search(it)? {
-                        return Ok(Some(report));
-                    }
-                }
-            }
-        }
-        guest.map_or(Ok(None), |it| self.search(it))
+        guest.close()
     }
 
     /// This program does with a binary what it does as Cargo's runner.
@@ -480,7 +241,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Shows what it prints at once.
-    fn run_alone(&self, binary: &Binary) -> Result<(bool, Vec<u8>)> {
+    fn run_alone(&self, binary: &Binary) -> Result<Run> {
         let mut child = self
             .command(binary)
             .stdout(Stdio::piped())
@@ -491,7 +252,7 @@ impl<'a> Suite<'a> {
         loop {
             let length = stdout.read(&mut buffer)?;
             if length == 0 {
-                return Ok((child.wait()?.success(), all));
+                return Run::of(&mut child, all);
             }
             io::stdout().write_all(&buffer[..length])?;
             io::stdout().flush()?;
@@ -500,15 +261,17 @@ impl<'a> Suite<'a> {
     }
 
     /// Keeps what it prints until it has ended.
-    fn run_beside(&self, binary: &Binary, start: Instant) -> Result<(bool, Vec<u8>)> {
+    fn run_beside(&self, binary: &Binary, start: Instant) -> Result<Run> {
         let mut output = self.begin(binary, start)?;
-        let status = self
+        let mut child = self
             .command(binary)
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
-            .status()
+            .spawn()
             .with_context(|| format!("cannot run {}", binary.name))?;
-        Ok((status.success(), self.end(binary, &mut output)?))
+        let mut run = Run::of(&mut child, Vec::new())?;
+        run.output = self.end(binary, &mut output)?;
+        Ok(run)
     }
 
     /// Makes a place for what it prints, which [`Running`] looks at.
@@ -544,14 +307,20 @@ impl<'a> Suite<'a> {
     }
 
     /// Adds up what a binary did, and prints what it has printed, if that was not seen yet.
-    fn tell(&self, binary: &Binary, took: Duration, passed: bool, output: &[u8]) -> Result<()> {
-        let text = String::from_utf8_lossy(output);
+    fn tell(&self, binary: &Binary, took: Duration, run: Run) -> Result<()> {
+        let Run {
+            passed,
+            output,
+            cost,
+        } = run;
+        let text = String::from_utf8_lossy(&output);
         let report = Report::read(&text).unwrap_or_default();
         let mut ended = lock(&self.ended);
         ended.count += 1;
         ended
             .seconds
             .insert(binary.name.clone(), took.as_secs_f64());
+        ended.costs.push((cost, binary.name.clone()));
         let empty = passed && report.tests() == 0;
         if !passed || empty {
             ended.failed.push(binary.name.clone());
@@ -578,7 +347,7 @@ impl<'a> Suite<'a> {
                 seconds / 60,
                 seconds % 60
             )?;
-            stdout.write_all(output)?;
+            stdout.write_all(&output)?;
         }
         if empty {
             writeln!(
@@ -618,6 +387,9 @@ impl<'a> Suite<'a> {
                 tests.len(),
                 tests.join(" ")
             );
+        }
+        if let Some(costs) = costs(ended.costs) {
+            println!("{costs}");
         }
         let skipped: usize = ended.skipped.values().map(Vec::len).sum();
         println!("tests: {} passed, {skipped} skipped", ended.passed);
@@ -668,6 +440,22 @@ fn last_words(output: &str) -> String {
     words.join("\n")
 }
 
+/// What the binaries took of the processors, those that took most by name.
+fn costs(mut all: Vec<(Duration, String)>) -> Option<String> {
+    let sum: Duration = all.iter().map(|it| it.0).sum();
+    all.sort();
+    let most = all.iter().rev().take(MOST);
+    let most = most.map(|(cost, name)| format!("{name} {:.1}", cost.as_secs_f64()));
+    let most: Vec<_> = most.collect();
+    (all.len() > 1).then(|| {
+        let sum = sum.as_secs_f64();
+        format!(
+            "processor time: {sum:.1} s; most of it: {}",
+            most.join(", ")
+        )
+    })
+}
+
 fn read(output: &mut File) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     output.rewind()?;
@@ -682,31 +470,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TEST: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#lkmpg-tests@0.1.0","target":{"name":"NAME","kind":["test"]},"profile":{"test":true},"executable":"/b/NAME-01"}"#;
-    const LIBRARY: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/unit#0.1.0","target":{"name":"x","kind":["lib"]},"profile":{"test":true},"executable":"/b/x-01"}"#;
-    const PROGRAM: &str = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#b@1","target":{"name":"b","kind":["bin"]},"profile":{"test":false},"executable":"/b"}"#;
-    const DONE: &str = r#"{"reason":"build-finished","success":true}"#;
-
-    fn names(lines: &[&str]) -> Result<Option<Vec<String>>> {
-        let found = binaries(lines.join("\n").as_bytes())?;
-        Ok(found.map(|it| it.into_iter().map(|it| it.name).collect()))
-    }
-
-    #[test]
-    fn all_tests_are_found() {
-        let [chardev, twins] = ["chardev", "twins"].map(|it| TEST.replace("NAME", it));
-        let lines = [&chardev, PROGRAM, "hello", &twins, LIBRARY, DONE];
-        let expected = ["chardev", "twins", "unit (lib)"];
-        assert_eq!(names(&lines).unwrap().unwrap(), expected);
-    }
-
-    #[test]
-    fn one_that_is_new_takes_longest() {
-        let known = BTreeMap::from([("hello".to_owned(), 9.0)]);
-        let durations = Durations { file: None, known };
-        assert!(durations.took("new") > durations.took("hello"));
-    }
 
     #[test]
     fn a_test_that_was_skipped_has_not_passed() {
@@ -749,17 +512,16 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_failed_runs_nothing() {
-        assert!(
-            names(&[TEST, &DONE.replace("true", "false")])
-                .unwrap()
-                .is_none()
-        );
-        assert!(names(&[TEST]).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_program_is_no_test() {
-        assert_eq!(names(&[PROGRAM, DONE]).unwrap().unwrap(), [""; 0]);
+    fn what_costs_most_is_named_first() {
+        let costs = |all: &[(u64, &str)]| {
+            let all = all.iter();
+            super::costs(
+                all.map(|it| (Duration::from_secs(it.0), it.1.to_owned()))
+                    .collect(),
+            )
+        };
+        let expected = "processor time: 5.0 s; most of it: b 4.0, a 1.0";
+        assert_eq!(costs(&[(1, "a"), (4, "b")]).as_deref(), Some(expected));
+        assert_eq!(costs(&[(1, "a")]), None);
     }
 }
