@@ -433,7 +433,9 @@ fn last_words(output: &str) -> String {
     /// What fits on a screen or two.
     const LINES: usize = 80;
     let lines: Vec<_> = output.trim_end().lines().collect();
-    let start = lines.iter().position(|it| *it == "failures:");
+    // The runner's own words begin so: a splat, for one.
+    let is_told = |it: &&str| *it == "failures:" || it.starts_with("vm: ");
+    let start = lines.iter().position(is_told);
     let start = start.unwrap_or(lines.len().saturating_sub(LINES / 4));
     let mut words = lines[start..].to_vec();
     words.truncate(LINES);
@@ -507,6 +509,8 @@ mod tests {
     fn failures_are_told_at_the_end() {
         let output = "test a ... FAILED\n\nfailures:\n\n---- a ----\nit rained\n";
         assert_eq!(last_words(output), "failures:\n\n---- a ----\nit rained");
+        let output = "running 1 test\nvm: the kernel splatted:\n  Oops\n";
+        assert_eq!(last_words(output), "vm: the kernel splatted:\n  Oops");
         let lines: String = (0..100).map(|it| format!("{it}\n")).collect();
         assert!(last_words(&lines).starts_with("80\n81\n"));
     }
