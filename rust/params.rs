@@ -3,8 +3,8 @@
 //! Module parameters that `module!` lacks: strings, arrays, and files in sysfs.
 //!
 //! [`module_params!`] stands beside `module!` and reads like its `params`. The values are parsed,
-//! range-checked, shown and freed by the kernel's own `param_ops_*`: a parameter costs a module no
-//! code, and a refused value is named in the kernel log, with errno `ERANGE` when it does not fit
+//! range-checked, shown and freed by the kernel's own `param_ops_*`, so that most parameters cost a
+//! module no code. A refused value is named in the kernel log, with errno `ERANGE` when it does not fit
 //! the type and `EINVAL` when it is malformed.
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
@@ -27,6 +27,13 @@ use kernel::{
     module_param::KernelParam,
     page::PAGE_SIZE,
     prelude::*,
+    str::CString,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
     types::NotThreadSafe, //
 };
 
@@ -239,21 +246,76 @@ impl<T: Scalar, H: OnSet<T>> Checked<T, H> {
 ///
 /// # Invariants
 ///
-/// The pointer is that of a C string: a static one, or a copy of `param_ops_charp`'s, which stays until
-/// the parameter changes or the module goes.
-pub struct Str<const MODE: u16>(UnsafeCell<*const c_char>);
+/// `text` is a C string. If root can change it, it is a static one or a copy of `param_ops_charp`'s,
+/// which stays until it is changed. If not, it is a static one or the last of `given`, which stay until
+/// the module goes, and of which only the loader knows.
+#[repr(C)]
+pub struct Str<const MODE: u16> {
+    // Must be first: it is what C reads, and sets.
+    text: Atomic<*mut c_char>,
+    given: UnsafeCell<KVec<CString>>,
+}
 
-// SAFETY: A reader holds the parameter lock if the string can change.
+// SAFETY: A reader holds the parameter lock if the string can change, and the loader is one.
 unsafe impl<const MODE: u16> Sync for Str<MODE> {}
 
 impl<const MODE: u16> Str<MODE> {
     #[doc(hidden)]
     pub const NAME: &'static str = "charp";
 
+    /// Those of a string that root cannot change. It may be given twice, and an `on_set` that comes in
+    /// between may keep the first, which C would free.
+    const OPS: bindings::kernel_param_ops = bindings::kernel_param_ops {
+        flags: 0,
+        set: Some(Self::set),
+        get: Some(bindings::param_get_charp),
+        free: Some(Self::free),
+    };
+
     #[doc(hidden)]
     pub const fn new(default: &'static CStr) -> Self {
         let default = kernel::str::as_char_ptr_in_const_context(default);
-        Self(UnsafeCell::new(default))
+        Self {
+            text: Atomic::new(default.cast_mut()),
+            given: UnsafeCell::new(KVec::new()),
+        }
+    }
+
+    /// `kernel_param_ops::set`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the loader as that operation, on a parameter of this type.
+    unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_param) -> c_int {
+        // SAFETY: It is a static parameter of this type.
+        let this = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<Self>() };
+        // SAFETY: The loader passes a C string.
+        let text = unsafe { CStr::from_char_ptr(text) };
+        if text.to_bytes().len() > 1024 {
+            return ENOSPC.to_errno();
+        }
+        // SAFETY: Only the loader uses this, one parameter after the other.
+        let given = unsafe { &mut *this.given.get() };
+        let mut keep = || {
+            given.push(CString::try_from(text)?, GFP_KERNEL)?;
+            let text = given.last().ok_or(ENOMEM)?.as_char_ptr();
+            // INVARIANT: It is the last of `given`.
+            this.text.store(text.cast_mut(), Release);
+            Ok(())
+        };
+        Caller::Vfs.status(keep())
+    }
+
+    /// `kernel_param_ops::free`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the loader as that operation, with the `arg` of a parameter of this type.
+    unsafe extern "C" fn free(arg: *mut c_void) {
+        // SAFETY: It is a static parameter of this type, whose module does not run any more.
+        drop(core::mem::take(unsafe {
+            &mut *(*arg.cast::<Self>()).given.get()
+        }));
     }
 
     #[doc(hidden)]
@@ -265,8 +327,12 @@ impl<const MODE: u16> Str<MODE> {
         _elements: &'static (),
         name: &'static CStr,
     ) -> KernelParam {
-        let ops = &raw const bindings::param_ops_charp;
-        kernel_param::<MODE>(name, ops, self.0.get().cast())
+        let ops: *const bindings::kernel_param_ops = if writable(MODE) {
+            &raw const bindings::param_ops_charp
+        } else {
+            &Self::OPS
+        };
+        kernel_param::<MODE>(name, ops, core::ptr::from_ref(self).cast_mut().cast())
     }
 
     /// Returns the string, if its file cannot be written: else it does not build. Callable from any
@@ -281,18 +347,16 @@ impl<const MODE: u16> Str<MODE> {
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
-        // SAFETY: By the type invariants; the pointer does not change once the parameters of the load
-        // are read. An `on_set` that keeps what it got here before that breaks this, if the parameter
-        // is given twice: a hole that is known.
-        unsafe { CStr::from_char_ptr(self.0.get().read()) }
+        // SAFETY: By the type invariants, it stays as long as the module.
+        unsafe { CStr::from_char_ptr(self.text.load(Acquire)) }
     }
 
     /// Returns the string, which stays as it is as long as the guard. Callable from any context in
     /// which there can be one.
     #[inline]
     pub fn get<'a>(&'static self, _guard: &'a Guard) -> &'a CStr {
-        // SAFETY: By the type invariants; by the guard's the pointer does not change now.
-        unsafe { CStr::from_char_ptr(self.0.get().read()) }
+        // SAFETY: By the type invariants; by the guard's it does not change now.
+        unsafe { CStr::from_char_ptr(self.text.load(Relaxed)) }
     }
 }
 
