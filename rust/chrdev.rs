@@ -3,8 +3,8 @@
 //! Character devices with a major number of their own.
 //!
 //! A [`Registration`] takes a range of device numbers, puts [`FileOperations`] behind it, and has
-//! devtmpfs create the nodes in `/dev`. For a single node that may share major 10, upstream's
-//! `kernel::miscdevice` is the shorter way.
+//! devtmpfs create the nodes in `/dev`. For a single node that may share major 10,
+//! [`misc`](crate::misc) is the shorter way.
 //!
 //! C headers: [`include/linux/cdev.h`](srctree/include/linux/cdev.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h)
@@ -24,7 +24,7 @@ use crate::{
     },
     name::{
         self,
-        is_name,
+        is_device,
         permissions,
         Path, //
     },
@@ -151,8 +151,7 @@ struct Numbers {
 
 impl Numbers {
     fn new(options: &Options) -> Result<Self> {
-        if !is_name(options.name)
-            || options.name.to_bytes().contains(&b'!')
+        if !is_device(options.name)
             || options.major >= bindings::CHRDEV_MAJOR_MAX
             || !(1..=1 << bindings::MINORBITS).contains(&options.minors)
             || options.nodes > options.minors
@@ -227,8 +226,12 @@ impl Class {
 
 impl Drop for Class {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::class_destroy(self.0.as_ptr()) };
+        // SAFETY: By the type invariants. C looks at the name once more when it frees the class, which
+        // with `CONFIG_DEBUG_KOBJECT_RELEASE` is after the module: let it be one that stays.
+        unsafe {
+            (*self.0.as_ptr()).name = (&raw const bindings::init_task.comm).cast();
+            bindings::class_destroy(self.0.as_ptr());
+        }
     }
 }
 

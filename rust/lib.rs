@@ -57,8 +57,8 @@
 //!
 //! | given by a module | what C makes of the odd ones | who looks |
 //! | --- | --- | --- |
-//! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
-//! | names of attributes and groups: [`sysfs::Attributes::GROUPS`] | the same | the build: `sysfs::names` |
+//! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`], [`misc::Registration::new`], [`configfs::Subsystem::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
+//! | names of attributes and groups: [`sysfs::Attributes::GROUPS`], [`configfs::Item::ATTRIBUTES`] | the same | the build: `sysfs::names`, `configfs::Node` |
 //! | names that are taken | warns with a stack trace in `/proc`, sysfs and classes | `name::exists`, `Kobject::new`; two at the same moment still warn |
 //! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] cuts them to what the attribute does |
 //! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody need |
@@ -76,6 +76,7 @@
 //! | the error of a parameter's `on_set` | is the loader's, or the writer's | `Caller::Vfs` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
 //! | what a process polls a file in `/proc` for | it stays in the queue when the file has gone, if it is neither to read nor to write | [`proc_fs::Node`]: `POLLERR` |
+//! | a [`configfs::Subsystem`] that is dropped in use | takes the directories' parent away | its drop waits |
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
@@ -107,6 +108,9 @@
 //! | names of images and of who asks: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
 //! | how many images are asked for at once | each has a worker, of which there are 1,024 | one [`firmware::Request`] a device: `EBUSY` |
 //! | a [`file::File`] that leads back to itself | uses up the stack | `file::enter`: `ELOOP` |
+//! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
+//! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`] keeps all |
+//! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
 //! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own |
@@ -153,6 +157,11 @@
 //! until its callback has returned, so a callback that drops it, as with the last `Arc` of what the
 //! registration is part of, waits for itself: for ever. No type can tell.
 //!
+//! **Waiting without an end**: partly the types. Who waits for a condition, a completion or a thread
+//! can be interrupted, or killed. A drop cannot fail, so one that waits for a callback, a thread or the
+//! users of what it takes away does so for as long as these take: whatever is called by C, or runs in a
+//! thread, must come to an end.
+//!
 //! **The large carnivore**: `unsafe` is refused in samples, so what a module can reach is what a type
 //! of the `kernel` crate or of this one lets it reach. There is no function here to patch what belongs
 //! to others, such as the system call table.
@@ -169,6 +178,7 @@ const __LOG_PREFIX: &[u8] = b"lkm\0";
 
 pub mod chrdev;
 pub mod completion;
+pub mod configfs;
 pub mod context;
 pub mod cycles;
 pub mod debugfs;
@@ -188,6 +198,7 @@ pub mod kthread;
 mod lifetime;
 mod memory;
 pub mod message;
+pub mod misc;
 pub mod mmap;
 mod name;
 pub mod netlink;

@@ -47,6 +47,16 @@ fn state() -> bindings::module_state {
     unsafe { (&raw const (*this_module().as_ptr()).state).read_volatile() }
 }
 
+/// Whether an open file or socket may keep the module, which is neither being loaded nor unloaded.
+pub(crate) fn is_in_use() -> bool {
+    state() == bindings::module_state_MODULE_STATE_LIVE && references() > 0
+}
+
+fn references() -> c_int {
+    // SAFETY: The module that runs has not been freed.
+    unsafe { bindings::module_refcount(this_module().as_ptr()) }
+}
+
 /// Returns what stands for the module in `/sys/module`.
 ///
 /// The module is not freed while somebody refers to it, not even if `init` fails: the right parent for
@@ -68,33 +78,35 @@ pub(crate) struct References;
 
 impl Drop for References {
     fn drop(&mut self) {
-        /// Long enough for those who just look.
-        const PATIENCE: u32 = 100;
+        let unused = || match state() {
+            // The loader's own.
+            bindings::module_state_MODULE_STATE_COMING => references() <= 1,
+            // The loader has given it back, as it has if `init` fails. A module that is unloaded
+            // has -1.
+            bindings::module_state_MODULE_STATE_GOING => references() <= 0,
+            _ => true,
+        };
+        wait(unused, || {
+            // SAFETY: The module that runs has not been freed; the name is a C string that does not
+            // change.
+            let name = unsafe { CStr::from_char_ptr((*this_module().as_ptr()).name.as_ptr()) };
+            pr_warn!("Loading {name} failed. Waiting for its open files and sockets.\n");
+        });
+    }
+}
 
-        let module = this_module().as_ptr();
-        let mut rounds = 0;
-        loop {
-            let allowed = match state() {
-                // The loader's own.
-                bindings::module_state_MODULE_STATE_COMING => 1,
-                // The loader has given it back, as it has if `init` fails. A module that is unloaded
-                // has -1.
-                bindings::module_state_MODULE_STATE_GOING => 0,
-                _ => return,
-            };
-            // SAFETY: The module that runs has not been freed.
-            if unsafe { bindings::module_refcount(module) } <= allowed {
-                return;
-            }
-            if rounds == PATIENCE {
-                // SAFETY: As above; the name is a C string that does not change.
-                let name = unsafe { CStr::from_char_ptr((*module).name.as_ptr()) };
-                pr_warn!("Loading {name} failed. Waiting for its open files and sockets.\n");
-            }
-            rounds += 1;
-            // C wakes nobody when a reference is given back.
-            fsleep(Delta::from_millis(10));
+/// Waits for what wakes nobody, and has `tell` say so if that takes long.
+pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
+    /// Long enough for those who just look.
+    const PATIENCE: u32 = 100;
+
+    let mut rounds = 0;
+    while !is_over() {
+        if rounds == PATIENCE {
+            tell();
         }
+        rounds += 1;
+        fsleep(Delta::from_millis(10));
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) const fn is_name(name: &CStr) -> bool {
     0 < n && n <= bindings::NAME_MAX as usize && !matches!(name, b"." | b"..")
 }
 
+/// Whether a device can have that name: to C, a `!` in it stands for a folder.
+pub(crate) fn is_device(name: &CStr) -> bool {
+    is_name(name) && !name.to_bytes().contains(&b'!')
+}
+
 /// Returns `mode` if it is permission bits, at least one: to C, none may mean a default, and further
 /// bits another type of file. Fails with `EINVAL`.
 pub(crate) fn permissions(mode: u16) -> Result<bindings::umode_t> {

@@ -9,6 +9,7 @@
 
 pub use crate::{
     chrdev,
+    configfs,
     debugfs,
     fops::{
         read_from_buffer,
@@ -20,6 +21,7 @@ pub use crate::{
     irq,
     kthread,
     message::Message,
+    misc,
     module_params,
     netlink,
     new_wait_queue,

@@ -13,6 +13,8 @@
 mod binary;
 mod names;
 
+pub(crate) use names::is_same;
+
 pub use binary::{
     Binary,
     ReadBuf, //
@@ -131,10 +133,10 @@ type Store<T> = fn(&T, StoreBuf<'_>) -> Result;
 /// All functions run in the context of the calling process and may sleep. They may run at the same
 /// time as themselves and each other.
 pub struct Attribute<T> {
-    name: &'static CStr,
-    mode: u16,
-    show: Option<Show<T>>,
-    store: Option<Store<T>>,
+    pub(crate) name: &'static CStr,
+    pub(crate) mode: u16,
+    pub(crate) show: Option<Show<T>>,
+    pub(crate) store: Option<Store<T>>,
     notify: bool,
 }
 
@@ -191,6 +193,29 @@ impl<T> Attribute<T> {
         }
         self.mode = mode & able;
         self
+    }
+
+    /// Answers a `show` in C, which takes what is in `room`.
+    pub(crate) fn show_in(&self, data: &T, room: &mut [u8], caller: Caller) -> isize {
+        let limit = room.len();
+        let mut text = ShowBuf {
+            room,
+            length: 0,
+            overflow: false,
+        };
+        let mut result = self.show.map_or(Err(EIO), |show| show(data, &mut text));
+        if text.overflow {
+            result = Err(EFBIG);
+        }
+        caller.count(result.map(|()| text.length), limit)
+    }
+
+    /// Answers a `store` in C.
+    pub(crate) fn store_from(&self, data: &T, bytes: &[u8]) -> isize {
+        let store = self
+            .store
+            .map_or(Err(EIO), |store| store(data, StoreBuf(bytes)));
+        Caller::Vfs.count(store.map(|()| bytes.len()), bytes.len())
     }
 }
 
@@ -444,20 +469,8 @@ impl<T: Attributes> File<T> {
         };
         // SAFETY: The buffer is a page, cleared, and the call's own.
         let room = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), PAGE_SIZE - 1) };
-        let mut text = ShowBuf {
-            room,
-            length: 0,
-            overflow: false,
-        };
-        let mut result = file
-            .definition
-            .show
-            .map_or(Err(EIO), |show| show(data, &mut text));
-        if text.overflow {
-            result = Err(EFBIG);
-        }
         // The file is a `seq_file` below.
-        Caller::SeqFile.count(result.map(|()| text.length), PAGE_SIZE - 1)
+        file.definition.show_in(data, room, Caller::SeqFile)
     }
 
     /// `kobj_attribute::store`.
@@ -478,13 +491,12 @@ impl<T: Attributes> File<T> {
         };
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
-        let store = file.definition.store;
-        let result = store.map_or(Err(EIO), |store| store(data, StoreBuf(bytes)));
-        if result.is_ok() && file.definition.notify {
+        let stored = file.definition.store_from(data, bytes);
+        if stored >= 0 && file.definition.notify {
             // SAFETY: The directory exists.
             unsafe { notify(kobject, file.group, file.definition.name) };
         }
-        Caller::Vfs.count(result.map(|()| count), count)
+        stored
     }
 }
 
@@ -503,6 +515,29 @@ fn describe<D>(name: &'static CStr, mode: u16, _definition: &'static D) -> bindi
     raw
 }
 
+/// Whether there is what these names lead to from `/sys/kernel`, wherever that is mounted. May sleep.
+pub(crate) fn exists(names: &[&CStr]) -> bool {
+    // SAFETY: The kernel created this when it booted, and keeps it.
+    let mut found = unsafe {
+        bindings::kernfs_get((*bindings::kernel_kobj).sd);
+        (*bindings::kernel_kobj).sd
+    };
+    for name in names {
+        let folder = found;
+        // SAFETY: What was found is there until the reference to it is given back, here.
+        unsafe {
+            found = bindings::kernfs_find_and_get_ns(folder, name.as_char_ptr(), core::ptr::null());
+            bindings::kernfs_put(folder);
+        }
+        if found.is_null() {
+            return false;
+        }
+    }
+    // SAFETY: As above.
+    unsafe { bindings::kernfs_put(found) };
+    true
+}
+
 /// A directory in `/sys/kernel`.
 ///
 /// # Invariants
@@ -515,19 +550,13 @@ impl Kobject {
         if !is_name(name) {
             return Err(EINVAL);
         }
-        // SAFETY: The kernel created this when it booted, and keeps it.
-        let parent = unsafe { bindings::kernel_kobj };
-        // SAFETY: `parent` has a directory, and `name` is a C string.
-        let taken = unsafe {
-            bindings::kernfs_find_and_get_ns((*parent).sd, name.as_char_ptr(), core::ptr::null())
-        };
-        if !taken.is_null() {
-            // SAFETY: Gives back the reference that the function took.
-            unsafe { bindings::kernfs_put(taken) };
+        if exists(&[name]) {
             return Err(EEXIST);
         }
-        // SAFETY: As above. The `kobject` is one that C frees, when nobody refers to it any more.
-        let kobject = unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), parent) };
+        // SAFETY: The kernel created the parent when it booted, and keeps it. The `kobject` is one that C
+        // frees, when nobody refers to it any more.
+        let kobject =
+            unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), bindings::kernel_kobj) };
         // INVARIANT: The `kobject` was just added.
         Ok(Self(NonNull::new(kobject).ok_or(ENOMEM)?))
     }

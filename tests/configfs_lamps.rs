@@ -54,9 +54,14 @@ fn mkdir_makes_a_lamp_and_rmdir_removes_it() {
         let seen = fs::read_to_string(&brightness).expect("read");
         assert_eq!(seen.trim(), value.trim());
     }
-    for value in ["101", "-1", "bright", "4294967296"] {
+    for (value, expected) in [
+        ("101", Errno::INVAL),
+        ("-1", Errno::INVAL),
+        ("bright", Errno::INVAL),
+        ("4294967296", Errno::RANGE),
+    ] {
         let error = fs::write(&brightness, value).map_err(errno_of);
-        assert_eq!(error, Err(Errno::INVAL), "{value}");
+        assert_eq!(error, Err(expected), "{value}");
     }
     assert_eq!(
         fs::read_to_string(&brightness).expect("read"),

@@ -107,7 +107,7 @@ const fn is_attribute<T: Attributes>(name: &CStr) -> bool {
     false
 }
 
-const fn is_same(a: &CStr, b: &CStr) -> bool {
+pub(crate) const fn is_same(a: &CStr, b: &CStr) -> bool {
     let (a, b) = (a.to_bytes(), b.to_bytes());
     let mut n = 0;
     while n < a.len() && n < b.len() && a[n] == b[n] {

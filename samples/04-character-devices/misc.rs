@@ -39,21 +39,11 @@
 //! }
 //! ```
 //!
-//! The kernel crate itself has what this takes: `MiscDevice`. It works like `lkm`'s `FileOperations`,
-//! of which `chardev` is the example. In C one fills in a `struct miscdevice` with a
-//! `struct file_operations`, and calls `misc_register()`.
+//! `lkm::misc` takes the same `FileOperations` as `lkm::chrdev`, of which `chardev` is the example. In
+//! C one fills in a `struct miscdevice` with a `struct file_operations`, and calls `misc_register()`.
+//! The kernel crate has `MiscDevice` for that. It hands whatever it is answered to the kernel, which
+//! believes it, so safe code can stop the machine.
 
-use kernel::{
-    fs::{
-        File,
-        Kiocb, //
-    },
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceOptions,
-        MiscDeviceRegistration, //
-    },
-};
 use lkm::prelude::*;
 
 module! {
@@ -64,17 +54,15 @@ module! {
     license: "GPL",
 }
 
-#[pin_data]
 struct Misc {
-    #[pin]
-    _device: MiscDeviceRegistration<Note>,
+    _device: misc::Registration<Note>,
 }
 
-impl kernel::InPlaceModule for Misc {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let options = MiscDeviceOptions { name: c"misc_note" };
-        try_pin_init!(Self {
-            _device <- MiscDeviceRegistration::register(options),
+impl kernel::Module for Misc {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let shared = Arc::new((), GFP_KERNEL)?;
+        Ok(Misc {
+            _device: misc::Registration::new(c"misc_note", 0o600, shared)?,
         })
     }
 }
@@ -87,29 +75,32 @@ struct Note {
 }
 
 #[vtable]
-impl MiscDevice for Note {
-    type Ptr = Pin<KBox<Self>>;
+impl FileOperations for Note {
+    /// Open files share nothing.
+    type Data = ();
 
-    fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        KBox::pin_init(
-            pin_init!(Self {
-                text <- new_mutex!(Message::new()),
-            }),
-            GFP_KERNEL,
-        )
+    fn open(_shared: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            text <- new_mutex!(Message::new()),
+        })
     }
 
-    fn read_iter(mut call: Kiocb<'_, Self::Ptr>, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let text = *call.file().text.lock();
-        read_from_buffer(out, call.ki_pos_mut(), text.as_bytes())
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let text = *self.text.lock();
+        read_from_buffer(out, pos, text.as_bytes())
     }
 
     /// Replaces the note. Of a long one the first 80 bytes are kept.
-    fn write_iter(mut call: Kiocb<'_, Self::Ptr>, data: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write(
+        &self,
+        _file: &OpenFile,
+        pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
         let length = data.len();
         let text = Message::copy_from(data)?;
-        *call.file().text.lock() = text;
-        *call.ki_pos_mut() = 0;
+        *self.text.lock() = text;
+        *pos = 0;
         Ok(length)
     }
 }

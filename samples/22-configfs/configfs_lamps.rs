@@ -28,18 +28,16 @@
 //!
 //! As long as there is an object, the module stays.
 //!
-//! The kernel crate has what this takes. `make_group` is `mkdir`: it returns how an object is made, and
-//! `rmdir` drops it. Each attribute, a file, is an implementation of `AttributeOperations` with a
-//! number of its own. C fills in a `struct config_item_type` with tables of functions, and counts
-//! references to know when the last one who looks at an object has gone.
+//! Each kind of directory is an implementation of `Item`. `make` is `mkdir`: it returns how an object is
+//! made, and `rmdir` drops it. The files in it are attributes as in sysfs. C fills in a
+//! `struct config_item_type` with tables of functions, and counts references to know when the last one
+//! who looks at an object has gone.
 
-use kernel::{
-    configfs,
-    configfs_attrs,
-    page::PAGE_SIZE,
-    str::CString, //
+use kernel::str::CString;
+use lkm::{
+    configfs::Attribute,
+    prelude::*, //
 };
-use lkm::prelude::*;
 
 module! {
     type: ConfigfsLamps,
@@ -49,81 +47,71 @@ module! {
     license: "GPL",
 }
 
-#[pin_data]
 struct ConfigfsLamps {
-    #[pin]
     _lamps: configfs::Subsystem<Lamps>,
 }
 
-impl kernel::InPlaceModule for ConfigfsLamps {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let kind = configfs_attrs! {
-            container: configfs::Subsystem<Lamps>,
-            data: Lamps,
-            child: Lamp,
-            attributes: [
-                made: 0,
-            ],
-        };
-        let lamps = try_pin_init!(Lamps {
+impl kernel::Module for ConfigfsLamps {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let lamps = Lamps {
             made: Atomic::new(0),
-        });
-        try_pin_init!(Self {
-            _lamps <- configfs::Subsystem::new(c"lamps", kind, lamps),
+        };
+        Ok(ConfigfsLamps {
+            _lamps: configfs::new_subsystem!(c"lamps", lamps)?,
         })
     }
 }
 
 /// The directory in which lamps are made.
-#[pin_data]
 struct Lamps {
     made: Atomic<u32>,
 }
 
 // ANCHOR: group
-#[vtable]
-impl configfs::GroupOperations for Lamps {
+impl configfs::Item for Lamps {
     type Child = Lamp;
 
-    fn make_group(&self, name: &CStr) -> Result<impl PinInit<configfs::Group<Lamp>, Error>> {
-        let kind = configfs_attrs! {
-            container: configfs::Group<Lamp>,
-            data: Lamp,
-            attributes: [
-                brightness: 0,
-            ],
+    const ATTRIBUTES: &'static [Attribute<Self>] =
+        &[Attribute::read_only(c"made", |lamps, out| {
+            out.line(lamps.made.load(Relaxed))
+        })];
+
+    fn make(&self, name: &CStr) -> impl PinInit<Lamp, Error> {
+        let lamp = Lamp {
+            brightness: Atomic::new(0),
+            _sign: Sign::new(CString::try_from(name)?),
         };
-        let lamp = Lamp::new(CString::try_from(name)?);
         self.made.fetch_add(1, Relaxed);
-        Ok(configfs::Group::new(name.try_into()?, kind, lamp))
+        Ok(lamp)
     }
 }
 // ANCHOR_END: group
 
-#[vtable]
-impl configfs::AttributeOperations<0> for Lamps {
-    type Data = Lamps;
-
-    fn show(lamps: &Lamps, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        Ok(show(lamps.made.load(Relaxed), page))
-    }
-}
-
 /// What `mkdir` makes, and `rmdir` drops.
-#[pin_data]
 struct Lamp {
     brightness: Atomic<u32>,
     _sign: Sign,
 }
 
-impl Lamp {
-    fn new(name: CString) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            brightness: Atomic::new(0),
-            _sign: Sign::new(name),
-        })
-    }
+// ANCHOR: attribute
+impl configfs::Item for Lamp {
+    /// There is nothing to be made in a lamp.
+    type Child = Self;
+
+    const ATTRIBUTES: &'static [Attribute<Self>] = &[Attribute::read_write(
+        c"brightness",
+        |lamp, out| out.line(lamp.brightness.load(Relaxed)),
+        |lamp, input| {
+            let percent = input.parse()?;
+            if percent > 100 {
+                return Err(EINVAL);
+            }
+            lamp.brightness.store(percent, Relaxed);
+            Ok(())
+        },
+    )];
 }
+// ANCHOR_END: attribute
 
 /// Tells when a lamp comes and goes.
 struct Sign(CString);
@@ -139,33 +127,4 @@ impl Drop for Sign {
     fn drop(&mut self) {
         pr_info!("The lamp {} is gone.\n", &*self.0);
     }
-}
-
-// ANCHOR: attribute
-#[vtable]
-impl configfs::AttributeOperations<0> for Lamp {
-    type Data = Lamp;
-
-    fn show(lamp: &Lamp, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        Ok(show(lamp.brightness.load(Relaxed), page))
-    }
-
-    fn store(lamp: &Lamp, text: &[u8]) -> Result {
-        let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
-        match text.trim().parse() {
-            Ok(percent @ 0..=100) => lamp.brightness.store(percent, Relaxed),
-            _ => return Err(EINVAL),
-        }
-        Ok(())
-    }
-}
-// ANCHOR_END: attribute
-
-/// Writes a line with a number to the page that a file shows. Returns its length.
-fn show(number: u32, page: &mut [u8; PAGE_SIZE]) -> usize {
-    let line = Message::<16>::format(fmt!("{number}\n"));
-    for (to, from) in page.iter_mut().zip(line.as_bytes()) {
-        *to = *from;
-    }
-    line.len()
 }

@@ -38,10 +38,12 @@ fn answer() -> Result<i64> {
 #[pin_data]
 struct Answers {
     _device: chrdev::Registration<Operations>,
+    _misc: misc::Registration<Operations>,
     _node: proc_fs::Node<Operations>,
     _open: proc_fs::Node<Operations>,
     _debugfs: debugfs::Node<Operations>,
     _sysfs: sysfs::Directory<Values>,
+    _configfs: configfs::Subsystem<Values>,
     #[pin]
     _show: proc_fs::File<Values>,
     #[pin]
@@ -55,18 +57,22 @@ impl kernel::InPlaceModule for Answers {
             let file = |name| proc_fs::Options::new(name, 0o600).within(folder.clone());
             let late = Arc::new(false, GFP_KERNEL)?;
             let device = chrdev::Registration::new(chrdev::Options::new(c"answers"), late.clone())?;
+            let misc = misc::Registration::new(c"answers_misc", 0o600, late.clone())?;
             let node = proc_fs::Node::new(file(c"node"), late.clone())?;
             let open = proc_fs::Node::new(file(c"open"), Arc::new(true, GFP_KERNEL)?)?;
             let debugfs = debugfs::Directory::new(c"answers")?;
             let debugfs = debugfs::Node::new(debugfs, c"node", 0o600, late)?;
             let sysfs = sysfs::Directory::new(c"answers", Arc::new(Values, GFP_KERNEL)?)?;
+            let configfs = configfs::new_subsystem!(c"answers", Values)?;
             let (show, control) = (file(c"show"), file(c"control"));
             Ok(try_pin_init!(Self {
                 _device: device,
+                _misc: misc,
                 _node: node,
                 _open: open,
                 _debugfs: debugfs,
                 _sysfs: sysfs,
+                _configfs: configfs,
                 _show <- proc_fs::File::new(show, Values),
                 _control <- proc_fs::File::new(control, Control),
             }))
@@ -148,17 +154,28 @@ impl proc_fs::Show for Values {
     }
 }
 
+/// How an attribute is read and written.
+const VALUE: sysfs::Attribute<Values> = sysfs::Attribute::read_write(
+    c"value",
+    |_, out| {
+        out.push(b"shown")?;
+        answer().map(drop)
+    },
+    |_, _| answer().map(drop),
+);
+
+impl configfs::Item for Values {
+    type Child = Self;
+    const ATTRIBUTES: &'static [configfs::Attribute<Self>] = &[VALUE];
+
+    fn make(&self, _name: &CStr) -> impl PinInit<Self, Error> {
+        answer().map(|_| Values)
+    }
+}
+
 impl sysfs::Attributes for Values {
-    const GROUPS: &'static [sysfs::Group<Self>] =
-        &[sysfs::Group::new(&[sysfs::Attribute::read_write(
-            c"value",
-            |_, out| {
-                out.push(b"shown")?;
-                answer().map(drop)
-            },
-            |_, _| answer().map(drop),
-        )])
-        .binaries(&[sysfs::Binary::read_write(
+    const GROUPS: &'static [sysfs::Group<Self>] = &[sysfs::Group::new(&[VALUE]).binaries(&[
+        sysfs::Binary::read_write(
             c"bytes",
             usize::MAX,
             |_, _, room| {
@@ -166,7 +183,8 @@ impl sysfs::Attributes for Values {
                 answer().map(drop)
             },
             |_, _, _| answer().map(|count| count as usize),
-        )])];
+        ),
+    ])];
 }
 
 struct Control;
