@@ -27,7 +27,8 @@
 //!   may set it (`dd seek=`), also behind the end. Nothing is stored for the gap, and it reads as
 //!   zeros.
 //! - **How much at a time.** A caller may ask for one byte or for a gigabyte. A call may do less than
-//!   it was asked for, if it says how much.
+//!   it was asked for, if it says how much. These do at most a page: what they copy goes through a page
+//!   of their own, so that nobody else waits while a caller's memory is fetched from a disk.
 //! - **Opening for writing** empties the device, as the shell expects of `>`. With `>>`
 //!   (`O_APPEND`) it goes on at the end.
 //! - **Limits.** The kernel has no other memory than the machine. A device takes `limit` bytes, and
@@ -56,6 +57,7 @@ use kernel::{
         O_APPEND,
         O_WRONLY, //
     },
+    page::PAGE_SIZE,
     rbtree::RBTree,
     task::Kuid, //
 };
@@ -199,7 +201,12 @@ impl FileOperations for Opened {
     // ANCHOR_END: open
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        self.device.content.lock().read(pos, out)
+        let mut piece = KVec::from_elem(0, out.len().min(PAGE_SIZE), GFP_KERNEL)?;
+        let length = self.device.content.lock().read(*pos, &mut piece);
+        // The lock is free again. The caller's memory may be bad, or slow.
+        let copied = read_from_buffer(out, &mut 0, piece.get(..length).unwrap_or_default())?;
+        *pos += copied as Offset;
+        Ok(copied)
     }
 
     fn write(
@@ -208,11 +215,16 @@ impl FileOperations for Opened {
         pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
+        let mut piece = KVec::from_elem(0, data.len().min(PAGE_SIZE), GFP_KERNEL)?;
+        let copied = data.copy_from_iter(&mut piece);
+        if copied == 0 && !piece.is_empty() {
+            return Err(EFAULT);
+        }
         let mut content = self.device.content.lock();
         if file.flags() & O_APPEND != 0 {
             *pos = content.size;
         }
-        content.write(pos, data)
+        content.write(pos, piece.get(..copied).unwrap_or_default())
     }
 
     fn size(&self) -> Offset {
@@ -253,9 +265,6 @@ impl Place {
     }
 }
 
-/// What is read where nothing was written.
-const ZEROS: &[u8] = &[0; 512];
-
 impl Content {
     fn new() -> Self {
         Content {
@@ -264,35 +273,29 @@ impl Content {
         }
     }
 
-    fn read(&self, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+    /// Fills the room, which is zeros, with what there is from `pos` on. Returns how much that is.
+    fn read(&self, pos: Offset, room: &mut [u8]) -> usize {
+        let length = room.len().min((self.size - pos).max(0) as usize);
         let mut done = 0;
-        while *pos < self.size && !out.is_empty() {
-            let place = Place::of(*pos);
+        while done < length {
+            let place = Place::of(pos + done as Offset);
             let quanta = self.sets.get(&place.set);
-            let bytes = quanta.and_then(|it| it.get(place.quantum)?.as_ref());
-            let bytes = match bytes {
-                Some(bytes) => bytes.get(place.offset..).unwrap_or_default(),
-                None => ZEROS
-                    .get(..quantum.value() as usize - place.offset)
-                    .unwrap_or(ZEROS),
-            };
-            let left = (self.size - *pos) as usize;
-            let copied = out.copy_to_iter(bytes.get(..left).unwrap_or(bytes));
-            if copied == 0 {
-                // The caller's memory is bad. What was copied before counts.
-                return if done > 0 { Ok(done) } else { Err(EFAULT) };
+            let written =
+                quanta.and_then(|it| it.get(place.quantum)?.as_ref()?.get(place.offset..));
+            let room = room.get_mut(done..length).unwrap_or_default();
+            for (to, from) in room.iter_mut().zip(written.unwrap_or_default()) {
+                *to = *from;
             }
-            *pos += copied as Offset;
-            done += copied;
+            done += quantum.value() as usize - place.offset;
         }
-        Ok(done)
+        length
     }
 
     // ANCHOR: write
-    fn write(&mut self, pos: &mut Offset, data: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write(&mut self, pos: &mut Offset, bytes: &[u8]) -> Result<usize> {
         let mut done = 0;
-        while !data.is_empty() {
-            match self.write_some(*pos, data) {
+        while done < bytes.len() {
+            match self.write_some(*pos, bytes.get(done..).unwrap_or_default()) {
                 Ok(written) => {
                     *pos += written as Offset;
                     done += written;
@@ -308,7 +311,7 @@ impl Content {
     // ANCHOR_END: write
 
     /// Writes to one quantum, which is made if it is not there.
-    fn write_some(&mut self, pos: Offset, data: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write_some(&mut self, pos: Offset, new: &[u8]) -> Result<usize> {
         let left = (Offset::from(limit.value()) - pos).max(0) as usize;
         if left == 0 {
             return Err(ENOSPC);
@@ -327,11 +330,11 @@ impl Content {
             Some(bytes) => bytes,
             None => slot.insert(KVVec::from_elem(0, quantum.value() as usize, GFP_KERNEL)?),
         };
-        let room = bytes.get_mut(place.offset..).unwrap_or_default();
-        let room_left = room.len().min(left);
-        match data.copy_from_iter(room.get_mut(..room_left).unwrap_or_default()) {
-            0 => Err(EFAULT),
-            copied => Ok(copied),
+        let mut written = 0;
+        for (to, from) in bytes.iter_mut().skip(place.offset).zip(new).take(left) {
+            *to = *from;
+            written += 1;
         }
+        Ok(written)
     }
 }

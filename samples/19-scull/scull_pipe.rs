@@ -36,8 +36,13 @@
 //! the second look loses a wake-up. `WaitQueue::wait` has the loop, and is given the lock and the
 //! condition.
 //!
+//! Nobody copies to or from a program's memory with the lock held. That memory may have to be fetched
+//! from a disk, or from another program, and all others would wait, even if they are killed. So a writer
+//! first copies to a buffer of its own. A reader marks what it reads, and takes it out when it is copied.
+//!
 //! Unlike a FIFO, the device has no end: a reader waits for the next writer.
 
+use kernel::page::PAGE_SIZE;
 use lkm::{
     fasync::{
         Band,
@@ -116,20 +121,27 @@ impl FileOperations for End {
 
     // ANCHOR: read
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        while !out.is_empty() {
-            if let Some(copied) = self.pipe.buffer.lock().read(out)? {
-                self.pipe.writable.wake_all();
-                self.pipe.subscribers.notify(Band::Writable);
-                return Ok(copied);
-            }
-            if file.nonblocking() {
-                return Err(EAGAIN);
-            }
-            let pipe = &self.pipe;
-            pipe.readable
-                .wait(&pipe.buffer, |it| (it.used > 0).then_some(()))?;
+        let pipe = &self.pipe;
+        let mut piece = KVec::from_elem(0, out.len().min(PAGE_SIZE), GFP_KERNEL)?;
+        if piece.is_empty() {
+            return Ok(0);
         }
-        Ok(0)
+        let length = if file.nonblocking() {
+            pipe.buffer.lock().begin(&mut piece).ok_or(EAGAIN)?
+        } else {
+            pipe.readable
+                .wait(&pipe.buffer, |it| it.begin(&mut piece))?
+        };
+        let copied = out.copy_to_iter(piece.get(..length).unwrap_or_default());
+        pipe.buffer.lock().finish(copied);
+        // Another reader may have waited for this one.
+        pipe.readable.wake_all();
+        if copied == 0 {
+            return Err(EFAULT);
+        }
+        pipe.writable.wake_all();
+        pipe.subscribers.notify(Band::Writable);
+        Ok(copied)
     }
     // ANCHOR_END: read
 
@@ -139,20 +151,24 @@ impl FileOperations for End {
         _pos: &mut Offset,
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
-        while !data.is_empty() {
-            if let Some(copied) = self.pipe.buffer.lock().write(data)? {
-                self.pipe.readable.wake_all();
-                self.pipe.subscribers.notify(Band::Readable);
-                return Ok(copied);
-            }
-            if file.nonblocking() {
-                return Err(EAGAIN);
-            }
-            let pipe = &self.pipe;
-            pipe.writable
-                .wait(&pipe.buffer, |it| (it.room() > 0).then_some(()))?;
+        let pipe = &self.pipe;
+        let mut piece = KVec::from_elem(0, data.len().min(PAGE_SIZE), GFP_KERNEL)?;
+        if piece.is_empty() {
+            return Ok(0);
         }
-        Ok(0)
+        let copied = data.copy_from_iter(&mut piece);
+        let bytes = piece.get(..copied).unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(EFAULT);
+        }
+        let written = if file.nonblocking() {
+            pipe.buffer.lock().write(bytes).ok_or(EAGAIN)?
+        } else {
+            pipe.writable.wait(&pipe.buffer, |it| it.write(bytes))?
+        };
+        pipe.readable.wake_all();
+        pipe.subscribers.notify(Band::Readable);
+        Ok(written)
     }
 
     // ANCHOR: poll
@@ -161,7 +177,7 @@ impl FileOperations for End {
         table.watch(&self.pipe.readable);
         table.watch(&self.pipe.writable);
         let buffer = self.pipe.buffer.lock();
-        Events::READABLE.when(buffer.used > 0) | Events::WRITABLE.when(buffer.room() > 0)
+        Events::READABLE.when(buffer.is_readable()) | Events::WRITABLE.when(buffer.room() > 0)
     }
     // ANCHOR_END: poll
 
@@ -175,6 +191,8 @@ struct Buffer {
     bytes: KVVec<u8>,
     start: usize,
     used: usize,
+    /// Whether somebody copies the first ones.
+    is_being_read: bool,
 }
 
 impl Buffer {
@@ -183,6 +201,7 @@ impl Buffer {
             bytes: KVVec::from_elem(0, size.value() as usize, GFP_KERNEL)?,
             start: 0,
             used: 0,
+            is_being_read: false,
         })
     }
 
@@ -190,36 +209,43 @@ impl Buffer {
         self.bytes.len() - self.used
     }
 
-    /// Copies what there is up to the end of the ring. `None` says that there is nothing.
-    fn read(&mut self, out: &mut IovIterDest<'_>) -> Result<Option<usize>> {
-        if self.used == 0 {
-            return Ok(None);
+    fn is_readable(&self) -> bool {
+        self.used > 0 && !self.is_being_read
+    }
+
+    /// Copies what there is up to the end of the ring, which stays until `finish`. `None` says that
+    /// there is nothing, or that somebody else reads.
+    fn begin(&mut self, piece: &mut [u8]) -> Option<usize> {
+        if !self.is_readable() {
+            return None;
         }
-        let bytes = self.bytes.get(self.start..).unwrap_or_default();
-        let bytes = bytes.get(..self.used).unwrap_or(bytes);
-        let copied = out.copy_to_iter(bytes);
-        if copied == 0 {
-            return Err(EFAULT);
+        let bytes = self.bytes.iter().skip(self.start).take(self.used);
+        let mut length = 0;
+        for (to, from) in piece.iter_mut().zip(bytes) {
+            *to = *from;
+            length += 1;
         }
+        self.is_being_read = true;
+        Some(length)
+    }
+
+    /// Takes out what was copied.
+    fn finish(&mut self, copied: usize) {
         self.start = (self.start + copied) % self.bytes.len();
         self.used -= copied;
-        Ok(Some(copied))
+        self.is_being_read = false;
     }
 
     /// Copies what there is room for up to the end of the ring. `None` says that there is none.
-    fn write(&mut self, data: &mut IovIterSource<'_>) -> Result<Option<usize>> {
-        let room = self.room();
-        if room == 0 {
-            return Ok(None);
-        }
+    fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         let end = (self.start + self.used) % self.bytes.len();
-        let bytes = self.bytes.get_mut(end..).unwrap_or_default();
-        let length = bytes.len().min(room);
-        let copied = data.copy_from_iter(bytes.get_mut(..length).unwrap_or_default());
-        if copied == 0 {
-            return Err(EFAULT);
+        let room = self.room();
+        let mut written = 0;
+        for (to, from) in self.bytes.iter_mut().skip(end).take(room).zip(bytes) {
+            *to = *from;
+            written += 1;
         }
-        self.used += copied;
-        Ok(Some(copied))
+        self.used += written;
+        (written > 0).then_some(written)
     }
 }

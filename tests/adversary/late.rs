@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Waits without an end. What an open `/dev/late` has mapped is there when `come` is written to it, and a
+//! read tells how many wait for it. To write `wait` or `join` is to wait for what never happens.
+
+use lkm::{
+    completion::Completion,
+    mmap::SharedPage,
+    prelude::*, //
+};
+
+module! {
+    type: Late,
+    name: "late",
+    authors: ["lkmpg-rs developers"],
+    description: "Waits without an end",
+    license: "GPL",
+}
+
+struct Late {
+    _device: chrdev::Registration<Opened>,
+}
+
+impl kernel::Module for Late {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let options = chrdev::Options::new(c"late");
+        Ok(Self {
+            _device: chrdev::Registration::new(options, Arc::new((), GFP_KERNEL)?)?,
+        })
+    }
+}
+
+#[pin_data]
+struct Opened {
+    #[pin]
+    has_come: Mutex<bool>,
+    #[pin]
+    comes: WaitQueue,
+    waiting: Atomic<u32>,
+}
+
+#[vtable]
+impl FileOperations for Opened {
+    type Data = ();
+
+    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            has_come <- new_mutex!(false),
+            comes <- new_wait_queue!("late"),
+            waiting: Atomic::new(0),
+        })
+    }
+
+    fn read(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        out: &mut IovIterDest<'_>,
+    ) -> Result<usize> {
+        Ok(out.copy_to_iter(&[self.waiting.load(Relaxed) as u8]))
+    }
+
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let length = data.len();
+        match Message::<8>::copy_from(data)?.as_bytes() {
+            b"come" => {
+                *self.has_come.lock() = true;
+                self.comes.wake_all();
+            }
+            b"wait" => {
+                let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+                never.wait()?;
+            }
+            b"join" => {
+                let _ = kthread::spawn(c"late", |me| while me.park() {})?.join();
+            }
+            _ => return Err(EINVAL),
+        }
+        Ok(length)
+    }
+
+    fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
+        self.waiting.fetch_add(1, Relaxed);
+        let comes = |has_come: &mut bool| has_come.then_some(());
+        let came = self.comes.wait(&self.has_come, comes);
+        self.waiting.fetch_sub(1, Relaxed);
+        came?;
+        SharedPage::new()
+    }
+}
