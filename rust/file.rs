@@ -21,7 +21,10 @@
 use crate::{
     bindings,
     compat::errno,
-    lifetime::is_coming,
+    lifetime::{
+        is_coming,
+        this_module, //
+    },
     memory::MAY_FAIL, //
 };
 use core::ptr::NonNull;
@@ -137,7 +140,9 @@ impl Options {
     ///
     /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
     /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
-    /// the caller's controlling tty, and files beyond 2 GiB are welcome. May sleep.
+    /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
+    /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
+    /// and a load that fails would wait for it. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
         enter()?;
         let access = match (self.read, self.write) {
@@ -158,10 +163,16 @@ impl Options {
             bindings::filp_open(path.as_char_ptr(), flags as c_int, self.mode)
         })?;
         // INVARIANT: `filp_open` returned a reference of ours to a new open file.
-        Ok(File {
+        let file = File {
             file: NonNull::new(file).ok_or(ENOENT)?,
             position: 0,
-        })
+        };
+        // SAFETY: An open file has operations.
+        let owner = unsafe { (*(*file.as_raw()).f_op).owner };
+        if is_coming() && owner == this_module().as_ptr() {
+            return Err(errno(bindings::EDEADLK));
+        }
+        Ok(file)
     }
 
     /// Opens a tty.

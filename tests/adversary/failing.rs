@@ -4,7 +4,8 @@
 //!
 //! It registers `/dev/failing`, `/sys/kernel/debug/failing/node`, `/proc/failing` and
 //! `/sys/kernel/failing/value`, as many of them as `files` says, waits until each was used, and fails
-//! with `ECANCELED`. With `files=0` it is the module itself that opens its device.
+//! with `ECANCELED`. With `files=0` it is the module itself that opens its device, and keeps the file for
+//! longer than that.
 
 use lkm::{
     file,
@@ -36,10 +37,11 @@ impl kernel::Module for Failing {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let data = |number| Arc::new(number, GFP_KERNEL);
         let options = chrdev::Options::new(c"failing");
-        let _device = chrdev::Registration::<File>::new(options, data(0)?)?;
+        let device = chrdev::Registration::<File>::new(options, data(0)?)?;
         if files.value() == 0 {
-            file::Options::new().read().open(c"/dev/failing")?;
-            return Err(ECANCELED);
+            let own = file::Options::new().read().open(c"/dev/failing");
+            drop(device);
+            return own.and(Err(ECANCELED));
         }
         may_fail(1)?;
         let folder = debugfs::Directory::new(c"failing")?;
