@@ -18,6 +18,7 @@ use crate::{
         synchronize_rcu, //
     },
     lifetime::{
+        self,
         this_module,
         References, //
     },
@@ -180,7 +181,7 @@ impl<T: Protocol> Socket<T> {
     /// Opens the kernel's end.
     ///
     /// Fails with `EBUSY` if there is one of that number (C does not tell this from lack of
-    /// memory), or `EINVAL` if there is no such number, or more groups than
+    /// memory), or if the module is loaded and somebody has a file or a socket of it open; or `EINVAL` if there is no such number, or more groups than
     /// there can be. May sleep (`netlink_kernel_create`).
     ///
     /// Whoever has a socket of this protocol open keeps the module, and a load that fails waits for
@@ -188,6 +189,12 @@ impl<T: Protocol> Socket<T> {
     pub fn new(options: Config, protocol: Arc<T>) -> Result<Self> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);
+        }
+        // C makes a socket that can be found before it is marked as the kernel's: who sends in that
+        // moment meets a `BUG`. Only who has a socket from an earlier time of the number can, and that
+        // keeps the module. While it is being loaded, an earlier end has waited for those.
+        if lifetime::is_in_use() {
+            return Err(EBUSY);
         }
         let mut config: bindings::netlink_kernel_cfg = pin_init::zeroed();
         config.groups = options.groups;
