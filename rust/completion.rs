@@ -3,7 +3,8 @@
 //! Waiting until something is done.
 //!
 //! Upstream's [`kernel::sync::Completion`] has the wait that nothing ends but the completion. A user
-//! who waits should be able to give up: [`Completion`] also has waits that a signal or a limit ends.
+//! who waits should be able to give up: the waits of [`Completion`] end with it, by a signal, or by a
+//! limit.
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
@@ -72,7 +73,8 @@ impl Completion {
 
     /// Lets all waiters go on, those who come later, too.
     ///
-    /// Callable from any context but NMI (`complete_all`).
+    /// Callable from any context but NMI, and on PREEMPT_RT from none where interrupts are off: there
+    /// are no bounds to how many it wakes (`complete_all`).
     pub fn complete_all(&self) {
         // SAFETY: By the type invariants.
         unsafe { bindings::complete_all(self.inner.get()) };
@@ -85,10 +87,11 @@ impl Completion {
         unsafe { bindings::completion_done(self.inner.get()) }
     }
 
-    /// Waits. Nothing else ends it, not even `SIGKILL`. May sleep (`wait_for_completion`).
-    pub fn wait(&self) {
+    /// Waits. Fails with `ERESTARTSYS` if the caller is killed first. May sleep
+    /// (`wait_for_completion_killable`).
+    pub fn wait(&self) -> Result {
         // SAFETY: By the type invariants.
-        unsafe { bindings::wait_for_completion(self.inner.get()) };
+        to_result(unsafe { bindings::wait_for_completion_killable(self.inner.get()) })
     }
 
     /// Waits. Fails with `ERESTARTSYS` if a signal comes first. May sleep

@@ -45,8 +45,8 @@ impl Subscribers {
         Self(Opaque::new(core::ptr::null_mut()))
     }
 
-    /// Sends the signal. Does not sleep. It takes locks of signals and of the file's owner, so not for
-    /// a probe of what is called with them held (`kill_fasync`).
+    /// Sends the signal. Does not sleep, except on PREEMPT_RT. It takes locks of signals and of the file's
+    /// owner, so not for a probe of what is called with them held (`kill_fasync`).
     pub fn notify(&self, band: Band) {
         // SAFETY: By the type invariants. C takes files out of the list before they go.
         unsafe { bindings::kill_fasync(self.0.get(), bindings::SIGIO as c_int, band as c_int) };

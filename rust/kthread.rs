@@ -315,9 +315,11 @@ impl<R> Thread<R> {
 
     /// Waits until the closure has returned of its own accord, and returns its result.
     ///
-    /// May sleep, and cannot be interrupted (`wait_for_completion`).
+    /// If the caller is killed meanwhile, the thread is asked to stop, as [`Self::stop`] does. May sleep
+    /// (`wait_for_completion_killable`).
     pub fn join(self) -> Option<R> {
-        self.packet.ended.wait();
+        // Whoever is killed has no time to wait.
+        let _ = self.packet.ended.wait();
         self.stop()
     }
 
