@@ -176,10 +176,9 @@ impl Channel {
 
     /// Writes to the ring of the CPU that this runs on.
     ///
-    /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, and with `ENOSPC` if the ring is
-    /// full, which is counted. Callable from any context but an NMI, even with interrupts off
-    /// (`relay_write`). Not for a probe of `_raw_spin_lock_irqsave` or `_raw_spin_unlock_irqrestore`,
-    /// which this calls.
+    /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, with `ENOSPC` if the ring is full,
+    /// which is counted, and with `EBUSY` in a probe of what this calls itself. Callable from any context
+    /// but an NMI, even with interrupts off (`relay_write`).
     pub fn write(&self, bytes: &[u8]) -> Result {
         // The task may move to another CPU before the lock is taken; it may write there, too.
         self.ring(CpuId::current().as_u32())
@@ -199,7 +198,7 @@ impl Channel {
     ///
     /// Callable from any context but an NMI.
     pub fn state(&self, cpu: u32) -> Option<State> {
-        Some(self.ring(cpu)?.state())
+        self.ring(cpu)?.state()
     }
 
     /// Returns how many bytes at the end of a sub-buffer are not data.

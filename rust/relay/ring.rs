@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     bindings,
+    context::Context,
     fops::Events,
     memory::MAY_FAIL,
     mmap::Area,
@@ -27,9 +28,14 @@ use kernel::{
     },
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         LockClassKey, //
     },
+    task::Task,
     types::Opaque, //
 };
 
@@ -81,7 +87,7 @@ impl Ring {
         if bytes.len() > self.options.subbuffer_size {
             return Err(EMSGSIZE);
         }
-        let (result, finished) = self.content.with(|content| {
+        let result = self.content.with(|content| {
             if content.has_room(bytes.len()) {
                 return (content.append(bytes), false);
             }
@@ -89,6 +95,7 @@ impl Ring {
             let result = content.begin().and_then(|()| content.append(bytes));
             (result, finished)
         });
+        let (result, finished) = result.ok_or(EBUSY)?;
         self.tell(finished);
         result
     }
@@ -103,7 +110,7 @@ impl Ring {
             }
             finished
         });
-        self.tell(finished);
+        self.tell(finished.unwrap_or(false));
     }
 
     /// Has the readers woken if a sub-buffer is finished. Not with the lock held, since what this
@@ -136,29 +143,30 @@ impl Ring {
 
     /// What a poller is told, once it is in the queue.
     pub(super) fn events(&self) -> Events {
-        self.content.with(|content| {
+        let events = self.content.with(|content| {
             if content.closed {
                 Events::ERROR
             } else {
                 Events::READABLE.when(content.state.produced > content.state.consumed)
             }
-        })
+        });
+        events.unwrap_or(Events::ERROR)
     }
 
     pub(super) fn readers(&self) -> &WaitQueue {
         &self.readers
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> Option<State> {
         self.content.with(|content| content.state)
     }
 
     pub(super) fn padding(&self, subbuffer: usize) -> Option<usize> {
-        self.content.with(|content| content.padding(subbuffer))
+        self.content.with(|content| content.padding(subbuffer))?
     }
 
     pub(super) fn consume(&self, subbuffers: usize) -> Result {
-        self.content.with(|content| {
+        let result = self.content.with(|content| {
             let State {
                 produced, consumed, ..
             } = content.state;
@@ -169,7 +177,8 @@ impl Ring {
                 content.advance(consumed.wrapping_add(subbuffers));
             }
             Ok(())
-        })
+        });
+        result.ok_or(EBUSY)?
     }
 
     /// Copies what comes next to `out`, as much as it has room for, and returns where it was.
@@ -184,18 +193,19 @@ impl Ring {
             // There is room, so this does not allocate.
             out.extend_from_slice(piece, GFP_NOWAIT).ok()?;
             Some(position)
-        })
+        })?
     }
 
     /// Takes bytes that were found at a position, unless somebody else has, or has overwritten them.
     pub(super) fn take(&self, position: Position, length: usize) -> bool {
-        self.content.with(|content| {
+        let taken = self.content.with(|content| {
             let still = content.position() == position;
             if still {
                 content.read = content.read.wrapping_add(length);
             }
             still
-        })
+        });
+        taken.unwrap_or(false)
     }
 
     /// Maps the whole ring, to be read.
@@ -206,7 +216,8 @@ impl Ring {
         }
         let (start, length) = self
             .content
-            .with(|content| (content.bytes.as_mut_ptr(), content.bytes.len()));
+            .with(|content| (content.bytes.as_mut_ptr(), content.bytes.len()))
+            .ok_or(EBUSY)?;
         if area.first() != 0 || area.pages() != length / PAGE_SIZE {
             return Err(EINVAL);
         }
@@ -382,6 +393,8 @@ impl Content {
 struct RawSpinLock<T> {
     #[pin]
     head: Opaque<bindings::swait_queue_head>,
+    /// Who has the lock: the task, and in the lowest bits what runs instead of it.
+    holder: Atomic<usize>,
     value: UnsafeCell<T>,
 }
 
@@ -397,20 +410,33 @@ impl<T> RawSpinLock<T> {
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_swait_queue_head(slot, c"lkm::relay".as_char_ptr(), key.as_ptr())
             }),
+            holder: Atomic::new(0),
             value: UnsafeCell::new(value),
         })
     }
 
-    /// Runs `f` with the lock held. It must not take the lock again.
-    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+    /// Runs `f` with the lock held. Returns `None` if the caller has it: what `f` calls, or the unlocking,
+    /// may be probed by somebody who comes here.
+    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let context = Context::current();
+        let task = Task::current_raw().addr();
+        let caller = task | context as usize;
+        let holder = self.holder.load(Relaxed);
+        // A breakpoint is like an NMI, whatever it has interrupted.
+        if holder == caller || context == Context::Nmi && holder & !3 == task {
+            return None;
+        }
         // SAFETY: By the type invariants.
         let flags = unsafe { bindings::_raw_spin_lock_irqsave(&raw mut (*self.head.get()).lock) };
+        self.holder.store(caller, Relaxed);
         // SAFETY: The lock is held, and `f` cannot keep the reference.
         let result = f(unsafe { &mut *self.value.get() });
         // SAFETY: The lock was taken above, which gave the flags.
         unsafe {
             bindings::_raw_spin_unlock_irqrestore(&raw mut (*self.head.get()).lock, flags);
         }
-        result
+        // Unless somebody else has it now.
+        let _ = self.holder.cmpxchg(caller, 0, Relaxed);
+        Some(result)
     }
 }

@@ -7,6 +7,8 @@ use kernel::{
     str::CString,
     sync::SpinLock, //
 };
+#[cfg(CONFIG_KPROBES)]
+use lkm::kprobe;
 use lkm::{
     debugfs::Directory,
     firmware::{
@@ -67,6 +69,8 @@ impl kernel::Module for Channels {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         rings()?;
         relay()?;
+        #[cfg(CONFIG_KPROBES)]
+        probed()?;
         let (family, socket) = netlink()?;
         Ok(Self {
             _request: firmware()?,
@@ -202,6 +206,49 @@ fn one_channel(directory: &Arc<Directory>, options: Options) -> Result {
                 holds(before.produced == after.produced && after.consumed <= after.produced)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Writes from within a write.
+#[cfg(CONFIG_KPROBES)]
+struct Again {
+    channel: Arc<Channel>,
+    refused: Atomic<u32>,
+}
+
+#[cfg(CONFIG_KPROBES)]
+impl kprobe::Handler for Again {
+    type Arguments = (usize,);
+
+    fn entered(&self, _arguments: (usize,)) {
+        if self.channel.write(b"again") == Err(EBUSY) {
+            self.refused.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(CONFIG_KPROBES)]
+fn probed() -> Result {
+    let options = Options {
+        subbuffer_size: 16,
+        subbuffers: 2,
+        mode: Mode::Overwrite,
+    };
+    let channel = channel(&Directory::new(c"channels")?, c"cpu", options)?;
+    let channel = Arc::new(channel, GFP_KERNEL)?;
+    for symbol in [c"_raw_spin_unlock_irqrestore", c"_raw_spin_lock_irqsave"] {
+        let again = Again {
+            channel: channel.clone(),
+            refused: Atomic::new(0),
+        };
+        let again = KBox::pin_init(kprobe::Probe::new(symbol, again), GFP_KERNEL)?;
+        for _ in 0..100 {
+            channel.write(b"once")?;
+        }
+        // With the lock still held, or not yet.
+        let is_unlock = symbol == c"_raw_spin_unlock_irqrestore";
+        holds((again.refused.load(Relaxed) > 0) == is_unlock)?;
     }
     Ok(())
 }
