@@ -130,8 +130,8 @@ impl<T: Handler> Registration<T> {
     /// Asks for line number `irq`, below 16 on a PC. `name` appears in `/proc/interrupts`.
     ///
     /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
-    /// such line that belongs to no device, the flags make no sense, or the name is none for a folder in `/proc/irq/N`, or
-    /// `ENOMEM`. May sleep (`request_irq`).
+    /// such line that belongs to no device, the flags make no sense, or the name is none for a folder in `/proc/irq/N`
+    /// or has more than 127 bytes, or `ENOMEM`. May sleep (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,
@@ -345,9 +345,10 @@ impl Line {
         if irq >= bindings::LKM_IRQS_LEGACY {
             return Err(EINVAL);
         }
-        // The name is that of a folder beside these, in /proc/irq, of which C would warn.
+        // The name is that of a folder beside these, in /proc/irq, of which C would warn, as it would of
+        // two that begin with the same 127 bytes.
         let taken = RESERVED.contains(&name);
-        if !is_name(name) || taken {
+        if !is_name(name) || name.to_bytes().len() > 127 || taken {
             return Err(EINVAL);
         }
         // C asks for a line to be masked until a thread is done, and warns if there is none.

@@ -6,11 +6,8 @@
 
 use crate::{
     bindings,
-    name::{
-        self,
-        is_name,
-        Path, //
-    },
+    name::is_name,
+    sysfs, //
 };
 use core::{
     marker::PhantomData,
@@ -85,7 +82,7 @@ impl<T> Cache<T> {
         if !is_name(name) || name.to_bytes().iter().any(u8::is_ascii_whitespace) {
             return Err(EINVAL);
         }
-        if name::exists(Path::concat(&[b"/sys/kernel/slab/", name.to_bytes()]))? {
+        if sysfs::exists(&[c"slab", name]) {
             return Err(EBUSY);
         }
         let size = size_of::<T>().max(1) as c_uint;

@@ -57,7 +57,8 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropping it stops it, waits until the handler has returned, and keeps it from being started
 /// again: no handler runs afterwards. That may sleep, and must not happen with a lock held that
-/// the handler takes (`timer_shutdown_sync`), nor [in its own callback](crate#pitfalls).
+/// the handler takes (`timer_shutdown_sync`), nor [in its own callback](crate#pitfalls). Its place is on
+/// the heap, as that of [`Work`](crate::work::Work).
 ///
 /// # Examples
 ///

@@ -50,7 +50,8 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropping it takes it back, waits until it has returned if it runs, and keeps it from being started
 /// again. That may sleep, and must not happen with a lock held that the handler takes
-/// (`disable_delayed_work_sync`), nor [in its own callback](crate#pitfalls).
+/// (`disable_delayed_work_sync`), nor [in its own callback](crate#pitfalls). Its place is on the heap:
+/// a kernel with `CONFIG_DEBUG_OBJECTS` warns of one that is pinned on the stack.
 ///
 /// # Examples
 ///
