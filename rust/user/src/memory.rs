@@ -2,7 +2,10 @@
 
 //! Memory that a process has no business with.
 
-use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
+use rustix::{
+    io::Errno,
+    mm::{self, MapFlags, MprotectFlags, ProtFlags},
+};
 use std::{ffi::c_void, io, marker::PhantomData, os::fd::AsFd, ptr};
 
 pub(crate) const PAGE: usize = 4096;
@@ -136,10 +139,16 @@ impl Drop for BadMemory {
 }
 
 /// A file in memory, shared with the kernel and other processes: bytes that may change at any time.
+///
+/// # Invariants
+///
+/// `room` bytes are mapped at `start`, for this value. The file's first `length` are in them, and the
+/// last page is one at which the kernel ends, whatever length it is told.
 #[derive(Debug)]
 pub struct Mapping {
     start: *mut c_void,
     length: usize,
+    room: usize,
 }
 
 // SAFETY: A mapping belongs to the process, not to a thread, and bytes are only copied.
@@ -171,18 +180,33 @@ impl Mapping {
         length: usize,
         protection: ProtFlags,
     ) -> io::Result<Self> {
+        let room = length
+            .checked_next_multiple_of(PAGE)
+            .and_then(|it| it.checked_add(PAGE))
+            .ok_or(Errno::NOMEM)?;
         // SAFETY: The kernel chooses an address where nothing is mapped.
         let start = unsafe {
+            mm::mmap_anonymous(ptr::null_mut(), room, ProtFlags::empty(), MapFlags::PRIVATE)?
+        };
+        // If this fails, the room stays: the kernel may have unmapped it, and somebody else be there.
+        //
+        // SAFETY: The pages are ours, and nobody has a reference into them.
+        unsafe {
             mm::mmap(
-                ptr::null_mut(),
+                start,
                 length,
                 protection,
-                MapFlags::SHARED,
+                MapFlags::SHARED | MapFlags::FIXED,
                 file,
                 offset,
             )?
         };
-        Ok(Self { start, length })
+        // INVARIANT: The file has all but the last page.
+        Ok(Self {
+            start,
+            length,
+            room,
+        })
     }
 
     /// Copies the bytes from `offset` on as they are now.
@@ -213,7 +237,8 @@ impl Mapping {
         }
     }
 
-    /// The address of the byte at `offset`, for the kernel to copy to or from.
+    /// The address of the byte at `offset`, for the kernel to copy to or from. It ends where the mapping
+    /// does.
     ///
     /// # Panics
     ///
@@ -236,6 +261,6 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: The mapping is ours, and nobody has a reference into it.
-        let _ = unsafe { mm::munmap(self.start, self.length) };
+        let _ = unsafe { mm::munmap(self.start, self.room) };
     }
 }
