@@ -4,7 +4,7 @@
 //!
 //! Most of what is tested is that nothing happens: no splat, no hang, and the module unloads.
 
-use lkm::memory::Mapping;
+use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
     Footprint, KernelLog, KernelSetting, LoadError, Module, Progress, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
@@ -13,29 +13,37 @@ use lkmpg_tests::{
 use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::{Mode, OFlags, SeekFrom, open, seek, sendfile},
+    fs::{Mode, OFlags, SeekFrom, ftruncate, open, seek, sendfile},
     io::{Errno, pread, read, write},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
     termios::tcgetwinsize,
 };
 use std::{
     fs::{self, File},
-    os::fd::{AsRawFd as _, OwnedFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::process::ExitStatusExt as _,
+    },
     path::Path,
+    process::Command,
     sync::{
-        Arc, LazyLock,
+        Arc, Barrier, LazyLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
 };
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "/dev/answers",
+    "/dev/answers_misc",
     "/proc/answers/node",
     "/sys/kernel/debug/answers/node",
 ];
 const OPEN: &str = "/proc/answers/open";
 const SHOW: &str = "/proc/answers/show";
 const VALUE: &str = "/sys/kernel/answers/value";
+const CONFIG: &str = "/sys/kernel/config/answers/value";
+const FOLDER: &str = "/sys/kernel/config/answers/folder";
 const BYTES: &str = "/sys/kernel/answers/bytes";
 
 fn file(path: &str) -> OwnedFd {
@@ -86,9 +94,27 @@ fn file_in_memory() -> OwnedFd {
     open("/tmp", OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR).expect("a file in /tmp")
 }
 
+/// configfs, mounted.
+struct Configfs;
+
+const CONFIGFS: &str = "/sys/kernel/config";
+
+impl Configfs {
+    fn mount() -> Self {
+        mount("none", CONFIGFS, "configfs", MountFlags::empty(), None).expect("mount");
+        Self
+    }
+}
+
+impl Drop for Configfs {
+    fn drop(&mut self) {
+        unmount(CONFIGFS, UnmountFlags::DETACH).expect("unmount");
+    }
+}
+
 fn answers() -> (Module, Answer, Vec<(&'static str, OwnedFd)>) {
     let module = Module::load("answers", &[]).expect("the module loads");
-    let paths = FILES.into_iter().chain([SHOW, VALUE, BYTES]);
+    let paths = FILES.into_iter().chain([SHOW, VALUE, CONFIG, BYTES]);
     (
         module,
         Answer::new(),
@@ -99,6 +125,7 @@ fn answers() -> (Module, Answer, Vec<(&'static str, OwnedFd)>) {
 #[test]
 fn any_error_can_be_returned() {
     let before = Footprint::now();
+    let configfs = Configfs::mount();
     let (module, answer, files) = answers();
     let mut progress = Progress::new("errors");
     for number in 1..=4095 {
@@ -117,6 +144,8 @@ fn any_error_can_be_returned() {
             Some(expected),
             "open"
         );
+        let made = fs::create_dir(FOLDER).map_err(errno_of);
+        assert_eq!(made, Err(expected), "mkdir");
         for (path, file) in &files {
             let more = MORE_CALLS.iter().filter(|_| FILES.contains(path));
             for (what, call) in CALLS.iter().chain(more) {
@@ -135,12 +164,14 @@ fn any_error_can_be_returned() {
     }
     drop((files, answer));
     module.unload().expect("nobody uses it");
+    drop(configfs);
     before.check("errors");
 }
 
 #[test]
 fn any_count_can_be_returned() {
     let before = Footprint::now();
+    let configfs = Configfs::mount();
     let (module, answer, files) = answers();
     let counts = [
         0,
@@ -167,7 +198,11 @@ fn any_count_can_be_returned() {
                 let written = write(file, b"12345678").expect(path);
                 assert_eq!(
                     written,
-                    if *path == VALUE || skip { 8 } else { taken },
+                    if [VALUE, CONFIG].contains(path) || skip {
+                        8
+                    } else {
+                        taken
+                    },
                     "{path}"
                 );
                 let mut bytes = [b'-'; 8];
@@ -222,11 +257,13 @@ fn any_count_can_be_returned() {
     }
     drop((files, answer));
     module.unload().expect("nobody uses it");
+    drop(configfs);
     before.check("counts");
 }
 
 #[test]
 fn what_a_read_skips_is_no_old_memory() {
+    let _configfs = Configfs::mount();
     let (_module, answer, _files) = answers();
     let node = file("/proc/answers/node");
     answer.set("skip");
@@ -253,10 +290,113 @@ fn init_is_not_called_when_it_is_gone() {
 }
 
 #[test]
+fn a_string_that_is_given_again_leaves_the_first_as_it_is() {
+    let module = Module::load("kept", &["port=one", "keep=1", "port=two"]).expect("as it was");
+    let port = fs::read_to_string("/sys/module/kept/parameters/port");
+    assert_eq!(port.expect("its file"), "two\n");
+    module.unload().expect("nobody uses it");
+    let (fits, too_long) = ("x".repeat(1024), "x".repeat(1025));
+    drop(Module::load("kept", &[&format!("port={fits}")]).expect("it fits"));
+    let result = Module::load("kept", &[&format!("port={too_long}")]);
+    assert!(
+        matches!(result, Err(LoadError::Refused(Errno::NOSPC))),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn a_subsystem_of_configfs_waits_for_what_is_in_it() {
+    let before = Footprint::now();
+    let configfs = Configfs::mount();
+    let log = KernelLog::now();
+    let folder = |name| Path::new("/sys/kernel/config/configs").join(name);
+    let load = thread::spawn(|| Module::load("configs", &[]));
+    wait_until("its directory", || {
+        folder("all").exists() || load.is_finished()
+    });
+    for (name, expected) in [("all", Errno::FBIG), ("none", Errno::ACCESS)] {
+        let result = fs::read(folder(name)).map_err(errno_of);
+        assert_eq!(result, Err(expected), "{name}");
+    }
+    let odd = fs::create_dir(folder("odd")).map_err(errno_of);
+    assert_eq!(odd, Err(Errno::INTR));
+    fs::create_dir(folder("one")).expect("mkdir");
+    let inner = folder("one").join("inner");
+    // It may have come too late.
+    let inner_is_there = fs::create_dir(&inner).is_ok();
+    log.wait_for("Waiting for the directories in /sys/kernel/config/configs");
+    assert!(is_loaded("configs") && !load.is_finished());
+    let late = fs::create_dir(folder("two")).map_err(errno_of);
+    assert_eq!(late, Err(Errno::NODEV));
+    if inner_is_there {
+        fs::remove_dir(&inner).expect("rmdir");
+    }
+    fs::remove_dir(folder("one")).expect("rmdir");
+    let result = load.join().expect("no panic");
+    assert!(
+        matches!(result, Err(LoadError::Refused(Errno::CANCELED))),
+        "{result:?}"
+    );
+    drop(configfs);
+    before.check("configfs");
+}
+
+/// Two who use a file at the same time, one of them with memory that is not there yet.
+#[test]
+fn nobody_waits_for_anothers_memory() {
+    let late = Module::load("late", &[]).expect("the module loads");
+    for (name, path) in [
+        ("scull", "/dev/scull0"),
+        ("scull_pipe", "/dev/scull_pipe"),
+        ("scull_map", "/dev/scull_map"),
+    ] {
+        let module = Module::load(name, &[]).expect(name);
+        let (one, two) = (file(path), file(path));
+        for reads in [true, false] {
+            let device = file("/dev/late");
+            let memory = Mapping::writable(&device, 4096).expect("mmap");
+            let mut waiting = [0];
+            if reads {
+                write(&one, b"here").expect(path);
+                seek(&one, SeekFrom::Start(0))
+                    .or_else(|errno| match errno {
+                        Errno::SPIPE => Ok(0),
+                        errno => Err(errno),
+                    })
+                    .expect(path);
+            }
+            // Nothing can be mapped while somebody waits for a page.
+            let begin = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    begin.wait();
+                    if reads {
+                        raw::read(one.as_fd(), memory.address(0), 4)
+                    } else {
+                        raw::write(one.as_fd(), memory.address(0), 4)
+                    }
+                    .expect(path);
+                });
+                begin.wait();
+                wait_until("the page to be missed", || {
+                    read(&device, &mut waiting).is_ok() && waiting != [0]
+                });
+                write(&two, b"four").expect(path);
+                write(&device, b"come").expect("come");
+            });
+            drop((memory, device));
+        }
+        drop((one, two));
+        module.unload().expect("nobody uses it");
+    }
+    late.unload().expect("nobody uses it");
+}
+
+#[test]
 fn a_load_that_fails_does_not_wait_for_itself() {
     let result = Module::load("failing", &["files=0"]);
     assert!(
-        matches!(result, Err(LoadError::Refused(Errno::CANCELED))),
+        matches!(result, Err(LoadError::Refused(Errno::DEADLK))),
         "{result:?}"
     );
 }
@@ -306,9 +446,10 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
     }
 }
 
-const REGISTERED: [&str; 8] = [
+const REGISTERED: [&str; 9] = [
     "/dev/adversary0",
     "/dev/adversary1",
+    "/dev/adversary_misc",
     "/proc/adversary/node",
     "/proc/adversary/file",
     "/sys/kernel/debug/adversary/node",
@@ -417,6 +558,54 @@ fn a_device_that_fails_to_load_is_not_found_by_who_knows_it() {
         assert_eq!(open_again(&known).err(), Some(Errno::NXIO));
     }
     before.check("a device that failed to load");
+}
+
+#[test]
+fn a_number_is_not_taken_again_while_there_are_old_sockets() {
+    let before = Footprint::now();
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    trick("socket");
+    let old = Connection::open(29).expect("a socket");
+    trick("let go");
+    let taken = fs::write("/proc/registrations", "socket").map_err(errno_of);
+    assert_eq!(taken, Err(Errno::BUSY));
+    drop(old);
+    trick("socket");
+    trick("let go");
+    module.unload().expect("nobody uses it");
+    before.check("netlink");
+}
+
+#[test]
+fn who_waits_for_what_never_happens_can_be_killed() {
+    let late = Module::load("late", &[]).expect("the module loads");
+    for what in ["wait", "join"] {
+        let script = format!("printf {what} >/dev/late");
+        let waiter = Command::new("sh").args(["-c", &script]).spawn();
+        let mut waiter = waiter.expect("a shell");
+        let state = format!("/proc/{}/stat", waiter.id());
+        wait_until("it to wait", || {
+            fs::read_to_string(&state).is_ok_and(|it| it.contains(") D "))
+        });
+        waiter.kill().expect("kill");
+        let status = waiter.wait().expect("its end");
+        assert_eq!(status.signal(), Some(9), "{what}");
+    }
+    late.unload().expect("nobody uses it");
+}
+
+#[test]
+fn the_kernel_copies_nothing_beyond_a_mapping() {
+    let (zeros, file) = (file("/dev/zero"), file_in_memory());
+    ftruncate(&file, 4096).expect("ftruncate");
+    // Where the next one goes is below, mostly.
+    let all: [Mapping; 8] = std::array::from_fn(|_| Mapping::writable(&file, 4096).expect("mmap"));
+    for mapping in &all {
+        assert_eq!(
+            raw::read(zeros.as_fd(), mapping.address(96), 8192),
+            Ok(4000)
+        );
+    }
 }
 
 #[test]

@@ -82,6 +82,7 @@ const CASES: &[(&str, Case)] = &[
     ("queues without anybody", empty_queues),
     ("copies for each CPU", copies),
     ("lines that are not there", odd_lines),
+    ("lines with long names", long_names),
     ("lines a thousand times", many_lines),
     ("lines of handlers at one address", nested_lines),
     ("messages at their edges", messages),
@@ -371,6 +372,32 @@ fn odd_lines() -> Result<bool> {
 /// The keyboard's, which others share.
 #[cfg(target_arch = "x86_64")]
 const LINE: u32 = 1;
+
+/// Their folders would have the same name.
+fn long_names() -> Result<bool> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        const LONG: [u8; 130] = {
+            let mut bytes = [b'n'; 130];
+            bytes[129] = 0;
+            bytes
+        };
+        let dropped = counter()?;
+        let long = CStr::from_bytes_with_nul(&LONG).map_err(|_| EINVAL)?;
+        for (without, expected) in [(1, Some(EINVAL)), (2, None)] {
+            let name = long.to_bytes_with_nul().get(without..).unwrap_or_default();
+            let name = CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)?;
+            let handler = Interrupts::new(&dropped);
+            let line = irq::Registration::new(LINE, Flags::SHARED, name, handler);
+            if KBox::pin_init(line, GFP_KERNEL).err() != expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    Ok(true)
+}
 
 fn many_lines() -> Result<bool> {
     #[cfg(target_arch = "x86_64")]

@@ -45,6 +45,8 @@ const TRICKS: &[(&str, Trick)] = &[
     ("modes", |_| modes()),
     ("numbers", |_| numbers()),
     ("sizes", |_| sizes()),
+    #[cfg(CONFIG_NET)]
+    ("socket", Control::socket),
 ];
 
 #[pin_data]
@@ -78,6 +80,13 @@ impl Control {
         Ok(())
     }
 
+    /// Leaves the kernel's end of a netlink protocol.
+    #[cfg(CONFIG_NET)]
+    fn socket(&self) -> Result {
+        let socket = netlink::Socket::new(netlink::Config::new(29), Arc::new(Value, GFP_KERNEL)?)?;
+        Ok(self.kept.lock().push(Any::Socket(socket), GFP_KERNEL)?)
+    }
+
     /// Takes them away.
     fn let_go(&self) -> Result {
         let all = core::mem::take(&mut *self.kept.lock());
@@ -96,6 +105,9 @@ enum Any {
     Number(debugfs::Number<u32>),
     Blob(debugfs::Blob),
     Directory(sysfs::Directory<Value>),
+    Misc(misc::Registration<File>),
+    #[cfg(CONFIG_NET)]
+    Socket(netlink::Socket<Value>),
 }
 
 /// One of each.
@@ -109,6 +121,11 @@ fn all() -> Result<KVec<Any>> {
     for it in [
         Any::Device(chrdev::Registration::new(
             chrdev::Options::new(c"adversary").nodes(2),
+            data.clone(),
+        )?),
+        Any::Misc(misc::Registration::new(
+            c"adversary_misc",
+            0o600,
             data.clone(),
         )?),
         Any::Node(proc_fs::Node::new(file(c"node"), data.clone())?),
@@ -174,6 +191,9 @@ fn twice() -> Result {
             sysfs::Directory::new(c"adversary", value).map(drop),
             &[EEXIST],
         )?;
+        let data = Arc::new((), GFP_KERNEL)?;
+        let misc = misc::Registration::<File>::new(c"adversary_misc", 0o600, data);
+        check("misc", misc.map(drop), &[EEXIST])?;
     }
     Ok(())
 }
@@ -223,6 +243,8 @@ fn names() -> Result {
         )?;
         let device = chrdev::Registration::<File>::new(chrdev::Options::new(name), data.clone());
         check("device", device.map(drop), errors)?;
+        let misc = misc::Registration::<File>::new(name, 0o600, data.clone());
+        check("misc", misc.map(drop), errors)?;
         check(
             "debugfs directory",
             debugfs::Directory::new(name).map(drop),
@@ -244,6 +266,7 @@ fn names() -> Result {
         drop(proc_fs::Directory::new(proc_fs::Options::new(name, 0o600))?);
         drop(sysfs::Directory::new(name, value.clone())?);
         drop(debugfs::Directory::new(name)?);
+        drop(misc::Registration::<File>::new(name, 0o600, data.clone())?);
         drop(chrdev::Registration::<File>::new(
             chrdev::Options::new(name),
             data.clone(),
@@ -293,6 +316,8 @@ fn modes() -> Result {
         let options = chrdev::Options::new(c"adversary").mode(mode);
         let device = chrdev::Registration::<File>::new(options, data.clone());
         check("device", device.map(drop), &[EINVAL])?;
+        let misc = misc::Registration::<File>::new(c"adversary_misc", mode, data.clone());
+        check("misc", misc.map(drop), &[EINVAL])?;
         let node = debugfs::Node::<File>::new(folder.clone(), c"node", mode, data.clone());
         check("debugfs", node.map(drop), &[EINVAL])?;
         let number = debugfs::Number::<u8>::new(folder.clone(), c"number", mode, 0);
@@ -384,4 +409,11 @@ impl sysfs::Attributes for Value {
             c"value",
             |_, out| out.push(b"here"),
         )])];
+}
+
+#[cfg(CONFIG_NET)]
+impl netlink::Protocol for Value {
+    fn receive(&self, _request: &netlink::Request<'_>) -> Result {
+        Ok(())
+    }
 }
