@@ -98,7 +98,7 @@ impl<T> RwSemaphore<T> {
         // SAFETY: By the type invariants.
         unsafe { bindings::down_read(self.semaphore.get()) };
         // INVARIANT: The lock was just taken to read.
-        ReadGuard {
+        Guard {
             lock: self,
             _here: NotThreadSafe,
         }
@@ -109,7 +109,7 @@ impl<T> RwSemaphore<T> {
         // SAFETY: By the type invariants.
         unsafe { bindings::down_write(self.semaphore.get()) };
         // INVARIANT: The lock was just taken to write.
-        WriteGuard {
+        Guard {
             lock: self,
             _here: NotThreadSafe,
         }
@@ -117,54 +117,30 @@ impl<T> RwSemaphore<T> {
 }
 
 /// One of those who read.
-///
-/// # Invariants
-///
-/// The lock is held to read, by this task.
-#[must_use = "the lock is given back when this is dropped"]
-pub struct ReadGuard<'a, T> {
-    lock: &'a RwSemaphore<T>,
-    _here: NotThreadSafe,
-}
-
-// SAFETY: A shared reference gives no more than one to the value.
-unsafe impl<T: Sync> Sync for ReadGuard<'_, T> {}
-
-impl<T> Deref for ReadGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariants nobody writes.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for ReadGuard<'_, T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::up_read(self.lock.semaphore.get()) };
-    }
-}
+pub type ReadGuard<'a, T> = Guard<'a, T, false>;
 
 /// The one who writes.
+pub type WriteGuard<'a, T> = Guard<'a, T, true>;
+
+/// Gives the value of an [`RwSemaphore`], and the lock back when it is dropped.
 ///
 /// # Invariants
 ///
-/// The lock is held to write, by this task.
+/// The lock is held by this task, to write if `WRITES`, else to read.
 #[must_use = "the lock is given back when this is dropped"]
-pub struct WriteGuard<'a, T> {
+pub struct Guard<'a, T, const WRITES: bool> {
     lock: &'a RwSemaphore<T>,
     _here: NotThreadSafe,
 }
 
 // SAFETY: A shared reference gives no more than one to the value.
-unsafe impl<T: Sync> Sync for WriteGuard<'_, T> {}
+unsafe impl<T: Sync, const WRITES: bool> Sync for Guard<'_, T, WRITES> {}
 
-impl<T> Deref for WriteGuard<'_, T> {
+impl<T, const WRITES: bool> Deref for Guard<'_, T, WRITES> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the type invariants nobody else has the value.
+        // SAFETY: By the type invariants nobody else writes, and this does not while it is borrowed.
         unsafe { &*self.lock.value.get() }
     }
 }
@@ -176,9 +152,16 @@ impl<T> DerefMut for WriteGuard<'_, T> {
     }
 }
 
-impl<T> Drop for WriteGuard<'_, T> {
+impl<T, const WRITES: bool> Drop for Guard<'_, T, WRITES> {
     fn drop(&mut self) {
+        let semaphore = self.lock.semaphore.get();
         // SAFETY: By the type invariants.
-        unsafe { bindings::up_write(self.lock.semaphore.get()) };
+        unsafe {
+            if WRITES {
+                bindings::up_write(semaphore);
+            } else {
+                bindings::up_read(semaphore);
+            }
+        }
     }
 }
