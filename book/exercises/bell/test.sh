@@ -17,8 +17,7 @@ for round in 1 2; do
 	head -n 1 /dev/bell >/tmp/second &
 	second=$!
 	becomes "round $round: two readers sleep" 'WaitQueue::wait puts a reader to sleep until a condition holds.' 2 asleep
-	# shellcheck disable=SC2154 # It is in checks.sh.
-	[ "$missing" -eq 0 ] || exit 1
+	good_so_far
 	echo >/dev/bell
 	becomes "round $round: both hear the bell" 'wake_one() wakes one. Who else waits?' 'ding ding ' heard
 	wait
