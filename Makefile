@@ -118,6 +118,7 @@ help:
 #:                   what no test notices (hours); T=chardev some
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
+#: make book         the book as HTML, EPUB and PDF, in build/book
 #: make doc          the support crate's documentation, in build/doc
 #: make rust-analyzer  rust-project.json for editors
 #: make install      put the modules for KERNEL (default: host) where modprobe finds them
@@ -232,6 +233,11 @@ doc: modules
 
 .doc:
 	$(Q)env $(TOOLS) scripts/doc $(OUT)
+
+.PHONY: book
+book:
+	$(Q)scripts/setup --book
+	$(Q)scripts/book
 
 .PHONY: rust-analyzer .rust-analyzer
 rust-analyzer: modules

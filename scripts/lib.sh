@@ -27,6 +27,10 @@ llvm_min=17
 bindgen_version=0.72.1
 chosen=$cache/tools/chosen
 bindgen_built=$cache/tools/bindgen-$bindgen_version/bin/bindgen
+# The last mdBook that the oldest cargo builds; the next series lays pages out in another way.
+mdbook_min=0.4.40
+mdbook_version=0.4.52
+mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
 # The kernels that are built here, each with the fragments of its configuration: a later
 # one wins over an earlier.
@@ -198,7 +202,7 @@ progress() {
 # are taken, or are an error. A complete choice is remembered until a tool changes.
 tool_names=(RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER CARGO LLVM CLANG LIBCLANG_PATH BINDGEN)
 declare -A asked_for
-for name in "${tool_names[@]}"; do asked_for[$name]=${!name-}; done
+for name in "${tool_names[@]}" MDBOOK; do asked_for[$name]=${!name-}; done
 
 tools() {
 	local asked="# $PATH ${RUSTUP_TOOLCHAIN-} ${RUST_LIB_SRC-} ${asked_for[*]}" name
@@ -214,6 +218,18 @@ tools() {
 	for name in "${tool_names[@]}"; do [ -n "${!name}" ] || return 0; done
 	tools_id=$("$RUSTC" -vV; "$CLANG" --version; "$BINDGEN" --version)
 	remember_tools
+}
+
+# choose_mdbook: the same for the book's tool, which nothing else needs.
+choose_mdbook() {
+	choose MDBOOK mdbook_fault < <(on_path mdbook; echo "$mdbook_built")
+}
+
+mdbook_fault() {
+	local fault
+	fault=$(version_fault "$1" $mdbook_min)
+	[ -n "$fault" ] || ! at_least 0.5 "$(version "$1")" || fault='is of a series that the book was not tried with'
+	echo "$fault"
 }
 
 recall_tools() {

@@ -16,7 +16,7 @@ fn with_apt(machine: &Machine) {
     machine.program(
         "apt-get",
         &format!(
-            "echo \"$@\" >>{home}/apt\nfor it; do case $it in flex | bison) \
+            "echo \"$@\" >>{home}/apt\nfor it; do case $it in flex | bison | pandoc | weasyprint) \
              printf '#!/bin/sh\\n' >{bin}/$it; chmod +x {bin}/$it ;; esac; done"
         ),
     );
@@ -146,6 +146,41 @@ mkdir -p bin && printf '#!/bin/sh\\necho bindgen 0.72.1\\n' >bin/bindgen && chmo
             .join("tools/bindgen-0.72.1/bin/bindgen")
             .exists()
     );
+}
+
+#[test]
+fn the_book_takes_its_own_tools_and_no_others() {
+    let machine = Machine::new();
+    with_apt(&machine);
+    for it in ["flex", "qemu-system-x86_64", "bindgen"] {
+        machine.without(it);
+    }
+    let home = machine.path("home").display().to_string();
+    machine.program(
+        "cargo",
+        &format!(
+            "case $1 in --version) echo cargo 1.96.0; exit ;; esac
+echo \"$@\" >>{home}/cargo
+mkdir -p bin && printf '#!/bin/sh\\necho mdbook v0.4.52\\n' >bin/mdbook && chmod +x bin/mdbook"
+        ),
+    );
+    machine.run(&["scripts/setup", "--book"]).passes().says(&[
+        "pandoc, which makes an EPUB",
+        "weasyprint, which makes a PDF",
+        "mdBook 0.4.40 or newer, before 0.5",
+    ]);
+    let apt = machine.read("home/apt");
+    assert!(apt.trim_end().ends_with(" pandoc weasyprint"), "{apt}");
+    let cargo = machine.read("home/cargo");
+    assert!(cargo.trim_end().ends_with(" mdbook"), "{cargo}");
+    assert_eq!(cargo.lines().count(), 1, "{cargo}");
+    // It is taken from the cache from now on; one of another series is not.
+    machine.program("mdbook", "echo mdbook v0.5.4");
+    machine.run(&["scripts/setup", "--book"]).passes();
+    assert_eq!(machine.read("home/cargo"), cargo);
+    // What the modules take is another matter.
+    let ended = machine.run(&["scripts/setup", "--check"]).fails(&["flex"]);
+    assert!(!ended.out.contains("mdBook"), "{ended:?}");
 }
 
 #[test]
