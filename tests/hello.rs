@@ -7,6 +7,8 @@ use object::{Object as _, ObjectSection as _};
 use rustix::io::Errno;
 use std::fs;
 
+const HELLO_1: &str = name!("hello_1");
+const HELLO_2: &str = name!("hello_2");
 const HELLO_5: &str = name!("hello_5");
 
 /// Loads and unloads a module; returns what it logged meanwhile, without its name.
@@ -61,7 +63,7 @@ fn modinfo(module: &str, tag: &str) -> Vec<String> {
 #[test]
 fn hello_1_greets_and_says_goodbye() {
     assert_eq!(
-        session("hello_1", &[]),
+        session(HELLO_1, &[]),
         ["Hello world 1.", "Goodbye world 1."]
     );
 }
@@ -69,7 +71,7 @@ fn hello_1_greets_and_says_goodbye() {
 #[test]
 fn hello_2_greets_and_says_goodbye() {
     assert_eq!(
-        session("hello_2", &[]),
+        session(HELLO_2, &[]),
         ["Hello, world 2", "Goodbye, world 2"]
     );
 }
@@ -78,7 +80,7 @@ fn hello_2_greets_and_says_goodbye() {
 fn a_failing_init_returns_its_errno() {
     for errno in [Errno::PERM, Errno::NOMEM, Errno::NODEV] {
         let fail = format!("fail={}", errno.raw_os_error());
-        let (seen, log) = refusal("hello_2", &[&fail]);
+        let (seen, log) = refusal(HELLO_2, &[&fail]);
         assert_eq!(seen, errno);
         assert!(log.iter().any(|line| line.contains("Hello")), "{log:?}");
     }
@@ -86,10 +88,10 @@ fn a_failing_init_returns_its_errno() {
 
 #[test]
 fn a_failing_init_undoes_what_it_did() {
-    let (_, log) = refusal("hello_2", &["fail=1"]);
+    let (_, log) = refusal(HELLO_2, &["fail=1"]);
     assert_eq!(
         log,
-        ["hello_2: Hello, world 2", "hello_2: Goodbye, world 2"]
+        ["Hello, world 2", "Goodbye, world 2"].map(|it| format!("{HELLO_2}: {it}"))
     );
 }
 

@@ -23,6 +23,7 @@ static long mylong = 9999;
 module_param(mylong, long, 0444);
 MODULE_PARM_DESC(mylong, "A long integer");
 
+// ANCHOR: parameters
 static char *mystring = "blah";
 module_param(mystring, charp, 0444);
 MODULE_PARM_DESC(mystring, "A string of up to 1024 bytes");
@@ -31,6 +32,7 @@ static int myintArray[2] = { 0, 420 };
 static unsigned int myintArray_count = ARRAY_SIZE(myintArray);
 module_param_array(myintArray, int, &myintArray_count, 0444);
 MODULE_PARM_DESC(myintArray, "One or two integers");
+// ANCHOR_END: parameters
 
 static int __init hello_5_init(void)
 {
