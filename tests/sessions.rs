@@ -20,7 +20,7 @@ use rustix::{
 use snapbox::{Assert, IntoData as _, assert::Action};
 use std::{
     env, fs,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -361,9 +361,12 @@ fn samples() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// Fails with all that was found, and if nothing was looked at.
+/// Says how many there were, where libtest does not hide it; fails with all that was found, and if
+/// nothing was looked at.
 fn conclude(count: usize, complaints: &[String]) {
     assert!(count > 0, "there is no session: nothing was tested");
+    let said = io::stdout().write_all(format!("{count} sessions ... ").as_bytes());
+    said.expect("it is said");
     assert!(
         complaints.is_empty(),
         "{} complaints:\n{}",

@@ -22,6 +22,7 @@
 //! Where to look: `rust/kernel/lib.rs` has the trait `Module`, `rust/macros/module.rs` what `module!`
 //! makes, and `samples/rust/rust_minimal.rs` is the kernel's own first module.
 
+// ANCHOR: module
 use kernel::prelude::*;
 
 module! {
@@ -46,3 +47,4 @@ impl Drop for Hello1 {
         pr_alert!("Goodbye world 1.\n");
     }
 }
+// ANCHOR_END: module

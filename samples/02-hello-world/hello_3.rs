@@ -37,6 +37,7 @@ module! {
 
 struct Hello3;
 
+// ANCHOR: init
 lkm::init_only! {
     impl kernel::Module for Hello3 {
         static HELLO3_DATA: i32 = 3;
@@ -47,6 +48,7 @@ lkm::init_only! {
         }
     }
 }
+// ANCHOR_END: init
 
 impl Drop for Hello3 {
     fn drop(&mut self) {

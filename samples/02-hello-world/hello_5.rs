@@ -64,6 +64,7 @@ lkm::module_params! {
         description: "A long integer",
         permissions: 0o444,
     },
+    // ANCHOR: parameters
     mystring: str {
         default: c"blah",
         description: "A string of up to 1024 bytes",
@@ -74,6 +75,7 @@ lkm::module_params! {
         description: "One or two integers",
         permissions: 0o444,
     },
+    // ANCHOR_END: parameters
 }
 
 struct Hello5;

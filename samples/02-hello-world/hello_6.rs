@@ -44,6 +44,7 @@ module! {
     license: "GPL",
 }
 
+// ANCHOR: on_set
 module_params! {
     greetings: u8 {
         default: 0,
@@ -63,6 +64,7 @@ fn greet(times: u8) -> Result {
     }
     Ok(())
 }
+// ANCHOR_END: on_set
 
 struct Hello6;
 

@@ -45,6 +45,7 @@ struct LogLevels;
 
 impl kernel::Module for LogLevels {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        // ANCHOR: levels
         pr_emerg!("0, emergency: the system is unusable\n");
         pr_alert!("1, alert: somebody must act at once\n");
         pr_crit!("2, critical: a part has failed\n");
@@ -53,6 +54,7 @@ impl kernel::Module for LogLevels {
         pr_notice!("5, notice: normal, and worth knowing\n");
         pr_info!("6, information: what is going on\n");
         pr_debug!("7, debug: for who looks for an error\n");
+        // ANCHOR_END: levels
         Ok(LogLevels)
     }
 }

@@ -15,9 +15,11 @@
 //! The guide's first message has no level, and so gets the kernel's default one; `pr_info!` is the
 //! level for what is neither an error nor a warning.
 
+// ANCHOR: mod
 use kernel::prelude::*;
 
 mod stop;
+// ANCHOR_END: mod
 
 module! {
     type: StartStop,

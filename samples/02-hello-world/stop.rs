@@ -2,6 +2,7 @@
 
 //! The part of `start_stop` that ends it.
 
+// ANCHOR: drop
 use super::StartStop;
 use kernel::prelude::*;
 
@@ -10,3 +11,4 @@ impl Drop for StartStop {
         pr_alert!("Short is the life of a kernel module\n");
     }
 }
+// ANCHOR_END: drop

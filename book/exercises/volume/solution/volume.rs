@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A parameter with a limit.
+
+use lkm::prelude::*;
+
+module! {
+    type: Volume,
+    name: "volume",
+    authors: ["lkmpg-rs developers"],
+    description: "A parameter with a limit",
+    license: "GPL",
+}
+
+module_params! {
+    volume: u8 {
+        default: 5,
+        description: "How loud, 0 to 10",
+        permissions: 0o644,
+        on_set: set,
+    },
+}
+
+fn set(to: u8) -> Result {
+    if to > 10 {
+        pr_err!("{to} is too loud: 0 to 10 will do.\n");
+        return Err(EINVAL);
+    }
+    pr_info!("now {to}\n");
+    Ok(())
+}
+
+struct Volume;
+
+impl kernel::Module for Volume {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        pr_info!("at first {}\n", volume.value());
+        Ok(Volume)
+    }
+}
