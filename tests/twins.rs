@@ -15,5 +15,5 @@ mod procfs_2;
 mod sched;
 mod sleep;
 mod smp;
-mod syscall;
+mod syscall_spy;
 mod xktty;

@@ -164,10 +164,10 @@ mutants! {
     "make test T=ioctl" => "samples/07-ioctl/ioctl.rs": "a new message is read from where the last one was",
         "file.rewind();"
         => "";
-    "make test T=syscall" => "samples/08-system-calls/syscall.rs": "other users are spied on",
+    "make test T=syscall_spy" => "samples/08-system-calls/syscall_spy.rs": "other users are spied on",
         "if user == uid.value() {"
         => "if user >= uid.value() {";
-    "make test T=syscall" => "samples/08-system-calls/syscall.rs": "a long path lacks a letter",
+    "make test T=syscall_spy" => "samples/08-system-calls/syscall_spy.rs": "a long path lacks a letter",
         "offset += room.len();"
         => "offset += room.len() + 1;";
     "make test T=sleep" => "samples/09-blocking/sleep.rs": "who would block gets another errno",
@@ -239,7 +239,7 @@ mutants! {
     "make test T=sleep" => "rust/wait/turn.rs": "a turn wakes everybody",
         "bindings::WQ_FLAG_EXCLUSIVE as c_int"
         => "0";
-    "make test T=syscall" => "rust/kprobe.rs": "probes are kept for ever",
+    "make test T=syscall_spy" => "rust/kprobe.rs": "probes are kept for ever",
         "unsafe { bindings::unregister_kprobe(self.probe.get()) };"
         => "";
     "make test T=sched" => "rust/timer.rs": "timers outlive their module",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Another probe where the sample `syscall` has its own; `/proc/second_probe` shows its count.
+//! Another probe where the sample `syscall_spy` has its own; `/proc/second_probe` shows its count.
 
 use kernel::{
     prelude::*,

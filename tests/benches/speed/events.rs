@@ -36,14 +36,14 @@ pub const ROWS: &[Row] = &[
         start: hand_off,
     },
     Row {
-        module: "syscall",
+        module: "syscall_spy",
         operation: "open by others",
         loaded: Loaded::One(&["uid=4711"]),
         batch: 50,
         start: open,
     },
     Row {
-        module: "syscall",
+        module: "syscall_spy",
         operation: "open, logged",
         loaded: Loaded::One(&["uid=0"]),
         batch: 50,

@@ -3,18 +3,18 @@
 //! Chapter 8: spying on the files that a user opens.
 //!
 //! ```console
-//! # insmod syscall.ko uid=1000
-//! syscall: Spying on UID:1000
+//! # insmod syscall_spy.ko uid=1000
+//! syscall_spy: Spying on UID:1000
 //! $ cat /etc/group | head -n 1
-//! syscall: Opened file by 1000: [..]
+//! syscall_spy: Opened file by 1000: [..]
 //! ...
-//! syscall: Opened file by 1000: /etc/group
+//! syscall_spy: Opened file by 1000: /etc/group
 //! ...
 //! root:x:0:
-//! # cat /sys/kernel/debug/syscall/opens
+//! # cat /sys/kernel/debug/syscall_spy/opens
 //! [..]
-//! # rmmod syscall
-//! syscall: Saw [..] opens by UID:1000, missed 0 of all
+//! # rmmod syscall_spy
+//! syscall_spy: Saw [..] opens by UID:1000, missed 0 of all
 //! ```
 //!
 //! A kprobe is a breakpoint in the running kernel, where a debugger would set one in a program. The
@@ -40,9 +40,9 @@
 //! call") would be untrue, and are gone. Its other example, a kernel that says "Tee hee, that tickles!"
 //! when somebody deletes a file, is this module with a probe on `vfs_unlink`.
 //!
-//! It cannot be loaded where the kernel itself has something called `syscall`, as with the x32 ABI
-//! (`CONFIG_X86_X32_ABI`, Debian's stock kernel): `insmod` then says "Invalid parameters". Built
-//! under another name, from a copy of this file, it loads there, too.
+//! The guide calls it `syscall`. A kernel with the x32 ABI (Debian's stock kernel) has a part of its own
+//! of that name, and refuses a module that is called like it. So that is an alias here, another name
+//! to ask for it by: `modprobe syscall` loads it, on any kernel.
 //!
 //! Where to look: `kernel/kprobes.c`, `Documentation/trace/kprobes.rst`, and `fs/open.c` for what is
 //! probed.
@@ -64,11 +64,12 @@ use lkm::{
 };
 
 module! {
-    type: Syscall,
-    name: "syscall",
+    type: SyscallSpy,
+    name: "syscall_spy",
     authors: ["lkmpg-rs developers"],
     description: "Logs the files that a user opens",
     license: "GPL",
+    alias: ["syscall"],
 }
 
 lkm::module_params! {
@@ -79,13 +80,13 @@ lkm::module_params! {
     },
 }
 
-struct Syscall {
+struct SyscallSpy {
     probe: Pin<KBox<Probe<Spy>>>,
 }
 
-impl kernel::Module for Syscall {
+impl kernel::Module for SyscallSpy {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let opens = Directory::new(c"syscall")
+        let opens = Directory::new(c"syscall_spy")
             .and_then(|directory| Number::new(directory, c"opens", 0o444, 0))
             .inspect_err(|e| pr_alert!("Sorry, no counter in debugfs: {e:?}\n"))?;
         // ANCHOR: probe
@@ -93,11 +94,11 @@ impl kernel::Module for Syscall {
             .inspect_err(|e| pr_alert!("Sorry, no probe on do_file_open: {e:?}\n"))?;
         // ANCHOR_END: probe
         pr_info!("Spying on UID:{}\n", uid.value());
-        Ok(Syscall { probe })
+        Ok(SyscallSpy { probe })
     }
 }
 
-impl Drop for Syscall {
+impl Drop for SyscallSpy {
     fn drop(&mut self) {
         let (opens, missed) = (self.probe.opens.get(), self.probe.missed());
         pr_info!(

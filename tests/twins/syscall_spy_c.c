@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The twin of samples/08-system-calls/syscall.rs: logs the files that a user
+ * The twin of samples/08-system-calls/syscall_spy.rs: logs the files that a user
  * opens.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -92,7 +92,7 @@ static struct kprobe probe = {
 };
 // ANCHOR_END: entered
 
-static int __init syscall_c_init(void)
+static int __init syscall_spy_c_init(void)
 {
 	int err;
 
@@ -108,7 +108,7 @@ static int __init syscall_c_init(void)
 	return 0;
 }
 
-static void __exit syscall_c_exit(void)
+static void __exit syscall_spy_c_exit(void)
 {
 	unregister_kprobe(&probe);
 	debugfs_remove(directory);
@@ -116,9 +116,10 @@ static void __exit syscall_c_exit(void)
 		(u64)atomic64_read(&opens), uid, probe.nmissed);
 }
 
-module_init(syscall_c_init);
-module_exit(syscall_c_exit);
+module_init(syscall_spy_c_init);
+module_exit(syscall_spy_c_exit);
 
 MODULE_AUTHOR("lkmpg-rs developers");
 MODULE_DESCRIPTION("Logs the files that a user opens");
 MODULE_LICENSE("GPL");
+MODULE_ALIAS("syscall_c");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chapter 8: syscall.
+//! Chapter 8: syscall_spy.
 
 use lkm::raw;
 use lkmpg_tests::{
-    BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_built_in, is_twin, name,
-    scaled, skip, times,
+    BadMemory, KernelLog, LoadError, Module, as_user, errno_named, is_loaded, is_twin, name,
+    scaled, times,
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2},
@@ -24,15 +24,12 @@ const WATCHED: u32 = 1000;
 const OTHER: u32 = 1001;
 const PROBES: &str = "/sys/kernel/debug/kprobes/list";
 
-const MODULE: &str = name!("syscall");
+const MODULE: &str = name!("syscall_spy");
 const OPENS: &str = if is_twin!() {
-    "/sys/kernel/debug/syscall_c/opens"
+    "/sys/kernel/debug/syscall_spy_c/opens"
 } else {
-    "/sys/kernel/debug/syscall/opens"
+    "/sys/kernel/debug/syscall_spy/opens"
 };
-
-/// A kernel with the x32 ABI, as Debian's, has a built-in of this name.
-const TAKEN: &str = "the kernel itself has the module name syscall (CONFIG_X86_X32_ABI)";
 
 fn load() -> Module {
     Module::load(MODULE, &[&format!("uid={WATCHED}")]).expect("the module loads")
@@ -72,9 +69,6 @@ fn paths(log: &KernelLog) -> Vec<String> {
 
 #[test]
 fn it_logs_what_the_user_opens() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let log = KernelLog::now();
     let module = load();
     as_user(WATCHED, || {
@@ -100,10 +94,18 @@ fn it_logs_what_the_user_opens() {
 }
 
 #[test]
+fn it_goes_by_the_guides_name() {
+    // On every kernel, also on one that has a part of that name.
+    let status = Command::new("modprobe")
+        .args([name!("syscall"), "uid=4711"])
+        .status();
+    assert!(status.expect("modprobe").success());
+    assert!(is_loaded(MODULE));
+    Module::adopt(MODULE).unload().expect("unload");
+}
+
+#[test]
 fn the_counter_may_be_open_when_the_module_goes() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let module = load();
     let file = fs::File::open(OPENS).expect("open");
     module.unload().expect("it unloads");
@@ -115,9 +117,6 @@ fn the_counter_may_be_open_when_the_module_goes() {
 
 #[test]
 fn a_program_that_is_executed_is_opened() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let log = KernelLog::now();
     let _module = load();
     // By its own name it prints a help.
@@ -129,9 +128,6 @@ fn a_program_that_is_executed_is_opened() {
 
 #[test]
 fn paths_of_all_lengths() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let log = KernelLog::now();
     let _module = load();
     let longest = format!("/{}", "longest/".repeat(512))[..4095].to_owned();
@@ -179,9 +175,6 @@ fn paths_of_all_lengths() {
 
 #[test]
 fn bad_pointers_are_reported_as_such() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let log = KernelLog::now();
     let _module = load();
     let memory = BadMemory::new();
@@ -207,9 +200,6 @@ fn assert_failed(path: &str, errno: Errno) {
 
 #[test]
 fn no_open_is_missed_and_no_other_counted() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let _module = load();
     let opens = scaled!(5000);
     thread::scope(|scope| {
@@ -228,9 +218,6 @@ fn no_open_is_missed_and_no_other_counted() {
 
 #[test]
 fn another_probe_may_come_and_go_in_any_order() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let before = fs::read_to_string(PROBES).expect("the probes");
     let opens = || as_user(WATCHED, || (0..10).for_each(|_| try_open("/etc/passwd")));
     for ours_first in [true, false] {
@@ -264,9 +251,6 @@ fn another_probe_may_come_and_go_in_any_order() {
 
 #[test]
 fn loading_and_unloading_many_times_while_files_are_opened() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let before = fs::read_to_string(PROBES).expect("the probes");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -296,9 +280,6 @@ fn loading_and_unloading_many_times_while_files_are_opened() {
 
 #[test]
 fn the_user_is_a_number() {
-    if is_built_in(MODULE) {
-        return skip(TAKEN);
-    }
     let module = load();
     let shown =
         fs::read_to_string(format!("/sys/module/{MODULE}/parameters/uid")).expect("the parameter");
