@@ -72,6 +72,7 @@ fn sweep<P, T>(
 
 fn every_load_fails(subject: &Subject, scope: Scope) -> Swept {
     let module = &subject.module;
+    let _needs = Module::load_needs(module).expect(module);
     let before = Footprint::now();
     let file = File::open(module_file(module)).expect("the module");
     let parameters = CString::new(subject.said.parameters.join(" ")).expect("no NUL");

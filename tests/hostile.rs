@@ -7,7 +7,7 @@
 //! each node: `make soak` makes more than ten million in all.
 
 use lkmpg_tests::{
-    Footprint, Module, Subject,
+    Footprint, Module, Subject, apart,
     hostile::{self, Random},
     left_out, mappings, skip, some, subjects,
     tally::{self, Column},
@@ -28,7 +28,7 @@ fn every_node_survives_every_call() {
         return;
     }
     let before = Footprint::now();
-    let modules: Vec<Module> = subjects().iter().map(Subject::load).collect();
+    let modules: Vec<Module> = apart().map(Subject::load).collect();
     let start = |_| hostile::start(&targets, random.number(), Some(calls));
     let users: Vec<_> = (0..PROCESSES).map(start).collect();
     for mut user in users {

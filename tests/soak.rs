@@ -6,9 +6,9 @@
 //! anything but that the test works.
 
 use lkmpg_tests::{
-    Footprint, Module, Progress, Subject,
+    Footprint, Module, Progress, Subject, apart,
     hostile::{self, Random, Target},
-    setting, subjects,
+    setting,
 };
 use std::{
     collections::BTreeMap,
@@ -49,7 +49,7 @@ fn memory() -> BTreeMap<String, u64> {
 }
 
 fn round(targets: &[Target], random: &mut Random, time: Duration) {
-    let modules: Vec<Module> = subjects().iter().map(Subject::load).collect();
+    let modules: Vec<Module> = apart().map(Subject::load).collect();
     let start = |_| hostile::start(targets, random.number(), None);
     let users: Vec<Child> = (0..PROCESSES).map(start).collect();
     sleep(time);

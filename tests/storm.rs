@@ -6,9 +6,9 @@
 //! does 1,000 rounds. `LKMPG_SEED=` makes the same choices again, though not at the same moments.
 
 use lkmpg_tests::{
-    Footprint, KernelSetting, LoadError, Module, Node, Progress, Subject, early,
+    Footprint, KernelSetting, LoadError, Module, Node, Progress, Subject, apart, early,
     hostile::{self, Random},
-    is_loaded, some, subjects, times,
+    is_loaded, needs_of_all, some, subjects, times,
 };
 use rustix::{fs::OFlags, io::Errno};
 use std::{process::Child, thread};
@@ -67,7 +67,7 @@ fn unloading_at_the_worst_moment_is_safe() {
         module: None,
         loads: 0,
     };
-    let mut guests: Vec<_> = subjects().iter().map(guest).collect();
+    let mut guests: Vec<_> = apart().map(guest).collect();
     let start = |random: &mut Random| hostile::start(&nodes, random.number(), None);
     let mut users: Vec<_> = (0..processes).map(|_| start(&mut random)).collect();
     let mut toggles = 0;
@@ -114,12 +114,13 @@ fn come_and_go(subject: &Subject) -> usize {
 #[test]
 fn loading_and_unloading_at_the_same_moment_is_safe() {
     let before = Footprint::now();
-    let round = || subjects().iter().map(come_and_go).collect::<Vec<_>>();
+    let needs = needs_of_all();
+    let round = || apart().map(come_and_go).collect::<Vec<_>>();
     let loads = thread::scope(|scope| {
         let threads = [(); 3].map(|()| scope.spawn(round));
         threads.map(|it| it.join().expect("no panic"))
     });
-    for (n, subject) in subjects().iter().enumerate() {
+    for (n, subject) in apart().enumerate() {
         let all: usize = loads.iter().map(|it| it[n]).sum();
         assert!(all > 0, "{} was never loaded", subject.module);
         if is_loaded(&subject.module) {
@@ -127,6 +128,7 @@ fn loading_and_unloading_at_the_same_moment_is_safe() {
             module.unload().expect("nobody uses it");
         }
     }
+    drop(needs);
     before.check("loading and unloading");
 }
 

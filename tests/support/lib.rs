@@ -17,7 +17,7 @@
 //!
 //! | what | by |
 //! | --- | --- |
-//! | loading a module, which goes when its guard is dropped | [`Module`] |
+//! | loading a module and what it needs, which go when its guard is dropped | [`Module`] |
 //! | what the kernel logs from a moment on | [`KernelLog`] |
 //! | a setting of the kernel's, for as long as a guard lives | [`KernelSetting`] |
 //! | what a module must not leave behind: nodes, interrupts, threads… | [`Footprint`] |
@@ -70,7 +70,7 @@ pub use process::{Progress, as_user, errno_named, errno_of, majors, wait_until};
 pub use ready::ready;
 pub use serial::FarEnd;
 pub use settings::{only, setting, some, times};
-pub use subjects::{Said, Subject, are_somebodys, left_out, subjects};
+pub use subjects::{Said, Subject, apart, are_somebodys, left_out, needs_of_all, subjects};
 pub use tally::skip;
 pub use tmpfs::Tmpfs;
 pub use twin::is_twins;

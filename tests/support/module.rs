@@ -39,21 +39,48 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// A loaded module, which goes when this is dropped.
+/// A loaded module, which goes when this is dropped, with what was loaded for it.
 #[derive(Debug)]
 pub struct Module {
     name: String,
     loaded: bool,
+    /// The last of the modules that it needs, if they were not there. Dropped after it.
+    needs: Option<Box<Module>>,
 }
 
 impl Module {
-    /// Loads a module of the build, with parameters as `insmod` takes them.
+    /// Loads a module of the build, with parameters as `insmod` takes them, after those that it needs
+    /// and that are not there.
     ///
     /// Modules are a resource of the whole guest: tests that run at the same time take turns.
     pub fn load(name: &str, parameters: &[&str]) -> Result<Self, LoadError> {
+        let needs = Self::load_needs(name)?.map(Box::new);
+        let mut module = Self::load_file(name, &module_file(name), parameters)?;
+        module.needs = needs;
+        Ok(module)
+    }
+
+    /// Loads what a module needs and is not there.
+    pub fn load_needs(name: &str) -> Result<Option<Self>, LoadError> {
+        let mut loaded = None;
+        for (name, file) in needs(name) {
+            match Self::load_file(&name, &file, &[]) {
+                Ok(mut module) => {
+                    module.needs = loaded.map(Box::new);
+                    loaded = Some(module);
+                }
+                // It is somebody else's.
+                Err(LoadError::Refused(Errno::EXIST)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn load_file(name: &str, file: &Path, parameters: &[&str]) -> Result<Self, LoadError> {
         let in_guest = Path::new(IN_GUEST).exists();
         assert!(in_guest, "modules are loaded in the VM only: make test");
-        let file = File::open(module_file(name)).map_err(LoadError::Missing)?;
+        let file = File::open(file).map_err(LoadError::Missing)?;
         let parameters = CString::new(parameters.join(" ")).expect("parameters without NUL");
         finit_module(&file, &parameters, 0).map_err(LoadError::Refused)?;
         Ok(Self::adopt(name))
@@ -64,6 +91,7 @@ impl Module {
         Self {
             name: name.to_owned(),
             loaded: true,
+            needs: None,
         }
     }
 
@@ -77,10 +105,10 @@ impl Module {
         (start, start + size.trim().parse::<u64>().expect("a number"))
     }
 
-    /// Unloads the module, or says why it cannot be.
+    /// Unloads the module and what was loaded for it, or says which of them cannot be, and why.
     pub fn unload(mut self) -> Result<(), InUse> {
         match self.delete() {
-            Ok(()) => Ok(()),
+            Ok(()) => self.needs.take().map_or(Ok(()), |it| it.unload()),
             Err(errno) => Err(InUse {
                 module: self,
                 errno,
@@ -146,14 +174,31 @@ pub fn module_file(name: &str) -> PathBuf {
         .flatten()
         .flatten()
         .map(|it| it.path());
-    let is_it = |it: &PathBuf| {
-        let stem = it.file_stem().unwrap_or_default().to_string_lossy();
-        stem.replace('-', "_") == name
-    };
+    let is_it = |it: &PathBuf| name_of(it).as_deref() == Some(name);
     match file.exists() {
         true => file,
         false => all.find(is_it).unwrap_or(file),
     }
+}
+
+/// The name of the module in a file, which may be compressed.
+fn name_of(file: &Path) -> Option<String> {
+    let (name, _) = file.file_name()?.to_str()?.split_once(".ko")?;
+    Some(name.replace('-', "_"))
+}
+
+/// The modules that one needs, with their files, those first that the others need. By depmod's list:
+/// `extra/a.ko: extra/b.ko extra/c.ko`, where `c.ko` is to be loaded first.
+pub fn needs(name: &str) -> Vec<(String, PathBuf)> {
+    let system = rustix::system::uname();
+    let release = system.release().to_str().expect("a release");
+    let folder = Path::new("/lib/modules").join(release);
+    let list = fs::read_to_string(folder.join("modules.dep")).expect("modules.dep");
+    let mut lines = list.lines().filter_map(|it| it.split_once(':'));
+    let line = lines.find(|(file, _)| name_of(Path::new(file)).as_deref() == Some(name));
+    let needs = line.map_or("", |(_, needs)| needs).split_whitespace();
+    let files = needs.rev().map(|it| folder.join(it));
+    files.filter_map(|it| Some((name_of(&it)?, it))).collect()
 }
 
 /// Whether a part of the kernel itself has a module's name, which then cannot be loaded: Debian's

@@ -7,6 +7,7 @@
 
 use crate::{
     Footprint, Module, is_built_in,
+    module::needs,
     nodes::Node,
     settings::{only, some},
 };
@@ -55,16 +56,21 @@ pub struct Said {
 }
 
 impl Subject {
-    /// Finds out about a module, by loading it. All is as it was `before` when it is gone.
+    /// Finds out about a module, by loading it. All is as it was `before` when it is gone. What it needs
+    /// is loaded first: the nodes of that are not its own.
     pub fn new(module: &str, said: Said, before: &Footprint) -> Self {
+        let needs = Module::load_needs(module);
+        let needs = needs.unwrap_or_else(|error| panic!("what {module} needs: {error}"));
+        let with_needs = Footprint::now();
         let mut subject = Self {
             module: module.to_owned(),
             said,
             nodes: Vec::new(),
         };
         let loaded = subject.load();
-        subject.nodes = Footprint::now().nodes_since(before);
+        subject.nodes = Footprint::now().nodes_since(&with_needs);
         loaded.unload().expect("nobody has it open");
+        drop(needs);
         before.check(module);
         for (path, why) in &subject.said.without {
             let all = subject.nodes.len();
@@ -125,6 +131,20 @@ pub fn subjects() -> &'static [Subject] {
         let subjects = built.map(|it| Subject::new(&it.module, it.said(), &before));
         some("module", subjects)
     })
+}
+
+/// The modules that can be loaded and unloaded in any order: those that others of them need are there
+/// while these are.
+pub fn apart() -> impl Iterator<Item = &'static Subject> {
+    let needed: Vec<_> = subjects().iter().flat_map(|it| needs(&it.module)).collect();
+    let is_needed = move |it: &Subject| needed.iter().any(|(name, _)| *name == it.module);
+    subjects().iter().filter(move |it| !is_needed(it))
+}
+
+/// Loads what any of them needs.
+pub fn needs_of_all() -> Vec<Module> {
+    let needs = |it: &Subject| Module::load_needs(&it.module).expect(&it.module);
+    subjects().iter().filter_map(needs).collect()
 }
 
 static LEFT_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
