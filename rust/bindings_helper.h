@@ -9,6 +9,7 @@
 #include <linux/i8042.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/kd.h>
 #include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>

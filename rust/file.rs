@@ -491,6 +491,23 @@ impl File {
         to_result(unsafe { bindings::vfs_fsync(self.as_raw(), 0) })
     }
 
+    /// Calls the file's own ioctl, with a number for its argument.
+    ///
+    /// Fails with `ENOTTY` if it has none, and with what ioctl(2) fails with. May sleep
+    /// (`file_operations::unlocked_ioctl`).
+    #[cfg(CONFIG_VT)]
+    pub(crate) fn ioctl(&self, command: u32, argument: u8) -> Result {
+        enter()?;
+        // SAFETY: By the type invariants. A hang-up replaces a tty's operations by others that stay,
+        // too, so this is read once.
+        let operations = unsafe { (&raw const (*self.as_raw()).f_op).read_volatile() };
+        // SAFETY: An open file has operations.
+        let ioctl = unsafe { (*operations).unlocked_ioctl }.ok_or(ENOTTY)?;
+        // SAFETY: A process may call it with any numbers, so it checks them, and takes none for an
+        // address in the kernel.
+        to_result(unsafe { ioctl(self.as_raw(), command, argument.into()) } as c_int)
+    }
+
     /// Closes the file, and says what went wrong with bytes that were still on their way, as
     /// close(2) does. May sleep (`filp_close`).
     pub fn close(self) -> Result {

@@ -111,6 +111,7 @@
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
 //! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`] keeps all |
 //! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY` |
+//! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
 //! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own |
@@ -217,6 +218,8 @@ pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
+#[cfg(CONFIG_VT)]
+pub mod vt;
 pub mod wait;
 pub mod work;
 

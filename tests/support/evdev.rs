@@ -12,6 +12,7 @@ use std::{fs, os::fd::OwnedFd};
 const EVENT: usize = 24;
 const EV_SYN: u16 = 0;
 const EV_KEY: u16 = 1;
+const EV_LED: u16 = 17;
 const SYN_DROPPED: u16 = 3;
 /// The value of a key that is still down.
 const REPEATED: i32 = 2;
@@ -40,29 +41,44 @@ impl Evdev {
     /// Waits until `count` keys have changed since the last call, and returns them, and whether each
     /// is down. A node keeps 64 events for a slow reader, and a key takes three: no more than 20 at once.
     pub fn wait_for_keys(&self, count: usize) -> Vec<(u16, bool)> {
-        let mut keys = Vec::new();
-        crate::wait_until("the keyboard's driver", || {
-            keys.extend(self.keys());
-            keys.len() >= count
-        });
-        keys
+        self.wait_for(EV_KEY, count)
     }
 
-    /// Returns the keys that changed since the last call, and whether each is down.
-    fn keys(&self) -> Vec<(u16, bool)> {
-        let (mut keys, mut events) = (Vec::new(), [0; 64 * EVENT]);
+    /// Waits until `count` lights have changed since the last call, and returns them, and whether each is
+    /// on. The keys are numbered from 0: Num Lock, Caps Lock, Scroll Lock.
+    pub fn wait_for_lights(&self, count: usize) -> Vec<(u16, bool)> {
+        self.wait_for(EV_LED, count)
+    }
+
+    /// Returns the lights that have changed since the last call.
+    pub fn lights(&self) -> Vec<(u16, bool)> {
+        self.changes(EV_LED)
+    }
+
+    fn wait_for(&self, kind: u16, count: usize) -> Vec<(u16, bool)> {
+        let mut changes = Vec::new();
+        crate::wait_until("the keyboard's driver", || {
+            changes.extend(self.changes(kind));
+            changes.len() >= count
+        });
+        changes
+    }
+
+    /// Returns what changed of a kind since the last call, and whether each is down, or on.
+    fn changes(&self, kind: u16) -> Vec<(u16, bool)> {
+        let (mut changes, mut events) = (Vec::new(), [0; 64 * EVENT]);
         loop {
             let length = match rustix::io::read(&self.node, &mut events) {
                 Ok(length) => length,
-                Err(Errno::AGAIN) => return keys,
+                Err(Errno::AGAIN) => return changes,
                 Err(errno) => panic!("cannot read the keyboard's events: {errno}"),
             };
             for event in events[..length].chunks_exact(EVENT) {
                 let half = |at: usize| u16::from_ne_bytes([event[at], event[at + 1]]);
-                let (kind, code, value) = (half(16), half(18), i32::from(half(20)));
-                assert!((kind, code) != (EV_SYN, SYN_DROPPED), "evdev lost events");
-                if kind == EV_KEY && value != REPEATED {
-                    keys.push((code, value != 0));
+                let (found, code, value) = (half(16), half(18), i32::from(half(20)));
+                assert!((found, code) != (EV_SYN, SYN_DROPPED), "evdev lost events");
+                if found == kind && value != REPEATED {
+                    changes.push((code, value != 0));
                 }
             }
         }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 10, one step further: the keyboard's lights blink.
+//!
+//! ```console
+//! # insmod kbleds.ko pattern=7010 period_ms=100
+//! kbleds: The lights of tty1 blink: 7010.
+//! # rmmod kbleds
+//! # insmod kbleds.ko pattern=on
+//! kbleds: pattern=on: each step is a digit from 0 to 7.
+//! insmod: ERROR: could not insert module kbleds.ko: Invalid parameters
+//! ```
+//!
+//! Each digit of the pattern is one step: the sum of 1 (Scroll Lock), 2 (Num Lock) and 4 (Caps Lock).
+//!
+//! A screen and a keyboard make several *virtual terminals*: `tty1`, `tty2`, and so on, between which
+//! Alt-F1, Alt-F2 change. The driver behind them also keeps the lights of all keyboards. Usually these show
+//! what the three keys have set. A program can have them show something else, by the ioctl `KDSETLED`,
+//! and the module does what such a program does: it opens the terminal and calls its ioctl. The lights
+//! are seen to blink while that terminal is the one on the screen. A keyboard that is plugged in
+//! meanwhile blinks, too, and one that is pulled out is nobody's concern here.
+//!
+//! The thread owns the lights. When the module is unloaded, the thread is asked to stop and waited for,
+//! and its `Lights` are dropped: then they show the keys again, pressed before or meanwhile.
+//!
+//! Others who do this look for the terminal in the tables of the driver (`vc_cons`, `fg_console`) and call
+//! its functions from a timer, where it may just be going away.
+//!
+//! Where to look: `setledstate` and `kbd_bh` in `drivers/tty/vt/keyboard.c`.
+
+use kernel::{
+    str::CString,
+    time::Msecs, //
+};
+use lkm::{
+    prelude::*,
+    vt, //
+};
+
+module! {
+    type: KbLeds,
+    name: "kbleds",
+    authors: ["lkmpg-rs developers"],
+    description: "The keyboard's lights blink",
+    license: "GPL",
+}
+
+module_params! {
+    pattern: str {
+        default: c"1242",
+        description: "The steps, each the sum of 1 (Scroll Lock), 2 (Num Lock) and 4 (Caps Lock)",
+        permissions: 0o444,
+    },
+    period_ms: u32 {
+        default: 200,
+        description: "Milliseconds from one step to the next, at least 1",
+        permissions: 0o444,
+    },
+    terminal: str {
+        default: c"tty1",
+        description: "Name of the virtual terminal, as in /dev",
+        permissions: 0o444,
+    },
+}
+
+struct KbLeds {
+    _thread: kthread::Thread<()>,
+}
+
+impl kernel::Module for KbLeds {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let (steps, period) = (pattern.value().to_bytes(), period_ms.value());
+        if steps.is_empty() || steps.iter().any(|it| !matches!(it, b'0'..=b'7')) {
+            pr_err!(
+                "pattern={}: each step is a digit from 0 to 7.\n",
+                pattern.value()
+            );
+            return Err(EINVAL);
+        }
+        if period == 0 {
+            pr_err!("period_ms must be at least 1.\n");
+            return Err(EINVAL);
+        }
+        let path = CString::try_from_fmt(fmt!("/dev/{}", terminal.value()))?;
+        let mut lights = vt::Lights::new(&path)
+            .inspect_err(|e| pr_err!("{} has no lights: {e:?}\n", terminal.value()))?;
+        let thread = kthread::spawn(c"kbleds", move |me| blink(me, &mut lights, steps, period))?;
+        pr_info!("The lights of {} blink: {}.\n", terminal.value(), pattern.value());
+        Ok(KbLeds { _thread: thread })
+    }
+}
+
+/// The thread. It ends when it is asked to, or when its terminal has gone.
+fn blink(me: &kthread::Current<'_>, lights: &mut vt::Lights, steps: &[u8], period: Msecs) {
+    for digit in steps.iter().cycle() {
+        if let Err(e) = lights.show(digit & 7) {
+            pr_err!("The lights cannot be changed any more: {e:?}\n");
+            return;
+        }
+        if !me.sleep(period) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 10: kbleds.
+
+use lkm::raw;
+use lkmpg_tests::{Evdev, KernelLog, Keyboard, LoadError, Module, wait_until};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+use std::{collections::BTreeMap, fs, os::fd::AsFd as _};
+
+/// The keyboard's lights, by evdev's numbers.
+const NUM: u16 = 0;
+const CAPS: u16 = 1;
+const SCROLL: u16 = 2;
+
+/// Hangs up a terminal, for who may do so.
+const TIOCVHANGUP: u32 = 0x5437;
+
+fn load(parameters: &[&str]) -> Module {
+    Module::load("kbleds", parameters).expect("the module loads")
+}
+
+/// The lights, as evdev tells. All are off at first.
+struct Lights {
+    keyboard: Evdev,
+    on: BTreeMap<u16, bool>,
+}
+
+impl Lights {
+    fn new() -> Self {
+        Self {
+            keyboard: Evdev::keyboard(),
+            on: BTreeMap::new(),
+        }
+    }
+
+    /// Waits until these are on and no others.
+    fn wait_for(&mut self, wanted: &[u16]) {
+        wait_until(&format!("the lights {wanted:?}"), || {
+            self.on.extend(self.keyboard.lights());
+            let on = self.on.iter().filter(|(_, on)| **on);
+            on.map(|(light, _)| *light).eq(wanted.iter().copied())
+        });
+    }
+}
+
+#[test]
+fn they_blink_in_the_pattern() {
+    let keyboard = Evdev::keyboard();
+    let _module = load(&["pattern=1242"]);
+    let seen = keyboard.wait_for_lights(9);
+    let steps = [
+        &[(SCROLL, true)][..],
+        &[(SCROLL, false), (NUM, true)],
+        &[(NUM, false), (CAPS, true)],
+        &[(NUM, true), (CAPS, false)],
+        &[(SCROLL, true), (NUM, false)],
+    ];
+    assert_eq!(seen[..9], steps.concat());
+}
+
+#[test]
+fn they_show_the_keys_afterwards() {
+    let mut lights = Lights::new();
+    let mut keys = Keyboard::new();
+    keys.tap(&["caps_lock"]);
+    lights.wait_for(&[CAPS]);
+    // One step, for ever.
+    let module = load(&["pattern=2", "period_ms=100000"]);
+    lights.wait_for(&[NUM]);
+    module.unload().expect("nobody uses it");
+    lights.wait_for(&[CAPS]);
+
+    // What is pressed meanwhile is seen afterwards.
+    let module = load(&["pattern=2"]);
+    lights.wait_for(&[NUM]);
+    keys.tap(&["caps_lock"]);
+    module.unload().expect("nobody uses it");
+    lights.wait_for(&[]);
+}
+
+#[test]
+fn a_hang_up_is_survived() {
+    let mut lights = Lights::new();
+    let module = load(&["pattern=20"]);
+    let flags = OFlags::RDWR | OFlags::NOCTTY;
+    let terminal = open("/dev/tty1", flags, Mode::empty()).expect("the terminal");
+    raw::ioctl(terminal.as_fd(), TIOCVHANGUP, 0.into()).expect("hang up");
+    drop(terminal);
+    // What was before does not count.
+    lights.keyboard.lights();
+    lights.on.extend(lights.keyboard.wait_for_lights(4));
+    module.unload().expect("nobody uses it");
+    lights.wait_for(&[]);
+}
+
+#[test]
+fn a_keyboard_may_be_unplugged() {
+    let driver = |what: &str| {
+        let file = "/sys/bus/serio/devices/serio0/drvctl";
+        fs::write(file, what).unwrap_or_else(|error| panic!("{file}: {error}"));
+    };
+    let module = load(&["pattern=20"]);
+    driver("none");
+    driver("atkbd");
+    let mut lights = Lights::new();
+    lights.on.extend(lights.keyboard.wait_for_lights(4));
+    module.unload().expect("nobody uses it");
+    lights.wait_for(&[]);
+
+    // Gone when the module goes.
+    let module = load(&[]);
+    driver("none");
+    module.unload().expect("nobody uses it");
+    driver("atkbd");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    for (parameter, errno, words) in [
+        ("pattern=", Errno::INVAL, "each step is a digit"),
+        ("pattern=8", Errno::INVAL, "pattern=8: each step is a digit"),
+        ("period_ms=0", Errno::INVAL, "period_ms must be at least 1"),
+        ("terminal=ttyS1", Errno::NOTTY, "ttyS1 has no lights"),
+        ("terminal=null", Errno::NODEV, "null has no lights"),
+        ("terminal=nosuch", Errno::NOENT, "nosuch has no lights"),
+    ] {
+        let log = KernelLog::now();
+        let error = Module::load("kbleds", &[parameter]).expect_err(parameter);
+        assert!(
+            matches!(error, LoadError::Refused(it) if it == errno),
+            "{parameter}: {error}"
+        );
+        let lines = log.lines();
+        assert!(lines.iter().any(|it| it.contains(words)), "{lines:?}");
+    }
+}
