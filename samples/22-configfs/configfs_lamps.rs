@@ -28,6 +28,9 @@
 //!
 //! As long as there is an object, the module stays.
 //!
+//! It is not called `configfs`, after its chapter: the kernel's own module of that name would be in its
+//! way.
+//!
 //! Each kind of directory is an implementation of `Item`. `make` is `mkdir`: it returns how an object is
 //! made, and `rmdir` drops it. The files in it are attributes as in sysfs. C fills in a
 //! `struct config_item_type` with tables of functions, and counts references to know when the last one
