@@ -4,7 +4,7 @@
 
 use lkm::{ioctl, raw};
 use lkmpg_tests::{
-    BadMemory, KernelLog, LoadError, Module, as_user, errno_of, is_twin, majors,
+    BadMemory, KernelLog, LoadError, Module, Program, as_user, errno_of, is_twin, majors,
     message as messages, name, skip,
 };
 use rustix::{
@@ -411,15 +411,13 @@ fn a_c_program_with_the_guides_numbers_works() {
     if is_twin!() {
         return skip("the program opens the sample's node");
     }
-    let program = "/tmp/ioctl_guide";
-    fs::write(program, include_bytes!(env!("IOCTL_GUIDE"))).expect("write");
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let program = Program::new("ioctl_guide", include_bytes!(env!("IOCTL_GUIDE")));
     let _module = load();
-    let output = Command::new(program)
+    let output = program
+        .command()
         .arg("Message passed by ioctl")
         .output()
         .expect("the program runs");
-    fs::remove_file(program).expect("remove");
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "get_msg:Message passed by ioctl\nget_nth_byte:Message passed by ioctl\n",

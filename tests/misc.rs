@@ -2,13 +2,12 @@
 
 //! Chapter 4: misc.
 
-use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of};
+use lkmpg_tests::{Module, Program, as_user, errno_of, refuses_nonsense};
 use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
 };
 
 const NODE: &str = "/dev/misc_note";
@@ -99,24 +98,18 @@ fn bad_pointers_fault_and_change_nothing() {
     let _module = load();
     let mut file = open();
     file.write_all(b"unchanged").expect("write");
-    let memory = BadMemory::new();
-    for (what, address) in memory.unreadable() {
-        assert_eq!(
-            raw::write(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
-    for (what, address) in memory.unwritable() {
-        assert_eq!(
-            raw::read(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
+    refuses_nonsense(&file);
     let mut seen = String::new();
     file.read_to_string(&mut seen).expect("read");
     assert_eq!(seen, "unchanged");
+}
+
+#[test]
+fn the_headers_program_works() {
+    let _module = load();
+    let program = Program::new("misc_client", include_bytes!(env!("MISC")));
+    let output = program.command().output().expect("the program runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "remember\n");
 }
 
 #[test]

@@ -2,22 +2,21 @@
 
 //! Chapter 5: procfs_4.
 
-use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, errno_of};
+use lkmpg_tests::{Module, errno_of, name, refuses_nonsense};
 use rustix::io::Errno;
 use std::{
     fs::{self, File},
     io::Read as _,
-    os::{fd::AsFd as _, unix::fs::FileExt as _},
+    os::unix::fs::FileExt as _,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
 
-const FILE: &str = "/proc/procfs_4";
+const FILE: &str = name!("/proc/procfs_4");
 const ROOM: usize = 500;
 
 fn load() -> Module {
-    Module::load("procfs_4", &[]).expect("the module loads")
+    Module::load(name!("procfs_4"), &[]).expect("the module loads")
 }
 
 fn tell(line: &str) {
@@ -184,21 +183,7 @@ fn bad_pointers_fault_and_change_nothing() {
         .write(true)
         .open(FILE)
         .expect("open");
-    let memory = BadMemory::new();
-    for (what, address) in memory.unreadable() {
-        assert_eq!(
-            raw::write(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
-    for (what, address) in memory.unwritable() {
-        assert_eq!(
-            raw::read(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
+    refuses_nonsense(&file);
     assert_eq!(fs::read_to_string(FILE).expect("read"), "1 Ada\n");
 }
 

@@ -3,24 +3,26 @@
 //! scull.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, LoadError, Module, as_user, errno_of, times};
+use lkmpg_tests::{BadMemory, LoadError, Module, as_user, errno_of, name, refuses_nonsense, times};
 use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
-    io::{IoSlice, IoSliceMut, Read as _, Write as _},
+    io::{BufRead as _, BufReader, IoSlice, IoSliceMut, Read as _, Write as _},
     os::{fd::AsFd as _, unix::fs::FileExt as _},
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
 };
 
-const NODE: &str = "/dev/scull0";
-const SINGLE: &str = "/dev/scull_single";
-const USER: &str = "/dev/scull_user";
+/// What the four devices begin with.
+const NODES: &str = name!("/dev/scull");
+const NODE: &str = name!("/dev/scull", "0");
+const SINGLE: &str = name!("/dev/scull_single");
+const USER: &str = name!("/dev/scull_user");
 
 fn load(parameters: &[&str]) -> Module {
-    Module::load("scull", parameters).expect("the module loads")
+    Module::load(name!("scull"), parameters).expect("the module loads")
 }
 
 fn open_for_both(node: &str) -> File {
@@ -44,15 +46,15 @@ fn run(script: &str) {
 fn each_device_keeps_its_own() {
     let module = load(&[]);
     for n in 0..4 {
-        fs::write(format!("/dev/scull{n}"), format!("device {n}\n")).expect("write");
+        fs::write(format!("{NODES}{n}"), format!("device {n}\n")).expect("write");
     }
     for n in 0..4 {
         assert_eq!(
-            content(&format!("/dev/scull{n}")),
+            content(&format!("{NODES}{n}")),
             format!("device {n}\n").as_bytes()
         );
     }
-    assert!(!fs::exists("/dev/scull4").expect("stat"));
+    assert!(!fs::exists(format!("{NODES}4")).expect("stat"));
     module.unload().expect("unload");
 }
 
@@ -180,7 +182,7 @@ fn parameters_are_checked() {
         "qset=65537",
         "limit=-1",
     ] {
-        let error = Module::load("scull", &[parameter]).expect_err(parameter);
+        let error = Module::load(name!("scull"), &[parameter]).expect_err(parameter);
         assert!(
             matches!(error, LoadError::Refused(Errno::INVAL)),
             "{parameter}: {error}"
@@ -194,15 +196,38 @@ fn parameters_are_checked() {
 #[test]
 fn habits_of_the_shell() {
     let _module = load(&[]);
-    run("seq 1 20000 >/tmp/numbers
+    run(&"seq 1 20000 >/tmp/numbers
         cp /tmp/numbers /dev/scull0 && cmp /tmp/numbers /dev/scull0
         dd if=/tmp/numbers of=/dev/scull1 bs=77 2>/dev/null && cmp /tmp/numbers /dev/scull1
         dd if=/dev/scull1 bs=1001 2>/dev/null | cmp - /tmp/numbers
+        dd if=/dev/scull1 bs=1 skip=12345 count=678 2>/dev/null >/tmp/piece
+        dd if=/tmp/numbers bs=1 skip=12345 count=678 2>/dev/null | cmp - /tmp/piece
         tee /dev/scull2 </tmp/numbers | cmp - /tmp/numbers && cmp /tmp/numbers /dev/scull2
         echo more >>/dev/scull2 && test \"$(tail -n 1 /dev/scull2)\" = more
         cat /dev/scull0 /dev/scull1 >/dev/scull3
         test $(wc -c </dev/scull3) = $((2 * $(wc -c </tmp/numbers)))
-        rm /tmp/numbers");
+        rm /tmp/numbers /tmp/piece"
+        .replace("/dev/scull", NODES));
+}
+
+/// `tail -f` looks at the end again each second.
+#[test]
+fn tail_follows_what_is_appended() {
+    let _module = load(&[]);
+    fs::write(NODE, "before\n").expect("write");
+    let mut tail = Command::new("tail")
+        .args(["-f", NODE])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tail");
+    let mut output = BufReader::new(tail.stdout.take().expect("its output")).lines();
+    let mut next = || output.next().expect("a line").expect("text");
+    assert_eq!(next(), "before");
+    let mut end = OpenOptions::new().append(true).open(NODE).expect("open");
+    end.write_all(b"after\n").expect("write");
+    assert_eq!(next(), "after");
+    tail.kill().expect("kill");
+    tail.wait().expect("its end");
 }
 
 #[test]
@@ -300,23 +325,10 @@ fn bad_pointers_fault() {
     let mut file = open_for_both(NODE);
     file.write_all(b"unchanged, and longer than a quantum")
         .expect("write");
-    let memory = BadMemory::new();
-    for (what, address) in memory.unreadable() {
-        assert_eq!(
-            raw::write(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
     rustix::fs::seek(&file, SeekFrom::Start(0)).expect("seek");
-    for (what, address) in memory.unwritable() {
-        assert_eq!(
-            raw::read(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
+    refuses_nonsense(&file);
     // The first bytes have room, the others do not: what was copied is what counts.
+    let memory = BadMemory::new();
     let (address, room) = memory.edge();
     let wanted = room.min(20);
     assert_eq!(

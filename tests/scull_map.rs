@@ -3,7 +3,7 @@
 //! scull_map.
 
 use lkm::{memory::Mapping, raw};
-use lkmpg_tests::{BadMemory, LoadError, Module, errno_of};
+use lkmpg_tests::{LoadError, Module, errno_of, refuses_nonsense};
 use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File},
@@ -130,21 +130,7 @@ fn it_is_read_into_its_own_memory() {
 fn bad_pointers_fault() {
     let _module = load();
     let file = open();
-    let memory = BadMemory::new();
-    for (what, address) in memory.unreadable() {
-        assert_eq!(
-            raw::write(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
-    for (what, address) in memory.unwritable() {
-        assert_eq!(
-            raw::read(file.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
+    refuses_nonsense(&file);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 //! scull_pipe.
 
-use lkm::{hostile, raw};
-use lkmpg_tests::{BadMemory, Module, errno_of, ready, times, wait_until};
+use lkm::hostile;
+use lkmpg_tests::{
+    Module, Program, errno_of, is_twin, name, ready, refuses_nonsense, skip, times, wait_until,
+};
 use rustix::{
     event::{PollFlags, epoll},
     fs::{Mode, OFlags, fcntl_setfl},
@@ -14,17 +16,18 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
-const NODE: &str = "/dev/scull_pipe";
+const NODE: &str = name!("/dev/scull_pipe");
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 fn load(parameters: &[&str]) -> Module {
-    Module::load("scull_pipe", parameters).expect("the module loads")
+    Module::load(name!("scull_pipe"), parameters).expect("the module loads")
 }
 
 fn open(flags: OFlags) -> File {
@@ -34,20 +37,22 @@ fn open(flags: OFlags) -> File {
 }
 
 /// Starts a process, and waits until it sleeps in the kernel.
-fn asleep(command: &str, argument: &str) -> Child {
-    let child = Command::new(command)
-        .arg(argument)
-        .stdout(Stdio::piped())
-        .spawn();
+fn asleep(command: &mut Command) -> Child {
+    let child = command.stdout(Stdio::piped()).spawn();
     let child = child.expect("a process");
     let stat = format!("/proc/{}/stat", child.id());
-    let state = format!("({command}) S");
+    let name = Path::new(command.get_program()).file_name();
+    let state = format!("({}) S", name.expect("a name").display());
     wait_until("the process to sleep", || {
         fs::read_to_string(&stat)
             .expect("its state")
             .contains(&state)
     });
     child
+}
+
+fn sleeper() -> Child {
+    asleep(Command::new("sleep").arg("1000"))
 }
 
 #[test]
@@ -89,7 +94,7 @@ fn without_waiting_there_is_eagain() {
 #[test]
 fn a_reader_sleeps_until_there_is_something() {
     let module = load(&[]);
-    let mut reader = asleep("cat", NODE);
+    let mut reader = asleep(Command::new("cat").arg(NODE));
     let module = module.unload().expect_err("somebody sleeps in it").busy();
     fs::write(NODE, "hello").expect("write");
     let mut seen = [0; 5];
@@ -129,10 +134,29 @@ fn poll_and_epoll_tell() {
     assert_eq!(told.len(), 1);
 }
 
+/// What a shell does with a FIFO. The device has no end, so readers count. `read -t 0` is select(2).
+#[test]
+fn habits_of_a_fifo() {
+    let _module = load(&["size=100"]);
+    let script = "seq 1 500 >/tmp/numbers
+        cat /tmp/numbers >$0 &
+        head -n 500 $0 | cmp - /tmp/numbers
+        wait
+        rm /tmp/numbers
+        ! read -t 0 <$0
+        (echo one; echo two) >$0
+        read -t 0 <$0
+        read first <$0
+        test $first = one
+        dd if=$0 bs=3 count=1 2>/dev/null | grep -qx two";
+    let status = Command::new("bash").args(["-ec", script, NODE]).status();
+    assert!(status.expect("a shell").success());
+}
+
 #[test]
 fn a_signal_tells_who_asked_for_it() {
     let _module = load(&[]);
-    let mut listener = asleep("sleep", "1000");
+    let mut listener = sleeper();
     let end = open(OFlags::RDONLY);
     // Nobody asked yet.
     fs::write(NODE, "before").expect("write");
@@ -143,7 +167,7 @@ fn a_signal_tells_who_asked_for_it() {
     assert_eq!(status.signal(), Some(Signal::IO.as_raw()));
 
     // Whoever does not want any more, or is gone, is told nothing.
-    let mut listener = asleep("sleep", "1000");
+    let mut listener = sleeper();
     hostile::tell(end.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
     fcntl_setfl(&end, OFlags::empty()).expect("F_SETFL");
     fs::write(NODE, "then").expect("write");
@@ -155,6 +179,19 @@ fn a_signal_tells_who_asked_for_it() {
     assert_eq!(listener.try_wait().expect("its state"), None);
     listener.kill().expect("kill");
     listener.wait().expect("its end");
+}
+
+#[test]
+fn the_headers_program_is_told_by_a_signal() {
+    if is_twin!() {
+        return skip("the program opens the sample's node");
+    }
+    let _module = load(&[]);
+    let program = Program::new("sigio", include_bytes!(env!("SCULL_PIPE")));
+    let child = asleep(&mut program.command());
+    fs::write(NODE, "hello\n").expect("write");
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n");
 }
 
 /// Several readers and writers: each byte comes out once.
@@ -203,21 +240,7 @@ fn bad_pointers_fault_and_change_nothing() {
     let _module = load(&[]);
     let mut end = open(OFlags::RDWR | OFlags::NONBLOCK);
     end.write_all(b"unchanged").expect("write");
-    let memory = BadMemory::new();
-    for (what, address) in memory.unreadable() {
-        assert_eq!(
-            raw::write(end.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
-    for (what, address) in memory.unwritable() {
-        assert_eq!(
-            raw::read(end.as_fd(), address, 10),
-            Err(Errno::FAULT),
-            "{what}"
-        );
-    }
+    refuses_nonsense(&end);
     let mut seen = [0; 20];
     let read = rustix::io::read(&end, &mut seen).expect("read");
     assert_eq!(&seen[..read], b"unchanged");

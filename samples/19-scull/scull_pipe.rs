@@ -24,12 +24,34 @@
 //! - with `O_NONBLOCK` to get `EAGAIN` at once, and try again later;
 //! - `select`, `poll` or `epoll`: to sleep until one of many files is ready. The driver says which of
 //!   its queues will tell, and how things are now;
-//! - `O_ASYNC`: to go on with something else, and get a signal (`SIGIO`). A program asks for it so:
+//! - `O_ASYNC`: to go on with something else, and get a signal, `SIGIO`. A program in C that asks for it,
+//!   and here has nothing else to do:
 //!
 //! ```c
-//! int fd = open("/dev/scull_pipe", O_RDONLY | O_NONBLOCK);
-//! fcntl(fd, F_SETOWN, getpid());
-//! fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC);
+//! #define _GNU_SOURCE
+//! #include <fcntl.h>
+//! #include <signal.h>
+//! #include <stdio.h>
+//! #include <unistd.h>
+//!
+//! int main(void)
+//! {
+//!         int fd = open("/dev/scull_pipe", O_RDONLY | O_NONBLOCK);
+//!         char text[80];
+//!         sigset_t sigio;
+//!         int number;
+//!
+//!         sigemptyset(&sigio);
+//!         sigaddset(&sigio, SIGIO);
+//!         sigprocmask(SIG_BLOCK, &sigio, NULL);
+//!         if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC)) {
+//!                 perror("/dev/scull_pipe");
+//!                 return 1;
+//!         }
+//!         sigwait(&sigio, &number);
+//!         printf("%.*s", (int)read(fd, text, sizeof(text)), text);
+//!         return 0;
+//! }
 //! ```
 //!
 //! In C the sleep is a loop: unlock, prepare to wait, look, sleep, lock, look again. Whoever forgets

@@ -27,7 +27,7 @@
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
 //! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
 //! | allocations, copies and pages that fail | [`faults`] |
-//! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`] |
+//! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
 //! | mappings that show what they must not | [`mappings`] |
 //! | netlink, and a file system that is full | [`netlink`], [`Tmpfs`] |
 //! | a test that cannot be done here, counted and named | [`skip`] |
@@ -47,6 +47,7 @@ pub mod message;
 mod module;
 pub mod netlink;
 mod nodes;
+mod nonsense;
 mod process;
 pub mod pty;
 mod ready;
@@ -66,7 +67,8 @@ pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use nodes::Node;
-pub use process::{Progress, as_user, errno_named, errno_of, majors, wait_until};
+pub use nonsense::refuses_nonsense;
+pub use process::{Program, Progress, as_user, errno_named, errno_of, majors, wait_until};
 pub use ready::ready;
 pub use serial::FarEnd;
 pub use settings::{only, setting, some, times};

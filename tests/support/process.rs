@@ -11,6 +11,9 @@ use std::{
     collections::HashMap,
     fs,
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -115,5 +118,30 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(start.elapsed() < LIMIT, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A program that a test brings along, which is there until this is dropped.
+#[derive(Debug)]
+pub struct Program(PathBuf);
+
+impl Program {
+    /// Puts it there.
+    pub fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = Path::new("/tmp").join(name);
+        fs::write(&path, bytes).expect("write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
+        Self(path)
+    }
+
+    /// How to start it.
+    pub fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }

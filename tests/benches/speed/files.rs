@@ -10,7 +10,8 @@ use crate::{
 use lkm::ioctl;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Write as _},
     os::unix::fs::FileExt as _,
 };
 
@@ -66,6 +67,7 @@ pub const ROWS: &[Row] = &[
     row!("procfs_2", "4-kB write", |clock, side| write(
         clock, side, PROCFS_2, 4096
     )),
+    row!("procfs_4", "list of 100, read", read_list),
     row!("ioctl", "open+close", |clock, side| open_close(
         clock, side, IOCTL
     )),
@@ -98,6 +100,22 @@ pub const ROWS: &[Row] = &[
     row!("sleep", "1-byte write", |clock, side| write(
         clock, side, SLEEP, 1
     )),
+    row!("scull", "open+close", |clock, side| open_close(
+        clock, side, SCULL
+    )),
+    row!("scull", "4-kB read", |clock, side| {
+        fs::write(side.path(SCULL), [b'x'; 4096]).expect("write");
+        read_only(clock, side, SCULL)
+    }),
+    row!("scull", "4-kB write", |clock, side| write(
+        clock, side, SCULL, 4096
+    )),
+    row!("scull_pipe", "1 byte, there and back", |clock, side| pass(
+        clock, side, 1
+    )),
+    row!("scull_pipe", "2 kB, there and back", |clock, side| pass(
+        clock, side, 2048
+    )),
     row!("chan_sysfs", "value, read", |clock, side| read_only(
         clock, side, VALUE
     )),
@@ -125,9 +143,12 @@ pub const ROWS: &[Row] = &[
 const CHARDEV: Node = Node("/dev/chardev", "");
 const PROCFS_1: Node = Node("/proc/test", "");
 const PROCFS_2: Node = Node("/proc/rw_test", "");
+const PROCFS_4: Node = Node("/proc/procfs_4", "");
 const IOCTL: Node = Node("/dev/char_dev", "");
 const SCHED: Node = Node("/proc/sched", "");
 const SLEEP: Node = Node("/proc/sleep", "");
+const SCULL: Node = Node("/dev/scull", "0");
+const SCULL_PIPE: Node = Node("/dev/scull_pipe", "");
 const VALUE: Node = Node("/sys/kernel/chan_sysfs", "/value");
 const BYTES: Node = Node("/sys/kernel/chan_sysfs", "/raw/bytes");
 const MAILBOX: Node = Node("/sys/kernel/debug/chan_debugfs", "/mailbox");
@@ -152,6 +173,23 @@ fn read(clock: Clock, side: Side, node: Node, size: usize) -> Operation {
     let _ = file.write_at(TEXT, 0);
     repeat(clock, move || {
         file.read_at(&mut room, 0).expect("read");
+    })
+}
+
+fn read_list(clock: Clock, side: Side) -> Operation {
+    let path = side.path(PROCFS_4);
+    if fs::read(&path).expect("read").is_empty() {
+        (0..100).for_each(|n| fs::write(&path, format!("guest-{n}")).expect("write"));
+    }
+    read_only(clock, side, PROCFS_4)
+}
+
+/// Writes to a pipe, and reads that again.
+fn pass(clock: Clock, side: Side, size: usize) -> Operation {
+    let (mut end, mut bytes) = (open(side, SCULL_PIPE), vec![b'x'; size]);
+    repeat(clock, move || {
+        end.write_all(&bytes).expect("write");
+        end.read_exact(&mut bytes).expect("read");
     })
 }
 
