@@ -2,6 +2,7 @@
 
 //! What stack_base exports and stack_top calls: this file is part of both.
 
+// ANCHOR: interface
 lkm::interface! {
     /// A machine that gives out numbers.
     pub(crate) mod tickets {
@@ -9,3 +10,4 @@ lkm::interface! {
         fn take() -> u64;
     }
 }
+// ANCHOR_END: interface

@@ -67,6 +67,7 @@ module! {
     license: "GPL",
 }
 
+// ANCHOR: export
 static TAKEN: Atomic<u64> = Atomic::new(0);
 
 lkm::export! {
@@ -75,6 +76,7 @@ lkm::export! {
         TAKEN.fetch_add(1, Relaxed) + 1
     }
 }
+// ANCHOR_END: export
 
 struct StackBase;
 

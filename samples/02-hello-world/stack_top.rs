@@ -37,6 +37,7 @@ module! {
 
 struct StackTop;
 
+// ANCHOR: call
 impl kernel::Module for StackTop {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let number = tickets::Symbols::new()?.take();
@@ -44,6 +45,7 @@ impl kernel::Module for StackTop {
         Ok(StackTop)
     }
 }
+// ANCHOR_END: call
 
 impl Drop for StackTop {
     fn drop(&mut self) {
