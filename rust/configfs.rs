@@ -93,7 +93,7 @@ pub trait Item: Sized + Send + Sync + 'static {
     }
 }
 
-/// Registers a [`Subsystem`](crate::configfs::Subsystem), with a lock class of its own: from a name and
+/// Registers a [`Subsystem`], with a lock class of its own: from a name and
 /// an initialiser of the item behind its directory.
 #[macro_export]
 macro_rules! new_subsystem {
