@@ -65,6 +65,8 @@ pub const BOOT_MODULES: &str = "/etc/lkmpg/boot-modules";
 pub const HOST_DIR: &str = "/host";
 /// The tag of that share.
 pub const HOST_TAG: &str = "host";
+/// The tag of the host's root, if that is shared.
+pub const ROOT_TAG: &str = "root";
 /// The file by which what belongs into a guest knows that it is in one.
 pub const IN_GUEST: &str = "/run/lkmpg-guest";
 /// The section of a binary that belongs into a guest: it has the name of that file.
@@ -91,6 +93,32 @@ pub struct Job {
     pub terminal: Option<WindowSize>,
     /// Mount the host's build folder: the modules are links to what is there.
     pub share: bool,
+    /// What the guest was given besides.
+    pub given: Given,
+}
+
+/// What a guest has that not all have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// A network card, behind which is QEMU's own network.
+    pub net: bool,
+    /// Disks: what the command has written to them is there when it has ended.
+    pub disks: bool,
+    /// The host's root ([`ROOT_TAG`]), which becomes the guest's, below a layer that can be written.
+    pub root: bool,
+    /// Folders of the host.
+    pub folders: Vec<Folder>,
+}
+
+/// A folder of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// Its name for 9p.
+    pub tag: String,
+    /// Where it is in the guest.
+    pub path: PathBuf,
+    /// Whether the guest may write there.
+    pub writable: bool,
 }
 
 /// The size of a terminal in characters.

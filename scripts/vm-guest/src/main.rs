@@ -4,13 +4,14 @@
 //! of one [`Job`] after another between the runner's ports, and reports how each ended.
 
 mod footprint;
+mod given;
 mod leaks;
 mod modules;
 mod ports;
 mod start;
 mod system;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use footprint::Footprint;
 use lkmpg_guest::{
     FromGuest, HOST_DIR, HOST_TAG, Job, Port, TALLY, ToGuest,
@@ -21,7 +22,7 @@ use lkmpg_guest::{
 use std::{
     fs::{self, File},
     io::BufReader,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -114,7 +115,8 @@ fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
 /// Runs a command to its end.
 fn run_job(control: &Control, job: &Job, ports: &Ports, screens: &Screens) -> Result<()> {
     if job.share {
-        system::mount_share(HOST_TAG, HOST_DIR)?;
+        given::mount_9p(HOST_TAG, Path::new(HOST_DIR), false, "none")
+            .with_context(|| format!("cannot mount the host's build folder on {HOST_DIR}"))?;
     }
     modules::load_coverage()?;
     if job.terminal.is_some() {
@@ -126,6 +128,9 @@ fn run_job(control: &Control, job: &Job, ports: &Ports, screens: &Screens) -> Re
         Ok(())
     })?;
     let ended = running.wait()?;
+    if job.given.disks {
+        given::sync_disks()?;
+    }
     let tally = [TALLY, COVERAGE].map(|it| fs::read_to_string(it).unwrap_or_default());
     // The next job has its own; often there was none.
     let _ = fs::remove_file(TALLY);

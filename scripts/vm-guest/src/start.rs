@@ -2,6 +2,7 @@
 
 //! What a guest that was saved before it had a job does when it gets one.
 
+use crate::given;
 use anyhow::{Context, Result, bail, ensure};
 use cpio::NewcReader;
 use lkm::ioctl::{self, Command, Nothing};
@@ -31,6 +32,7 @@ const LINK: u32 = 0o120000;
 pub fn start(start: &Start, reader: impl Read) -> Result<Vec<PathBuf>> {
     set_time(start.time).context("cannot set the time")?;
     reseed(&start.seed).context("cannot reseed the random numbers")?;
+    given::take(&start.job.given)?;
     let mut archive = reader.take(start.files);
     let new = unpack(&mut archive, Path::new("/"));
     let new = new.context("cannot unpack the files (do all fit into --memory?)")?;

@@ -48,19 +48,6 @@ pub fn mount_late() -> Result<()> {
     Ok(())
 }
 
-/// Mounts the host's folder.
-pub fn mount_share(tag: &str, dir: &str) -> Result<()> {
-    fs::create_dir_all(dir)?;
-    mount(
-        tag,
-        dir,
-        "9p",
-        MountFlags::RDONLY,
-        c"trans=virtio,version=9p2000.L,msize=262144,cache=none",
-    )
-    .with_context(|| format!("cannot mount the host's build folder on {dir}"))
-}
-
 fn attach(fs_type: &str, dir: &str, options: &CStr) -> Result<()> {
     mount(fs_type, dir, fs_type, MountFlags::empty(), options)
         .with_context(|| format!("cannot mount {fs_type} on {dir}"))

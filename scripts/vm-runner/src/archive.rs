@@ -18,6 +18,8 @@ pub struct Archive<W: Write> {
     folders: BTreeSet<PathBuf>,
     /// Copies of the host's files, and of which.
     copies: BTreeMap<PathBuf, PathBuf>,
+    /// Whether `/usr` is a folder of its own, and not a link to the root.
+    pub has_usr: bool,
 }
 
 impl<W: Write> Archive<W> {
@@ -27,12 +29,13 @@ impl<W: Write> Archive<W> {
             to,
             folders: BTreeSet::new(),
             copies: BTreeMap::new(),
+            has_usr: false,
         }
     }
 
     /// Adds a folder, and those that it is in.
     pub fn folder(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = inside(path.as_ref());
+        let path = self.inside(path.as_ref());
         if path.as_os_str().is_empty() || self.folders.contains(&path) {
             return Ok(());
         }
@@ -44,7 +47,7 @@ impl<W: Write> Archive<W> {
 
     /// Adds a file with what it contains.
     pub fn text(&mut self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> Result<()> {
-        let path = inside(path.as_ref());
+        let path = self.inside(path.as_ref());
         self.parent(&path)?;
         self.entry(&path, ModeFileType::Regular, 0o644, text.as_ref())
     }
@@ -52,7 +55,7 @@ impl<W: Write> Archive<W> {
     /// Adds a copy of a host's file, with its permissions. Several programs need
     /// the same libraries: the same copy again is no other.
     pub fn file(&mut self, path: impl AsRef<Path>, host: &Path) -> Result<()> {
-        let path = inside(path.as_ref());
+        let path = self.inside(path.as_ref());
         if self.copies.insert(path.clone(), host.to_owned()).as_deref() == Some(host) {
             return Ok(());
         }
@@ -64,7 +67,7 @@ impl<W: Write> Archive<W> {
 
     /// Adds a symbolic link.
     pub fn link(&mut self, path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<()> {
-        let path = inside(path.as_ref());
+        let path = self.inside(path.as_ref());
         self.parent(&path)?;
         self.entry(
             &path,
@@ -77,6 +80,15 @@ impl<W: Write> Archive<W> {
     /// Ends the archive.
     pub fn finish(self) -> Result<W> {
         trailer(self.to).context("cannot write the initramfs")
+    }
+
+    /// A path as it stands in the archive.
+    fn inside(&self, path: &Path) -> PathBuf {
+        let path = relative(path);
+        match path.strip_prefix("usr") {
+            Ok(rest) if !rest.as_os_str().is_empty() && !self.has_usr => rest.to_owned(),
+            _ => path,
+        }
     }
 
     fn parent(&mut self, path: &Path) -> Result<()> {
@@ -98,17 +110,12 @@ impl<W: Write> Archive<W> {
     }
 }
 
-/// A path as it stands in the archive: relative to its root, and without `/usr`,
-/// which is a link to the root.
-fn inside(path: &Path) -> PathBuf {
-    let path: PathBuf = path
-        .components()
+/// A path relative to the root, without a way out of it.
+fn relative(path: &Path) -> PathBuf {
+    let names = path.components();
+    names
         .filter(|it| matches!(it, Component::Normal(_)))
-        .collect();
-    match path.strip_prefix("usr") {
-        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
-        _ => path,
-    }
+        .collect()
 }
 
 #[cfg(test)]
@@ -165,14 +172,20 @@ mod tests {
 
     #[test]
     fn there_is_no_way_out_of_it() {
-        assert_eq!(inside(Path::new("/usr/../a/./b")), PathBuf::from("a/b"));
-        assert_eq!(inside(Path::new("/")), PathBuf::new());
+        let archive = Archive::new(Vec::new());
+        let inside = |path| archive.inside(Path::new(path));
+        assert_eq!(inside("/usr/../a/./b"), PathBuf::from("a/b"));
+        assert_eq!(inside("/"), PathBuf::new());
     }
 
     #[test]
-    fn usr_is_a_link_to_the_root() {
-        assert_eq!(inside(Path::new("/usr/lib/x")), PathBuf::from("lib/x"));
-        assert_eq!(inside(Path::new("/usr")), PathBuf::from("usr"));
+    fn usr_is_a_link_to_the_root_unless_it_is_not() {
+        let mut archive = Archive::new(Vec::new());
+        let inside = |it: &Archive<_>, path| it.inside(Path::new(path));
+        assert_eq!(inside(&archive, "/usr/lib/x"), PathBuf::from("lib/x"));
+        assert_eq!(inside(&archive, "/usr"), PathBuf::from("usr"));
+        archive.has_usr = true;
+        assert_eq!(inside(&archive, "/usr/lib/x"), PathBuf::from("usr/lib/x"));
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub fn task(options: &Options, kernel: &Kernel, binary: &Path) -> Result<Task> {
         directory: HOME.into(),
         terminal: None,
         share: false,
+        given: crate::given::given(options),
     };
     let mut adds = options.add.clone();
     adds.extend(companions(binary)?);

@@ -21,6 +21,7 @@ pub struct Console {
     tail: VecDeque<String>,
     splat: Option<Vec<String>>,
     panicked: bool,
+    halted: bool,
     ended: bool,
     tsc_khz: Option<u32>,
 }
@@ -61,6 +62,7 @@ impl Console {
 
     fn take_line(&mut self, line: &str) {
         self.panicked |= splat::is_panic(line);
+        self.halted |= splat::is_end_of_panic(line);
         self.tsc_khz = tsc_khz(splat::message(line)).or(self.tsc_khz);
         self.ended |= splat::message(line) == lkmpg_guest::END_OF_LOG;
         if self.splat.is_none() && splat::is_splat(line) {
@@ -96,6 +98,11 @@ impl Console {
     /// Whether the kernel has panicked.
     pub fn panicked(&self) -> bool {
         self.panicked
+    }
+
+    /// Whether the kernel has said all about it, too.
+    pub fn halted(&self) -> bool {
+        self.halted
     }
 
     /// The frequency of the time-stamp counter, if the kernel has measured it.

@@ -43,8 +43,8 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home
 const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";
 const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
 
-/// Packs what seldom changes: it is in a guest that is saved.
-pub fn base(kernel: &Kernel) -> Result<File> {
+/// Packs what seldom changes: it is in a guest that is saved, which needs no `more` drivers.
+pub fn base(kernel: &Kernel, more: &[&str]) -> Result<File> {
     pack(|archive| {
         system(archive)?;
         programs(archive)?;
@@ -52,7 +52,7 @@ pub fn base(kernel: &Kernel) -> Result<File> {
             let name = client.file_name().unwrap_or_default();
             archive.file(Path::new("/bin").join(name), &client)?;
         }
-        boot_modules(archive, kernel)
+        boot_modules(archive, kernel, more)
     })
 }
 
@@ -60,6 +60,7 @@ pub fn base(kernel: &Kernel) -> Result<File> {
 pub fn files(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
     let _built = kernel.hold_still()?;
     pack(|archive| {
+        archive.has_usr = job.given.root;
         let index = modules(archive, kernel, job)?;
         terminal(archive)?;
         for add in adds {
@@ -176,7 +177,7 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
     ] {
         fs::write(inside(&folder).join(name), "")?;
     }
-    for (target, driver) in drivers(kernel)? {
+    for (target, driver) in drivers(kernel, &[])? {
         fs::create_dir_all(
             inside(&target)
                 .parent()
@@ -258,18 +259,18 @@ impl Drop for Index {
 }
 
 /// Adds the drivers that the boot needs.
-fn boot_modules(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
+fn boot_modules(archive: &mut Archive<impl Write>, kernel: &Kernel, more: &[&str]) -> Result<()> {
     let mut list = String::new();
-    for (target, driver) in drivers(kernel)? {
+    for (target, driver) in drivers(kernel, more)? {
         archive.file(&target, &driver)?;
         list += &format!("{}\n", target.display());
     }
     archive.text(BOOT_MODULES, list)
 }
 
-/// The files of [`DRIVERS`] and of what they need, in the order to load them: where they
+/// The files of [`DRIVERS`], of `more`, and of what they need, in the order to load them: where they
 /// are in the guest, and where they are here.
-fn drivers(kernel: &Kernel) -> Result<Vec<(PathBuf, PathBuf)>> {
+fn drivers(kernel: &Kernel, more: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let Some(own) = &kernel.own_modules else {
         return Ok(Vec::new());
     };
@@ -277,7 +278,7 @@ fn drivers(kernel: &Kernel) -> Result<Vec<(PathBuf, PathBuf)>> {
     let index =
         fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
     let folder = Path::new("/lib/modules").join(&kernel.release);
-    let order = load_order(&index, DRIVERS).into_iter();
+    let order = load_order(&index, &[DRIVERS, more].concat()).into_iter();
     Ok(order.map(|it| (folder.join(it), own.join(it))).collect())
 }
 
@@ -323,7 +324,7 @@ pub fn base_files(kernel: &Kernel) -> Result<Vec<PathBuf>> {
         // The libraries of these.
         "/etc/ld.so.cache".into(),
     ];
-    files.extend(drivers(kernel)?.into_iter().map(|it| it.1));
+    files.extend(drivers(kernel, &[])?.into_iter().map(|it| it.1));
     Ok(files)
 }
 

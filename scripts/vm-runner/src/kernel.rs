@@ -2,7 +2,7 @@
 
 //! What is booted: a kernel's folder, and what was built for that kernel.
 
-use crate::options::Options;
+use crate::{elf, options::Options};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use std::{
@@ -38,6 +38,8 @@ pub struct Kernel {
     pub most_cpus: Option<u32>,
     /// Whether it looks for memory that nobody points to.
     pub finds_leaks: bool,
+    /// Its configuration, if that is known.
+    pub config: Option<String>,
     /// The folder with what was built for it, `build/NAME`.
     pub build: Option<PathBuf>,
 }
@@ -79,8 +81,22 @@ impl Kernel {
             most_cpus: config.as_deref().map(most_cpus),
             finds_leaks: config.as_deref().is_some_and(has_kmemleak),
             own_modules,
+            config,
             build,
         })
+    }
+
+    /// Whether it was configured with `symbol`. One of which nothing is known is taken to have it.
+    pub fn has(&self, symbol: &str) -> bool {
+        let set = ["y", "m"].map(|it| format!("\nCONFIG_{symbol}={it}\n"));
+        let config = self.config.as_ref();
+        config.is_none_or(|config| set.iter().any(|it| config.contains(it)))
+    }
+
+    /// What gdb reads its symbols from, if that is what is booted: distributions keep it elsewhere.
+    pub fn symbols(&self) -> Option<PathBuf> {
+        let image = self.image.canonicalize().ok()?;
+        elf::has_section(&image, ".symtab").ok()?.then_some(image)
     }
 
     /// Fails if it does not take so many processors.

@@ -9,6 +9,7 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader},
     os::unix::net::UnixStream,
+    path::Path,
     time::Duration,
 };
 
@@ -52,6 +53,18 @@ impl Monitor {
         self.call("migrate-incoming", json!({ "uri": uri }))?;
         // QEMU ends if that fails.
         self.wait_for(|event| (event["event"] == "RESUME").then_some(Ok(())))
+    }
+
+    /// Stops the guest, and writes its memory to a file, with the addresses of its kernel.
+    pub fn dump(&mut self, file: &Path) -> Result<()> {
+        self.call("stop", json!({}))?;
+        // It takes as long as there is memory.
+        self.stream.get_ref().set_read_timeout(None)?;
+        let file = format!("file:{}", file.display());
+        self.call(
+            "dump-guest-memory",
+            json!({"paging": true, "protocol": file}),
+        )
     }
 
     fn capabilities(&mut self) -> Result<()> {

@@ -4,7 +4,12 @@
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum, builder::FalseyValueParser};
-use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 /// Boot a kernel in QEMU and run a command in it, or an interactive shell.
 ///
@@ -26,7 +31,9 @@ Exit status: the command's own (128 plus the signal that ended it), or
 Examples:
   scripts/vm                                      a shell; Ctrl-D leaves it
   scripts/vm -- insmod /modules/hello_1.ko        one command
-  scripts/vm --add /usr/bin/strace -- strace ls   with a program of this host"
+  scripts/vm --add /usr/bin/strace -- strace ls   with a program of this host
+  scripts/vm --root -- python3 -c 'print(1)'      with all programs of this host
+  scripts/vm --disk x.img -- mount /dev/vda /mnt  with a disk"
 )]
 pub struct Options {
     /// Kernel: a name below build/, or the path of a folder with image and release
@@ -78,6 +85,38 @@ pub struct Options {
     #[arg(long, env = "LKMPG_COLD", value_parser = FalseyValueParser::new())]
     pub cold: bool,
 
+    /// Let the guest use a folder of this host, in which it may write with :rw, at /mnt/NAME (or at PATH)
+    #[arg(long, value_name = "DIR[:rw][:PATH]")]
+    pub share: Vec<Share>,
+
+    /// Give the guest this host's root, below a layer that can be written and is gone afterwards
+    #[arg(long)]
+    pub root: bool,
+
+    /// Give the guest a network card, behind which QEMU passes on what goes to the outside
+    #[arg(long)]
+    pub net: bool,
+
+    /// Give the guest a disk, which is the raw or qcow2 image FILE: /dev/vda is the first
+    #[arg(long, value_name = "FILE")]
+    pub disk: Vec<PathBuf>,
+
+    /// Tell the kernel more on its command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub append: Vec<String>,
+
+    /// Hand an argument to QEMU as it is
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu: Vec<OsString>,
+
+    /// Wait for gdb, and say what to type to start it
+    #[arg(long)]
+    pub gdb: bool,
+
+    /// Write the memory of a guest that panicked to FILE, for gdb and crash
+    #[arg(long, value_name = "FILE")]
+    pub core: Option<PathBuf>,
+
     /// Print the kernel's messages from the first one, and QEMU's command line
     #[arg(long, short)]
     pub verbose: bool,
@@ -121,6 +160,14 @@ impl Options {
         self.suite || self.test.is_some()
     }
 
+    /// Whether the guest boots: what else than its own it is given, no guest has that was saved, and
+    /// the clock that counts instructions starts with the boot.
+    pub fn boots(&self) -> bool {
+        let given = self.root || self.net || !self.disk.is_empty() || !self.share.is_empty();
+        let said = !self.append.is_empty() || !self.qemu.is_empty();
+        self.cold || self.icount || given || said || self.gdb
+    }
+
     /// The memory in bytes, where it is said in the usual way.
     pub fn memory_bytes(&self) -> Option<u64> {
         let digits = self
@@ -160,31 +207,59 @@ impl FromStr for Add {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if let Some((file, target)) = text.rsplit_once(":/") {
-            let target = PathBuf::from(format!("/{target}"));
-            if ["/dev", "/proc", "/sys"]
-                .iter()
-                .any(|it| target.starts_with(it))
-            {
-                bail!(
-                    "{} is the guest's kernel's: take another folder",
-                    target.display()
-                );
-            }
-            return Ok(Self {
-                file: file.into(),
-                target,
-            });
-        }
-        let file = PathBuf::from(text);
-        let Some(name) = file.file_name() else {
-            bail!("{text} is not the path of a file")
+        let (file, target) = with_target(text, "/usr/local/bin")?;
+        let file = file.into();
+        Ok(Self { file, target })
+    }
+}
+
+/// A folder of the host that the guest uses, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Where it is on the host.
+    pub folder: PathBuf,
+    /// Whether the guest may write there.
+    pub writable: bool,
+    /// Where it is in the guest.
+    pub target: PathBuf,
+}
+
+impl FromStr for Share {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (path, target) = match text.rsplit_once(":/") {
+            Some((path, _)) => (path, Some(text)),
+            None => (text, None),
         };
+        let writable = path.ends_with(":rw");
+        let path = path.strip_suffix(":rw").unwrap_or(path);
+        let (_, target) = with_target(target.unwrap_or(path), "/mnt")?;
         Ok(Self {
-            target: PathBuf::from("/usr/local/bin").join(name),
-            file,
+            folder: path.into(),
+            writable,
+            target,
         })
     }
+}
+
+/// Cuts `FILE:/path/in/guest`; without a path, the file has its own name in `folder`.
+fn with_target<'a>(text: &'a str, folder: &str) -> Result<(&'a str, PathBuf)> {
+    let Some((file, target)) = text.rsplit_once(":/") else {
+        let Some(name) = Path::new(text).file_name() else {
+            bail!("{text} has no name in the guest: say where it goes, as in {text}:/path")
+        };
+        return Ok((text, Path::new(folder).join(name)));
+    };
+    let target = Path::new("/").join(target);
+    let kernels = ["/dev", "/proc", "/sys"];
+    if kernels.iter().any(|it| target.starts_with(it)) {
+        bail!(
+            "{} is the guest's kernel's: take another folder",
+            target.display()
+        );
+    }
+    Ok((file, target))
 }
 
 fn seconds(text: &str) -> Result<Duration> {
@@ -224,6 +299,8 @@ mod tests {
             ["--add", "file:/dev/file"],
             ["--add", "file:/proc/file"],
             ["--add", "file:/sys/file"],
+            ["--share", "/"],
+            ["--share", "/tmp:rw:/proc/tmp"],
             ["--bogus", "1"],
         ] {
             assert!(
@@ -253,5 +330,45 @@ mod tests {
         assert_eq!(add.target, PathBuf::from("/usr/local/bin/strace"));
         let add: Add = "a:b:/etc/c".parse().unwrap();
         assert_eq!((add.file, add.target), ("a:b".into(), "/etc/c".into()));
+    }
+
+    #[test]
+    fn a_share_says_where_and_whether_to_write() {
+        for (text, folder, writable, target) in [
+            ("/a/b", "/a/b", false, "/mnt/b"),
+            ("/a/b:rw", "/a/b", true, "/mnt/b"),
+            ("/a/b:/c", "/a/b", false, "/c"),
+            ("a:b:rw:/c/d", "a:b", true, "/c/d"),
+        ] {
+            let share: Share = text.parse().unwrap();
+            let expected = Share {
+                folder: folder.into(),
+                writable,
+                target: target.into(),
+            };
+            assert_eq!(share, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_saved_guest_has_needs_a_boot() {
+        for arguments in [
+            &["--cold"][..],
+            &["--icount"],
+            &["--root"],
+            &["--net"],
+            &["--gdb"],
+            &["--disk", "x"],
+            &["--share", "x"],
+            &["--append", "x"],
+            &["--qemu", "-x"],
+        ] {
+            let options = Options::parse_from([&["vm"], arguments].concat());
+            assert!(options.boots(), "{arguments:?}");
+        }
+        for arguments in [&["--smp", "2"][..], &["--add", "x"], &["--core", "x"]] {
+            let options = Options::parse_from([&["vm"], arguments].concat());
+            assert!(!options.boots(), "{arguments:?}");
+        }
     }
 }

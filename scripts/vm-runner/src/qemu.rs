@@ -3,7 +3,7 @@
 //! QEMU as a child that cannot outlive its parent, and leaves nothing behind:
 //! all that it is given is a file descriptor.
 
-use crate::{accel::Accel, kernel::Kernel, monitor::Monitor, options::Options};
+use crate::{accel::Accel, given, kernel::Kernel, monitor::Monitor, options::Options};
 use anyhow::{Context, Result, anyhow};
 use lkmpg_guest::{HOST_TAG, Port};
 use rustix::{
@@ -22,6 +22,7 @@ use std::{
     },
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -44,8 +45,8 @@ pub struct Qemu {
     pub console: File,
     /// The far end of the second serial port.
     pub serial: UnixStream,
-    /// QEMU's monitor, until somebody takes it.
-    pub monitor: Option<Monitor>,
+    /// QEMU's monitor.
+    pub monitor: Arc<Mutex<Monitor>>,
     ports: Vec<UnixStream>,
     /// QEMU's name for where the state of a guest goes to that is saved, or comes from.
     state: String,
@@ -59,6 +60,8 @@ pub struct Machine<'a> {
     pub command_line: String,
     /// A folder of the host to show to the guest.
     pub share: Option<PathBuf>,
+    /// What else the options ask for.
+    pub devices: Vec<OsString>,
     /// What runs it.
     pub accel: Accel,
 }
@@ -145,26 +148,25 @@ impl Qemu {
             process,
             console,
             serial,
-            monitor: Some(Monitor::new(monitor)),
+            monitor: Arc::new(Mutex::new(Monitor::new(monitor))),
             ports,
             state: given.state,
         })
     }
 
     /// Stops the guest, and saves what is not its memory.
-    pub fn save(&mut self) -> Result<()> {
-        let monitor = self.monitor.as_mut();
-        monitor
-            .context("QEMU's monitor is taken")?
-            .save(&self.state)
+    pub fn save(&self) -> Result<()> {
+        self.monitor().save(&self.state)
     }
 
     /// Has a guest that was saved go on.
-    pub fn restore(&mut self) -> Result<()> {
-        let monitor = self.monitor.as_mut();
-        monitor
-            .context("QEMU's monitor is taken")?
-            .restore(&self.state)
+    pub fn restore(&self) -> Result<()> {
+        self.monitor().restore(&self.state)
+    }
+
+    /// Its monitor, when nobody else speaks to it.
+    pub fn monitor(&self) -> MutexGuard<'_, Monitor> {
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends it. Nobody else waits for it, so it cannot be another process by now.
@@ -375,14 +377,9 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         ]);
     }
     if let Some(folder) = &machine.share {
-        let mut share = OsString::from("local,id=share,security_model=none,readonly=on,path=");
-        share.push(folder.to_string_lossy().replace(',', ",,"));
-        line.extend(["-fsdev".into(), share]);
-        line.extend([
-            "-device".into(),
-            format!("virtio-9p-pci,fsdev=share,mount_tag={HOST_TAG}").into(),
-        ]);
+        line.extend(given::folder(HOST_TAG, folder, false));
     }
+    line.extend(machine.devices.iter().cloned());
     line
 }
 

@@ -5,14 +5,21 @@
 use crate::monitor::Monitor;
 use anyhow::Result;
 use lkmpg_guest::{Reply, Request, receive, send};
-use std::{io::BufReader, os::unix::net::UnixStream};
+use std::{
+    io::BufReader,
+    os::unix::net::UnixStream,
+    sync::{Mutex, PoisonError},
+};
 
 /// Answers requests until the guest is gone.
-pub fn serve(requests: UnixStream, mut monitor: Monitor) -> Result<()> {
+pub fn serve(requests: UnixStream, monitor: &Mutex<Monitor>) -> Result<()> {
     let mut reader = BufReader::new(requests.try_clone()?);
     while let Some(request) = receive(&mut reader)? {
         let done = match request {
-            Request::Keys(keys) => monitor.type_keys(&keys),
+            Request::Keys(keys) => {
+                let mut monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner);
+                monitor.type_keys(&keys)
+            }
         };
         let reply: Reply = done.map_err(|it| format!("{it:#}"));
         send(&requests, &reply)?;

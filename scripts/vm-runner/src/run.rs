@@ -4,6 +4,9 @@
 
 use crate::{
     accel::{self, Accel},
+    dump,
+    gdb::Gdb,
+    given,
     host::Host,
     initramfs,
     kernel::{Kernel, PROGRAMS, build_dir},
@@ -20,8 +23,13 @@ use anyhow::{Context, Result, bail};
 use lkmpg_guest::{HOST_DIR, Job};
 use std::{env, ffi::OsString, fs::File, os::fd::AsRawFd, rc::Rc};
 
-/// Where the guest's own programs are.
-const PATH: &str = "/sbin:/bin";
+/// Where the guest's own programs are, or the host's.
+fn path(options: &Options) -> &'static str {
+    match options.root {
+        true => "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+        false => "/sbin:/bin",
+    }
+}
 
 /// What came of a command.
 pub struct Finished {
@@ -39,7 +47,10 @@ pub struct Finished {
 pub fn run(options: &Options) -> Result<Outcome> {
     let interactive = options.command.is_empty();
     let on_terminal = interactive && terminal::is_terminal();
-    let command: Vec<OsString> = if on_terminal {
+    let command: Vec<OsString> = if on_terminal && options.root {
+        // What is set for those who log in is the host's.
+        [initramfs::SHELL].map(OsString::from).into()
+    } else if on_terminal {
         [initramfs::SHELL, "-l"].map(OsString::from).into()
     } else if interactive {
         // It prompts, although nobody types.
@@ -52,16 +63,22 @@ pub fn run(options: &Options) -> Result<Outcome> {
     if interactive {
         // The clients as they are on the host now come before those that were
         // there at the boot.
-        let path = format!("/usr/local/bin:{HOST_DIR}/{PROGRAMS}:{PATH}");
+        let path = format!("/usr/local/bin:{HOST_DIR}/{PROGRAMS}:{}", path(options));
         env.push(("PATH".into(), path.into()));
     }
     let job = Job {
         command,
         env,
-        // A shell is for the modules.
-        directory: if interactive { "/modules" } else { HOME }.into(),
+        directory: match interactive {
+            // There, too, one is where one was.
+            _ if options.root => env::current_dir().context("cannot find the current folder")?,
+            // A shell is for the modules.
+            true => "/modules".into(),
+            false => HOME.into(),
+        },
         terminal: on_terminal.then(terminal::size),
         share: interactive && kernel.shares,
+        given: given::given(options),
     };
     let words = Words::new(options, Outputs::ours()?, true)?;
     if interactive && !kernel.shares {
@@ -117,12 +134,22 @@ pub struct Bench<'a> {
     /// What they boot.
     pub kernel: &'a Kernel,
     machine: Machine<'a>,
+    /// The drivers that not all guests have.
+    drivers: Vec<&'static str>,
+    gdb: Option<Gdb>,
 }
 
 impl<'a> Bench<'a> {
     /// Finds out what can be had.
     pub fn new(options: &'a Options, kernel: &'a Kernel) -> Result<Self> {
         kernel.takes(options.smp)?;
+        let drivers = given::drivers(options, kernel)?;
+        let mut devices = given::devices(options)?;
+        if let Some(file) = &options.core {
+            dump::check(file)?;
+        }
+        let gdb = options.gdb.then(|| Gdb::new(kernel)).transpose()?;
+        devices.extend(gdb.iter().flat_map(Gdb::arguments));
         let accel = accel::choose(options)?;
         Ok(Self {
             options,
@@ -131,8 +158,11 @@ impl<'a> Bench<'a> {
                 kernel,
                 command_line: command_line(options, kernel, &accel),
                 share: kernel.shares.then(build_dir).transpose()?,
+                devices,
                 accel,
             },
+            drivers,
+            gdb,
         })
     }
 
@@ -149,8 +179,7 @@ impl<'a> Bench<'a> {
     pub fn start(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
         words.say(&introduction(self, &task.job));
         check_memory(self.options, task.size()?)?;
-        // The clock that counts instructions starts with the boot.
-        if !self.options.cold && !self.options.icount {
+        if !self.options.boots() {
             match self.restore_snapshot(task, words) {
                 Ok(started) => return Ok(started),
                 Err(error) => words.say(&format!(
@@ -160,6 +189,9 @@ impl<'a> Bench<'a> {
         }
         let initramfs = self.base(task)?;
         let mut session = self.session(Start::Boot { initramfs }, task, words)?;
+        if let Some(gdb) = &self.gdb {
+            gdb.introduce(words);
+        }
         let outcome = match session.boot() {
             Outcome::Ended(_) if session.is_ready() => session.run(),
             outcome => outcome,
@@ -242,7 +274,7 @@ impl<'a> Bench<'a> {
 
     /// The files of a guest that boots.
     fn base(&self, task: &Task) -> Result<File> {
-        let base = initramfs::base(self.kernel)?;
+        let base = initramfs::base(self.kernel, &self.drivers)?;
         check_memory(self.options, base.metadata()?.len() + task.size()?)?;
         Ok(base)
     }
@@ -280,7 +312,7 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
     let mut variables: Vec<(OsString, OsString)> = [
         ("HOME", HOME),
         ("LOGNAME", "root"),
-        ("PATH", &format!("/usr/local/bin:{PATH}")),
+        ("PATH", &format!("/usr/local/bin:{}", path(options))),
         ("SHELL", "/bin/sh"),
         ("USER", "root"),
     ]
@@ -316,7 +348,12 @@ fn command_line(options: &Options, kernel: &Kernel, accel: &Accel) -> String {
     let words = [
         "console=ttyS0",
         "earlyprintk=ttyS0",
-        "panic=-1",
+        // One whose memory is wanted waits.
+        if options.core.is_some() {
+            "panic=0"
+        } else {
+            "panic=-1"
+        },
         "printk.devkmsg=on",
         "hostname=lkmpg",
         // There is no mouse, and looking for it takes a third of a second.
@@ -343,11 +380,19 @@ fn command_line(options: &Options, kernel: &Kernel, accel: &Accel) -> String {
     if let (Accel::Tcg(_), Some(khz)) = (accel, khz) {
         line += &format!(" tsc_early_khz={khz}");
     }
+    if options.gdb {
+        // gdb looks for the kernel where it was linked.
+        line += " nokaslr";
+    }
     // SLUB keeps the addresses of what it handed out last in arrays of each CPU, and kmemleak takes
     // them for pointers: up to some 26 lost objects of a size would not be found. With one of its
     // checks it keeps none.
     if kernel.finds_leaks {
         line += " slab_debug=F,kmalloc-*";
+    }
+    // The last word wins.
+    for words in &options.append {
+        line += &format!(" {words}");
     }
     line
 }
@@ -357,6 +402,7 @@ fn introduction(bench: &Bench, job: &Job) -> String {
         options,
         kernel,
         machine,
+        ..
     } = bench;
     let accel = match &machine.accel {
         Accel::Kvm => "KVM".to_owned(),

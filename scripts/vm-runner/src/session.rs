@@ -5,6 +5,7 @@
 use crate::{
     console::Console,
     cost,
+    dump,
     host::Host,
     outcome::Outcome,
     qemu::Qemu,
@@ -20,6 +21,7 @@ use lkmpg_guest::{FromGuest, Port, ToGuest, send};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
+    path::Path,
     rc::Rc,
     sync::{
         Arc,
@@ -96,6 +98,8 @@ pub struct Session<'a> {
     modules: Modules,
     splat_is_seen: bool,
     tally: String,
+    /// Whether the tests' requests are answered.
+    answers: bool,
     /// What the commands so far have changed, once the guest has looked.
     left: Option<Vec<String>>,
     /// What the kernel said before the first command.
@@ -130,6 +134,7 @@ impl<'a> Session<'a> {
             modules: task.modules.clone(),
             splat_is_seen: false,
             tally: String::new(),
+            answers: false,
             left: None,
             log: Vec::new(),
         })
@@ -257,6 +262,10 @@ impl<'a> Session<'a> {
         }
         // The user's terminal is as it was.
         self.raw = None;
+        self.words.terminal_is_restored();
+        if let Some(file) = &self.bench.options.core {
+            self.dump(file);
+        }
         Finished {
             outcome: self.report(outcome),
             stdout: self.outlet.tail(),
@@ -265,11 +274,36 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Keeps the memory of a guest that panicked.
+    fn dump(&self, file: &Path) {
+        let name = file.display();
+        if !self.console.panicked() {
+            self.words
+                .insist(&format!("the guest did not panic: there is no new {name}"));
+            return;
+        }
+        match dump::write(&mut self.qemu.monitor(), file) {
+            Ok(()) => {
+                let symbols = self.bench.kernel.symbols();
+                let symbols = symbols.map(|it| format!("{} ", it.display()));
+                let symbols = symbols.unwrap_or_default();
+                self.words.insist(&format!(
+                    "the guest's memory is in {name}: gdb {symbols}{name}"
+                ));
+            }
+            Err(error) => self
+                .words
+                .insist(&format!("the guest's memory is not in {name}: {error:#}")),
+        }
+    }
+
     /// The next event, or none by the deadline.
     fn next(&mut self) -> Option<Event> {
         loop {
             self.show_modules();
-            let left = self.deadline.map_or(Duration::MAX, |it| {
+            // Who is at gdb has time.
+            let deadline = self.deadline.filter(|_| !self.bench.options.gdb);
+            let left = deadline.map_or(Duration::MAX, |it| {
                 it.saturating_duration_since(Instant::now())
             });
             match self.events.recv_timeout(left.min(REFRESH)) {
@@ -298,7 +332,13 @@ impl<'a> Session<'a> {
     /// Takes an event; returns the outcome, if that is it.
     fn handle(&mut self, event: Event) -> Result<Option<Outcome>> {
         match event {
-            Event::Console(bytes) => self.listen(&bytes),
+            Event::Console(bytes) => {
+                self.listen(&bytes);
+                // It waits there, with its memory.
+                if self.console.halted() && self.bench.options.core.is_some() {
+                    return Ok(Some(Outcome::Splatted));
+                }
+            }
             Event::Guest(message) => {
                 if let Some(outcome) = self.hear(message)? {
                     return Ok(Some(outcome));
@@ -378,7 +418,9 @@ impl<'a> Session<'a> {
                     .timeout
                     .or(limit)
                     .map(|it| Instant::now() + it);
-                if let Some(monitor) = self.qemu.monitor.take() {
+                if !self.answers {
+                    self.answers = true;
+                    let monitor = self.qemu.monitor.clone();
                     streams::requests(self.qemu.port(Port::Request)?, monitor);
                 }
                 let port = self.qemu.port(Port::Stdin)?;

@@ -100,6 +100,11 @@ pub fn is_panic(line: &str) -> bool {
     message(line).starts_with("Kernel panic - not syncing")
 }
 
+/// Whether that is the last of its lines.
+pub fn is_end_of_panic(line: &str) -> bool {
+    message(line).starts_with("---[ end Kernel panic")
+}
+
 /// The lines of a tally that say of whom a report is: of the modules that it
 /// names, as in `f+0x1/0x2 [chardev]`, or of `-`, nobody known.
 pub fn tally(report: &[String]) -> String {

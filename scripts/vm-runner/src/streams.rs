@@ -104,8 +104,8 @@ pub fn signals(events: &Sender<Event>) -> Result<()> {
 }
 
 /// Answers what the tests ask. The test that asks is told what went wrong.
-pub fn requests(port: UnixStream, monitor: Monitor) {
-    thread::spawn(move || requests::serve(port, monitor));
+pub fn requests(port: UnixStream, monitor: Arc<Mutex<Monitor>>) {
+    thread::spawn(move || requests::serve(port, &monitor));
 }
 
 /// Gives a guest a job, and what it cannot know if it was saved.

@@ -72,6 +72,11 @@ impl Words {
         self.terminal = true;
     }
 
+    /// It is not any more.
+    pub fn terminal_is_restored(&mut self) {
+        self.terminal = false;
+    }
+
     /// The command runs from now on.
     pub fn command_runs(&mut self) {
         self.running = true;

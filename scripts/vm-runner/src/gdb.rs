@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A guest that waits for gdb.
+
+use crate::{
+    kernel::{Kernel, root},
+    words::Words,
+};
+use anyhow::{Context, Result};
+use std::{ffi::OsString, fmt::Write, fs, path::PathBuf};
+use tempfile::TempDir;
+
+/// What gdb reads first.
+const START: &str = "start";
+const SOCKET: &str = "socket";
+
+/// Where gdb finds the guest, as long as this lives.
+pub struct Gdb(TempDir);
+
+impl Gdb {
+    /// A place for a guest with this kernel and these modules.
+    pub fn new(kernel: &Kernel) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("gdb-").tempdir();
+        let gdb = Self(folder.context("cannot make a temporary folder")?);
+        let mut start = String::new();
+        if let Some(image) = kernel.symbols() {
+            writeln!(start, "file {}", image.display())?;
+        }
+        // What the script asks of the guest takes a guest.
+        writeln!(start, "target remote {}", gdb.path(SOCKET).display())?;
+        let script = root()?.join("scripts/gdb.py");
+        writeln!(start, "source {}", script.display())?;
+        for module in kernel.modules()? {
+            let object = module.with_extension("o");
+            writeln!(start, "lkmpg-module {}", object.display())?;
+        }
+        fs::write(gdb.path(START), start)?;
+        Ok(gdb)
+    }
+
+    /// What QEMU is told.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let socket = self.path(SOCKET).display().to_string();
+        let socket = format!("socket,id=gdb,server=on,wait=off,path={socket}");
+        ["-S", "-chardev", &socket, "-gdb", "chardev:gdb"]
+            .map(OsString::from)
+            .into()
+    }
+
+    /// Tells the user what to do.
+    pub fn introduce(&self, words: &Words) {
+        let start = self.path(START);
+        words.insist(&format!(
+            "the guest waits for gdb: in another terminal, gdb -x {}",
+            start.display()
+        ));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
