@@ -28,7 +28,7 @@ OWN	:= $(shell scripts/own)
 LKM	:= $(OWN)/$(notdir $(OUT))/lkm
 RUST	:= $(shell find $(DIR) -mindepth 1 \( -name '.*' -o -name build -o -name tests -o -name lkmpg-rs \) -prune \
 		-o -name '*.rs' -print -quit)
-WITH_LKM = $(if $(RUST),KRUSTFLAGS='--extern lkm=$(LKM)/liblkm.rmeta -Zcross-crate-inline-threshold=always $(KRUSTFLAGS)')
+WITH_LKM = $(if $(RUST),--extern lkm=$(LKM)/liblkm.rmeta -Zcross-crate-inline-threshold=always)
 
 .PHONY: all modules
 all modules: kernel
@@ -40,7 +40,7 @@ kbuild: $(if $(RUST),lkm)
 	@echo 'modules: of $(DIR), for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
 	$(Q)scripts/forget $(MO)
-	+$(Q)flock --close $(MO)/.lock $(call kbuild,$(DIR),$(MO)) $(WITH_LKM) modules
+	+$(Q)flock --close $(MO)/.lock $(call kbuild,$(DIR),$(MO),$(WITH_LKM)) modules
 	$(Q)[ -s $(MO)/modules.order ] || { echo '$(FILE) makes no module for this kernel' >&2; false; }
 
 .PHONY: lkm

@@ -19,6 +19,7 @@ pub mod host;
 pub mod initramfs;
 pub mod junit;
 pub mod kernel;
+pub mod lines;
 pub mod monitor;
 pub mod options;
 pub mod outcome;

@@ -4,9 +4,10 @@
 
 use crate::{
     console::Console,
-    cost,
-    dump,
+    cost, dump,
     host::Host,
+    kernel::{module_dir, root},
+    lines,
     outcome::Outcome,
     qemu::Qemu,
     run::{Bench, Finished, Task},
@@ -564,6 +565,12 @@ impl<'a> Session<'a> {
             ));
             if !self.splat_is_seen {
                 self.words.quote(splat.iter());
+            }
+            let home = module_dir().map_or_else(root, Ok).unwrap_or_default();
+            let lines = lines::of(splat, self.bench.kernel, &home);
+            if !lines.is_empty() {
+                self.words
+                    .insist(&format!("in the source:\n  {}", lines.join("\n  ")));
             }
             return Outcome::Splatted;
         }

@@ -146,6 +146,26 @@ fn unregistering_twice_is_a_splat() {
 }
 
 #[test]
+fn a_splat_is_told_with_the_lines_of_the_source() {
+    let source = fs::read_to_string(root().join("tests/modules/crash_c.c")).expect("crash_c.c");
+    let call = source
+        .lines()
+        .position(|it| it.contains("return unregister_twice"));
+    let call = call.expect("the call") + 1;
+    // What is inlined comes with the line that it was called from.
+    crash_c("2")
+        .expect(126)
+        .says("vm: in the source:\n  tests/modules/crash_c.c:")
+        .says(&format!(
+            ", called from tests/modules/crash_c.c:{call}: init_module+0x"
+        ));
+    crash("1")
+        .expect(126)
+        .says("vm: in the source:\n  tests/modules/crash.rs:")
+        .says(": <crash::Crash as kernel::module::Module>::init+0x");
+}
+
+#[test]
 fn a_lost_wake_up_is_a_splat() {
     in_kernel_under_test(
         "echo 1 >/proc/sys/kernel/hung_task_timeout_secs; insmod /modules/crash_c.ko how=3",
