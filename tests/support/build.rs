@@ -24,7 +24,11 @@ fn main() {
 /// Compiles a program, which tests find by its variable: `IOCTL_GUIDE`.
 fn program(file: &str) {
     let file = PathBuf::from(file);
-    let name = file.file_stem().expect("a name").display().to_string();
+    let name = file
+        .file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
     let text = fs::read_to_string(&file).expect("a source");
     let source = out_dir().join(format!("{name}.c"));
     let program = source.with_extension("");
