@@ -38,6 +38,12 @@ local function link(it)
   return it
 end
 
+-- mdBook puts the pictures beside the HTML only.
+local function image(it)
+  it.src = "../html/" .. it.src
+  return it
+end
+
 function Pandoc(doc)
   for file in pandoc.utils.stringify(doc.meta.chapters):gmatch("%S+") do
     table.insert(chapters, (file:gsub("%.md$", "")))
@@ -48,7 +54,9 @@ function Pandoc(doc)
       chapter = chapter + 1
     end
     if chapter > 0 then
-      local whole = pandoc.walk_block(pandoc.Div({ block }), { CodeBlock = code, Header = header, Link = link })
+      local whole = pandoc.walk_block(pandoc.Div({ block }), {
+        CodeBlock = code, Header = header, Image = image, Link = link,
+      })
       doc.blocks[i] = whole.content[1]
     end
   end
