@@ -85,7 +85,11 @@ impl kernel::Module for KbLeds {
         let mut lights = vt::Lights::new(&path)
             .inspect_err(|e| pr_err!("{} has no lights: {e:?}\n", terminal.value()))?;
         let thread = kthread::spawn(c"kbleds", move |me| blink(me, &mut lights, steps, period))?;
-        pr_info!("The lights of {} blink: {}.\n", terminal.value(), pattern.value());
+        pr_info!(
+            "The lights of {} blink: {}.\n",
+            terminal.value(),
+            pattern.value()
+        );
         Ok(KbLeds { _thread: thread })
     }
 }

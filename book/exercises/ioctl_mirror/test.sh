@@ -15,5 +15,5 @@ is 'and comes back' "$(mirror get 2>&1)" fedcba9876543210
 cannot 'one of 17 bytes is refused' 'write_bytes() does so, by the length of the Message that your closure takes.' \
 	'Invalid argument' mirror set 0123456789abcdefg
 is 'and changes nothing' "$(mirror get 2>&1)" fedcba9876543210
-cannot 'the guide’s number is not known' 'Leave it to finish().' 'Inappropriate ioctl' mirror nth 0
+cannot 'the number of the guide is not known' 'Leave it to finish().' 'Inappropriate ioctl' mirror nth 0
 unloads

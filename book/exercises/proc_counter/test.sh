@@ -9,8 +9,8 @@ add() {
 
 # at_once: two processes add 1, 500 times each.
 at_once() {
-	for process in 1 2; do
-		(for n in $(seq 500); do command echo 1 >$file || exit; done) &
+	for _ in 1 2; do
+		(for _ in $(seq 500); do command echo 1 >$file || exit; done) &
 	done
 	wait
 }

@@ -15,5 +15,5 @@ set_last 10000
 is 'up to 10000 there are 1229' "$(wc -l <$file)" 1229 'The list is longer than any buffer: show one number at a time.'
 is 'the last of them is 9973' "$(tail -n 1 $file)" 9973
 is 'a reader of ten bytes sees the same' "$(dd if=$file bs=10 2>/dev/null | md5sum)" "$(md5sum <$file)" \
-	'next() is asked for the first number that is at least `from`.'
+	'next() is asked for the first number that is at least "from".'
 unloads
