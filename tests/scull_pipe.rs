@@ -42,7 +42,7 @@ fn asleep(command: &mut Command) -> Child {
     let child = child.expect("a process");
     let stat = format!("/proc/{}/stat", child.id());
     let name = Path::new(command.get_program()).file_name();
-    let state = format!("({}) S", name.expect("a name").display());
+    let state = format!("({}) S", name.expect("a name").to_string_lossy());
     wait_until("the process to sleep", || {
         fs::read_to_string(&stat)
             .expect("its state")
