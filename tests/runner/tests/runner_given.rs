@@ -245,7 +245,7 @@ fn gdb_knows_a_module_from_its_init_on() {
     assert!(text.contains("chardev: its symbols are known"), "{text}");
     // Both stop where they were told to: in the init, and in a callback.
     assert!(text.contains("Breakpoint 1, "), "{text}");
-    assert!(text.contains(" init_module"), "{text}");
+    assert!(text.contains("::init_module ()"), "{text}");
     let place = line_of("visits.count.fetch_add").replace("break ", "");
     assert!(text.contains(&format!("/{place}\n")), "{text}");
     let ran = guest.wait_with_output().expect("it ends");
