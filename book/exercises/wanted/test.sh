@@ -6,4 +6,4 @@ cannot 'there is no such file system' '' 'mount' mount -t wanted none /tmp
 is 'the kernel has loaded the module' "$(lsmod | grep -o '^wanted ')" 'wanted ' \
 	'modinfo -F alias shows by which names the kernel finds it: the one it asks for must be among them.'
 is 'and the module has said so' "$(logged)" '*wanted: here I am*'
-unloads
+if lsmod | grep -q '^wanted '; then unloads; fi
