@@ -84,8 +84,8 @@ mutants! {
         "if self.splat.is_none() && splat::is_splat(line) {"
         => "if self.splat.is_none() && false {";
     RUNNER => "scripts/vm-runner/src/session.rs": "a boot that takes long is a failure, whatever it says",
-        "if !self.console.panicked() {"
-        => "if false {";
+        "if !self.console.panicked() {\n                // With"
+        => "if false {\n                // With";
     CHECK => "scripts/check": "a check that fails is forgotten",
         "\"$@\" || failed=\"$failed$name; \""
         => "\"$@\" || :";

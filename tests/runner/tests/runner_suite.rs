@@ -156,6 +156,8 @@ fn each_has_its_own_verdict() {
     assert!(text.ends_with(failed), "{text}");
     // What the kernel said is with the one that made it say so.
     let (_, splats) = text.split_once("Running splats").expect("a header");
+    let (splats, again) = splats.split_once("Once more").expect("what failed");
+    assert!(again.contains("crash.rs:"), "{text}");
     let (splats, rest) = splats.split_once("Running kills").expect("a header");
     assert!(
         splats.contains("crash.rs:") && !rest.contains("crash.rs:"),
