@@ -292,6 +292,10 @@ impl<const MODE: u16> Str<MODE> {
         // SAFETY: The loader passes a C string.
         let text = unsafe { CStr::from_char_ptr(text) };
         if text.to_bytes().len() > 1024 {
+            // The loader's own line has the name behind the string, and is cut before it.
+            // SAFETY: The name is a C string of the module.
+            let name = unsafe { CStr::from_char_ptr((*param).name) };
+            pr_err!("{name}: a string of more than 1024 bytes.\n");
             return ENOSPC.to_errno();
         }
         // SAFETY: Only the loader uses this, one parameter after the other.
