@@ -311,9 +311,7 @@ fn a_subsystem_of_configfs_waits_for_what_is_in_it() {
     let log = KernelLog::now();
     let folder = |name| Path::new("/sys/kernel/config/configs").join(name);
     let load = thread::spawn(|| Module::load("configs", &[]));
-    wait_until("its directory", || {
-        folder("all").exists() || load.is_finished()
-    });
+    log.wait_for("configs: The directory stays.");
     for (name, expected) in [("all", Errno::FBIG), ("none", Errno::ACCESS)] {
         let result = fs::read(folder(name)).map_err(errno_of);
         assert_eq!(result, Err(expected), "{name}");

@@ -205,9 +205,10 @@ fn check_failure(path: &str, what: &str, errno: Errno) {
         "{path}: {last_error}"
     );
     assert_eq!(records(), 0);
+    // Its own file goes before its thread.
+    let lines = log.lines_with("kthread_file: Cannot");
     module.unload().expect("not in use");
 
-    let lines = log.lines_with("kthread_file: Cannot");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
         lines[0].starts_with(&format!("kthread_file: Cannot {what} {path}: ")),
