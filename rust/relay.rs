@@ -178,7 +178,8 @@ impl Channel {
     ///
     /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, with `ENOSPC` if the ring is full,
     /// which is counted, and with `EBUSY` in a probe of what this calls itself. Callable from any context
-    /// but an NMI, even with interrupts off (`relay_write`).
+    /// but an NMI, even with interrupts off (`relay_write`). lockdep takes the breakpoint of a probe for
+    /// an NMI, and warns of a write there.
     pub fn write(&self, bytes: &[u8]) -> Result {
         // The task may move to another CPU before the lock is taken; it may write there, too.
         self.ring(CpuId::current().as_u32())

@@ -7,7 +7,7 @@ use kernel::{
     str::CString,
     sync::SpinLock, //
 };
-#[cfg(CONFIG_KPROBES)]
+#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
 use lkm::kprobe;
 use lkm::{
     debugfs::Directory,
@@ -69,7 +69,7 @@ impl kernel::Module for Channels {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         rings()?;
         relay()?;
-        #[cfg(CONFIG_KPROBES)]
+        #[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
         probed()?;
         let (family, socket) = netlink()?;
         Ok(Self {
@@ -210,14 +210,15 @@ fn one_channel(directory: &Arc<Directory>, options: Options) -> Result {
     Ok(())
 }
 
-/// Writes from within a write.
-#[cfg(CONFIG_KPROBES)]
+/// Writes from within a write. To lockdep a breakpoint is an NMI, in which no lock may be waited for:
+/// see `relay::Channel::write`.
+#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
 struct Again {
     channel: Arc<Channel>,
     refused: Atomic<u32>,
 }
 
-#[cfg(CONFIG_KPROBES)]
+#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
 impl kprobe::Handler for Again {
     type Arguments = (usize,);
 
@@ -228,7 +229,7 @@ impl kprobe::Handler for Again {
     }
 }
 
-#[cfg(CONFIG_KPROBES)]
+#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
 fn probed() -> Result {
     let options = Options {
         subbuffer_size: 16,
