@@ -30,13 +30,14 @@ const TAINT_OF_MODULES: u64 = 1 << 12 | 1 << 13;
 /// How long what goes may take.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Modules and all that they make, files, mounts, processes, settings, the kernel's taint.
+/// Modules and all that they make, caches, files, mounts, processes, settings, the kernel's taint.
 pub struct Footprint(BTreeSet<String>);
 
 impl Footprint {
     /// What there is now.
     pub fn now() -> Self {
         let mut all = marks::of_modules();
+        all.extend(entries("/sys/kernel/slab").map(|it| format!("the cache {it}")));
         all.extend(lines("/proc/mounts"));
         all.extend(processes());
         files(Path::new("/"), &mut all);

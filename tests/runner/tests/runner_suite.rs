@@ -47,8 +47,9 @@ impl Suite {
         // In that of all others it would be remembered how long each takes.
         let build = Build::new(&kernel());
         build.makes("hello_1.ko", "samples/02-hello-world/hello_1.ko");
+        build.makes("slab.ko", "samples/20-memory/slab.ko");
         build.makes("crash.ko", "tests/modules/crash.ko");
-        build.lists("hello_1.o\ncrash.o\n");
+        build.lists("hello_1.o\nslab.o\ncrash.o\n");
         let arguments = [&["--suite", "--jobs", "1"], options].concat();
         let mut command = vm(build.name(), &arguments);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
@@ -90,7 +91,7 @@ fn who_leaves_nothing_behind_shares_a_guest() {
 
 #[test]
 fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
-    let left = [
+    let mut left = vec![
         (
             "module",
             "insmod /modules/hello_1.ko",
@@ -106,18 +107,26 @@ fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
         ("process", "sleep 1000 & sleep 0", "(sleep)"),
         ("mount", "mount -t tmpfs left /mnt", "left /mnt tmpfs"),
     ];
+    // To kmemleak it is a leak, too.
+    if !kernel_has("DEBUG_KMEMLEAK") {
+        left.push((
+            "cache",
+            "insmod /modules/slab.ko && echo forget >/proc/slab && rmmod slab",
+            "the cache lkmpg_ticket",
+        ));
+    }
     let clean = "test ! -e /sys/module/hello_1 && test ! -e /dev/left && test ! -e /root/left && \
                  test $(cat /proc/sys/kernel/panic) != 17 && ! pidof sleep && \
-                 ! grep '^left' /proc/mounts";
+                 ! grep '^left' /proc/mounts && insmod /modules/slab.ko && rmmod slab";
     let mut suite = Suite::default();
-    for (name, script, _) in left {
+    for (name, script, _) in &left {
         suite = suite
             .with(name, script)
             .with(&format!("after_{name}"), clean);
     }
     let text = suite.runs().expect(0).text();
     let mut before = None;
-    for (name, _, what) in left {
+    for (name, _, what) in &left {
         let after = guest_of(&text, &format!("after_{name}"));
         assert_ne!(guest_of(&text, name), after, "{name}: {text}");
         // Who leaves nothing behind gives the guest to the next.
