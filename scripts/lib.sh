@@ -34,7 +34,7 @@ mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
 # The kernels that are built here, each with the fragments of its configuration: a later
 # one wins over an earlier.
-declare -A fragments_of=([dev]='dev' [debug]='dev debug' [debug-kobject]='dev debug kobject')
+declare -A fragments_of=([dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject')
 kernels='dev, debug, debug-kobject; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
 
 # is_kernel NAME: whether there is such a KERNEL.

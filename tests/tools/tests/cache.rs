@@ -26,6 +26,8 @@ vmlinux:
 modules: outputmakefile
 \tmkdir -p $(O)/include/config
 \techo {version}-lkmpg >$(O)/include/config/kernel.release
+modules_install:
+\tmkdir -p $(INSTALL_MOD_PATH)/lib/modules/{version}-lkmpg
 ",
             numbers[0], numbers[1], numbers[2]
         ),
