@@ -177,9 +177,8 @@ impl Channel {
     /// Writes to the ring of the CPU that this runs on.
     ///
     /// Fails with `EMSGSIZE` if the bytes do not fit a sub-buffer, with `ENOSPC` if the ring is full,
-    /// which is counted, and with `EBUSY` in a probe of what this calls itself. Callable from any context
-    /// but an NMI, even with interrupts off (`relay_write`). lockdep takes the breakpoint of a probe for
-    /// an NMI, and warns of a write there.
+    /// which is counted, and with `EBUSY` in a probe of what this calls itself, or in an NMI if others
+    /// keep the ring busy for long. Callable from any context, even with interrupts off (`relay_write`).
     pub fn write(&self, bytes: &[u8]) -> Result {
         // The task may move to another CPU before the lock is taken; it may write there, too.
         self.ring(CpuId::current().as_u32())

@@ -39,6 +39,9 @@ use kernel::{
     types::Opaque, //
 };
 
+/// How often an NMI tries to get the lock: some milliseconds.
+const NMI_TRIES: usize = 1 << 20;
+
 /// The ring of one CPU, and those who wait for it.
 ///
 /// # Invariants
@@ -416,7 +419,7 @@ impl<T> RawSpinLock<T> {
     }
 
     /// Runs `f` with the lock held. Returns `None` if the caller has it: what `f` calls, or the unlocking,
-    /// may be probed by somebody who comes here.
+    /// may be probed by somebody who comes here. Likewise in an NMI, if the lock is not free for long.
     fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let context = Context::current();
         let task = Task::current_raw().addr();
@@ -427,13 +430,28 @@ impl<T> RawSpinLock<T> {
             return None;
         }
         // SAFETY: By the type invariants.
-        let flags = unsafe { bindings::_raw_spin_lock_irqsave(&raw mut (*self.head.get()).lock) };
+        let lock = unsafe { &raw mut (*self.head.get()).lock };
+        let flags = if context == Context::Nmi {
+            // Interrupts are off. To wait could be for ever: this may have interrupted who is about
+            // to have the lock.
+            // SAFETY: As above.
+            let try_lock = |_| unsafe { bindings::_raw_spin_trylock(lock) } != 0;
+            if !(0..NMI_TRIES).any(try_lock) {
+                return None;
+            }
+            None
+        } else {
+            // SAFETY: As above.
+            Some(unsafe { bindings::_raw_spin_lock_irqsave(lock) })
+        };
         self.holder.store(caller, Relaxed);
         // SAFETY: The lock is held, and `f` cannot keep the reference.
         let result = f(unsafe { &mut *self.value.get() });
-        // SAFETY: The lock was taken above, which gave the flags.
-        unsafe {
-            bindings::_raw_spin_unlock_irqrestore(&raw mut (*self.head.get()).lock, flags);
+        match flags {
+            // SAFETY: The lock was taken above, which gave the flags.
+            Some(flags) => unsafe { bindings::_raw_spin_unlock_irqrestore(lock, flags) },
+            // SAFETY: The lock was taken above.
+            None => unsafe { bindings::_raw_spin_unlock(lock) },
         }
         // Unless somebody else has it now.
         let _ = self.holder.cmpxchg(caller, 0, Relaxed);

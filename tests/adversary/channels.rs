@@ -7,7 +7,7 @@ use kernel::{
     str::CString,
     sync::SpinLock, //
 };
-#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
+#[cfg(CONFIG_KPROBES)]
 use lkm::kprobe;
 use lkm::{
     debugfs::Directory,
@@ -69,7 +69,7 @@ impl kernel::Module for Channels {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         rings()?;
         relay()?;
-        #[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
+        #[cfg(CONFIG_KPROBES)]
         probed()?;
         let (family, socket) = netlink()?;
         Ok(Self {
@@ -210,15 +210,14 @@ fn one_channel(directory: &Arc<Directory>, options: Options) -> Result {
     Ok(())
 }
 
-/// Writes from within a write. To lockdep a breakpoint is an NMI, in which no lock may be waited for:
-/// see `relay::Channel::write`.
-#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
+/// Writes from within a write.
+#[cfg(CONFIG_KPROBES)]
 struct Again {
     channel: Arc<Channel>,
     refused: Atomic<u32>,
 }
 
-#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
+#[cfg(CONFIG_KPROBES)]
 impl kprobe::Handler for Again {
     type Arguments = (usize,);
 
@@ -229,7 +228,7 @@ impl kprobe::Handler for Again {
     }
 }
 
-#[cfg(all(CONFIG_KPROBES, not(CONFIG_PROVE_LOCKING)))]
+#[cfg(CONFIG_KPROBES)]
 fn probed() -> Result {
     let options = Options {
         subbuffer_size: 16,
