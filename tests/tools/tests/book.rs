@@ -162,6 +162,24 @@ fn every_piece_of_code_that_is_included_is_there() {
     conclude(count, "pieces of code", &complaints);
 }
 
+#[test]
+fn what_is_typed_in_a_bare_debian_is_in_the_texts() {
+    let script = Page::read(Path::new("scripts/test-debian"));
+    let (mut count, mut complaints) = (0, Vec::new());
+    for (at, call) in script.text.match_indices("$(session ") {
+        count += 1;
+        let call = &script.text[at + call.len()..];
+        let (file, words) = call.split_once(" '").expect("a file and words");
+        let words = words.split('\'').next().expect("an end");
+        let text = Page::read(Path::new(file)).text;
+        let after = text.split_once(words).map(|it| it.1);
+        if !after.is_some_and(|it| it.contains("\n```sh\n")) {
+            complaints.push(script.complaint(at, &format!("{file} has no session after: {words}")));
+        }
+    }
+    conclude(count, "sessions of a bare Debian", &complaints);
+}
+
 /// What is between the two marks of an anchor.
 fn piece(text: &str, anchor: &str) -> String {
     let is = |line: &str, mark: &str| {
