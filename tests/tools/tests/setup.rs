@@ -2,7 +2,8 @@
 
 //! scripts/setup: what it finds missing, and how it gets that.
 
-use lkmpg_tools_tests::Machine;
+use lkmpg_tools_tests::{Machine, root};
+use std::fs;
 
 /// A machine whose apt installs stubs, and whose sudo keeps what it was asked for.
 fn with_apt(machine: &Machine) {
@@ -194,4 +195,22 @@ fn files_of_somebody_else_are_named() {
     let id = machine.run(&["id", "-u"]).passes().out;
     machine.set("DOCTOR_USER", id.trim());
     machine.run(&["scripts/setup"]).passes();
+}
+
+#[test]
+fn the_dev_container_leaves_its_packages_to_set_up() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect(name);
+    let (setup, image) = (read("scripts/setup"), read(".devcontainer/Dockerfile"));
+    let needs = setup.lines().filter(|it| it.contains("   "));
+    let known: Vec<_> = needs
+        .filter_map(|it| it.split_whitespace().nth(1))
+        .collect();
+    assert!(known.contains(&"flex"), "{known:?}");
+
+    let (before, after) = image.split_once("\nRUN scripts/setup\n").expect("set-up");
+    assert!(!after.contains("install"), "{after}");
+    let installed = before.split_once(" install ").expect("packages").1.lines();
+    let installed = installed.take(1).flat_map(str::split_whitespace);
+    let twice: Vec<_> = installed.filter(|it| known.contains(it)).collect();
+    assert!(twice.is_empty(), "set-up installs these: {twice:?}");
 }
