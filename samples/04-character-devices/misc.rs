@@ -67,6 +67,7 @@ impl kernel::Module for Misc {
     }
 }
 
+// ANCHOR: note
 /// An open file.
 #[pin_data]
 struct Note {
@@ -84,12 +85,14 @@ impl FileOperations for Note {
             text <- new_mutex!(Message::new()),
         })
     }
+    // ANCHOR_END: note
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let text = *self.text.lock();
         read_from_buffer(out, pos, text.as_bytes())
     }
 
+    // ANCHOR: write
     /// Replaces the note. Of a long one the first 80 bytes are kept.
     fn write(
         &self,
@@ -103,4 +106,5 @@ impl FileOperations for Note {
         *pos = 0;
         Ok(length)
     }
+    // ANCHOR_END: write
 }
