@@ -302,6 +302,9 @@ fn what_the_book_lacks_is_told() {
     machine
         .run(&["scripts/book"])
         .fails(&["no such picture", "make an EPUB failed"]);
+    machine
+        .run(&["scripts/book", "--look"])
+        .fails(&["no Chromium", "apt install chromium"]);
     machine.write("checkout/book/src/SUMMARY.md", "- [B]()\n");
     machine
         .run(&["scripts/book"])
