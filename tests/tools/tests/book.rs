@@ -163,6 +163,32 @@ fn every_piece_of_code_that_is_included_is_there() {
 }
 
 #[test]
+fn every_sample_is_listed() {
+    let list = Page::read(Path::new("docs/samples.md")).text;
+    let folders = fs::read_dir(root().join("samples")).expect("samples");
+    let folders = folders.map(|it| it.expect("an entry").path());
+    let sources = folders.filter(|it| it.is_dir()).flat_map(|folder| {
+        let folder = folder.strip_prefix(root()).expect("below").to_owned();
+        files(folder.to_str().expect("a name"), "rs")
+    });
+    // `module!`, or `module_platform_driver!` and its like.
+    let is_module = |line: &str| {
+        let line = line.strip_prefix("kernel::").unwrap_or(line);
+        line.starts_with("module") && line.ends_with("! {")
+    };
+    let modules: Vec<_> = sources
+        .filter(|it| Page::read(it).text.lines().any(is_module))
+        .collect();
+    let lost = modules
+        .iter()
+        .filter(|it| !list.contains(&format!("](../{})", it.display())));
+    let complaints: Vec<_> = lost
+        .map(|it| format!("docs/samples.md does not lead to {}", it.display()))
+        .collect();
+    conclude(modules.len(), "samples", &complaints);
+}
+
+#[test]
 fn what_is_typed_in_a_bare_debian_is_in_the_texts() {
     let script = Page::read(Path::new("scripts/test-debian"));
     let (mut count, mut complaints) = (0, Vec::new());
