@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory that a device can still write to when its driver is gone (chapter 14), on a kernel with
- * CONFIG_DMA_API_DEBUG. With QEMU's device edu (--qemu -device --qemu edu):
+ * CONFIG_DMA_API_DEBUG. With QEMU's device edu (--qemu -device --qemu edu,dma_mask=0xffffffff):
  *
  *	insmod edu_dma.ko; rmmod edu_dma
  */
@@ -18,7 +18,7 @@ static int left_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (ret)
 		return ret;
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(28));
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
 	if (ret)
 		return ret;
 	buffer = dma_alloc_coherent(&pdev->dev, 4096, &address, GFP_KERNEL);
