@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
+#include <linux/input.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/kd.h>
@@ -61,6 +62,9 @@ const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
+
+const size_t LKM_INPUT_NAME = offsetof(struct input_dev, name);
+const size_t LKM_INPUT_BUSTYPE = offsetof(struct input_dev, id.bustype);
 
 /* A union or a plain member, depending on the kernel's version. */
 const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The keyboard as user space sees it.
+//! A keyboard as user space sees it.
 
 use rustix::{
     fs::{Mode, OFlags, open},
@@ -17,20 +17,25 @@ const SYN_DROPPED: u16 = 3;
 /// The value of a key that is still down.
 const REPEATED: i32 = 2;
 
-/// The PC's keyboard, at its evdev node.
+/// A keyboard, at its evdev node.
 #[derive(Debug)]
 pub struct Evdev {
     node: OwnedFd,
 }
 
 impl Evdev {
-    /// Opens the node of the keyboard. The kernel may still be about to find it.
+    /// Opens the node of the PC's keyboard.
     pub fn keyboard() -> Self {
+        Self::called("AT Translated Set 2 keyboard")
+    }
+
+    /// Opens the node of the input device that has this name. The kernel may still be about to find it.
+    pub fn called(device: &str) -> Self {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         let mut node = None;
-        crate::wait_until("a PS/2 keyboard", || {
-            node =
-                name().and_then(|it| open(format!("/dev/input/{it}"), flags, Mode::empty()).ok());
+        crate::wait_until(device, || {
+            let name = name(device);
+            node = name.and_then(|it| open(format!("/dev/input/{it}"), flags, Mode::empty()).ok());
             node.is_some()
         });
         Self {
@@ -64,14 +69,29 @@ impl Evdev {
         changes
     }
 
+    /// Returns the keys that have changed since the last call, and how the reading ended.
+    pub fn keys_until_the_end(&self) -> (Vec<(u16, bool)>, Errno) {
+        let mut changes = Vec::new();
+        let end = self.read(EV_KEY, &mut changes);
+        (changes, end)
+    }
+
     /// Returns what changed of a kind since the last call, and whether each is down, or on.
     fn changes(&self, kind: u16) -> Vec<(u16, bool)> {
-        let (mut changes, mut events) = (Vec::new(), [0; 64 * EVENT]);
+        let mut changes = Vec::new();
+        match self.read(kind, &mut changes) {
+            Errno::AGAIN => changes,
+            errno => panic!("cannot read the keyboard's events: {errno}"),
+        }
+    }
+
+    /// Reads what there is, and returns the error at the end.
+    fn read(&self, kind: u16, changes: &mut Vec<(u16, bool)>) -> Errno {
+        let mut events = [0; 64 * EVENT];
         loop {
             let length = match rustix::io::read(&self.node, &mut events) {
                 Ok(length) => length,
-                Err(Errno::AGAIN) => return changes,
-                Err(errno) => panic!("cannot read the keyboard's events: {errno}"),
+                Err(errno) => return errno,
             };
             for event in events[..length].chunks_exact(EVENT) {
                 let half = |at: usize| u16::from_ne_bytes([event[at], event[at + 1]]);
@@ -85,12 +105,11 @@ impl Evdev {
     }
 }
 
-/// The name of the keyboard's node.
-fn name() -> Option<String> {
+/// The name of a device's node.
+fn name(device: &str) -> Option<String> {
     let devices = fs::read_to_string("/proc/bus/input/devices").expect("the input devices");
-    let keyboard = devices
-        .split("\n\n")
-        .find(|device| device.contains("AT Translated Set 2 keyboard"))?;
+    let wanted = format!("Name=\"{device}\"");
+    let keyboard = devices.split("\n\n").find(|it| it.contains(&wanted))?;
     let mut words = keyboard.split_whitespace();
     words.find(|it| it.starts_with("event")).map(String::from)
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Input: vinput.
+
+use lkmpg_tests::{Evdev, Module, errno_of};
+use rustix::io::Errno;
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::MetadataExt as _,
+    thread,
+};
+
+const NODE: &str = "/dev/vinput";
+
+fn load() -> (Module, Evdev) {
+    let module = Module::load("vinput", &[]).expect("the module loads");
+    (module, Evdev::called("vinput"))
+}
+
+fn send(text: &str) -> Result<usize, Errno> {
+    let mut node = File::options().write(true).open(NODE).expect("open");
+    node.write(text.as_bytes()).map_err(errno_of)
+}
+
+/// The changes of a key that is pressed and released.
+fn tap(key: u16) -> [(u16, bool); 2] {
+    [(key, true), (key, false)]
+}
+
+#[test]
+fn keys_arrive_once_and_in_order() {
+    let (_module, keys) = load();
+    assert_eq!(send("+30 -30\n+48\t-48 +46\n-46\n"), Ok(24));
+    assert_eq!(keys.wait_for_keys(6), [tap(30), tap(48), tap(46)].concat());
+    // What is down already stays so.
+    assert_eq!(send("+30 +30 +30 -30 -30 -31"), Ok(23));
+    assert_eq!(keys.wait_for_keys(2), tap(30));
+    assert_eq!(send(""), Ok(0));
+    assert_eq!(send(" \n"), Ok(2));
+    assert_eq!(keys.wait_for_keys(0), []);
+}
+
+#[test]
+fn of_a_wrong_text_nothing_is_sent() {
+    let (_module, keys) = load();
+    for wrong in [
+        "30",
+        "+",
+        "-",
+        "+0",
+        "+128",
+        "+65566",
+        "+ 30",
+        "++30",
+        "+-30",
+        "+30x",
+        "+0x1e",
+        "+99999999999",
+        "\0",
+        "é",
+    ] {
+        assert_eq!(
+            send(&format!("+31 {wrong}\n")),
+            Err(Errno::INVAL),
+            "{wrong}"
+        );
+        assert_eq!(
+            send(&format!("{wrong} +31\n")),
+            Err(Errno::INVAL),
+            "{wrong}"
+        );
+    }
+    assert_eq!(keys.wait_for_keys(0), []);
+}
+
+/// Of more than 256 bytes the first whole words are taken.
+#[test]
+fn a_long_text_is_taken_by_pieces() {
+    let (_module, keys) = load();
+    let text = format!("+30 -30{}+31 -31", " ".repeat(248));
+    assert_eq!(send(&text), Ok(255));
+    assert_eq!(keys.wait_for_keys(2), tap(30));
+    let text = format!("{}+30 -30", " ".repeat(254));
+    assert_eq!(send(&text), Ok(254));
+    assert_eq!(send(&"1".repeat(300)), Err(Errno::INVAL));
+}
+
+#[test]
+fn who_has_it_open_is_told_that_it_has_gone() {
+    let (module, keys) = load();
+    assert_eq!(send("+42 +30"), Ok(7));
+    assert_eq!(keys.wait_for_keys(2), [(42, true), (30, true)]);
+    module.unload().expect("unload");
+    assert_eq!(keys.keys_until_the_end(), (vec![], Errno::NODEV));
+}
+
+#[test]
+fn the_keys_of_one_write_stay_together() {
+    let (_module, keys) = load();
+    for _ in 0..20 {
+        // As many as evdev keeps.
+        thread::scope(|scope| {
+            for text in ["+2 +3 -3 -2", "+4 +5 -5 -4"] {
+                scope.spawn(move || (0..3).for_each(|_| assert_eq!(send(text), Ok(text.len()))));
+            }
+        });
+        for four in keys.wait_for_keys(24).chunks(4) {
+            let first = four[0].0;
+            let inner = first + 1;
+            assert_eq!(
+                four,
+                [(first, true), (inner, true), (inner, false), (first, false)]
+            );
+        }
+    }
+}
+
+#[test]
+fn it_stays_while_its_node_is_open() {
+    let (module, _keys) = load();
+    let node = File::options().write(true).open(NODE).expect("open");
+    assert_eq!(fs::metadata(NODE).expect("stat").mode() & 0o7777, 0o200);
+    let module = module.unload().expect_err("it is in use").busy();
+    drop(node);
+    module.unload().expect("unload");
+    assert!(!fs::exists(NODE).expect("stat"));
+}
