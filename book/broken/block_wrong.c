@@ -49,6 +49,7 @@ static struct blk_mq_tag_set wrong_set = {
 };
 static struct gendisk *wrong_disk;
 
+// ANCHOR: init
 static int __init wrong_init(void)
 {
 	int err = blk_mq_alloc_tag_set(&wrong_set);
@@ -82,6 +83,7 @@ static void __exit wrong_exit(void)
 	put_disk(wrong_disk);
 	blk_mq_free_tag_set(&wrong_set);
 }
+// ANCHOR_END: init
 
 module_init(wrong_init);
 module_exit(wrong_exit);

@@ -30,12 +30,14 @@ static netdev_tx_t wrong_xmit(struct sk_buff *skb, struct net_device *dev)
 }
 // ANCHOR_END: xmit
 
+// ANCHOR: open
 static int wrong_open(struct net_device *dev)
 {
 	if (how == 4)
 		dev_hold(dev);	/* and nothing says dev_put() */
 	return 0;
 }
+// ANCHOR_END: open
 
 static const struct net_device_ops wrong_ops = {
 	.ndo_open = wrong_open,
@@ -44,6 +46,7 @@ static const struct net_device_ops wrong_ops = {
 	.ndo_validate_addr = eth_validate_addr,
 };
 
+// ANCHOR: init
 static void wrong_setup(struct net_device *dev)
 {
 	ether_setup(dev);
@@ -72,6 +75,7 @@ static void __exit wrong_exit(void)
 	unregister_netdev(wrong_dev);
 	free_netdev(wrong_dev);
 }
+// ANCHOR_END: init
 
 module_init(wrong_init);
 module_exit(wrong_exit);
