@@ -4,6 +4,7 @@
  * from them is listed in bindgen_parameters.
  */
 
+#include <linux/blk-mq.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
@@ -52,7 +53,16 @@ const size_t LKM_THREAD_SIZE = THREAD_SIZE;
 /* Of lines with a number and no device: 16 on a PC. */
 const unsigned int LKM_IRQS_LEGACY = NR_IRQS_LEGACY;
 
+/* What is behind it has another name since 7.3. */
+#ifdef CONFIG_BLOCK
+const size_t LKM_BVEC_ITER_DONE = offsetofend(struct bvec_iter, bi_idx);
+#endif
+
 /* Casts, which are no constants to bindgen. */
+const unsigned int LKM_BLK_STS_IOERR = (__force u32)BLK_STS_IOERR;
+const unsigned int LKM_BLK_STS_NOSPC = (__force u32)BLK_STS_NOSPC;
+const unsigned int LKM_BLK_STS_NOTSUPP = (__force u32)BLK_STS_NOTSUPP;
+const unsigned int LKM_BLK_STS_RESOURCE = (__force u32)BLK_STS_RESOURCE;
 const gfp_t LKM_GFP_MAY_FAIL = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
 const slab_flags_t LKM_SLAB_NO_MERGE = SLAB_NO_MERGE;

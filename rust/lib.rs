@@ -80,6 +80,9 @@
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | the name and shape of a disk: [`block::Disk::new`] | warns with a stack trace, or divides by it | `Disk::new`: `EINVAL`, `EEXIST` |
+//! | errors from [`block::Operations`] | some stand for "ask again" | `Inner::queue_rq`: four, and `EIO` for the others |
+//! | the memory of a request | changes while it is looked at | the type: a [`block::Segment`] is copied |
 //! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
 //! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
@@ -178,6 +181,8 @@ use compat::LocalModule;
 /// Who says what is logged here: the crate does not know which module it is in.
 const __LOG_PREFIX: &[u8] = b"lkm\0";
 
+#[cfg(CONFIG_BLOCK)]
+pub mod block;
 pub mod chrdev;
 pub mod completion;
 pub mod configfs;

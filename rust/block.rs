@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Block devices: disks that are made of software.
+//!
+//! A [`Disk`] answers the requests of the block layer (*blk-mq*). Upstream's `kernel::block::mq` does not
+//! show a request's data, and its disks do not keep the module while somebody has them open.
+//!
+//! C header: [`include/linux/blk-mq.h`](srctree/include/linux/blk-mq.h)
+
+use crate::{
+    bindings,
+    lifetime::{
+        self,
+        this_module,
+        References, //
+    },
+    name::{
+        self,
+        is_device,
+        Path, //
+    },
+};
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        LockClassKey, //
+    },
+    task::Task,
+    types::Opaque, //
+};
+
+/// The unit of positions and sizes in the block layer, in bytes.
+pub const SECTOR: u64 = 512;
+
+/// What a disk does. All of it runs in process context, on any CPU, several at a time, and may sleep.
+/// What it allocates is not found by writing to a disk, which could be this one: `GFP_KERNEL` is like
+/// C's `GFP_NOIO` there.
+///
+/// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
+pub trait Operations: Send + Sync + 'static {
+    /// Fills a segment with what is at a position, in bytes. It lies within the disk, and within one
+    /// page of it.
+    fn read(&self, position: u64, segment: &mut Segment<'_>) -> Result;
+
+    /// Takes what is in a segment; as [`read`](Self::read).
+    fn write(&self, position: u64, segment: &Segment<'_>) -> Result;
+
+    /// Forgets what is in a range, in bytes: it reads as zeroes afterwards. It lies within the disk, and
+    /// begins and ends with whole sectors.
+    fn discard(&self, range: Range<u64>) -> Result;
+}
+
+/// A piece of a request's memory, which begins and ends with whole sectors and is at most a page.
+///
+/// It may be a process' own memory, which changes while it is looked at: so it can be copied, and not be
+/// borrowed.
+pub struct Segment<'a> {
+    /// # Invariants
+    ///
+    /// `start` is valid for reads and writes of `length` bytes, of any value, at any time.
+    start: *mut u8,
+    length: usize,
+    _request: PhantomData<&'a [u8]>,
+}
+
+impl Segment<'_> {
+    /// How many bytes.
+    #[allow(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Copies all of it. Fails with `EINVAL` if `to` has another length.
+    pub fn copy_to(&self, to: &mut [u8]) -> Result {
+        if to.len() != self.length {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariants, and the lengths are the same. The slice is nobody else's.
+        unsafe { bindings::memcpy(to.as_mut_ptr().cast(), self.start.cast(), to.len() as _) };
+        Ok(())
+    }
+
+    /// Replaces all of it. Fails with `EINVAL` if `from` has another length.
+    pub fn copy_from(&mut self, from: &[u8]) -> Result {
+        if from.len() != self.length {
+            return Err(EINVAL);
+        }
+        // SAFETY: As above.
+        unsafe { bindings::memcpy(self.start.cast(), from.as_ptr().cast(), from.len() as _) };
+        Ok(())
+    }
+
+    /// Replaces all of it by zeroes.
+    pub fn clear(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::memset(self.start.cast(), 0, self.length as _) };
+    }
+}
+
+/// The shape of a disk.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// Its size, in sectors of 512 bytes: at least one.
+    pub sectors: u64,
+    /// How many requests are queued and answered side by side: 1 to 64. There are no more than processors.
+    pub queues: u32,
+}
+
+/// A disk. Dropping it takes it away, after the requests that are being answered.
+///
+/// Who has it open, or has mounted it, keeps the module: it cannot be unloaded before, and a load that
+/// fails waits for that.
+pub struct Disk<T: Operations> {
+    // Goes first: afterwards nobody can open it.
+    _inner: Pin<KBox<Inner<T>>>,
+    _references: References,
+}
+
+impl<T: Operations> Disk<T> {
+    /// Adds a disk that is called `name` in `/dev` and `/sys/block`. Partitions are looked for before this
+    /// returns, so `operations` is called at once.
+    ///
+    /// Fails with `EINVAL` if the shape is none, or the name is none that a file can have or has more
+    /// than 31 bytes, `EEXIST` if it is taken, or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
+    pub fn new<E>(
+        name: &'static CStr,
+        options: Options,
+        operations: impl PinInit<T, E>,
+        key: Pin<&'static LockClassKey>,
+    ) -> Result<Self>
+    where
+        Error: From<E>,
+    {
+        let valid = (1..=i64::MAX as u64 / SECTOR).contains(&options.sectors)
+            && (1..=64).contains(&options.queues)
+            && is_device(name)
+            && name.to_bytes().len() < 32;
+        if !valid {
+            return Err(EINVAL);
+        }
+        // C would show who adds what is there, as if it were an error of the kernel's.
+        if name::exists(Path::concat(&[b"/sys/block/", name.to_bytes()]))? {
+            return Err(EEXIST);
+        }
+        let references = References;
+        let inner = try_pin_init!(Inner {
+            tags <- Tags::new(options.queues),
+            disk: core::ptr::null_mut(),
+            released: Atomic::new(false),
+            sectors: options.sectors,
+            operations <- operations,
+        }? Error);
+        let mut inner = KBox::pin_init::<Error>(inner, GFP_KERNEL)?;
+        inner.as_mut().add(name, key)?;
+        Ok(Self {
+            _inner: inner,
+            _references: references,
+        })
+    }
+}
+
+/// The tags that requests have while they are being answered.
+///
+/// # Invariants
+///
+/// The set is allocated.
+#[pin_data(PinnedDrop)]
+struct Tags<T: Operations> {
+    #[pin]
+    set: Opaque<bindings::blk_mq_tag_set>,
+    _operations: PhantomData<T>,
+}
+
+impl<T: Operations> Tags<T> {
+    fn new(queues: u32) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // SAFETY: The slot is valid for writes, is pinned, and a member of C's that is not given is
+            // 0. INVARIANT: It is allocated if this succeeds.
+            set <- Opaque::try_ffi_init(move |slot: *mut bindings::blk_mq_tag_set| unsafe {
+                slot.write(bindings::blk_mq_tag_set {
+                    ops: &Inner::<T>::QUEUE,
+                    nr_hw_queues: queues,
+                    queue_depth: 64,
+                    numa_node: bindings::NUMA_NO_NODE,
+                    flags: bindings::BLK_MQ_F_BLOCKING,
+                    nr_maps: 1,
+                    ..pin_init::zeroed()
+                });
+                to_result(bindings::blk_mq_alloc_tag_set(slot))
+            }),
+            _operations: PhantomData,
+        })
+    }
+}
+
+#[pinned_drop]
+impl<T: Operations> PinnedDrop for Tags<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants. The disk that used them has gone.
+        unsafe { bindings::blk_mq_free_tag_set(self.set.get()) };
+    }
+}
+
+/// # Invariants
+///
+/// `disk` is null, or one that was added, with a pointer to this as its own data and its queue's.
+#[pin_data(PinnedDrop)]
+struct Inner<T: Operations> {
+    disk: *mut bindings::gendisk,
+    released: Atomic<bool>,
+    sectors: u64,
+    #[pin]
+    operations: T,
+    #[pin]
+    tags: Tags<T>,
+}
+
+// SAFETY: A disk may be taken away by any thread.
+unsafe impl<T: Operations> Send for Inner<T> {}
+// SAFETY: C has locks for what it changes in a disk.
+unsafe impl<T: Operations> Sync for Inner<T> {}
+
+impl<T: Operations> Inner<T> {
+    const QUEUE: bindings::blk_mq_ops = bindings::blk_mq_ops {
+        queue_rq: Some(Self::queue_rq),
+        ..pin_init::zeroed()
+    };
+
+    const OPS: bindings::block_device_operations = bindings::block_device_operations {
+        owner: this_module().as_ptr(),
+        free_disk: Some(Self::free_disk),
+        ..pin_init::zeroed()
+    };
+
+    fn add(self: Pin<&mut Self>, name: &CStr, key: Pin<&'static LockClassKey>) -> Result {
+        // SAFETY: Nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        let data: *mut Self = this;
+        let mut limits = bindings::queue_limits {
+            logical_block_size: SECTOR as u32,
+            physical_block_size: PAGE_SIZE as u32,
+            discard_granularity: PAGE_SIZE as u32,
+            max_hw_discard_sectors: u32::MAX,
+            max_write_zeroes_sectors: u32::MAX,
+            ..pin_init::zeroed()
+        };
+        // SAFETY: The tags are allocated, and freed after the disk; the key is static.
+        let disk = from_err_ptr(unsafe {
+            bindings::__blk_mq_alloc_disk(
+                this.tags.set.get(),
+                &mut limits,
+                data.cast(),
+                key.as_ptr(),
+            )
+        })?;
+        // SAFETY: Nobody else knows the disk yet. The name fits, with the zero behind it: it was looked at.
+        let added = unsafe {
+            (*disk).fops = &Self::OPS;
+            (*disk).private_data = data.cast();
+            for (to, from) in (*disk).disk_name.iter_mut().zip(name.to_bytes_with_nul()) {
+                *to = *from as c_char;
+            }
+            bindings::set_capacity(disk, this.sectors);
+            bindings::device_add_disk(core::ptr::null_mut(), disk, core::ptr::null_mut())
+        };
+        if let Err(error) = to_result(added) {
+            // SAFETY: It was allocated, and not added.
+            unsafe { bindings::put_disk(disk) };
+            return Err(error);
+        }
+        // INVARIANT: It was added.
+        this.disk = disk;
+        Ok(())
+    }
+
+    /// `block_device_operations::free_disk`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by C, for a disk of this type, when nobody refers to it any more.
+    unsafe extern "C" fn free_disk(disk: *mut bindings::gendisk) {
+        // SAFETY: By the type invariants. The drop waits for this.
+        let this = unsafe { &*(*disk).private_data.cast::<Self>() };
+        this.released.store(true, Release);
+    }
+
+    /// `blk_mq_ops::queue_rq`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by C, for a queue of a disk of this type.
+    unsafe extern "C" fn queue_rq(
+        hctx: *mut bindings::blk_mq_hw_ctx,
+        data: *const bindings::blk_mq_queue_data,
+    ) -> bindings::blk_status_t {
+        // SAFETY: The queue's data was set when it was made. The disk's drop waits for its requests.
+        let this = unsafe { &*(*(*hctx).queue).queuedata.cast::<Self>() };
+        // SAFETY: The request is this function's until it has ended it, below.
+        let request = unsafe { (*data).rq };
+        // SAFETY: As above.
+        unsafe { bindings::blk_mq_start_request(request) };
+        // SAFETY: It was started, and has not ended.
+        let answer = without_io(|| unsafe { this.answer(request) });
+        let status = match answer {
+            Ok(()) => bindings::BLK_STS_OK,
+            Err(ENOSPC) => bindings::LKM_BLK_STS_NOSPC,
+            Err(ENOMEM) => bindings::LKM_BLK_STS_RESOURCE,
+            Err(EOPNOTSUPP) => bindings::LKM_BLK_STS_NOTSUPP,
+            Err(_) => bindings::LKM_BLK_STS_IOERR,
+        };
+        // SAFETY: As above; afterwards nobody here uses it.
+        unsafe { bindings::blk_mq_end_request(request, status as bindings::blk_status_t) };
+        bindings::BLK_STS_OK as bindings::blk_status_t
+    }
+
+    /// # Safety
+    ///
+    /// `request` must have been started, and not have ended.
+    unsafe fn answer(&self, request: *mut bindings::request) -> Result {
+        // SAFETY: By the safety requirements, here and below.
+        let (operation, sector, bytes) = unsafe {
+            let operation = (*request).cmd_flags & ((1 << bindings::REQ_OP_BITS) - 1);
+            (
+                operation,
+                (*request).__sector,
+                u64::from((*request).__data_len),
+            )
+        };
+        let start = sector.checked_mul(SECTOR).ok_or(EIO)?;
+        let end = start.checked_add(bytes).ok_or(EIO)?;
+        // C has looked, unless the disk became smaller meanwhile, which it does not.
+        if end > self.sectors * SECTOR {
+            return Err(EIO);
+        }
+        match operation {
+            bindings::req_op_REQ_OP_READ => {
+                // SAFETY: As above.
+                unsafe { each_segment(request, start, |at, it| self.operations.read(at, it)) }
+            }
+            bindings::req_op_REQ_OP_WRITE => {
+                // SAFETY: As above.
+                unsafe { each_segment(request, start, |at, it| self.operations.write(at, it)) }
+            }
+            bindings::req_op_REQ_OP_DISCARD | bindings::req_op_REQ_OP_WRITE_ZEROES => {
+                self.operations.discard(start..end)
+            }
+            // Nothing is kept back.
+            bindings::req_op_REQ_OP_FLUSH => Ok(()),
+            _ => Err(EOPNOTSUPP),
+        }
+    }
+}
+
+#[pinned_drop]
+impl<T: Operations> PinnedDrop for Inner<T> {
+    fn drop(self: Pin<&mut Self>) {
+        if self.disk.is_null() {
+            return;
+        }
+        // SAFETY: By the type invariants. Afterwards there are no requests, and nobody can open it.
+        unsafe {
+            bindings::del_gendisk(self.disk);
+            bindings::put_disk(self.disk);
+        }
+        // Somebody may still refer to the disk, which has the tags, the functions and this.
+        lifetime::wait(
+            || self.released.load(Acquire),
+            || pr_warn!("Waiting for who still looks at the disk.\n"),
+        );
+    }
+}
+
+/// Has allocations not write to disks (`memalloc_noio_save`).
+fn without_io<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: The task that runs is there, and nobody else changes its flags.
+    let flags = unsafe { &raw mut (*Task::current_raw()).flags };
+    // SAFETY: As above.
+    let before = unsafe { *flags } & bindings::PF_MEMALLOC_NOIO;
+    // SAFETY: As above.
+    unsafe { *flags |= bindings::PF_MEMALLOC_NOIO };
+    let result = call();
+    // SAFETY: As above.
+    unsafe { *flags = *flags & !bindings::PF_MEMALLOC_NOIO | before };
+    result
+}
+
+/// Calls `call` for each piece of the memory of a request that reads or writes, with its position.
+///
+/// # Safety
+///
+/// `request` must have been started, and not have ended. It must read or write.
+unsafe fn each_segment(
+    request: *mut bindings::request,
+    mut position: u64,
+    mut call: impl FnMut(u64, &mut Segment<'_>) -> Result,
+) -> Result {
+    // SAFETY: By the safety requirements the request keeps its bios, each with as many vectors as the
+    // iterator says it goes through, and these keep their pages.
+    unsafe {
+        let mut bio = (*request).bio;
+        while !bio.is_null() {
+            let iter = &raw const (*bio).bi_iter;
+            let mut left = (&raw const (*iter).bi_size).read_unaligned() as usize;
+            let mut index = (&raw const (*iter).bi_idx).read_unaligned() as usize;
+            let done = iter.byte_add(bindings::LKM_BVEC_ITER_DONE).cast::<c_uint>();
+            let mut done = done.read_unaligned() as usize;
+            while left > 0 {
+                let vector = &*(*bio).bi_io_vec.add(index);
+                let offset = vector.bv_offset as usize + done;
+                let in_page = offset % PAGE_SIZE;
+                let length = (vector.bv_len as usize - done)
+                    .min(PAGE_SIZE - in_page)
+                    .min(PAGE_SIZE - position as usize % PAGE_SIZE)
+                    .min(left);
+                // The pages of one vector are next to each other.
+                let page = vector.bv_page.add(offset / PAGE_SIZE);
+                let address = bindings::kmap_local_page(page).cast::<u8>();
+                // INVARIANT: The page is mapped during the call, and the piece is in it.
+                let mut segment = Segment {
+                    start: address.add(in_page),
+                    length,
+                    _request: PhantomData,
+                };
+                let result = call(position, &mut segment);
+                bindings::kunmap_local(address.cast());
+                result?;
+                position += length as u64;
+                left -= length;
+                done += length;
+                if done == vector.bv_len as usize {
+                    (index, done) = (index + 1, 0);
+                }
+            }
+            bio = (*bio).bi_next;
+        }
+    }
+    Ok(())
+}
