@@ -303,8 +303,13 @@ impl<T: FileOperations> Shims<T> {
     /// `file` must be in its `open`. If 0 is returned, `release` must be called once, after all
     /// other operations.
     pub(crate) unsafe fn open(data: ArcBorrow<'_, T::Data>, file: *mut bindings::file) -> c_int {
-        // SAFETY: The file is in its `open`.
-        unsafe { unlock_position(file) };
+        // What a misc device finds there is not a state: `OpenFile::rewind` looks.
+        //
+        // SAFETY: The file is in its `open`, so nobody else has it.
+        unsafe {
+            (*file).private_data = core::ptr::null_mut();
+            unlock_position(file);
+        }
         // SAFETY: The file is in its `open` for the duration of the call.
         let open_file = unsafe { OpenFile::from_raw(file) };
         let opened = KBox::pin_init(

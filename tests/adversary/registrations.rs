@@ -384,7 +384,9 @@ struct File;
 impl FileOperations for File {
     type Data = ();
 
-    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+    fn open(_data: ArcBorrow<'_, ()>, file: &OpenFile) -> impl PinInit<Self, Error> {
+        // There is nothing yet to be rewound.
+        file.rewind();
         Ok(Self)
     }
 
