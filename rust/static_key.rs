@@ -83,13 +83,35 @@ impl StaticKey {
 /// It takes the name of a `static` of the module. Without `CONFIG_JUMP_LABEL` it is a load and a
 /// comparison.
 ///
+/// C finds the branches by the address of the static, so what contains a key is none:
+///
+/// ```compile_fail,E0308
+/// # use lkm::{static_branch, static_key::StaticKey};
+/// struct Level(u64, StaticKey);
+///
+/// impl core::ops::Deref for Level {
+///     type Target = StaticKey;
+///
+///     fn deref(&self) -> &StaticKey {
+///         &self.1
+///     }
+/// }
+///
+/// static LEVEL: Level = Level(7, StaticKey::new());
+///
+/// fn is_high() -> bool {
+///     static_branch!(LEVEL)
+/// }
+/// ```
+///
 /// [`StaticKey`]: crate::static_key::StaticKey
 #[macro_export]
 #[cfg(CONFIG_JUMP_LABEL)]
 macro_rules! static_branch {
     ($key:path) => {{
-        // The branch is on what is a key for the compiler, too.
-        let _: &'static $crate::static_key::StaticKey = &$key;
+        // The branch is on what is a key for the compiler, too. A reference would do for what
+        // only dereferences to one.
+        let _: *const $crate::static_key::StaticKey = &raw const $key;
         // SAFETY: The key is static, and begins with what C takes for one.
         unsafe {
             ::kernel::jump_label::arch_static_branch! {
