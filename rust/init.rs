@@ -31,10 +31,14 @@ impl<T: Copy> Data<T> {
     }
 
     /// Copies the value out of the section.
+    ///
+    /// # Safety
+    ///
+    /// The module must still be loading: what is in the macro's braces can name this, too.
     #[inline(always)]
-    pub fn get(&self) -> T {
-        // SAFETY: `self` is a valid value that nobody writes. The read is volatile so that the
-        // compiler cannot fold the section's content into the code.
+    pub unsafe fn get(&self) -> T {
+        // SAFETY: By the safety requirements this is a valid value, which nobody writes. The read is
+        // volatile so that the compiler cannot fold the section's content into the code.
         unsafe { self.0.get().read_volatile() }
     }
 }
@@ -127,7 +131,8 @@ macro_rules! init_only {
                             #[link_section = ".init.data"]
                             static DATA: $crate::init::Data<$type> =
                                 $crate::init::Data::new($value);
-                            DATA.get()
+                            // SAFETY: Only `call` runs this closure, below.
+                            unsafe { DATA.get() }
                         };
                     )*
                     $body
