@@ -264,6 +264,11 @@ impl<T: Item> Node<T> {
         unsafe {
             let group = node.as_ptr().cast::<bindings::config_group>();
             bindings::config_group_init_type_name(group, name.as_char_ptr(), Self::TYPE);
+            // C does not tell that there was no memory for a long name, and would cut it.
+            if (*group).cg_item.ci_name.is_null() {
+                drop(KBox::from_raw(node.as_ptr()));
+                return Err(ENOMEM);
+            }
         }
         Ok(node)
     }
