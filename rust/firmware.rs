@@ -19,6 +19,11 @@ use crate::{
         Thread, //
     },
     memory::MAY_FAIL,
+    name::{
+        self,
+        is_name,
+        Path, //
+    },
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -51,13 +56,16 @@ pub struct Device {
 impl Device {
     /// Creates a device.
     ///
-    /// Fails with `EINVAL` if the name is none for a file, and `ENODEV` if it cannot be created, for
-    /// example because the name is taken. May sleep (`faux_device_create`).
+    /// Fails with `EINVAL` if the name is none for a file, `EEXIST` if it is taken, and `ENODEV` if it
+    /// cannot be created. May sleep (`faux_device_create`).
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
-        if name.to_bytes().contains(&b'/') {
+        if !is_name(name) {
             return Err(EINVAL);
         }
-        check(name)?;
+        // C would show who registers what is there, as if it were an error of the kernel's.
+        if name::exists(Path::concat(&[b"/sys/devices/faux/", name.to_bytes()]))? {
+            return Err(EEXIST);
+        }
         let device = Self {
             device: faux::Registration::new(name, None)?,
             asks: Atomic::new(false),

@@ -407,6 +407,7 @@ fn firmware() -> Result<Request<Nobody>> {
         refused("a device", Device::new(name), EINVAL)?;
     }
     let device = Device::new(c"channels")?;
+    refused("a device's name again", Device::new(c"channels"), EEXIST)?;
     let nobody = Arc::new(Nobody, GFP_KERNEL)?;
     let ask = |name| Request::new(device.clone(), name, Fallback::UserSpace, nobody.clone());
     for name in names {
