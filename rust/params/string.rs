@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Parameters that are strings.
+//!
+//! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
+
+use super::{
+    kernel_param,
+    writable,
+    Guard, //
+};
+use crate::{
+    bindings,
+    callback::Caller, //
+};
+use core::cell::UnsafeCell;
+use kernel::{
+    module_param::KernelParam,
+    prelude::*,
+    str::CString,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    },
+};
+
+/// A parameter that is a string, of at most 1,024 bytes.
+///
+/// # Invariants
+///
+/// `text` is a C string. If root can change it, it is a static one or a copy of `param_ops_charp`'s,
+/// which stays until it is changed. If not, it is a static one or the last of `given`, which stay until
+/// the module goes, and of which only the loader knows.
+#[repr(C)]
+pub struct Str<const MODE: u16> {
+    // Must be first: it is what C reads, and sets.
+    text: Atomic<*mut c_char>,
+    given: UnsafeCell<KVec<CString>>,
+}
+
+// SAFETY: A reader holds the parameter lock if the string can change, and the loader is one.
+unsafe impl<const MODE: u16> Sync for Str<MODE> {}
+
+impl<const MODE: u16> Str<MODE> {
+    #[doc(hidden)]
+    pub const NAME: &'static str = "charp";
+
+    /// Those of a string that root cannot change. It may be given twice, and an `on_set` that comes in
+    /// between may keep the first, which C would free.
+    const OPS: bindings::kernel_param_ops = bindings::kernel_param_ops {
+        flags: 0,
+        set: Some(Self::set),
+        get: Some(bindings::param_get_charp),
+        free: Some(Self::free),
+    };
+
+    #[doc(hidden)]
+    pub const fn new(default: &'static CStr) -> Self {
+        let default = kernel::str::as_char_ptr_in_const_context(default);
+        Self {
+            text: Atomic::new(default.cast_mut()),
+            given: UnsafeCell::new(KVec::new()),
+        }
+    }
+
+    /// `kernel_param_ops::set`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the loader as that operation, on a parameter of this type.
+    unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_param) -> c_int {
+        // SAFETY: It is a static parameter of this type.
+        let this = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<Self>() };
+        // SAFETY: The loader passes a C string.
+        let text = unsafe { CStr::from_char_ptr(text) };
+        if text.to_bytes().len() > 1024 {
+            // The loader's own line has the name behind the string, and is cut before it.
+            // SAFETY: The name is a C string of the module.
+            let name = unsafe { CStr::from_char_ptr((*param).name) };
+            pr_err!("{name}: a string of more than 1024 bytes.\n");
+            return ENOSPC.to_errno();
+        }
+        // SAFETY: Only the loader uses this, one parameter after the other.
+        let given = unsafe { &mut *this.given.get() };
+        let mut keep = || {
+            given.push(CString::try_from(text)?, GFP_KERNEL)?;
+            let text = given.last().ok_or(ENOMEM)?.as_char_ptr();
+            // INVARIANT: It is the last of `given`.
+            this.text.store(text.cast_mut(), Release);
+            Ok(())
+        };
+        Caller::Vfs.status(keep())
+    }
+
+    /// `kernel_param_ops::free`.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the loader as that operation, with the `arg` of a parameter of this type.
+    unsafe extern "C" fn free(arg: *mut c_void) {
+        // SAFETY: It is a static parameter of this type, whose module does not run any more.
+        drop(core::mem::take(unsafe {
+            &mut *(*arg.cast::<Self>()).given.get()
+        }));
+    }
+
+    #[doc(hidden)]
+    pub const fn elements(&'static self) {}
+
+    #[doc(hidden)]
+    pub const fn describe(
+        &'static self,
+        _elements: &'static (),
+        name: &'static CStr,
+    ) -> KernelParam {
+        let ops: *const bindings::kernel_param_ops = if writable(MODE) {
+            &raw const bindings::param_ops_charp
+        } else {
+            &Self::OPS
+        };
+        kernel_param::<MODE>(name, ops, core::ptr::from_ref(self).cast_mut().cast())
+    }
+
+    /// Returns the string, if its file cannot be written: else it does not build. Callable from any
+    /// context.
+    ///
+    /// ```compile_fail,E0080
+    /// lkm::module_params! {
+    ///     port: str { default: c"ttyS0", description: "Changes", permissions: 0o644 },
+    /// }
+    /// let name = port.value();
+    /// ```
+    #[inline]
+    pub fn value(&'static self) -> &'static CStr {
+        const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
+        // SAFETY: By the type invariants, it stays as long as the module.
+        unsafe { CStr::from_char_ptr(self.text.load(Acquire)) }
+    }
+
+    /// Returns the string, which stays as it is as long as the guard. Callable from any context in
+    /// which there can be one.
+    #[inline]
+    pub fn get<'a>(&'static self, _guard: &'a Guard) -> &'a CStr {
+        // SAFETY: By the type invariants; by the guard's it does not change now.
+        unsafe { CStr::from_char_ptr(self.text.load(Relaxed)) }
+    }
+}
