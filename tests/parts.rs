@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Threads, timers, lines, probes, files and so on of the support crate, used as nobody should.
+//! Threads, timers, lines, values, files and so on of the support crate, used as nobody should.
 
 use lkmpg_tests::{KernelLog, Module};
 use std::fs;
@@ -17,4 +17,12 @@ fn rough_use_does_no_harm() {
     // Whether it is a tty was not asked of a driver that may do anything.
     assert_eq!(fs::read_to_string("/proc/liar").expect("the count"), "0\n");
     liar.unload().expect("not in use");
+}
+
+#[test]
+fn values_are_whole_and_end_where_they_end() {
+    let log = KernelLog::now();
+    let loaded = Module::load("values", &[]);
+    let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
+    module.unload().expect("not in use");
 }
