@@ -8,21 +8,17 @@
 //!
 //! C header: [`include/linux/seqlock.h`](srctree/include/linux/seqlock.h)
 
-use core::array;
 use kernel::{
     prelude::*,
     str::CStr,
     sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Relaxed, //
-        },
         LockClassKey,
         SpinLock, //
     },
 };
+use latch::Latch;
+
+mod latch;
 
 /// Creates a [`SeqLock`] of these numbers, with a lock class of its own.
 ///
@@ -63,9 +59,7 @@ macro_rules! new_seqlock {
 /// ```
 #[pin_data]
 pub struct SeqLock<const N: usize> {
-    /// Its lowest bit says which copy readers use, while a writer changes the other one.
-    sequence: Atomic<usize>,
-    copies: [[Atomic<usize>; N]; 2],
+    numbers: Latch<N>,
     #[pin]
     writer: SpinLock<()>,
 }
@@ -80,8 +74,7 @@ impl<const N: usize> SeqLock<N> {
         // They are copied on the stack.
         const { assert!(N <= 64) };
         pin_init!(Self {
-            sequence: Atomic::new(0),
-            copies: [numbers.map(Atomic::new), numbers.map(Atomic::new)],
+            numbers: Latch::new(numbers),
             writer <- SpinLock::new((), name, key),
         })
     }
@@ -89,18 +82,7 @@ impl<const N: usize> SeqLock<N> {
     /// Returns the numbers. Callable from any context, also from what has interrupted a writer.
     #[inline]
     pub fn read(&self) -> [usize; N] {
-        loop {
-            let before = self.sequence.load(Acquire);
-            let [even, odd] = &self.copies;
-            let copy = if before & 1 == 0 { even } else { odd };
-            // Nothing that comes later is done before these: a writer that is seen in one of them is
-            // seen in the sequence.
-            let numbers = array::from_fn(|n| copy.get(n).map_or(0, |number| number.load(Acquire)));
-            if self.sequence.load(Relaxed) == before {
-                return numbers;
-            }
-            core::hint::spin_loop();
-        }
+        self.numbers.read()
     }
 
     /// Has `change` change the numbers. It must not sleep, nor read them.
@@ -108,15 +90,6 @@ impl<const N: usize> SeqLock<N> {
     /// Callable from process context. Does not sleep.
     pub fn write(&self, change: impl FnOnce(&mut [usize; N])) {
         let _writer = self.writer.lock();
-        let [even, odd] = &self.copies;
-        let mut numbers = array::from_fn(|n| even.get(n).map_or(0, |number| number.load(Relaxed)));
-        change(&mut numbers);
-        // Readers go to the copy that is not written to, and so never wait for a writer.
-        for copy in [even, odd] {
-            self.sequence.fetch_add(1, Full);
-            for (number, new) in copy.iter().zip(numbers) {
-                number.store(new, Relaxed);
-            }
-        }
+        self.numbers.write(change);
     }
 }

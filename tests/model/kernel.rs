@@ -49,7 +49,7 @@ pub mod prelude {
 pub mod sync {
     /// Atomics with the kernel's names and loom's behaviour.
     pub mod atomic {
-        use loom::sync::atomic::{AtomicU64, Ordering};
+        use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
         /// How an access is ordered.
         pub trait Order {
@@ -69,33 +69,77 @@ pub mod sync {
         }
         orders!(Relaxed Acquire Release);
 
+        /// As the kernel's: `smp_mb()` before and after.
+        pub struct Full;
+
         /// What can be accessed so.
-        pub trait Value {
+        pub trait Value: Sized {
             /// Loom's type for it.
             type Cell;
+
+            /// Creates one.
+            fn new(value: Self) -> Self::Cell;
+            /// Reads it.
+            fn load(cell: &Self::Cell, order: Ordering) -> Self;
+            /// Writes it.
+            fn store(cell: &Self::Cell, value: Self, order: Ordering);
+            /// Adds to it, and returns what it was.
+            fn fetch_add(cell: &Self::Cell, value: Self, order: Ordering) -> Self;
         }
 
-        impl Value for u64 {
-            type Cell = AtomicU64;
+        macro_rules! values {
+            ($($type:ty: $cell:ident;)*) => { $(
+                impl Value for $type {
+                    type Cell = $cell;
+
+                    fn new(value: Self) -> $cell {
+                        $cell::new(value)
+                    }
+
+                    fn load(cell: &$cell, order: Ordering) -> Self {
+                        cell.load(order)
+                    }
+
+                    fn store(cell: &$cell, value: Self, order: Ordering) {
+                        cell.store(value, order);
+                    }
+
+                    fn fetch_add(cell: &$cell, value: Self, order: Ordering) -> Self {
+                        cell.fetch_add(value, order)
+                    }
+                }
+            )* };
+        }
+        values! {
+            u64: AtomicU64;
+            usize: AtomicUsize;
         }
 
         /// A value that several threads access.
         pub struct Atomic<T: Value>(T::Cell);
 
-        impl Atomic<u64> {
+        impl<T: Value> Atomic<T> {
             /// Creates one.
-            pub fn new(value: u64) -> Self {
-                Self(AtomicU64::new(value))
+            pub fn new(value: T) -> Self {
+                Self(T::new(value))
             }
 
             /// Reads it.
-            pub fn load<O: Order>(&self, _order: O) -> u64 {
-                self.0.load(O::ORDER)
+            pub fn load<O: Order>(&self, _order: O) -> T {
+                T::load(&self.0, O::ORDER)
             }
 
             /// Writes it.
-            pub fn store<O: Order>(&self, value: u64, _order: O) {
-                self.0.store(value, O::ORDER);
+            pub fn store<O: Order>(&self, value: T, _order: O) {
+                T::store(&self.0, value, O::ORDER);
+            }
+
+            /// Adds to it, and returns what it was.
+            pub fn fetch_add(&self, value: T, _order: Full) -> T {
+                fence(Ordering::SeqCst);
+                let old = T::fetch_add(&self.0, value, Ordering::AcqRel);
+                fence(Ordering::SeqCst);
+                old
             }
         }
     }
