@@ -22,6 +22,7 @@ use crate::{
 use core::mem::MaybeUninit;
 use kernel::{
     prelude::*,
+    types::NotThreadSafe,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -48,6 +49,17 @@ use kernel::{
 ///         .finish()
 /// }
 /// ```
+///
+/// In another thread, the argument would be an address of whichever process was there before:
+///
+/// ```compile_fail,E0277
+/// # use kernel::prelude::*;
+/// # use lkm::{ioctl::Request, kthread};
+/// fn ioctl(request: Request) -> Result<isize> {
+///     let later = kthread::spawn(c"later", move |_| request.finish())?;
+///     later.join().unwrap_or(Err(EINTR))
+/// }
+/// ```
 #[must_use = "the call has no result before `finish`"]
 pub struct Request {
     number: u32,
@@ -55,6 +67,8 @@ pub struct Request {
     pointer_number: u32,
     argument: usize,
     result: Result<isize>,
+    /// The argument may be an address, which only the calling process has.
+    _here: NotThreadSafe,
 }
 
 impl Request {
@@ -77,6 +91,7 @@ impl Request {
                 argument
             },
             result: Err(ENOTTY),
+            _here: NotThreadSafe,
         }
     }
 
