@@ -90,7 +90,7 @@ impl Segment<'_> {
             return Err(EINVAL);
         }
         // SAFETY: By the type invariants, and the lengths are the same. The slice is nobody else's.
-        unsafe { bindings::memcpy(to.as_mut_ptr().cast(), self.start.cast(), to.len() as _) };
+        unsafe { bindings::memcpy(to.as_mut_ptr().cast(), self.start.cast(), to.len()) };
         Ok(())
     }
 
@@ -100,14 +100,14 @@ impl Segment<'_> {
             return Err(EINVAL);
         }
         // SAFETY: As above.
-        unsafe { bindings::memcpy(self.start.cast(), from.as_ptr().cast(), from.len() as _) };
+        unsafe { bindings::memcpy(self.start.cast(), from.as_ptr().cast(), from.len()) };
         Ok(())
     }
 
     /// Replaces all of it by zeroes.
     pub fn clear(&mut self) {
         // SAFETY: By the type invariants.
-        unsafe { bindings::memset(self.start.cast(), 0, self.length as _) };
+        unsafe { bindings::memset(self.start.cast(), 0, self.length) };
     }
 }
 
