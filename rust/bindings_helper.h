@@ -74,6 +74,7 @@ const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
 
 const size_t LKM_INPUT_NAME = offsetof(struct input_dev, name);
+const size_t LKM_INPUT_KOBJ_NAME = offsetof(struct input_dev, dev.kobj.name);
 const size_t LKM_INPUT_BUSTYPE = offsetof(struct input_dev, id.bustype);
 
 /* A union or a plain member, depending on the kernel's version. */

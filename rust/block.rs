@@ -280,7 +280,8 @@ impl<T: Operations> Inner<T> {
         if let Err(error) = to_result(added) {
             // SAFETY: It was allocated, and not added.
             unsafe { bindings::put_disk(disk) };
-            return Err(error);
+            // What could be wrong was looked at: C does not say that it had no memory for the name.
+            return Err(if error == EINVAL { ENOMEM } else { error });
         }
         // INVARIANT: It was added.
         this.disk = disk;

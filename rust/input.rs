@@ -61,6 +61,15 @@ impl Keyboard {
         // SAFETY: This can be called whenever one may sleep.
         let device = NonNull::new(unsafe { bindings::input_allocate_device() }).ok_or(ENOMEM)?;
         let device = Unregistered(device);
+        // SAFETY: It is a member of the device.
+        let name_of_its_own = unsafe {
+            let member = device.0.as_ptr().byte_add(bindings::LKM_INPUT_KOBJ_NAME);
+            *member.cast::<*const c_char>()
+        };
+        // C does not look, and has an `EINVAL` for it later.
+        if name_of_its_own.is_null() {
+            return Err(ENOMEM);
+        }
         let mut set = [0; KEYS.div_ceil(WORD)];
         for key in keys {
             // 0 stands for no key.

@@ -18,6 +18,14 @@ use std::{
 /// What the kernel itself puts into each device's folder.
 const KERNELS: &[&str] = &["dev", "power", "uevent"];
 
+/// Where subsystems put their own files, for a device that a module has registered.
+const SUBSYSTEMS: &[&str] = &[
+    "/dev/input",
+    "/sys/devices/virtual/block",
+    "/sys/devices/virtual/input",
+    "/sys/devices/virtual/net",
+];
+
 /// A file of a module, or its netlink protocol or family.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Node {
@@ -59,7 +67,10 @@ impl Node {
         if !self.path.starts_with('/') {
             return vec![OFlags::RDWR];
         }
-        let mode = fs::metadata(&self.path).expect("its mode").mode();
+        let metadata = fs::metadata(&self.path);
+        let mode = metadata
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path))
+            .mode();
         let (read, write) = (mode & 0o444 != 0, mode & 0o222 != 0);
         let ways = [
             (read, OFlags::RDONLY),
@@ -77,6 +88,7 @@ impl Footprint {
         for new in self.since(before) {
             if new.starts_with("netlink:") || new.starts_with("genetlink:") {
                 paths.push(new.clone());
+            } else if SUBSYSTEMS.iter().any(|it| Path::new(new).starts_with(it)) {
             } else if new.starts_with("/sys/module/") {
                 // The rest of it is the kernel's.
                 files(&Path::new(new).join("parameters"), &mut paths);
