@@ -68,10 +68,11 @@ pub trait Operations: Send + Sync + 'static {
 ///
 /// It may be a process' own memory, which changes while it is looked at: so it can be copied, and not be
 /// borrowed.
+///
+/// # Invariants
+///
+/// `start` is valid for reads and writes of `length` bytes, of any value, at any time.
 pub struct Segment<'a> {
-    /// # Invariants
-    ///
-    /// `start` is valid for reads and writes of `length` bytes, of any value, at any time.
     start: *mut u8,
     length: usize,
     _request: PhantomData<&'a [u8]>,

@@ -307,6 +307,11 @@ impl Drop for Found {
 ///     Blob::new(Directory::new(c"lamp")?, c"table", 0o444, bytes)
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// The wrapper holds where `bytes` are, and how many: they do not move, and are not changed but by who
+/// writes to the file.
 pub struct Blob {
     _entry: Entry,
     // What follows is used by the file, and must go after it.

@@ -284,6 +284,10 @@ pub(crate) unsafe fn unlock_position(file: *mut bindings::file) {
 }
 
 /// What belongs to an open file.
+///
+/// # Invariants
+///
+/// `subscribers` is null, or was borrowed from `state`, which is shared until the file is released.
 #[pin_data]
 struct Opened<T> {
     #[pin]

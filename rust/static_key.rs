@@ -33,6 +33,11 @@ use kernel::{
 ///     VERBOSE.enable();
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// `key` is off, or was turned on by C, which knows its branches. That a static begins with this is what
+/// [`static_branch!`](crate::static_branch) has the compiler see to.
 #[repr(transparent)]
 pub struct StaticKey {
     key: Opaque<bindings::static_key_false>,

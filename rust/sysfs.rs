@@ -406,6 +406,10 @@ const fn count_files<T: Attributes>() -> (usize, usize) {
 }
 
 /// An attribute, as C knows it.
+///
+/// # Invariants
+///
+/// `data` is that of the [`Directory`] that this is part of: there as long as C knows the attribute.
 #[repr(C)]
 struct File<T: 'static> {
     // Must be first.

@@ -98,6 +98,10 @@ pub trait Commands: Sized + Send + Sync + 'static {
 }
 
 /// A message with a command (`struct genl_info`).
+///
+/// # Invariants
+///
+/// `family` is registered. `extack` is null, or the call's own, which stays until it has been answered.
 pub struct GenlInfo<'a> {
     header: Header,
     attributes: Attributes<'a>,

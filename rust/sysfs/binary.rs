@@ -85,6 +85,11 @@ impl<T> Binary<T> {
 }
 
 /// A binary attribute, as C knows it.
+///
+/// # Invariants
+///
+/// `data` is that of the [`Directory`](super::Directory) that this is part of: there as long as C knows
+/// the attribute.
 pub(super) struct BinaryFile<T> {
     pub(super) attribute: Opaque<bindings::bin_attribute>,
     data: *const T,
