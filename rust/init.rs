@@ -104,6 +104,38 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 ///     }
 /// }
 /// ```
+///
+/// A function that stays cannot read what goes, though it can name it:
+///
+/// ```compile_fail,E0133
+/// # use kernel::prelude::*;
+/// # module! {
+/// #     type: Hello,
+/// #     name: "hello",
+/// #     authors: ["Somebody"],
+/// #     description: "Greets",
+/// #     license: "GPL",
+/// # }
+/// # struct Hello;
+/// #[derive(Clone, Copy)]
+/// struct Later(fn() -> Later);
+///
+/// lkm::init_only! {
+///     impl kernel::Module for Hello {
+///         static LATER: Later = {
+///             fn later() -> Later {
+///                 DATA.get()
+///             }
+///             Later(later)
+///         };
+///
+///         fn init(_module: &'static ThisModule) -> Result<Self> {
+///             let _ = LATER.0();
+///             Ok(Hello)
+///         }
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! init_only {
     (
