@@ -16,6 +16,12 @@ fn the_device_is_there_while_the_module_is() {
         assert!(driver.ends_with("bus/faux/drivers/faux_driver"));
         assert_eq!(
             log.lines_with("faux_driver"),
+            ["faux_driver faux_lamp: Here I am."]
+        );
+        module.unload().expect("unload");
+        assert!(!fs::exists(DEVICE).expect("stat"));
+        assert_eq!(
+            log.lines_with("faux_driver"),
             ["faux_driver faux_lamp: The lamp is out."]
         );
     }
