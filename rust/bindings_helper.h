@@ -5,6 +5,7 @@
  */
 
 #include <linux/blk-mq.h>
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/i8042.h>
@@ -80,6 +81,11 @@ const size_t LKM_INPUT_BUSTYPE = offsetof(struct input_dev, id.bustype);
 /* A union or a plain member, depending on the kernel's version. */
 const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);
 const size_t LKM_KOBJ_ATTRIBUTE_STORE = offsetof(struct kobj_attribute, store);
+/* rust/sysfs takes each for the other. */
+static_assert(offsetof(struct device, kobj) == 0);
+static_assert(sizeof(struct device_attribute) == sizeof(struct kobj_attribute));
+static_assert(offsetof(struct device_attribute, show) == offsetof(struct kobj_attribute, show));
+static_assert(offsetof(struct device_attribute, store) == offsetof(struct kobj_attribute, store));
 
 /* kernel::bindings does not know what is in it. */
 const size_t LKM_FS_LOCK = offsetof(struct fs_struct, seq.lock);

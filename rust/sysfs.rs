@@ -11,6 +11,7 @@
 //! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
 
 mod binary;
+mod device;
 mod names;
 
 pub(crate) use names::is_same;
@@ -19,6 +20,7 @@ pub use binary::{
     Binary,
     ReadBuf, //
 };
+pub use device::DeviceAttributes;
 
 use crate::{
     bindings,
@@ -286,10 +288,7 @@ pub trait Attributes: Sized + Send + Sync + 'static {
 pub struct Directory<T: Attributes> {
     // Goes first: when it is gone, so are all callers.
     kobject: Kobject,
-    // Never more than they have room for from the beginning: C knows where they are.
-    files: KVec<File<T>>,
-    binaries: KVec<BinaryFile<T>>,
-    data: Arc<T>,
+    files: Files<T>,
 }
 
 // SAFETY: The pointers are to what the value itself owns, and C locks the rest.
@@ -306,24 +305,83 @@ impl<T: Attributes> Directory<T> {
     /// `sysfs_create_group`).
     pub fn new(name: &CStr, data: Arc<T>) -> Result<Self> {
         const { names::check_names::<T>() };
-        let (files, binaries) = const { count_files::<T>() };
         let mut directory = Self {
             kobject: Kobject::new(name)?,
-            files: KVec::with_capacity(files, GFP_KERNEL)?,
-            binaries: KVec::with_capacity(binaries, GFP_KERNEL)?,
-            data,
+            files: Files::new(data)?,
         };
         for group in T::GROUPS {
-            directory.add(group)?;
+            let kobject = directory.kobject.as_raw();
+            // SAFETY: The directory exists, and goes before the files.
+            unsafe { directory.files.add::<bindings::kobject>(kobject, group)? };
         }
         Ok(directory)
     }
 
-    fn add(&mut self, group: &'static Group<T>) -> Result {
+    /// The value that the attributes belong to.
+    pub fn data(&self) -> &Arc<T> {
+        &self.files.data
+    }
+
+    /// Tells processes that poll an attribute that it changed, by `EPOLLPRI | EPOLLERR`.
+    ///
+    /// `group` is the name of the attribute's group, if it has one. Does nothing if there is no such
+    /// attribute. May sleep (`sysfs_notify`).
+    pub fn notify(&self, group: Option<&CStr>, attribute: &CStr) {
+        // C looks into what has the group's name as if it were a directory.
+        let is_there = T::GROUPS
+            .iter()
+            .any(|it| it.name == group && it.attributes.iter().any(|it| it.name == attribute));
+        if !is_there {
+            return;
+        }
+        // SAFETY: The directory exists.
+        unsafe { notify(self.kobject.as_raw(), group, attribute) };
+    }
+}
+
+/// # Safety
+///
+/// `kobject` must have a directory, with the group in it if there is one, and the attribute in that: C
+/// does not look what it has found.
+unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribute: &CStr) {
+    let group = group.map_or(core::ptr::null(), |name| name.as_char_ptr());
+    // SAFETY: By the safety requirements, and since the names are C strings.
+    unsafe { bindings::sysfs_notify(kobject, group, attribute.as_char_ptr()) };
+}
+
+/// The attributes of a type, as C knows them.
+struct Files<T: 'static> {
+    // Never more than they have room for from the beginning: C knows where they are.
+    files: KVec<File<T>>,
+    binaries: KVec<BinaryFile<T>>,
+    data: Arc<T>,
+}
+
+impl<T: Attributes> Files<T> {
+    fn new(data: Arc<T>) -> Result<Self> {
+        let (files, binaries) = const { count_files::<T>() };
+        Ok(Self {
+            files: KVec::with_capacity(files, GFP_KERNEL)?,
+            binaries: KVec::with_capacity(binaries, GFP_KERNEL)?,
+            data,
+        })
+    }
+
+    /// Creates the files of a group.
+    ///
+    /// # Safety
+    ///
+    /// `kobject` must be that of an `O`, and have a directory. The files of this value must be taken
+    /// away before it is dropped.
+    unsafe fn add<O: Object>(
+        &mut self,
+        kobject: *mut bindings::kobject,
+        group: &'static Group<T>,
+    ) -> Result {
         let data: *const T = &*self.data;
         let (files, binaries) = (self.files.len(), self.binaries.len());
         for attribute in group.attributes {
-            let file = File::new(group.name, attribute, data);
+            let file = File::new::<O>(group.name, attribute, data);
             self.files.push_within_capacity(file)?;
         }
         for binary in group.binaries {
@@ -357,41 +415,25 @@ impl<T: Attributes> Directory<T> {
                 .cast::<*mut *mut bindings::attribute>()
                 .write(attributes.as_mut_ptr());
         }
-        // SAFETY: The directory exists. The lists end with NULL and are used during this call
-        // only; the attributes are on the heap, do not move, and go after the directory.
-        to_result(unsafe { bindings::sysfs_create_group(self.kobject.as_raw(), &raw) })
-    }
-
-    /// The value that the attributes belong to.
-    pub fn data(&self) -> &Arc<T> {
-        &self.data
-    }
-
-    /// Tells processes that poll an attribute that it changed, by `EPOLLPRI | EPOLLERR`.
-    ///
-    /// `group` is the name of the attribute's group, if it has one. Does nothing if there is no such
-    /// attribute. May sleep (`sysfs_notify`).
-    pub fn notify(&self, group: Option<&CStr>, attribute: &CStr) {
-        // C looks into what has the group's name as if it were a directory.
-        let is_there = T::GROUPS
-            .iter()
-            .any(|it| it.name == group && it.attributes.iter().any(|it| it.name == attribute));
-        if !is_there {
-            return;
-        }
-        // SAFETY: The directory exists.
-        unsafe { notify(self.kobject.as_raw(), group, attribute) };
+        // SAFETY: By the safety requirements. The lists end with NULL and are used during this call
+        // only; the attributes are on the heap, and do not move.
+        to_result(unsafe { bindings::sysfs_create_group(kobject, &raw) })
     }
 }
 
+/// What C hands to the functions of an attribute: the object, and the attribute.
+///
 /// # Safety
 ///
-/// `kobject` must have a directory, with the group in it if there is one, and the attribute in that: C
-/// does not look what it has found.
-unsafe fn notify(kobject: *mut bindings::kobject, group: Option<&CStr>, attribute: &CStr) {
-    let group = group.map_or(core::ptr::null(), |name| name.as_char_ptr());
-    // SAFETY: By the safety requirements, and since the names are C strings.
-    unsafe { bindings::sysfs_notify(kobject, group, attribute.as_char_ptr()) };
+/// The type must begin with its `kobject`, and `Attribute` must be laid out as
+/// `kobj_attribute` is.
+unsafe trait Object {
+    type Attribute;
+}
+
+// SAFETY: It is itself.
+unsafe impl Object for bindings::kobject {
+    type Attribute = bindings::kobj_attribute;
 }
 
 /// How many attributes there are, and how many binary ones.
@@ -405,11 +447,15 @@ const fn count_files<T: Attributes>() -> (usize, usize) {
     (attributes, binaries)
 }
 
+type ShowFn<O> = unsafe extern "C" fn(*mut O, *mut <O as Object>::Attribute, *mut c_char) -> isize;
+type StoreFn<O> =
+    unsafe extern "C" fn(*mut O, *mut <O as Object>::Attribute, *const c_char, usize) -> isize;
+
 /// An attribute, as C knows it.
 ///
 /// # Invariants
 ///
-/// `data` is that of the [`Directory`] that this is part of: there as long as C knows the attribute.
+/// `data` is that of the [`Files`] that this is part of: there as long as C knows the attribute.
 #[repr(C)]
 struct File<T: 'static> {
     // Must be first.
@@ -420,31 +466,24 @@ struct File<T: 'static> {
 }
 
 impl<T: Attributes> File<T> {
-    fn new(group: Option<&'static CStr>, attribute: &'static Attribute<T>, data: *const T) -> Self {
+    fn new<O: Object>(
+        group: Option<&'static CStr>,
+        attribute: &'static Attribute<T>,
+        data: *const T,
+    ) -> Self {
         let mut raw: bindings::kobj_attribute = pin_init::zeroed();
         raw.attr = describe(attribute.name, attribute.mode, attribute);
 
-        type ShowFn = unsafe extern "C" fn(
-            *mut bindings::kobject,
-            *mut bindings::kobj_attribute,
-            *mut c_char,
-        ) -> isize;
-        type StoreFn = unsafe extern "C" fn(
-            *mut bindings::kobject,
-            *mut bindings::kobj_attribute,
-            *const c_char,
-            usize,
-        ) -> isize;
-        let show: Option<ShowFn> = attribute.show.map(|_| Self::show as ShowFn);
-        let store: Option<StoreFn> = attribute.store.map(|_| Self::store as StoreFn);
+        let show: Option<ShowFn<O>> = attribute.show.map(|_| Self::show::<O> as ShowFn<O>);
+        let store: Option<StoreFn<O>> = attribute.store.map(|_| Self::store::<O> as StoreFn<O>);
         // SAFETY: This is where the members of these types are.
         unsafe {
             let raw = &raw mut raw;
             raw.byte_add(bindings::LKM_KOBJ_ATTRIBUTE_SHOW)
-                .cast::<Option<ShowFn>>()
+                .cast::<Option<ShowFn<O>>>()
                 .write(show);
             raw.byte_add(bindings::LKM_KOBJ_ATTRIBUTE_STORE)
-                .cast::<Option<StoreFn>>()
+                .cast::<Option<StoreFn<O>>>()
                 .write(store);
         }
         Self {
@@ -455,17 +494,17 @@ impl<T: Attributes> File<T> {
         }
     }
 
-    /// `kobj_attribute::show`.
+    /// `kobj_attribute::show`, and that of other objects.
     ///
     /// # Safety
     ///
-    /// To be called by sysfs, on an attribute of a [`Directory<T>`] that is not gone yet.
-    unsafe extern "C" fn show(
-        _kobject: *mut bindings::kobject,
-        attribute: *mut bindings::kobj_attribute,
+    /// To be called by sysfs, on an attribute of a [`Files<T>`] that is not gone yet.
+    unsafe extern "C" fn show<O: Object>(
+        _object: *mut O,
+        attribute: *mut O::Attribute,
         buffer: *mut c_char,
     ) -> isize {
-        // SAFETY: The attribute is the first member of a `File`, which goes after the directory,
+        // SAFETY: The attribute is the first member of a `File`, which goes after C's file,
         // which goes after this call; and so does the data.
         let (file, data) = unsafe {
             let file = &*attribute.cast::<Self>();
@@ -477,14 +516,14 @@ impl<T: Attributes> File<T> {
         file.definition.show_in(data, room, Caller::SeqFile)
     }
 
-    /// `kobj_attribute::store`.
+    /// `kobj_attribute::store`, and that of other objects.
     ///
     /// # Safety
     ///
     /// As for [`Self::show`].
-    unsafe extern "C" fn store(
-        kobject: *mut bindings::kobject,
-        attribute: *mut bindings::kobj_attribute,
+    unsafe extern "C" fn store<O: Object>(
+        object: *mut O,
+        attribute: *mut O::Attribute,
         buffer: *const c_char,
         count: usize,
     ) -> isize {
@@ -497,8 +536,8 @@ impl<T: Attributes> File<T> {
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
         let stored = file.definition.store_from(data, bytes);
         if stored >= 0 && file.definition.notify {
-            // SAFETY: The directory exists.
-            unsafe { notify(kobject, file.group, file.definition.name) };
+            // SAFETY: The object begins with its kobject, and has the file that this is called for.
+            unsafe { notify(object.cast(), file.group, file.definition.name) };
         }
         stored
     }
@@ -522,10 +561,16 @@ fn describe<D>(name: &'static CStr, mode: u16, _definition: &'static D) -> bindi
 /// Whether there is what these names lead to from `/sys/kernel`, wherever that is mounted. May sleep.
 pub(crate) fn exists(names: &[&CStr]) -> bool {
     // SAFETY: The kernel created this when it booted, and keeps it.
-    let mut found = unsafe {
-        bindings::kernfs_get((*bindings::kernel_kobj).sd);
-        (*bindings::kernel_kobj).sd
-    };
+    unsafe { exists_below((*bindings::kernel_kobj).sd, names) }
+}
+
+/// # Safety
+///
+/// `folder` must be a directory, and stay during the call.
+unsafe fn exists_below(folder: *mut bindings::kernfs_node, names: &[&CStr]) -> bool {
+    let mut found = folder;
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::kernfs_get(found) };
     for name in names {
         let folder = found;
         // SAFETY: What was found is there until the reference to it is given back, here.

@@ -88,8 +88,8 @@ impl<T> Binary<T> {
 ///
 /// # Invariants
 ///
-/// `data` is that of the [`Directory`](super::Directory) that this is part of: there as long as C knows
-/// the attribute.
+/// `data` is that of the [`Files`](super::Files) that this is part of: there as long as C knows the
+/// attribute.
 pub(super) struct BinaryFile<T> {
     pub(super) attribute: Opaque<bindings::bin_attribute>,
     data: *const T,
@@ -120,7 +120,7 @@ impl<T: Attributes> BinaryFile<T> {
     ///
     /// # Safety
     ///
-    /// To be called by sysfs, on an attribute of a [`Directory<T>`](super::Directory) that is not gone yet.
+    /// To be called by sysfs, on an attribute of a [`Files<T>`](super::Files) that is not gone yet.
     unsafe extern "C" fn read(
         _file: *mut bindings::file,
         _kobject: *mut bindings::kobject,
@@ -130,7 +130,7 @@ impl<T: Attributes> BinaryFile<T> {
         count: usize,
     ) -> isize {
         let file = kernel::container_of!(Opaque::cast_from(attribute.cast_mut()), Self, attribute);
-        // SAFETY: The attribute is part of a `BinaryFile`, which goes after the directory, which
+        // SAFETY: The attribute is part of a `BinaryFile`, which goes after C's file, which
         // goes after this call; and so does the data.
         let (file, data) = unsafe { (&*file, &*(*file).data) };
         // SAFETY: The buffer has room for `count` bytes, and is the call's own.

@@ -60,6 +60,13 @@ impl<T> Group<T> {
         }
     }
 
+    /// What the group puts into the directory itself: its folder, or its files.
+    pub(super) fn top_names(&self) -> impl Iterator<Item = &'static CStr> + '_ {
+        let files = if self.name.is_some() { 0 } else { usize::MAX };
+        let files = (0..files).map_while(|n| self.file_name(n));
+        Iterator::chain(self.name.into_iter(), files)
+    }
+
     /// Whether the attributes are in the same place as those of another group.
     const fn is_with(&self, other: &Self) -> bool {
         match (self.name, other.name) {

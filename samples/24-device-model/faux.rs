@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A device without a bus.
+//! A device without a bus, and an attribute in its folder.
 //!
-//! Every device of the kernel has a place in one tree, which `/sys/devices` shows. Most are found on a
-//! bus, such as PCI or USB, and the bus looks for a driver. But some code needs a device and has none:
-//! firmware is asked for in the name of a device, memory for DMA is a device's, messages say which device
-//! they are about. For that there are faux devices. One call makes the device, and a driver of the
-//! kernel's own is bound to it at once.
+//! A driver's settings belong into the folder of its device in `/sys/devices`, where all else is that
+//! the kernel knows of it. This device is none that could be found on a bus: the module makes it
+//! itself, on the `faux` bus, where each device has the same driver and is bound at once.
 //!
 //! ```console
 //! # insmod faux.ko
-//! faux_driver faux_lamp: Here I am.
-//! # ls -l /sys/bus/faux/devices/faux_lamp
-//! [..] /sys/bus/faux/devices/faux_lamp -> ../../../devices/faux/faux_lamp
-//! # readlink /sys/devices/faux/faux_lamp/driver
+//! faux_driver lamp: level is 0 to 255
+//! # cd /sys/bus/faux/devices/lamp
+//! # readlink driver
 //! ../../../bus/faux/drivers/faux_driver
-//! # rmmod faux
-//! faux_driver faux_lamp: The lamp is out.
+//! # echo 100 > level; cat level
+//! 100
+//! # echo 256 > level
+//! bash: echo: write error: Numerical result out of range
+//! # cd /; rmmod faux
+//! # ls /sys/bus/faux/devices/lamp
+//! ls: /sys/bus/faux/devices/lamp: No such file or directory
 //! ```
 //!
-//! `dev_info!` is `pr_info!` with the names of the driver and the device before the message.
+//! The attributes live as long as the device is bound. When it goes, its readers have left, and who still
+//! has a file open gets `ENODEV`. There is no `unbind` on this bus: only the module takes the device away.
 //!
-//! What belongs to a device goes when its driver lets go of it, whoever still has a pointer. `Devres` is
-//! such a thing: it is dropped then, here before the device goes, and `try_access` finds nothing
-//! afterwards. Code that runs while the driver is bound has a `Device<Bound>`, and needs not ask.
-//!
-//! In C: `faux_device_create()`, `faux_device_destroy()`, `devm_add_action()`. Before there were faux devices,
-//! in 6.14, people made platform devices for it.
-//!
-//! Where to look: `drivers/base/faux.c`, `rust/kernel/faux.rs`, `rust/kernel/devres.rs`.
+//! Where to look: `drivers/base/faux.c`, and `samples/rust/rust_driver_faux.rs`.
 
 use kernel::{
-    device::{
-        Bound,
-        Device, //
-    },
     devres::Devres,
-    faux,
+    faux, //
+};
+use lkm::{
     prelude::*,
-    sync::aref::ARef, //
+    sysfs::{
+        Attribute,
+        Attributes,
+        DeviceAttributes,
+        Group, //
+    },
 };
 
 module! {
@@ -49,35 +48,34 @@ module! {
     license: "GPL",
 }
 
-// ANCHOR: faux
 struct Faux {
-    _lamp: Devres<Lamp>,
+    _attributes: Devres<DeviceAttributes<Lamp>>,
     _device: faux::Registration,
 }
 
 impl kernel::Module for Faux {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let device = faux::Registration::new(c"faux_lamp", None)?;
-        let bound: &Device<Bound> = device.as_ref().as_ref();
-        dev_info!(bound, "Here I am.\n");
-        let lamp = Lamp {
-            device: bound.into(),
-        };
-        Ok(Self {
-            _lamp: Devres::new(bound, lamp)?,
+        let device = faux::Registration::new(c"lamp", None)?;
+        let lamp = Arc::new(Lamp(Atomic::new(0)), GFP_KERNEL)?;
+        let attributes = DeviceAttributes::new(device.as_ref().as_ref(), lamp)?;
+        dev_info!(device.as_ref(), "level is 0 to 255\n");
+        Ok(Faux {
+            _attributes: attributes,
             _device: device,
         })
     }
 }
-// ANCHOR_END: faux
 
-/// What belongs to the device.
-struct Lamp {
-    device: ARef<Device>,
-}
+struct Lamp(Atomic<u32>);
 
-impl Drop for Lamp {
-    fn drop(&mut self) {
-        dev_info!(self.device, "The lamp is out.\n");
-    }
+impl Attributes for Lamp {
+    const GROUPS: &'static [Group<Self>] = &[Group::new(&[Attribute::read_write(
+        c"level",
+        |lamp, out| out.line(lamp.0.load(Relaxed)),
+        |lamp, input| {
+            let level: u8 = input.parse()?;
+            lamp.0.store(level.into(), Relaxed);
+            Ok(())
+        },
+    )])];
 }
