@@ -218,7 +218,7 @@ impl<T: Operations> PinnedDrop for Tags<T> {
 
 /// # Invariants
 ///
-/// `disk` is null, or one that was added, with a pointer to this as its own data and its queue's.
+/// `disk` is null, or one that was added or is about to be, with a pointer to this as its own data and its queue's.
 #[pin_data(PinnedDrop)]
 struct Inner<T: Operations> {
     disk: *mut bindings::gendisk,
@@ -269,23 +269,30 @@ impl<T: Operations> Inner<T> {
             )
         })?;
         // SAFETY: Nobody else knows the disk yet. The name fits, with the zero behind it: it was looked at.
-        let added = unsafe {
+        unsafe {
             (*disk).fops = &Self::OPS;
             (*disk).private_data = data.cast();
             for (to, from) in (*disk).disk_name.iter_mut().zip(name.to_bytes_with_nul()) {
                 *to = *from as c_char;
             }
-            bindings::set_capacity(disk, this.sectors);
+            bindings::set_capacity(disk, (*data).sectors);
+            // Others look at this before the next call has returned.
+            (*data).disk = disk;
+        }
+        // SAFETY: The disk is complete. INVARIANT: It is added if this succeeds.
+        let added = unsafe {
             bindings::device_add_disk(core::ptr::null_mut(), disk, core::ptr::null_mut())
         };
         if let Err(error) = to_result(added) {
-            // SAFETY: It was allocated, and not added.
-            unsafe { bindings::put_disk(disk) };
+            // SAFETY: It was allocated, and not added; nobody has requests for it any more. INVARIANT:
+            // There is none.
+            unsafe {
+                (*data).disk = core::ptr::null_mut();
+                bindings::put_disk(disk);
+            }
             // What could be wrong was looked at: C does not say that it had no memory for the name.
             return Err(if error == EINVAL { ENOMEM } else { error });
         }
-        // INVARIANT: It was added.
-        this.disk = disk;
         Ok(())
     }
 
@@ -360,8 +367,7 @@ impl<T: Operations> Inner<T> {
             bindings::req_op_REQ_OP_DISCARD | bindings::req_op_REQ_OP_WRITE_ZEROES => {
                 self.operations.discard(start..end)
             }
-            // Nothing is kept back.
-            bindings::req_op_REQ_OP_FLUSH => Ok(()),
+            // Without a cache to write back, no flush comes here.
             _ => Err(EOPNOTSUPP),
         }
     }
