@@ -13,7 +13,7 @@
 //! # insmod blkram.ko size=8
 //! # cat /sys/block/blkram/size
 //! 16384
-//! # mke2fs -q /dev/blkram
+//! # mke2fs /dev/blkram > /dev/null
 //! # mkdir /tmp/disk
 //! # mount -t ext2 /dev/blkram /tmp/disk
 //! ...
