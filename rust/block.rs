@@ -46,9 +46,13 @@ use kernel::{
 /// The unit of positions and sizes in the block layer, in bytes.
 pub const SECTOR: u64 = 512;
 
+/// How many sectors are forgotten at a time: a GiB.
+const MOST_DISCARDED: u32 = 1 << 21;
+
 /// What a disk does. All of it runs in process context, on any CPU, several at a time, and may sleep.
 /// What it allocates is not found by writing to a disk, which could be this one: `GFP_KERNEL` is like
-/// C's `GFP_NOIO` there.
+/// C's `GFP_NOIO` there. What a user can have it keep is asked for with
+/// [`MAY_FAIL`](crate::memory::MAY_FAIL), or processes are killed to find it.
 ///
 /// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
 pub trait Operations: Send + Sync + 'static {
@@ -125,6 +129,40 @@ pub struct Options {
 ///
 /// Who has it open, or has mounted it, keeps the module: it cannot be unloaded before, and a load that
 /// fails waits for that.
+///
+/// # Examples
+///
+/// ```
+/// # use core::ops::Range;
+/// # use kernel::{prelude::*, static_lock_class};
+/// use lkm::block::{Disk, Operations, Options, Segment};
+///
+/// /// Forgets all that is written to it.
+/// struct Sieve;
+///
+/// impl Operations for Sieve {
+///     fn read(&self, _position: u64, segment: &mut Segment<'_>) -> Result {
+///         segment.clear();
+///         Ok(())
+///     }
+///
+///     fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+///         Ok(())
+///     }
+///
+///     fn discard(&self, _range: Range<u64>) -> Result {
+///         Ok(())
+///     }
+/// }
+///
+/// fn sieve() -> Result<Disk<Sieve>> {
+///     let options = Options {
+///         sectors: 2048,
+///         queues: 1,
+///     };
+///     Disk::new(c"sieve", options, Sieve, static_lock_class!())
+/// }
+/// ```
 pub struct Disk<T: Operations> {
     // Goes first: afterwards nobody can open it.
     _inner: Pin<KBox<Inner<T>>>,
@@ -255,8 +293,9 @@ impl<T: Operations> Inner<T> {
             logical_block_size: SECTOR as u32,
             physical_block_size: PAGE_SIZE as u32,
             discard_granularity: PAGE_SIZE as u32,
-            max_hw_discard_sectors: u32::MAX,
-            max_write_zeroes_sectors: u32::MAX,
+            // More is asked for in pieces, between which others have their turn.
+            max_hw_discard_sectors: MOST_DISCARDED,
+            max_write_zeroes_sectors: MOST_DISCARDED,
             ..pin_init::zeroed()
         };
         // SAFETY: The tags are allocated, and freed after the disk; the key is static.
@@ -276,6 +315,7 @@ impl<T: Operations> Inner<T> {
                 *to = *from as c_char;
             }
             bindings::set_capacity(disk, (*data).sectors);
+            (*disk).state |= 1 << bindings::GD_SUPPRESS_PART_SCAN;
             // Others look at this before the next call has returned.
             (*data).disk = disk;
         }
@@ -284,6 +324,9 @@ impl<T: Operations> Inner<T> {
             bindings::device_add_disk(core::ptr::null_mut(), disk, core::ptr::null_mut())
         };
         if let Err(error) = to_result(added) {
+            // Who looked at the disk when it was half added may still refer to it for a moment, and C then
+            // looks at the tags: as with each driver in C.
+            //
             // SAFETY: It was allocated, and not added; nobody has requests for it any more. INVARIANT:
             // There is none.
             unsafe {
@@ -293,6 +336,8 @@ impl<T: Operations> Inner<T> {
             // What could be wrong was looked at: C does not say that it had no memory for the name.
             return Err(if error == EINVAL { ENOMEM } else { error });
         }
+        // SAFETY: It was added.
+        unsafe { find_partitions(disk) };
         Ok(())
     }
 
@@ -389,6 +434,28 @@ impl<T: Operations> PinnedDrop for Inner<T> {
             || self.released.load(Acquire),
             || pr_warn!("Waiting for who still looks at the disk.\n"),
         );
+    }
+}
+
+/// Looks for partitions. C would do so when the disk is added, through a file that it closes when the
+/// task is back in user space: who drops the disk before, as an `init` that fails, would wait for that for
+/// ever.
+///
+/// # Safety
+///
+/// The disk must have been added, with `GD_SUPPRESS_PART_SCAN`.
+unsafe fn find_partitions(disk: *mut bindings::gendisk) {
+    // SAFETY: By the safety requirements. The bit is one of those, and this is the lock that C wants
+    // held.
+    unsafe {
+        bindings::clear_bit(
+            bindings::GD_SUPPRESS_PART_SCAN as usize,
+            &raw mut (*disk).state,
+        );
+        bindings::mutex_lock(&raw mut (*disk).open_mutex);
+        // A table that cannot be read is told in the log, and the disk is there without.
+        bindings::bdev_disk_changed(disk, false);
+        bindings::mutex_unlock(&raw mut (*disk).open_mutex);
     }
 }
 

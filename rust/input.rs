@@ -8,7 +8,10 @@
 //! C header: [`include/linux/input.h`](srctree/include/linux/input.h)
 
 use crate::bindings;
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -98,18 +101,15 @@ impl Keyboard {
         // SAFETY: The device is complete.
         to_result(unsafe { bindings::input_register_device(raw) })?;
         // Who unregisters it gives back the reference, too.
-        core::mem::forget(device);
+        let device = ManuallyDrop::new(device).0;
         // INVARIANT: It is registered, with the keys of the set.
-        Ok(Self {
-            device: NonNull::new(raw).ok_or(ENOMEM)?,
-            keys: set,
-        })
+        Ok(Self { device, keys: set })
     }
 
     /// Presses or releases a key. One that is down already, or up, stays so, and nobody hears of it.
     ///
-    /// Fails with `EINVAL` if the keyboard has no such key. Callable from any context but an NMI
-    /// (`input_report_key`, `input_sync`).
+    /// Fails with `EINVAL` if the keyboard has no such key. Callable from any context but an NMI,
+    /// and with PREEMPT_RT only where one may sleep (`input_report_key`, `input_sync`).
     pub fn key(&self, key: u16, down: bool) -> Result {
         let word = self.keys.get(usize::from(key) / WORD).ok_or(EINVAL)?;
         if word & bit(key) == 0 {

@@ -81,6 +81,8 @@
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
 //! | the name and shape of a disk: [`block::Disk::new`] | warns with a stack trace, or divides by it | `Disk::new`: `EINVAL`, `EEXIST` |
+//! | a disk that is dropped where it was added, as by an `init` that fails | has it open until the task is back in user space, to look for partitions: a wait for ever | `block::find_partitions` |
+//! | how much is discarded at a time | all of the disk, in one call that nobody can interrupt | `Inner::add`: a GiB |
 //! | errors from [`block::Operations`] | some stand for "ask again" | `Inner::queue_rq`: four, and `EIO` for the others |
 //! | the memory of a request | changes while it is looked at | the type: a [`block::Segment`] is copied |
 //! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
@@ -90,7 +92,7 @@
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
 //! | errors from `fault` | `ENOMEM` is tried again for ever | `Shims::fault`: `SIGBUS` |
-//! | sizes of rings, images and files that are read | may kill processes to find the memory | `memory::MAY_FAIL`: mostly `ENOMEM` instead |
+//! | sizes of rings, images and files that are read; what a disk made of memory keeps | may kill processes to find the memory | [`memory::MAY_FAIL`]: mostly `ENOMEM` instead |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
@@ -205,7 +207,7 @@ pub mod irq;
 pub mod kprobe;
 pub mod kthread;
 mod lifetime;
-mod memory;
+pub mod memory;
 pub mod message;
 pub mod misc;
 pub mod mmap;

@@ -10,5 +10,5 @@ use kernel::alloc::Flags;
 /// tables among them, may still have one killed.
 // SAFETY: `Flags` is a wrapper around its one member, C's bits, which the kernel crate has no other
 // way to say.
-pub(crate) const MAY_FAIL: Flags =
+pub const MAY_FAIL: Flags =
     unsafe { core::mem::transmute::<bindings::gfp_t, Flags>(bindings::LKM_GFP_MAY_FAIL) };

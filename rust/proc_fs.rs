@@ -373,7 +373,7 @@ impl<T: Show> core::ops::Deref for File<T> {
 /// fn register(data: Arc<()>) -> Result<proc_fs::Node<Opener>> {
 ///     proc_fs::Node::new(proc_fs::Options::new(c"mine", 0o600), data)
 /// }
-/// # let _ = register(Arc::new((), GFP_KERNEL).unwrap());
+/// # let _ = (|| register(Arc::new((), GFP_KERNEL)?))();
 /// ```
 pub struct Node<T: FileOperations> {
     _entry: Entry,

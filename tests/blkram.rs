@@ -291,15 +291,15 @@ fn all_queues_write_side_by_side() {
             scope.spawn(move || {
                 let disk = open_direct();
                 for round in 0..20 {
-                    // Sectors of the same pages, so that all change each page.
+                    // Sectors of the same pages, so that all change each page, and none is there before.
                     let bytes = pattern(part * 100 + round, 1024);
                     let (memory, range) = aligned(&bytes, 0);
-                    for page in 0..16 {
+                    for page in round * 64..(round + 1) * 64 {
                         let at = page * 4096 + part * 1024;
                         disk.write_all_at(&memory[range.clone()], at)
                             .expect("write");
                     }
-                    for page in 0..16 {
+                    for page in round * 64..(round + 1) * 64 {
                         let (mut memory, range) = aligned(&[0; 1024], 0);
                         let at = page * 4096 + part * 1024;
                         disk.read_exact_at(&mut memory[range.clone()], at)

@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     os::unix::fs::MetadataExt as _,
+    sync::Barrier,
     thread,
 };
 
@@ -98,20 +99,26 @@ fn who_has_it_open_is_told_that_it_has_gone() {
 #[test]
 fn the_keys_of_one_write_stay_together() {
     let (_module, keys) = load();
-    for _ in 0..20 {
-        // As many as evdev keeps.
+    let texts = [
+        "+2 -2 +3 -3 +4 -4 +5 -5 +6 -6",
+        "+7 -7 +8 -8 +9 -9 +10 -10 +11 -11",
+    ];
+    for _ in 0..1000 {
+        let start = Barrier::new(texts.len());
         thread::scope(|scope| {
-            for text in ["+2 +3 -3 -2", "+4 +5 -5 -4"] {
-                scope.spawn(move || (0..3).for_each(|_| assert_eq!(send(text), Ok(text.len()))));
+            for text in texts {
+                let start = &start;
+                scope.spawn(move || {
+                    let mut node = File::options().write(true).open(NODE).expect("open");
+                    start.wait();
+                    assert_eq!(node.write(text.as_bytes()).expect("write"), text.len());
+                });
             }
         });
-        for four in keys.wait_for_keys(24).chunks(4) {
-            let first = four[0].0;
-            let inner = first + 1;
-            assert_eq!(
-                four,
-                [(first, true), (inner, true), (inner, false), (first, false)]
-            );
+        for half in keys.wait_for_keys(20).chunks(10) {
+            let first = half[0].0;
+            let expected: Vec<_> = (first..first + 5).flat_map(tap).collect();
+            assert_eq!(half, expected);
         }
     }
 }

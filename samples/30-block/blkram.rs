@@ -36,7 +36,9 @@
 //!
 //! - **Memory is taken when it is written to**, a page at a time, and given back when the file system says
 //!   that it does not need it any more (*discard*: `mount -o discard`, `fstrim`, `blkdiscard`). What was never written
-//!   reads as zeroes. If there is no memory left, the write fails, and the file system is told.
+//!   reads as zeroes. If there is no memory left, the write fails (`MAY_FAIL`), and the file system is told; the
+//!   usual way would be to kill processes until there is some. Others need memory as well, so do not make it larger than
+//!   what can be spared.
 //! - **Answering must not write to a disk**, not even to find memory: it could be this one. In C, memory is
 //!   asked for with `GFP_NOIO`; here `lkm::block` has `GFP_KERNEL` mean that while a request is answered.
 //! - **An error is told late.** `write` has long returned when its request fails. `fsync` is told, and the
@@ -66,6 +68,7 @@ use lkm::{
         Segment,
         SECTOR, //
     },
+    memory::MAY_FAIL,
     prelude::*, //
 };
 
@@ -172,14 +175,14 @@ impl Operations for Memory {
         if let Some(page) = self.pages.lock().get_mut(index) {
             return segment.copy_to(page.get_mut(bytes).ok_or(EIO)?);
         }
-        let mut new: Page = KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?;
+        let mut new: Page = KBox::init(pin_init::init_zeroed(), MAY_FAIL)?;
         let _change = self.change.lock();
         // Somebody may have put one there meanwhile.
         if let Some(page) = self.pages.lock().get_mut(index) {
             return segment.copy_to(page.get_mut(bytes).ok_or(EIO)?);
         }
         segment.copy_to(new.get_mut(bytes).ok_or(EIO)?)?;
-        self.pages.lock().store(index, new, GFP_KERNEL)?;
+        self.pages.lock().store(index, new, MAY_FAIL)?;
         Ok(())
     }
     // ANCHOR_END: write

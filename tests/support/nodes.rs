@@ -85,10 +85,10 @@ impl Footprint {
     /// What a user gets at that was not there before.
     pub fn nodes_since(&self, before: &Self) -> Vec<Node> {
         let mut paths = Vec::new();
-        for new in self.since(before) {
+        let is_others = |it: &&String| SUBSYSTEMS.iter().any(|own| Path::new(it).starts_with(own));
+        for new in self.since(before).filter(|it| !is_others(it)) {
             if new.starts_with("netlink:") || new.starts_with("genetlink:") {
                 paths.push(new.clone());
-            } else if SUBSYSTEMS.iter().any(|it| Path::new(new).starts_with(it)) {
             } else if new.starts_with("/sys/module/") {
                 // The rest of it is the kernel's.
                 files(&Path::new(new).join("parameters"), &mut paths);
