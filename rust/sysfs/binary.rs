@@ -3,7 +3,7 @@
 //! Attributes that are raw bytes.
 
 use super::{
-    describe,
+    files::describe,
     Attributes, //
 };
 use crate::{
@@ -88,7 +88,7 @@ impl<T> Binary<T> {
 ///
 /// # Invariants
 ///
-/// `data` is that of the [`Files`](super::Files) that this is part of: there as long as C knows the
+/// `data` is that of the [`Files`](super::files::Files) that this is part of: there as long as C knows the
 /// attribute.
 pub(super) struct BinaryFile<T> {
     pub(super) attribute: Opaque<bindings::bin_attribute>,
@@ -120,7 +120,7 @@ impl<T: Attributes> BinaryFile<T> {
     ///
     /// # Safety
     ///
-    /// To be called by sysfs, on an attribute of a [`Files<T>`](super::Files) that is not gone yet.
+    /// To be called by sysfs, on an attribute of a [`Files<T>`](super::files::Files) that is not gone yet.
     unsafe extern "C" fn read(
         _file: *mut bindings::file,
         _kobject: *mut bindings::kobject,

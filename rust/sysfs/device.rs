@@ -6,11 +6,13 @@
 
 use super::{
     exists_below,
+    files::{
+        Files,
+        Object, //
+    },
     names,
     Attributes,
-    Files,
-    Group,
-    Object, //
+    Group, //
 };
 use crate::bindings;
 use kernel::{
