@@ -26,3 +26,11 @@ fn values_are_whole_and_end_where_they_end() {
     let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
     module.unload().expect("not in use");
 }
+
+#[test]
+fn devices_of_odd_shapes_are_refused() {
+    let log = KernelLog::now();
+    let loaded = Module::load("devices", &[]);
+    let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
+    module.unload().expect("not in use");
+}

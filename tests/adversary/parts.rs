@@ -60,6 +60,9 @@ use lkm::{
     },
 };
 
+mod cases;
+use cases::Case;
+
 module! {
     type: Parts,
     name: "parts",
@@ -69,9 +72,6 @@ module! {
 }
 
 struct Parts;
-
-/// Tells whether what was tried did no more than it may.
-type Case = fn() -> Result<bool>;
 
 const CASES: &[(&str, Case)] = &[
     ("an Rcu of what sleeps when it goes", rcu_of_what_sleeps),
@@ -98,19 +98,7 @@ const CASES: &[(&str, Case)] = &[
 
 impl kernel::Module for Parts {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        for (name, case) in CASES {
-            match case() {
-                Ok(true) => {}
-                Ok(false) => {
-                    pr_err!("{name}: not as it should be\n");
-                    return Err(EINVAL);
-                }
-                Err(e) => {
-                    pr_err!("{name}: {e:?}\n");
-                    return Err(e);
-                }
-            }
-        }
+        cases::run(CASES)?;
         Ok(Parts)
     }
 }

@@ -14,6 +14,9 @@ use lkm::{
     }, //
 };
 
+mod cases;
+use cases::Case;
+
 module! {
     type: Values,
     name: "values",
@@ -23,9 +26,6 @@ module! {
 }
 
 struct Values;
-
-/// Tells whether what was tried did no more than it may.
-type Case = fn() -> Result<bool>;
 
 const CASES: &[(&str, Case)] = &[
     (
@@ -41,19 +41,7 @@ const CASES: &[(&str, Case)] = &[
 
 impl kernel::Module for Values {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        for (name, case) in CASES {
-            match case() {
-                Ok(true) => {}
-                Ok(false) => {
-                    pr_err!("{name}: not as it should be\n");
-                    return Err(EINVAL);
-                }
-                Err(e) => {
-                    pr_err!("{name}: {e:?}\n");
-                    return Err(e);
-                }
-            }
-        }
+        cases::run(CASES)?;
         Ok(Values)
     }
 }

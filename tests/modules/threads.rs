@@ -23,6 +23,10 @@ use lkm::{
     wait::WaitQueue, //
 };
 
+#[path = "../adversary/cases.rs"]
+mod cases;
+use cases::Case;
+
 module! {
     type: Threads,
     name: "threads",
@@ -41,9 +45,6 @@ lkm::module_params! {
 
 struct Threads;
 
-/// Tells whether threads and files did what they should.
-type Case = fn() -> Result<bool>;
-
 impl kernel::Module for Threads {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let cases: [(&str, Case); 10] = [
@@ -58,19 +59,7 @@ impl kernel::Module for Threads {
             ("a file's position", file_position),
             ("a file's access", file_access),
         ];
-        for (name, case) in cases {
-            match case() {
-                Ok(true) => {}
-                Ok(false) => {
-                    pr_err!("{name}: not as it should be\n");
-                    return Err(EINVAL);
-                }
-                Err(e) => {
-                    pr_err!("{name}: {e:?}\n");
-                    return Err(e);
-                }
-            }
-        }
+        cases::run(&cases)?;
         Ok(Threads)
     }
 }

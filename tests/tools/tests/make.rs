@@ -189,6 +189,8 @@ fn a_test_that_is_not_there_is_told_at_once() {
 fn an_editor_may_read_the_bindings() {
     let machine = Machine::new();
     machine.write("checkout/build/dev/samples/x/chardev.o", "");
+    let shared = "#[path = \"../shared/cases.rs\"]\nmod cases;\n";
+    machine.write("checkout/samples/x/chardev.rs", shared);
     machine.write(
         "checkout/build/dev/rust-project.json",
         format!(
@@ -212,6 +214,11 @@ fn an_editor_may_read_the_bindings() {
     assert!(project.contains("include_dirs"), "{project}");
     assert!(
         project.contains(&format!("\"{}\"", folder.display())),
+        "{project}"
+    );
+    let shared = machine.checkout().join("samples/shared");
+    assert!(
+        project.contains(&format!("\"{}\"", shared.display())),
         "{project}"
     );
     // What is built in, such as the methods of numbers, is in the compiler's own crates.

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Keyboards and disks, made as nobody should. Loading it tries them, and fails if something is not as
+//! it should be; the log says what.
+
+use core::ops::Range;
+use kernel::{
+    error::to_result,
+    static_lock_class, //
+};
+use lkm::{
+    block::{
+        Disk,
+        Operations,
+        Options,
+        Segment, //
+    },
+    input::{
+        Keyboard,
+        LAST_KEY, //
+    },
+    prelude::*, //
+};
+
+mod cases;
+use cases::Case;
+
+module! {
+    type: Devices,
+    name: "devices",
+    authors: ["lkmpg-rs developers"],
+    description: "Makes devices as nobody should",
+    license: "GPL",
+}
+
+struct Devices;
+
+const CASES: &[(&str, Case)] = &[
+    ("keyboards with odd keys", odd_keyboards),
+    ("keys that a keyboard does not have", foreign_keys),
+    ("keyboards a hundred times", many_keyboards),
+    ("disks of odd shapes and names", odd_disks),
+    ("disks twenty times", many_disks),
+    ("a disk that returns any error", any_error),
+    ("pieces of another length", odd_pieces),
+];
+
+impl kernel::Module for Devices {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        cases::run(CASES)?;
+        Ok(Devices)
+    }
+}
+
+fn odd_keyboards() -> Result<bool> {
+    let refuses = |keys: &[u16]| {
+        let keys = keys.iter().copied();
+        Keyboard::new(c"odd", keys).err() == Some(EINVAL)
+    };
+    let all = Keyboard::new(c"all", 1..=LAST_KEY)?;
+    Ok(refuses(&[])
+        && refuses(&[0])
+        && refuses(&[1, LAST_KEY + 1])
+        && refuses(&[u16::MAX])
+        && all.key(LAST_KEY, true).is_ok())
+}
+
+fn foreign_keys() -> Result<bool> {
+    let keyboard = Keyboard::new(c"two keys", [30, 30, 48])?;
+    let refuses = |key| keyboard.key(key, true) == Err(EINVAL);
+    Ok([0, 29, 31, 94, LAST_KEY, LAST_KEY + 1, u16::MAX]
+        .into_iter()
+        .all(refuses)
+        && keyboard.key(30, true).is_ok()
+        && keyboard.key(48, false).is_ok())
+}
+
+fn many_keyboards() -> Result<bool> {
+    let mut all = KVec::new();
+    for _ in 0..100 {
+        all.push(Keyboard::new(c"many", [30])?, GFP_KERNEL)?;
+    }
+    Ok(all.iter().all(|it| it.key(30, true).is_ok()))
+}
+
+/// A disk that answers each call with an error.
+struct Failing(Error);
+
+impl Operations for Failing {
+    fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
+        Err(self.0)
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        Err(self.0)
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Err(self.0)
+    }
+}
+
+fn disk(name: &'static CStr, sectors: u64, queues: u32, error: Error) -> Result<Disk<Failing>> {
+    let options = Options { sectors, queues };
+    Disk::new(name, options, Failing(error), static_lock_class!())
+}
+
+fn odd_disks() -> Result<bool> {
+    let refuses = |name, sectors, queues| disk(name, sectors, queues, EIO).err() == Some(EINVAL);
+    let names = [
+        c"",
+        c".",
+        c"..",
+        c"a/b",
+        c"a!b",
+        c"a name that has thirty-two bytes",
+    ];
+    let name = c"a-name-that-has-thirty-one-byte";
+    let _largest = disk(name, i64::MAX as u64 / 512, 64, EIO)?;
+    let taken = disk(name, 1, 1, EIO).err();
+    Ok(names.into_iter().all(|it| refuses(it, 1, 1))
+        && [0, i64::MAX as u64 / 512 + 1, u64::MAX]
+            .into_iter()
+            .all(|it| refuses(c"odd", it, 1))
+        && [0, 65, u32::MAX]
+            .into_iter()
+            .all(|it| refuses(c"odd", 1, it))
+        && taken == Some(EEXIST))
+}
+
+fn many_disks() -> Result<bool> {
+    for _ in 0..20 {
+        drop(disk(c"many", 8, 4, EIO)?);
+    }
+    Ok(true)
+}
+
+/// The search for partitions reads, and is answered.
+fn any_error() -> Result<bool> {
+    for number in [1, 11, 12, 28, 84, 95, 512, 517, 529, 4095] {
+        let error = to_result(-number).err().ok_or(EINVAL)?;
+        drop(disk(c"errors", 8, 1, error)?);
+    }
+    Ok(true)
+}
+
+/// A disk that copies pieces of lengths that these do not have. Each counts as an error of its own.
+struct Odd(Arc<Atomic<u32>>);
+
+impl Operations for Odd {
+    fn read(&self, _position: u64, segment: &mut Segment<'_>) -> Result {
+        let bytes = KVec::from_elem(0, segment.len() + 1, GFP_KERNEL)?;
+        let longer = segment.copy_from(&bytes);
+        let shorter = segment.copy_from(bytes.get(2..).unwrap_or_default());
+        let none = segment.copy_to(&mut []);
+        if (longer, shorter, none) == (Err(EINVAL), Err(EINVAL), Err(EINVAL)) {
+            self.0.fetch_add(1, Relaxed);
+        }
+        segment.clear();
+        Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
+}
+
+fn odd_pieces() -> Result<bool> {
+    let seen = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+    let options = Options {
+        sectors: 8,
+        queues: 1,
+    };
+    let operations = Odd(seen.clone());
+    drop(Disk::new(
+        c"pieces",
+        options,
+        operations,
+        static_lock_class!(),
+    )?);
+    Ok(seen.load(Relaxed) > 0)
+}
