@@ -25,6 +25,7 @@
 //! | waiting for an event, not for a time | [`wait_until`], [`ready()`], [`KernelLog::wait_for`] |
 //! | another user than root | [`as_user`] |
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
+//! | devices that are plugged in and out | [`Slot`] |
 //! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
 //! | allocations, copies and pages that fail | [`faults`] |
 //! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
@@ -53,6 +54,7 @@ pub mod pty;
 mod ready;
 mod serial;
 mod settings;
+mod slot;
 mod subjects;
 pub mod tally;
 mod tmpfs;
@@ -72,6 +74,7 @@ pub use process::{Program, Progress, as_user, errno_named, errno_of, majors, wai
 pub use ready::ready;
 pub use serial::FarEnd;
 pub use settings::{only, setting, some, times};
+pub use slot::Slot;
 pub use subjects::{Said, Subject, apart, are_somebodys, left_out, needs_of_all, subjects};
 pub use tally::skip;
 pub use tmpfs::Tmpfs;

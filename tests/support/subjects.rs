@@ -53,6 +53,10 @@ pub struct Said {
     pub refusal: Option<i32>,
     /// Nodes to leave alone, and why.
     pub without: BTreeMap<String, String>,
+    /// The devices that the runner plugs in for it.
+    pub devices: Vec<String>,
+    /// What else the runner tells QEMU for it.
+    pub qemu: Vec<String>,
 }
 
 impl Subject {

@@ -168,6 +168,8 @@ pub enum ToGuest {
     End,
     /// The user's terminal changed its size.
     Resize(WindowSize),
+    /// Devices were plugged in, before the first job: they are to be waited for.
+    Plugged,
     /// The modules that there are now, as paths below [`HOST_DIR`].
     Modules(Vec<String>),
 }
@@ -190,6 +192,10 @@ pub struct Start {
 pub enum Request {
     /// Press and release keys of the PS/2 keyboard.
     Keys(Vec<Key>),
+    /// Add a device, which is described as for QEMU's `-device`.
+    Plug(String),
+    /// Take the device with this id away, and wait until the guest has let go of it.
+    Unplug(String),
 }
 
 /// The answer to a [`Request`].

@@ -8,6 +8,7 @@ mod given;
 mod leaks;
 mod modules;
 mod ports;
+mod slots;
 mod start;
 mod system;
 
@@ -152,6 +153,10 @@ fn listen(mut reader: BufReader<File>, screens: &Screens, orders: &Sender<Result
                 }
                 continue;
             }
+            ToGuest::Plugged => match slots::wait() {
+                Ok(()) => continue,
+                Err(error) => Err(error),
+            },
             ToGuest::Modules(paths) => {
                 modules::link(&paths);
                 continue;

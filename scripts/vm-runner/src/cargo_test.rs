@@ -3,7 +3,7 @@
 //! Cargo's runner: test binaries that belong there go into a guest.
 
 use crate::{
-    elf,
+    devices, elf,
     kernel::{Kernel, build_dir, module_dir, root},
     options::{Add, Options},
     outcome::Outcome,
@@ -128,24 +128,23 @@ pub fn named(list: &Path) -> Result<Vec<String>> {
 fn for_gates(kernel: &str) -> Result<Vec<Add>> {
     const FOLDER: &str = "/gates";
 
-    let (root, build) = (root()?, build_dir()?.join(kernel));
+    let (root, build) = (
+        module_dir().map_or_else(root, Ok)?,
+        build_dir()?.join(kernel),
+    );
     let order = Add {
         file: build.join("modules.order"),
         target: Path::new(FOLDER).join("modules.order"),
     };
     let mut adds = vec![order];
-    if let Some(dir) = module_dir() {
-        let said = dir.join("gates.toml");
-        if said.exists() {
-            let target = Path::new(FOLDER).join("gates.toml");
-            adds.push(Add { file: said, target });
-        }
-        return Ok(adds);
-    }
-    for folder in fs::read_dir(root.join("samples")).context("cannot list samples/")? {
-        let folder = folder?.path();
-        let files = ["Kbuild", "gates.toml"].map(|it| folder.join(it));
-        for file in files.into_iter().filter(|it| it.exists()) {
+    // The modules of somebody else's Kbuild are those that were built.
+    let names: &[_] = match module_dir() {
+        Some(_) => &["gates.toml"],
+        None => &["Kbuild", "gates.toml"],
+    };
+    for folder in devices::folders()? {
+        let files = names.iter().map(|it| folder.join(it));
+        for file in files.filter(|it| it.exists()) {
             let target = Path::new(FOLDER).join(file.strip_prefix(&root)?);
             adds.push(Add { file, target });
         }

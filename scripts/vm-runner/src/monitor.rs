@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! QEMU's monitor: typing on the guest's keyboard, saving the guest, and having it live again.
+//! QEMU's monitor: typing on the guest's keyboard, plugging devices, saving the guest, and having it
+//! live again.
 
 use anyhow::{Context, Result, anyhow, bail};
 use lkmpg_guest::{Key, send};
@@ -79,7 +80,36 @@ impl Monitor {
         self.call("input-send-event", json!({ "events": events }))
     }
 
+    /// Adds a device, which is described as for `-device`.
+    pub fn plug(&mut self, device: &str) -> Result<()> {
+        // QEMU's own format for this is typed, and only QEMU knows the types.
+        let line = format!("device_add {device}");
+        let said = self.ask("human-monitor-command", json!({"command-line": line}))?;
+        match said.as_str().map(str::trim) {
+            None | Some("") => Ok(()),
+            Some(error) => bail!("QEMU refused {line}: {error}"),
+        }
+    }
+
+    /// Takes a device away, and waits until the guest has let go of it.
+    pub fn unplug(&mut self, id: &str) -> Result<()> {
+        self.call("device_del", json!({ "id": id }))?;
+        self.wait_for(
+            |event| match (event["event"].as_str(), &event["data"]["device"]) {
+                (Some("DEVICE_DELETED"), device) if device == id => Some(Ok(())),
+                (Some("DEVICE_UNPLUG_GUEST_ERROR"), device) if device == id => {
+                    Some(Err(anyhow!("the guest does not let go of the device {id}")))
+                }
+                _ => None,
+            },
+        )
+    }
+
     fn call(&mut self, command: &str, arguments: Value) -> Result<()> {
+        self.ask(command, arguments).map(|_| ())
+    }
+
+    fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {
         if !self.ready {
             self.stream.get_ref().set_read_timeout(Some(LIMIT))?;
             self.ready = true;
@@ -97,8 +127,8 @@ impl Monitor {
                     error["desc"].as_str().unwrap_or("without a word")
                 );
             }
-            if answer.get("return").is_some() {
-                return Ok(());
+            if let Some(value) = answer.get("return") {
+                return Ok(value.clone());
             }
             // What is neither is the greeting, or an event.
             self.events.push_back(answer);
@@ -192,6 +222,37 @@ mod tests {
         ]);
         let error = monitor.type_keys(&[]).unwrap_err();
         assert!(error.to_string().contains("no such key"));
+    }
+
+    #[test]
+    fn what_qemu_says_of_a_device_that_it_does_not_add_is_told() {
+        let mut monitor = monitor(&[
+            "{\"return\": {}}\n",
+            "{\"return\": \"\"}\n",
+            "{\"return\": \"Error: no slot\\r\\n\"}\n",
+        ]);
+        monitor.plug("edu").unwrap();
+        let error = monitor.plug("edu").unwrap_err().to_string();
+        assert!(error.ends_with("Error: no slot"), "{error}");
+    }
+
+    #[test]
+    fn a_device_is_gone_when_the_guest_has_let_go_of_it() {
+        let mut monitor = monitor(&[
+            "{\"return\": {}}\n",
+            concat!(
+                "{\"return\": {}}\n",
+                "{\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": \"/x\"}}\n",
+                "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"edu\"}}\n"
+            ),
+            concat!(
+                "{\"return\": {}}\n",
+                "{\"event\": \"DEVICE_UNPLUG_GUEST_ERROR\", \"data\": {\"device\": \"edu\"}}\n"
+            ),
+        ]);
+        monitor.unplug("edu").unwrap();
+        let error = monitor.unplug("edu").unwrap_err().to_string();
+        assert!(error.contains("does not let go"), "{error}");
     }
 
     #[test]

@@ -60,8 +60,10 @@ pub struct Machine<'a> {
     pub command_line: String,
     /// A folder of the host to show to the guest.
     pub share: Option<PathBuf>,
-    /// What else the options ask for.
+    /// What the modules drive, and what else the options ask for.
     pub devices: Vec<OsString>,
+    /// What is in its slots when it runs a command.
+    pub plugged: Vec<String>,
     /// What runs it.
     pub accel: Accel,
 }
@@ -195,7 +197,12 @@ impl Start {
     fn give(self, machine: &Machine, options: &Options) -> Result<Given> {
         Ok(match self {
             Self::Boot { initramfs } => Given {
-                arguments: [boot(machine, &initramfs), memory(options, None)].concat(),
+                arguments: [
+                    boot(machine, &initramfs),
+                    memory(options, None),
+                    plugged(machine),
+                ]
+                .concat(),
                 files: vec![initramfs.into()],
                 state: String::new(),
             },
@@ -240,6 +247,12 @@ fn boot(machine: &Machine, initramfs: &File) -> Vec<OsString> {
         "-append".into(),
         machine.command_line.clone().into(),
     ]
+}
+
+fn plugged(machine: &Machine) -> Vec<OsString> {
+    let devices = machine.plugged.iter();
+    let arguments = devices.flat_map(|it| ["-device".into(), it.into()]);
+    arguments.collect()
 }
 
 /// The machine with its memory, which may be a file.

@@ -15,10 +15,12 @@ use std::{
 pub fn serve(requests: UnixStream, monitor: &Mutex<Monitor>) -> Result<()> {
     let mut reader = BufReader::new(requests.try_clone()?);
     while let Some(request) = receive(&mut reader)? {
-        let done = match request {
-            Request::Keys(keys) => {
-                let mut monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner);
-                monitor.type_keys(&keys)
+        let done = {
+            let mut monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner);
+            match request {
+                Request::Keys(keys) => monitor.type_keys(&keys),
+                Request::Plug(device) => monitor.plug(&device),
+                Request::Unplug(id) => monitor.unplug(&id),
             }
         };
         let reply: Reply = done.map_err(|it| format!("{it:#}"));

@@ -4,6 +4,7 @@
 
 use crate::{
     accel::{self, Accel},
+    devices::Devices,
     dump,
     gdb::Gdb,
     given,
@@ -144,7 +145,9 @@ impl<'a> Bench<'a> {
     pub fn new(options: &'a Options, kernel: &'a Kernel) -> Result<Self> {
         kernel.takes(options.smp)?;
         let drivers = given::drivers(options, kernel)?;
-        let mut devices = given::devices(options)?;
+        let Devices { arguments, plugged } = Devices::of(kernel)?;
+        let mut devices: Vec<_> = arguments.into_iter().map(OsString::from).collect();
+        devices.extend(given::devices(options)?);
         if let Some(file) = &options.core {
             dump::check(file)?;
         }
@@ -159,6 +162,7 @@ impl<'a> Bench<'a> {
                 command_line: command_line(options, kernel, &accel),
                 share: kernel.shares.then(build_dir).transpose()?,
                 devices,
+                plugged,
                 accel,
             },
             drivers,
@@ -179,7 +183,9 @@ impl<'a> Bench<'a> {
     pub fn start(&self, task: &Rc<Task>, words: &Words) -> Result<Started<'_>> {
         words.say(&introduction(self, &task.job));
         check_memory(self.options, task.size()?)?;
-        if !self.options.boots() {
+        // What it would have to notice.
+        let notices = self.machine.plugged.is_empty() || self.kernel.has("HOTPLUG_PCI");
+        if !self.options.boots() && notices {
             match self.restore_snapshot(task, words) {
                 Ok(started) => return Ok(started),
                 Err(error) => words.say(&format!(
@@ -229,7 +235,7 @@ impl<'a> Bench<'a> {
         };
         let Snapshot { memory, state, log } = snapshot;
         let mut session = self.session(Start::Saved { memory, state }, task, words)?;
-        session.restore(&log, anew)?;
+        session.restore(&log, anew, &self.machine.plugged)?;
         match session.run() {
             Outcome::Failed(error) if !session.has_started() => Err(error),
             outcome => {

@@ -234,8 +234,9 @@ impl<'a> Session<'a> {
         Ok(self.log)
     }
 
-    /// Has a saved guest go on. `log` is what the kernel said before; `anew`: nobody has seen it.
-    pub fn restore(&mut self, log: &[u8], anew: bool) -> Result<()> {
+    /// Has a saved guest go on, with these devices. `log` is what the kernel said before; `anew`: nobody
+    /// has seen it.
+    pub fn restore(&mut self, log: &[u8], anew: bool, devices: &[String]) -> Result<()> {
         let lines = self.console.take(log);
         if anew {
             self.words.kernel(&lines);
@@ -247,6 +248,12 @@ impl<'a> Session<'a> {
                 Outcome::Failed(why) if !self.complaints.is_empty() => Err(why),
                 _ => Err(error),
             };
+        }
+        for device in devices {
+            self.qemu.monitor().plug(device)?;
+        }
+        if !devices.is_empty() {
+            self.tell(&ToGuest::Plugged);
         }
         self.phase = Phase::Ready;
         Ok(())

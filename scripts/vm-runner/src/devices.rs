@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The devices that modules drive: what `gates.toml` beside a module says of them.
+
+use crate::kernel::{Kernel, module_dir, root};
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// What is said of a module. The rest is for the tests, which refuse what nobody knows.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    devices: Vec<String>,
+    #[serde(default)]
+    qemu: Vec<String>,
+}
+
+/// What a machine has for the modules of the build.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// QEMU's arguments for what is there from the start: the slots, and what else is said.
+    pub arguments: Vec<String>,
+    /// What is in the slots, as for `-device`. QEMU cannot save all of these, so they are plugged into
+    /// a guest that was saved.
+    pub plugged: Vec<String>,
+}
+
+impl Devices {
+    /// Those of all modules that were built.
+    pub fn of(kernel: &Kernel) -> Result<Self> {
+        let built = kernel.samples()?;
+        let mut devices = Self::default();
+        for folder in folders()? {
+            let file = folder.join("gates.toml");
+            let add = devices.add(&file, &built);
+            add.with_context(|| format!("{} is wrong", file.display()))?;
+        }
+        Ok(devices)
+    }
+
+    /// Adds what a file says of those that are built. Several modules may drive the same device.
+    fn add(&mut self, file: &Path, built: &BTreeSet<String>) -> Result<()> {
+        use io::ErrorKind::{NotADirectory, NotFound};
+
+        let text = match fs::read_to_string(file) {
+            Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => return Ok(()),
+            text => text?,
+        };
+        let is_built = |module: &str| built.iter().any(|it| it.replace('-', "_") == module);
+        let said: BTreeMap<String, Said> = toml::from_str(&text)?;
+        let mut others: Vec<Vec<String>> = Vec::new();
+        for (_, said) in said.into_iter().filter(|(module, _)| is_built(module)) {
+            for device in said.devices {
+                self.plug(&device)?;
+            }
+            if !others.contains(&said.qemu) {
+                others.push(said.qemu);
+            }
+        }
+        self.arguments.extend(others.into_iter().flatten());
+        Ok(())
+    }
+
+    /// Adds a device, and a slot for it, which has the device's id with `-slot` behind.
+    fn plug(&mut self, device: &str) -> Result<()> {
+        let id = device.split(',').find_map(|it| it.strip_prefix("id="));
+        let id = id.with_context(|| format!("the device {device:?} has no id="))?;
+        let number = self.plugged.len() + 1;
+        let (slot, bus) = match device.starts_with("usb-") {
+            true => (format!("qemu-xhci,id={id}-slot"), format!("{id}-slot.0")),
+            false => (
+                format!("pcie-root-port,id={id}-slot,chassis={number}"),
+                format!("{id}-slot"),
+            ),
+        };
+        let plugged = format!("{device},bus={bus}");
+        if self.plugged.contains(&plugged) {
+            return Ok(());
+        }
+        self.plugged.push(plugged);
+        self.arguments.extend(["-device".to_owned(), slot]);
+        Ok(())
+    }
+}
+
+/// Where there may be a `gates.toml`, in the order of the chapters.
+pub fn folders() -> Result<Vec<PathBuf>> {
+    if let Some(dir) = module_dir() {
+        return Ok(vec![dir]);
+    }
+    let samples = root()?.join("samples");
+    let entries = fs::read_dir(&samples).context("cannot list samples/")?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        folders.push(entry?.path());
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said_in(text: &str) -> Result<Devices> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gates.toml");
+        fs::write(&file, text).unwrap();
+        let built = ["one", "a-part", "same"].map(str::to_owned).into();
+        let mut devices = Devices::default();
+        devices.add(&file, &built)?;
+        Ok(devices)
+    }
+
+    #[test]
+    fn a_module_that_is_built_has_its_device() {
+        let text = "[one]\nwords = []\ndevices = [\"edu,id=a\"]\n\n\
+                    [a_part]\ndevices = [\"usb-kbd,id=b\"]\nqemu = [\"-x\"]\n\n\
+                    [same]\ndevices = [\"edu,id=a\"]\nqemu = [\"-x\"]\n\n\
+                    [not_built]\ndevices = [\"c,id=c\"]\nqemu = [\"-y\"]\n";
+        let devices = said_in(text).unwrap();
+        assert_eq!(
+            devices.plugged,
+            ["usb-kbd,id=b,bus=b-slot.0", "edu,id=a,bus=a-slot"]
+        );
+        let slots = [
+            "-device",
+            "qemu-xhci,id=b-slot",
+            "-device",
+            "pcie-root-port,id=a-slot,chassis=2",
+            "-x",
+        ];
+        assert_eq!(devices.arguments, slots);
+    }
+
+    #[test]
+    fn nothing_is_said_where_there_is_no_file() {
+        let mut devices = Devices::default();
+        let nowhere = Path::new("/proc/version/gates.toml");
+        devices.add(nowhere, &BTreeSet::new()).unwrap();
+        assert_eq!(devices, Devices::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused() {
+        for text in ["[one]\ndevices = 1\n", "[one]\ndevices = [\"edu\"]\n"] {
+            assert!(said_in(text).is_err(), "{text}");
+        }
+    }
+}

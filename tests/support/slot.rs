@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The host's hands on the slots of the guest.
+
+use super::Host;
+use lkmpg_guest::Request;
+
+/// A slot of the guest into which a device can be plugged, for one test at a time.
+///
+/// The slot itself, and a device that is there from the start, are QEMU's arguments, which a module's
+/// `gates.toml` says (`docs/reliability.md`). A test leaves it as it was.
+#[derive(Debug)]
+pub struct Slot {
+    host: Host,
+}
+
+impl Slot {
+    /// Takes the way to the host.
+    pub fn new() -> Self {
+        Self { host: Host::new() }
+    }
+
+    /// Plugs a device in, described as for QEMU's `-device`: `edu,id=edu,bus=edu-slot`. The guest may find it
+    /// a moment later.
+    pub fn plug(&mut self, device: &str) {
+        self.host.ask(&Request::Plug(device.to_owned()));
+    }
+
+    /// Asks the guest to let go of the device with this id, waits until it has, and pulls it out.
+    pub fn unplug(&mut self, id: &str) {
+        self.host.ask(&Request::Unplug(id.to_owned()));
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
