@@ -143,6 +143,24 @@ impl<T: Handler> Registration<T> {
         E: 'a,
         Error: From<E>,
     {
+        pin_init::pin_init_scope(move || {
+            let irq = of_no_device(irq)?;
+            Ok(Self::of_device(irq, flags, name, handler))
+        })
+    }
+
+    /// Asks for a line that the caller has from its device.
+    pub(crate) fn of_device<'a, E>(
+        irq: c_uint,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
         try_pin_init!(&this in Self {
             handler <- handler,
             _pin: PhantomPinned,
@@ -250,7 +268,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             line: unsafe {
                 let line = &raw mut (*this.as_ptr()).line;
                 let thread: bindings::irq_handler_t = Some(Self::handle_threaded);
-                Line::new(line, irq, Some(Self::handle), thread, flags, name)
+                Line::new(line, of_no_device(irq)?, Some(Self::handle), thread, flags, name)
             }?,
         })
     }
@@ -328,6 +346,16 @@ const RESERVED: [&CStr; 7] = [
     c"spurious",
 ];
 
+/// A line that anybody may ask for. Those beyond have been given to devices, whose drivers ask for them
+/// when they are ready.
+fn of_no_device(irq: c_uint) -> Result<c_uint> {
+    if irq < bindings::LKM_IRQS_LEGACY {
+        Ok(irq)
+    } else {
+        Err(EINVAL)
+    }
+}
+
 impl Line {
     /// # Safety
     ///
@@ -341,10 +369,6 @@ impl Line {
         flags: Flags,
         name: &'static CStr,
     ) -> Result<Self> {
-        // Lines beyond have been given to devices, whose drivers ask for them when they are ready.
-        if irq >= bindings::LKM_IRQS_LEGACY {
-            return Err(EINVAL);
-        }
         // The name is that of a folder beside these, in /proc/irq, of which C would warn, as it would of
         // two that begin with the same 127 bytes.
         let taken = RESERVED.contains(&name);

@@ -101,6 +101,8 @@
 //! | the name of a family that C knows: `NET_DM`, `VFS_DQUOT`, `pmcraid` | a `BUG` unless it has one group | the build: `Family::RAW` |
 //! | the kind of an attribute ([`netlink::Value`]) | a `BUG` beyond the last | the type: nobody else makes a `Kind` |
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
+//! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
+//! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
@@ -214,6 +216,8 @@ pub mod mmap;
 mod name;
 pub mod netlink;
 pub mod params;
+#[cfg(all(CONFIG_PCI, linux_7_3))]
+pub mod pci;
 pub mod percpu;
 pub mod prelude;
 pub mod proc_fs;

@@ -350,8 +350,10 @@ fn samples() -> Vec<(PathBuf, String)> {
     let files = chapters().into_iter().flat_map(|it| files(&it, "rs"));
     let modules = files.filter_map(|file| {
         let text = read(&file);
-        let (_, module) = text.split_once("\nmodule! {\n")?;
-        let (_, name) = module.split_once("name: \"")?;
+        // A driver's module is upstream's `module_pci_driver!`, for one.
+        let declares = |it: &&str| *it == "module! {" || it.starts_with("kernel::module_");
+        let module = text.lines().skip_while(|it| !declares(it));
+        let (_, name) = module.skip(1).find_map(|it| it.split_once("name: \""))?;
         let (name, _) = name.split_once('"')?;
         Some((file, name.to_owned()))
     });

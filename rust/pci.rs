@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Devices on the PCI bus: what upstream's `kernel::pci` leaves to `unsafe` code, or does not undo.
+//!
+//! What these functions set up is the device's own (devres): it goes when the device is unbound, or when its
+//! probe fails, in the opposite order. Nobody holds it, so nobody can forget to give it back, or give it
+//! back too late. The state of a driver is dropped after that: an interrupt's handler that uses it has
+//! long been freed.
+//!
+//! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
+//!
+//! Reference: chapter 14 of the book.
+
+use crate::{
+    bindings,
+    irq::{
+        Flags,
+        Handler,
+        Registration, //
+    },
+};
+use core::ops::Range;
+use kernel::{
+    device::{
+        Bound,
+        Core, //
+    },
+    devres::{
+        self,
+        Devres, //
+    },
+    dma::{
+        attrs::DMA_ATTR_NO_WARN,
+        Coherent,
+        Device as _,
+        DmaAddress,
+        DmaMask, //
+    },
+    io::{
+        io_project,
+        Io, //
+    },
+    pci::{
+        Device,
+        DeviceId,
+        IrqTypes,
+        IrqVectorRegistration, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// The entry of a driver's table for a device of this vendor, by its number: upstream has names for the
+/// vendors that `include/linux/pci_ids.h` has, and for no others.
+pub const fn device_id(vendor: u16, device: u16) -> DeviceId {
+    let id = bindings::pci_device_id {
+        vendor: vendor as u32,
+        device: device as u32,
+        subvendor: bindings::PCI_ANY_ID as u32,
+        subdevice: bindings::PCI_ANY_ID as u32,
+        class: 0,
+        class_mask: 0,
+        driver_data: 0,
+        override_only: 0,
+    };
+    // SAFETY: The one is a transparent wrapper of the other.
+    unsafe { core::mem::transmute::<bindings::pci_device_id, DeviceId>(id) }
+}
+
+/// The device as C knows it.
+fn as_raw(device: &Device) -> *mut bindings::pci_dev {
+    // A transparent wrapper.
+    core::ptr::from_ref(device).cast_mut().cast()
+}
+
+/// Has the device answer to reads and writes of its registers, until it is unbound.
+///
+/// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
+/// or with `ENOMEM`. May sleep (`pci_enable_device_mem`).
+pub fn enable(device: &Device<Core<'_>>) -> Result {
+    /// # Invariants
+    ///
+    /// The device was enabled, and that is this one's.
+    struct Enabled(ARef<Device>);
+
+    impl Drop for Enabled {
+        fn drop(&mut self) {
+            // SAFETY: By the type invariants.
+            unsafe { bindings::pci_disable_device(as_raw(&self.0)) };
+        }
+    }
+
+    device.enable_device_mem()?;
+    // INVARIANT: It was just enabled.
+    devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
+}
+
+/// Says which addresses the device can reach by DMA, as a mask.
+///
+/// To be called before anything is allocated or mapped for it. Fails with `EIO` if the kernel has no memory
+/// that is sure to lie there (`dma_set_mask_and_coherent`).
+pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
+    // SAFETY: Nobody else has a `Core` device, and what is allocated at the same time, if anything, may lie
+    // at either mask's addresses: each is stored at once.
+    unsafe { device.dma_set_mask_and_coherent(mask) }
+}
+
+/// Has the device's interrupt call a handler, until it is unbound.
+///
+/// The interrupt is a message if the device can send one, and else a line, which it may share: a handler
+/// must ask the device whether it was the one. `name` appears in `/proc/interrupts`.
+///
+/// Fails with `EBUSY` if the device has a handler, `EINVAL` if the name is none for a folder in
+/// `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
+/// (`pci_alloc_irq_vectors`, `request_irq`).
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{device::Bound, pci, prelude::*, sync::Arc};
+/// # use kernel::sync::atomic::{Atomic, Relaxed};
+/// # use lkm::irq;
+/// struct Count(Arc<Atomic<u64>>);
+///
+/// impl irq::Handler for Count {
+///     fn handle(&self) -> irq::IrqReturn {
+///         self.0.fetch_add(1, Relaxed);
+///         irq::IrqReturn::None
+///     }
+/// }
+///
+/// fn count(device: &pci::Device<Bound>) -> Result<Arc<Atomic<u64>>> {
+///     let count = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+///     lkm::pci::handle_interrupt(device, c"count", Count(count.clone()))?;
+///     Ok(count)
+/// }
+/// ```
+pub fn handle_interrupt<T: Handler, E>(
+    device: &Device<Bound>,
+    name: &'static CStr,
+    handler: impl PinInit<T, E>,
+) -> Result
+where
+    Error: From<E>,
+{
+    #[pin_data]
+    struct Interrupt<T: Handler> {
+        // Goes first: vectors that have a handler are not freed.
+        #[pin]
+        registration: Registration<T>,
+        _vectors: IrqVectorRegistration<'static>,
+    }
+
+    // SAFETY: A bound device may be looked at.
+    if unsafe { bindings::pci_irq_type(as_raw(device)) } != bindings::PCI_IRQ_INTX {
+        // C would warn.
+        return Err(EBUSY);
+    }
+    let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
+    let irq = vectors
+        .index(0)
+        .map(|it| kernel::irq::IrqRequest::from(it).irq())?;
+    // SAFETY: The device is bound for as long as it has what is registered with it below.
+    let vectors: IrqVectorRegistration<'static> = unsafe { core::mem::transmute(vectors) };
+    let interrupt = try_pin_init!(Interrupt {
+        registration <- Registration::of_device(irq, Flags::SHARED, name, handler),
+        _vectors: vectors,
+    }? Error);
+    devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
+}
+
+/// Memory that the device and the driver both see (*coherent* memory), as long as the device is bound.
+///
+/// The device may write there at any time. So it can only be copied: what was copied does not change any
+/// more, but may be half of what the device was about to write.
+///
+/// Before it is freed the device is kept from all memory (`pci_clear_master`), whatever it was told to
+/// write, and where. That is so if the driver drops one of several buffers as well.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::{device::Core, pci, prelude::*};
+/// use lkm::pci::Buffer;
+///
+/// fn hello(device: &pci::Device<Core<'_>>) -> Result<Buffer> {
+///     let buffer = Buffer::new(device, 4096)?;
+///     device.set_master();
+///     buffer.write(0, b"hello")?;
+///     // buffer.address()? can be given to the device.
+///     Ok(buffer)
+/// }
+/// ```
+pub struct Buffer {
+    memory: Devres<Memory>,
+    length: usize,
+}
+
+struct Memory {
+    device: ARef<Device>,
+    memory: Coherent<[u8]>,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: The device is still bound: `Devres` drops the value before.
+        unsafe { bindings::pci_clear_master(as_raw(&self.device)) };
+    }
+}
+
+impl Buffer {
+    /// Allocates so many bytes, with zeroes in them.
+    ///
+    /// Fails with `EINVAL` for no bytes, and with `ENOMEM`, as for more than the 4 MiB that are mostly the
+    /// limit. May sleep (`dma_alloc_coherent`).
+    pub fn new(device: &Device<Core<'_>>, length: usize) -> Result<Self> {
+        let flags = GFP_KERNEL | __GFP_NOWARN;
+        let memory =
+            Coherent::zeroed_slice_with_attrs(device.as_ref(), length, flags, DMA_ATTR_NO_WARN)?;
+        let memory = Memory {
+            device: device.into(),
+            memory,
+        };
+        Ok(Self {
+            memory: Devres::new(device.as_ref(), memory)?,
+            length,
+        })
+    }
+
+    /// Where the device finds it. Fails with `ENODEV` when it was unbound. Callable from any context.
+    pub fn address(&self) -> Result<DmaAddress> {
+        let address = |it: &Memory| it.memory.dma_address();
+        self.memory.try_access_with(address).ok_or(ENODEV)
+    }
+
+    /// Copies bytes into it.
+    ///
+    /// Fails with `EINVAL` beyond the end, and with `ENODEV` when the device was unbound. Callable from any
+    /// context.
+    pub fn write(&self, offset: usize, from: &[u8]) -> Result {
+        let range = self.range(offset, from.len())?;
+        let memory = self.memory.try_access().ok_or(ENODEV)?;
+        io_project!(&memory.memory, [try: range]).copy_from_slice(from);
+        Ok(())
+    }
+
+    /// Copies bytes out of it.
+    ///
+    /// Fails as [`write`](Self::write) does. Callable from any context.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
+        let range = self.range(offset, to.len())?;
+        let memory = self.memory.try_access().ok_or(ENODEV)?;
+        io_project!(&memory.memory, [try: range]).copy_to_slice(to);
+        Ok(())
+    }
+
+    fn range(&self, offset: usize, length: usize) -> Result<Range<usize>> {
+        let end = offset.checked_add(length).filter(|end| *end <= self.length);
+        end.map(|end| offset..end).ok_or(EINVAL)
+    }
+}

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The PCI driver: edu.
+
+use lkm::ioctl::{self, Command, Read, ReadWrite};
+use lkmpg_tests::{
+    KernelLog, KernelSetting, Module, Slot, errno_of, ready, refuses_nonsense, wait_until,
+};
+use rustix::{event::PollFlags, fs::OFlags, io::Errno, thread::gettid};
+use std::{
+    cell::RefCell,
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::{
+        fs::{FileExt as _, OpenOptionsExt as _},
+        process::ExitStatusExt as _,
+    },
+    path::{Path, PathBuf},
+    process,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+const IDENTIFY: Command<Read<u32>> = Command::ior(b'e', 0);
+const INVERT: Command<ReadWrite<u32>> = Command::iowr(b'e', 1);
+const FACTORIAL: Command<ReadWrite<u32>> = Command::iowr(b'e', 2);
+
+const NODE: &str = "/dev/edu";
+const SIZE: usize = 4095;
+/// Its configuration space's command register, and bits of it.
+const COMMAND: u64 = 4;
+const MEMORY: u16 = 1 << 1;
+const MASTER: u16 = 1 << 2;
+
+fn load() -> Module {
+    Module::load("edu", &[]).expect("the module loads")
+}
+
+fn open_with(flags: OFlags) -> File {
+    let mut options = File::options();
+    let options = options.read(true).write(true);
+    let options = options.custom_flags(flags.bits().cast_signed());
+    options.open(NODE).expect("open")
+}
+
+fn open() -> File {
+    open_with(OFlags::empty())
+}
+
+fn invert(file: &File, number: u32) -> Result<u32, Errno> {
+    let mut value = number;
+    ioctl::read_write(file, INVERT, &mut value).map_err(errno_of)?;
+    Ok(value)
+}
+
+fn factorial(file: &File, number: u32) -> Result<u32, Errno> {
+    let mut value = number;
+    ioctl::read_write(file, FACTORIAL, &mut value).map_err(errno_of)?;
+    Ok(value)
+}
+
+/// Reads from the start.
+fn read(file: &File, length: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; length];
+    let length = file.read_at(&mut bytes, 0).map_err(errno_of)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// How long the device may take, until this is dropped.
+fn patience(ms: u32) -> KernelSetting {
+    KernelSetting::new("/sys/module/edu/parameters/timeout_ms", &ms.to_string())
+}
+
+/// The guest's device, if it is there.
+fn device() -> Option<PathBuf> {
+    let devices = fs::read_dir("/sys/bus/pci/devices").expect("the devices");
+    let mut paths = devices.map(|it| it.expect("a device").path());
+    paths.find(|it| {
+        let says = |name, what| fs::read_to_string(it.join(name)).is_ok_and(|it| it == what);
+        says("vendor", "0x1234\n") && says("device", "0x11e8\n")
+    })
+}
+
+fn is_there() -> bool {
+    device().is_some()
+}
+
+/// The device without something that a driver takes for granted, until this is dropped.
+struct Without(u16);
+
+impl Without {
+    /// Takes it away as `setpci` would.
+    fn new(bit: u16) -> Self {
+        Self::change(|command| command & !bit);
+        Self(bit)
+    }
+
+    fn change(change: impl FnOnce(u16) -> u16) {
+        // It may have been unplugged; another one has all again.
+        let Some(device) = device() else { return };
+        let mut options = File::options();
+        let config = options.read(true).write(true).open(device.join("config"));
+        let config = config.expect("its configuration space");
+        let mut command = [0; 2];
+        config.read_exact_at(&mut command, COMMAND).expect("read");
+        let command = change(u16::from_le_bytes(command)).to_le_bytes();
+        config.write_all_at(&command, COMMAND).expect("write");
+    }
+}
+
+impl Drop for Without {
+    fn drop(&mut self) {
+        Self::change(|command| command | self.0);
+    }
+}
+
+fn is_asleep(process: u32, thread: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat"));
+    let stat = stat.unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, it)| it.starts_with('S'))
+}
+
+/// Has a thread do something that sleeps until `meanwhile` was done; returns what came of it.
+fn while_asleep<T: Send>(f: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        let sleeper = scope.spawn(move || {
+            sender
+                .send(gettid().as_raw_nonzero().get())
+                .expect("a receiver");
+            f()
+        });
+        let thread = receiver.recv().expect("a thread");
+        wait_until("a thread that sleeps", || is_asleep(process::id(), thread));
+        meanwhile();
+        sleeper.join().expect("it does not panic")
+    })
+}
+
+#[test]
+fn it_says_what_it_is_and_is_alive() {
+    let log = KernelLog::now();
+    let _module = load();
+    let said = log.lines_with("edu 0000:");
+    assert!(
+        said.iter().any(|it| it.ends_with(": This is edu 1.0.")),
+        "{said:?}"
+    );
+    let file = open();
+    assert_eq!(ioctl::read(&file, IDENTIFY).expect("IDENTIFY"), 0x0100_00ed);
+    for number in [0, 1, 0x1234_5678, u32::MAX] {
+        assert_eq!(invert(&file, number), Ok(!number));
+    }
+    let unknown: Command<Read<u32>> = Command::ior(b'e', 99);
+    assert_eq!(
+        ioctl::read(&file, unknown).map_err(errno_of),
+        Err(Errno::NOTTY)
+    );
+}
+
+#[test]
+fn it_computes_factorials() {
+    let _module = load();
+    let file = open();
+    for number in 0..=12 {
+        assert_eq!(
+            factorial(&file, number),
+            Ok((1..=number).product()),
+            "{number}"
+        );
+    }
+    for number in [13, u32::MAX] {
+        assert_eq!(factorial(&file, number), Err(Errno::RANGE), "{number}");
+    }
+}
+
+#[test]
+fn bytes_go_there_and_back() {
+    let _module = load();
+    let mut file = open();
+    let all: Vec<_> = (0..SIZE).map(|it| (it % 251) as u8).collect();
+    file.write_all(&all).expect("write");
+    assert_eq!(read(&file, 2 * SIZE).expect("read"), all);
+    // Where the last one ended, there is no more.
+    assert_eq!(file.stream_position().expect("the position"), SIZE as u64);
+    assert_eq!(file.read(&mut [0; 10]).expect("read"), 0);
+    assert_eq!(file.write(b"x").map_err(errno_of), Err(Errno::NOSPC));
+    assert_eq!(file.write(b"").expect("nothing"), 0);
+    assert_eq!(file.read_at(&mut [0; 10], 1 << 40).expect("read"), 0);
+    // A piece in the midst, and one that reaches over the end.
+    assert_eq!(file.write_at(b"piece", 100).expect("write"), 5);
+    let end = file.seek(SeekFrom::End(-3)).expect("seek");
+    assert_eq!(file.write(b"the end").expect("write"), 3);
+    let mut expected = all;
+    expected[100..105].copy_from_slice(b"piece");
+    expected[end as usize..].copy_from_slice(b"the");
+    assert_eq!(read(&file, SIZE).expect("read"), expected);
+    let mut bytes = [0; 7];
+    file.read_exact_at(&mut bytes, 99).expect("read");
+    assert_eq!(bytes, expected[99..106]);
+}
+
+#[test]
+fn those_who_use_it_take_turns() {
+    let _module = load();
+    thread::scope(|scope| {
+        for byte in 1..=3 {
+            scope.spawn(move || {
+                let file = open();
+                for number in 0..5 {
+                    file.write_all_at(&[byte; 300], 0).expect("write");
+                    let seen = read(&file, 300).expect("read");
+                    assert!(seen.iter().all(|it| *it == seen[0]), "{seen:?}");
+                    let product = (1..=number).product();
+                    assert_eq!(factorial(&file, number), Ok(product));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn who_will_not_wait_for_others_is_told_and_may_poll() {
+    let _module = load();
+    let (patient, hasty) = (open(), open_with(OFlags::NONBLOCK));
+    let both = PollFlags::IN | PollFlags::OUT;
+    assert_eq!(ready(&hasty, both, Some(Duration::ZERO)), both);
+    let read_by_other = while_asleep(
+        || read(&patient, 10),
+        || {
+            assert_eq!(read(&hasty, 10), Err(Errno::AGAIN));
+            assert_eq!(factorial(&hasty, 1), Err(Errno::AGAIN));
+            assert_eq!(
+                ready(&hasty, both, Some(Duration::ZERO)),
+                PollFlags::empty()
+            );
+            assert_eq!(ready(&hasty, both, None), both);
+        },
+    );
+    assert_eq!(read_by_other.map(|it| it.len()), Ok(10));
+    assert_eq!(factorial(&hasty, 4), Ok(24));
+}
+
+#[test]
+fn an_order_that_takes_too_long_is_waited_for_by_the_next() {
+    let _module = load();
+    let file = open();
+    file.write_all_at(b"before", 0).expect("write");
+    {
+        let _patience = patience(1);
+        assert_eq!(
+            file.write_at(b"after ", 0).map_err(errno_of),
+            Err(Errno::TIMEDOUT)
+        );
+        assert_eq!(read(&file, 6), Err(Errno::TIMEDOUT));
+        let hasty = open_with(OFlags::NONBLOCK);
+        assert_eq!(read(&hasty, 6), Err(Errno::AGAIN));
+    }
+    assert_eq!(read(&file, 6).expect("read"), b"after ");
+}
+
+/// A message that interrupts is a write to memory, as DMA is.
+#[test]
+fn an_interrupt_that_does_not_come_costs_time_only() {
+    let _module = load();
+    let file = open();
+    file.write_all_at(b"kept", 0).expect("write");
+    let _patience = patience(300);
+    {
+        let _mute = Without::new(MASTER);
+        assert!(read(&file, 4).is_ok());
+    }
+    assert_eq!(read(&file, 4).expect("read"), b"kept");
+}
+
+#[test]
+fn a_device_that_does_not_answer_is_gone() {
+    let _module = load();
+    let file = open();
+    {
+        let _deaf = Without::new(MEMORY);
+        assert_eq!(factorial(&file, 3), Err(Errno::NODEV));
+        assert_eq!(read(&file, 3), Err(Errno::NODEV));
+        assert_eq!(file.write_at(b"x", 0).map_err(errno_of), Err(Errno::NODEV));
+        let events = ready(&file, PollFlags::IN, Some(Duration::ZERO));
+        assert!(
+            events.contains(PollFlags::HUP | PollFlags::ERR),
+            "{events:?}"
+        );
+    }
+    assert_eq!(factorial(&file, 3), Ok(6));
+}
+
+#[test]
+fn a_signal_ends_the_wait() {
+    let _module = load();
+    let _patience = patience(60_000);
+    let _mute = Without::new(MASTER);
+    let mut reader = process::Command::new("cat").arg(NODE).spawn().expect("cat");
+    let id = reader.id();
+    let opened = || {
+        let files = fs::read_dir(format!("/proc/{id}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut files = files.filter_map(|it| fs::read_link(it.path()).ok());
+        files.any(|it| it == Path::new(NODE))
+    };
+    wait_until("cat that waits for the device", || {
+        opened() && is_asleep(id, id.cast_signed())
+    });
+    reader.kill().expect("kill");
+    assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+}
+
+/// Whoever has its file open keeps the module, but not the device.
+fn goes_while_somebody_waits(go: impl FnOnce(), come: impl FnOnce()) {
+    let module = load();
+    let file = open();
+    file.write_all_at(b"kept", 0).expect("write");
+    {
+        let _patience = patience(60_000);
+        let _mute = Without::new(MASTER);
+        assert_eq!(while_asleep(|| read(&file, 4), go), Err(Errno::NODEV));
+    }
+    assert!(!Path::new(NODE).exists());
+    assert_eq!(factorial(&file, 3), Err(Errno::NODEV));
+    assert_eq!(invert(&file, 3), Err(Errno::NODEV));
+    assert_eq!(
+        ioctl::read(&file, IDENTIFY).map_err(errno_of),
+        Err(Errno::NODEV)
+    );
+    assert_eq!(read(&file, 4), Err(Errno::NODEV));
+    assert_eq!(file.write_at(b"x", 0).map_err(errno_of), Err(Errno::NODEV));
+    let events = ready(&file, PollFlags::IN, None);
+    assert!(
+        events.contains(PollFlags::HUP | PollFlags::ERR),
+        "{events:?}"
+    );
+
+    let module = module.unload().expect_err("it is in use").busy();
+    come();
+    wait_until("the device, with its driver", || Path::new(NODE).exists());
+    assert_eq!(factorial(&open(), 3), Ok(6));
+    assert_eq!(factorial(&file, 3), Err(Errno::NODEV));
+    drop(file);
+    module.unload().expect("nobody has it open");
+}
+
+#[test]
+fn it_is_unplugged_while_somebody_waits() {
+    let slot = RefCell::new(Slot::new());
+    let plug = || {
+        slot.borrow_mut().plug("edu,id=edu,bus=edu-slot");
+        wait_until("the device", is_there);
+    };
+    goes_while_somebody_waits(|| slot.borrow_mut().unplug("edu"), plug);
+}
+
+#[test]
+fn it_is_unbound_while_somebody_waits() {
+    let name = device().expect("the device");
+    let name = name.file_name().expect("a name").to_str().expect("text");
+    let driver = "/sys/bus/pci/drivers/edu";
+    goes_while_somebody_waits(
+        || fs::write(format!("{driver}/unbind"), name).expect("unbind"),
+        || fs::write(format!("{driver}/bind"), name).expect("bind"),
+    );
+}
+
+#[test]
+fn it_is_removed_while_somebody_waits() {
+    let path = device().expect("the device").join("remove");
+    goes_while_somebody_waits(
+        || fs::write(path, "1").expect("remove"),
+        || fs::write("/sys/bus/pci/rescan", "1").expect("rescan"),
+    );
+}
+
+/// The device is still to move bytes when its driver goes: not to memory that was freed.
+#[test]
+fn an_order_of_the_last_driver_does_no_harm() {
+    let module = load();
+    let file = open();
+    file.write_all_at(b"kept", 0).expect("write");
+    {
+        let _patience = patience(1);
+        assert_eq!(read(&file, SIZE), Err(Errno::TIMEDOUT));
+    }
+    drop(file);
+    module.unload().expect("nobody has it open");
+    let _module = load();
+    assert_eq!(read(&open(), 4).expect("read"), b"kept");
+}
+
+#[test]
+fn it_is_as_it_was_when_its_driver_has_gone() {
+    let enable = device().expect("the device").join("enable");
+    let enabled = || fs::read_to_string(&enable).expect("whether it is enabled");
+    for _ in 0..3 {
+        let module = load();
+        assert_eq!(enabled(), "1\n");
+        module.unload().expect("nobody has it open");
+        assert_eq!(enabled(), "0\n");
+    }
+}
+
+#[test]
+fn bad_pointers_fault_and_change_nothing() {
+    let _module = load();
+    let file = open();
+    file.write_all_at(b"unchanged", 0).expect("write");
+    refuses_nonsense(&file);
+    assert_eq!(read(&file, 9).expect("read"), b"unchanged");
+}
