@@ -40,7 +40,7 @@ fn load() -> Module {
 fn open_with(flags: OFlags) -> File {
     let mut options = File::options();
     let options = options.read(true).write(true);
-    let options = options.custom_flags(flags.bits().cast_signed());
+    let options = options.custom_flags(flags.bits() as i32);
     options.open(NODE).expect("open")
 }
 
@@ -310,7 +310,7 @@ fn a_signal_ends_the_wait() {
         files.any(|it| it == Path::new(NODE))
     };
     wait_until("cat that waits for the device", || {
-        opened() && is_asleep(id, id.cast_signed())
+        opened() && is_asleep(id, id as i32)
     });
     reader.kill().expect("kill");
     assert_eq!(reader.wait().expect("its end").signal(), Some(9));
@@ -415,4 +415,16 @@ fn bad_pointers_fault_and_change_nothing() {
     file.write_all_at(b"unchanged", 0).expect("write");
     refuses_nonsense(&file);
     assert_eq!(read(&file, 9).expect("read"), b"unchanged");
+}
+
+/// A driver of the same device, in safe Rust, that does what no driver should.
+#[test]
+fn a_driver_that_uses_it_badly_does_no_harm() {
+    let name = device().expect("the device");
+    let name = name.file_name().expect("a name").to_str().expect("text");
+    let log = KernelLog::now();
+    let module = Module::load("pci_odd", &[]).expect("the module loads");
+    let bound = format!("/sys/bus/pci/drivers/pci_odd/{name}");
+    assert!(Path::new(&bound).exists(), "{:?}", log.lines());
+    module.unload().expect("not in use");
 }

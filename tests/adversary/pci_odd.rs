@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A driver that does with its device what no driver should. It is bound if all was as it should be; the
+//! log says what was not.
+
+use kernel::{
+    device::Core,
+    io::Io,
+    pci::{
+        Device,
+        Driver,
+        IdTable, //
+    },
+};
+use lkm::{
+    irq::IrqReturn,
+    pci::{
+        handle_interrupt,
+        Buffer, //
+    },
+    prelude::*, //
+};
+
+kernel::module_pci_driver! {
+    type: Odd,
+    name: "pci_odd",
+    authors: ["lkmpg-rs developers"],
+    description: "Uses a PCI device as nobody should",
+    license: "GPL",
+}
+
+// QEMU's edu.
+kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1234, 0x11e8), ())]);
+
+type Case = fn(&Device<Core<'_>>) -> Result<bool>;
+
+const CASES: &[(&str, Case)] = &[
+    ("interrupts with odd names", odd_names),
+    ("a second handler", second_handler),
+    ("buffers of odd sizes", odd_sizes),
+    ("copies beyond the end", odd_copies),
+    ("a buffer that goes while the device may write there", early_end),
+];
+
+struct Odd;
+
+impl Driver for Odd {
+    type IdInfo = ();
+    type Data<'bound> = Self;
+    const ID_TABLE: IdTable<()> = &TABLE;
+
+    fn probe<'bound>(
+        device: &'bound Device<Core<'_>>,
+        _kind: Option<&'bound ()>,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        lkm::pci::enable(device)?;
+        lkm::pci::enable(device)?;
+        for (name, case) in CASES {
+            if case(device) != Ok(true) {
+                dev_err!(device, "{name}: not as it should be\n");
+                return Err(EINVAL);
+            }
+        }
+        Ok(Odd)
+    }
+}
+
+struct Nothing;
+
+impl irq::Handler for Nothing {
+    fn handle(&self) -> IrqReturn {
+        IrqReturn::None
+    }
+}
+
+fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
+    let refuses = |name| handle_interrupt(device, name, Nothing) == Err(EINVAL);
+    Ok([c"", c".", c"..", c"a/b", c"smp_affinity"]
+        .into_iter()
+        .all(refuses))
+}
+
+fn second_handler(device: &Device<Core<'_>>) -> Result<bool> {
+    handle_interrupt(device, c"first", Nothing)?;
+    Ok(handle_interrupt(device, c"second", Nothing) == Err(EBUSY))
+}
+
+fn odd_sizes(device: &Device<Core<'_>>) -> Result<bool> {
+    let refuses = |size, error| Buffer::new(device, size).err() == Some(error);
+    Ok(refuses(0, EINVAL)
+        && refuses(1 << 40, ENOMEM)
+        && refuses(usize::MAX, ENOMEM)
+        && Buffer::new(device, 1).is_ok())
+}
+
+fn odd_copies(device: &Device<Core<'_>>) -> Result<bool> {
+    let buffer = Buffer::new(device, 100)?;
+    let mut bytes = [1; 10];
+    let mut refuses = |offset| {
+        buffer.write(offset, &bytes) == Err(EINVAL)
+            && buffer.read(offset, &mut bytes) == Err(EINVAL)
+    };
+    Ok(refuses(91)
+        && refuses(100)
+        && refuses(usize::MAX)
+        && refuses(usize::MAX - 9)
+        && buffer.write(90, &[2; 10]).is_ok()
+        && buffer.write(100, &[]).is_ok()
+        && buffer.read(89, &mut bytes).is_ok()
+        && bytes == [0, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+}
+
+fn early_end(device: &Device<Core<'_>>) -> Result<bool> {
+    const COMMAND: usize = 4;
+    let is_master = || Ok::<_, Error>(device.config_space().try_read16(COMMAND)? & 1 << 2 != 0);
+    let buffer = Buffer::new(device, 100)?;
+    device.set_master();
+    let before = is_master()?;
+    drop(buffer);
+    Ok(before && !is_master()?)
+}
