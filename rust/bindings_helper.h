@@ -8,6 +8,9 @@
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/gpio/consumer.h>
+#include <linux/gpio/driver.h>
+#include <linux/gpio/machine.h>
 #include <linux/i8042.h>
 #include <linux/input.h>
 #include <linux/interrupt.h>
@@ -73,6 +76,15 @@ const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
+
+#ifdef CONFIG_GPIOLIB
+const size_t LKM_GPIO_CHIP_DEVICE = offsetof(struct gpio_chip, gpiodev);
+const size_t LKM_GPIO_CHIP_PARENT = offsetof(struct gpio_chip, parent);
+/* rust/gpio.rs has one with room for two, since the last member has no length. */
+static_assert(offsetof(struct gpiod_lookup_table, list) == 0);
+static_assert(offsetof(struct gpiod_lookup_table, dev_id) == sizeof(struct list_head));
+static_assert(sizeof(struct gpiod_lookup_table) == sizeof(struct list_head) + sizeof(char *));
+#endif
 
 const size_t LKM_INPUT_NAME = offsetof(struct input_dev, name);
 const size_t LKM_INPUT_KOBJ_NAME = offsetof(struct input_dev, dev.kobj.name);

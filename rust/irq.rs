@@ -257,6 +257,24 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         E: 'a,
         Error: From<E>,
     {
+        pin_init::pin_init_scope(move || {
+            let irq = of_no_device(irq)?;
+            Ok(Self::of_device(irq, flags, name, handler))
+        })
+    }
+
+    /// Asks for a line that the caller has from its device.
+    pub(crate) fn of_device<'a, E>(
+        irq: c_uint,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+        E: 'a,
+        Error: From<E>,
+    {
         try_pin_init!(&this in Self {
             halves <- try_pin_init!(Halves {
                 woken: Atomic::new(false),
@@ -268,7 +286,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             line: unsafe {
                 let line = &raw mut (*this.as_ptr()).line;
                 let thread: bindings::irq_handler_t = Some(Self::handle_threaded);
-                Line::new(line, of_no_device(irq)?, Some(Self::handle), thread, flags, name)
+                Line::new(line, irq, Some(Self::handle), thread, flags, name)
             }?,
         })
     }

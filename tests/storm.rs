@@ -113,6 +113,8 @@ fn come_and_go(subject: &Subject) -> usize {
 
 #[test]
 fn loading_and_unloading_at_the_same_moment_is_safe() {
+    // They may bring along what stays.
+    subjects();
     let before = Footprint::now();
     let needs = needs_of_all();
     let round = || apart().map(come_and_go).collect::<Vec<_>>();
@@ -134,8 +136,9 @@ fn loading_and_unloading_at_the_same_moment_is_safe() {
 
 #[test]
 fn a_module_stays_while_its_device_is_open() {
+    let devices = some("device", devices());
     let before = Footprint::now();
-    for (subject, node) in some("device", devices()) {
+    for (subject, node) in devices {
         let module = subject.load();
         // One that nobody may open is root's to open.
         let way = node.ways().first().copied().unwrap_or(OFlags::RDONLY);
@@ -173,9 +176,10 @@ fn is_disk(path: &str) -> bool {
 fn a_node_can_be_opened_as_soon_as_it_is_there() {
     // Whoever does keeps the module. What a load does then that fails: see adversary.rs.
     let one_cpu = thread::available_parallelism().is_ok_and(|it| it.get() == 1);
+    let devices = some("device", devices());
     let before = Footprint::now();
     let _no_modprobe = KernelSetting::no_modprobe();
-    for (subject, node) in some("device", devices()) {
+    for (subject, node) in devices {
         let path = &*node.path;
         let opener = early::opener(&subject.module, path);
         let module = subject.load();

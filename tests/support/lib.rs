@@ -26,6 +26,7 @@
 //! | another user than root | [`as_user`] |
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
 //! | devices that are plugged in and out | [`Slot`] |
+//! | a GPIO chip, and a finger on its lines | [`GpioChip`] |
 //! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
 //! | allocations, copies and pages that fail | [`faults`] |
 //! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
@@ -38,6 +39,7 @@ pub mod early;
 mod evdev;
 pub mod faults;
 mod footprint;
+mod gpio;
 mod host;
 pub mod hostile;
 mod kernel_log;
@@ -62,6 +64,7 @@ mod twin;
 
 pub use evdev::Evdev;
 pub use footprint::Footprint;
+pub use gpio::GpioChip;
 use host::Host;
 pub use kernel_log::KernelLog;
 pub use kernel_setting::KernelSetting;

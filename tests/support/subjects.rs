@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Mutex, OnceLock},
 };
 
@@ -41,6 +42,8 @@ pub struct Subject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Said {
+    /// Lines for the shell, which make what the module needs and what stays when it has gone.
+    pub before: Vec<String>,
     /// Parameters that have it do as much as it can without anybody's help. A `path=` is that of a
     /// file, which a test may replace by another.
     pub parameters: Vec<String>,
@@ -57,6 +60,16 @@ pub struct Said {
     pub devices: Vec<String>,
     /// What else the runner tells QEMU for it.
     pub qemu: Vec<String>,
+}
+
+impl Said {
+    fn prepare(&self, module: &str) {
+        for line in &self.before {
+            let status = Command::new("sh").args(["-ec", line]).status();
+            let status = status.expect("a shell");
+            assert!(status.success(), "{module} needs `{line}`: {status}");
+        }
+    }
 }
 
 impl Subject {
@@ -130,9 +143,11 @@ pub fn subjects() -> &'static [Subject] {
             assert!(there, "LKMPG_SUBJECT={only} is none of {all:?}");
         }
         let order = read(format!("{FOLDER}/modules.order"));
-        let built = samples.into_iter().filter(|it| it.is_built(&order));
+        samples.retain(|it| it.is_built(&order));
+        samples.iter().for_each(|it| it.said().prepare(&it.module));
         let before = Footprint::now();
-        let subjects = built.map(|it| Subject::new(&it.module, it.said(), &before));
+        let subjects = samples.iter();
+        let subjects = subjects.map(|it| Subject::new(&it.module, it.said(), &before));
         some("module", subjects)
     })
 }
