@@ -159,8 +159,11 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::gpiod_put(self.0.as_ptr()) };
+        // SAFETY: By the type invariants. If the chip has gone, C forgets the name: docs/upstream.md.
+        unsafe {
+            bindings::gpiod_set_consumer_name(self.0.as_ptr(), core::ptr::null());
+            bindings::gpiod_put(self.0.as_ptr());
+        }
     }
 }
 

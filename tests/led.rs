@@ -125,7 +125,7 @@ fn a_load_says_what_is_not_there() {
 
 #[test]
 fn a_line_has_one_owner() {
-    let chip = GpioChip::new("board", 2);
+    let _chip = GpioChip::new("board", 2);
     let module = load(&["line=1"]);
     let log = KernelLog::now();
     let error = Module::load("button", &["line=1"]).expect_err("the line is taken");

@@ -30,6 +30,7 @@ use kernel::{
     },
     types::Opaque, //
 };
+use pin_init::pin_init_scope;
 
 /// A handler for the edges of a line.
 ///
@@ -71,13 +72,15 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `notifier` is in the list of the bus of `supplier`, which is the device of the line's chip.
-/// `registration` is accessed with the lock of `supplier` held, and on an interrupt of its chip.
+/// `notifier` is in the list of `bus`, which is that of `supplier`, the device that the line's chip belongs
+/// to. `registration` is accessed with the lock of the chip held. While there is one, it is on an interrupt
+/// of the chip, and `supplier` is there.
 #[pin_data(PinnedDrop)]
 pub struct Interrupt<T: ThreadedHandler> {
     registration: UnsafeCell<Option<Pin<KBox<ThreadedRegistration<T>>>>>,
     line: Arc<Input>,
-    supplier: Supplier,
+    supplier: *const bindings::device,
+    bus: *const bindings::bus_type,
     #[pin]
     notifier: Opaque<bindings::notifier_block>,
 }
@@ -107,13 +110,21 @@ impl<T: ThreadedHandler> Interrupt<T> {
         E: 'a,
         Error: From<E>,
     {
-        try_pin_init!(Self {
-            registration: UnsafeCell::new(None),
-            supplier: Supplier::of(&line)?,
-            line,
-            notifier <- {
-                let bus = supplier.bus();
-                Opaque::try_ffi_init(move |slot: *mut bindings::notifier_block| {
+        pin_init_scope(move || {
+            // Not kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).
+            let supplier = line.supplier()?;
+            let raw = core::ptr::from_ref::<Device>(&supplier).cast::<bindings::device>();
+            // SAFETY: There is a reference to it, and its bus does not change.
+            let its_bus = unsafe { (*raw).bus };
+            if its_bus.is_null() {
+                return Err(EOPNOTSUPP);
+            }
+            let this = try_pin_init!(Self {
+                registration: UnsafeCell::new(None),
+                line,
+                supplier: raw,
+                bus: its_bus,
+                notifier <- Opaque::try_ffi_init(move |slot: *mut bindings::notifier_block| {
                     // SAFETY: The slot is valid for writes, is pinned, and is taken back before it goes.
                     // The module of the bus stays, since that of the chip does, for the line.
                     to_result(unsafe {
@@ -121,21 +132,25 @@ impl<T: ThreadedHandler> Interrupt<T> {
                             notifier_call: Some(Self::notify),
                             ..Default::default()
                         });
-                        bindings::bus_register_notifier(bus, slot)
+                        bindings::bus_register_notifier(its_bus, slot)
                     })
-                })
-            },
-        })
-        .pin_chain(move |this| {
-            let _locked = this.supplier.lock();
-            // SAFETY: By the type invariants of the line.
-            let irq = value(unsafe { bindings::gpiod_to_irq(this.line.0 .0.as_ptr()) })?;
-            // With the lock held the chip does not go, and the interrupt stays the line's own.
-            let registration = ThreadedRegistration::of_device(irq, flags, name, handler);
-            let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
-            // SAFETY: The lock is held.
-            unsafe { *this.registration.get() = Some(registration) };
-            Ok(())
+                }),
+            });
+            Ok(this.pin_chain(move |this| {
+                // SAFETY: There is a reference to it, and it has been registered.
+                let _bound = unsafe { Locked::new(raw.cast_mut()) };
+                let _locked = this.line.lock_chip();
+                // SAFETY: By the type invariants of the line.
+                let irq = value(unsafe { bindings::gpiod_to_irq(this.line.as_raw()) })?;
+                let registration = ThreadedRegistration::of_device(irq, flags, name, handler);
+                let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
+                // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
+                // and the interrupt stays its own.
+                unsafe { *this.registration.get() = Some(registration) };
+                // Here it is not the last.
+                drop(supplier);
+                Ok(())
+            }))
         })
     }
 
@@ -158,38 +173,73 @@ impl<T: ThreadedHandler> Interrupt<T> {
             bindings::bus_notifier_event_BUS_NOTIFY_UNBIND_DRIVER
                 | bindings::bus_notifier_event_BUS_NOTIFY_DRIVER_NOT_BOUND
         );
-        if goes && device == this.supplier.as_raw().cast() {
-            // SAFETY: The lock of this device is held.
-            drop(unsafe { (*this.registration.get()).take() });
+        if goes && device.cast_const() == this.supplier.cast() {
+            this.unregister();
         }
         bindings::NOTIFY_DONE as c_int
+    }
+
+    fn unregister(&self) {
+        let _locked = self.line.lock_chip();
+        // SAFETY: The chip is locked.
+        drop(unsafe { (*self.registration.get()).take() });
     }
 }
 
 #[pinned_drop]
 impl<T: ThreadedHandler> PinnedDrop for Interrupt<T> {
     fn drop(self: Pin<&mut Self>) {
-        let locked = self.supplier.lock();
-        // SAFETY: The lock is held.
-        drop(unsafe { (*self.registration.get()).take() });
-        drop(locked);
+        self.unregister();
         // SAFETY: By the type invariants. It returns when nobody is in `notify` any more.
-        unsafe { bindings::bus_unregister_notifier(self.supplier.bus(), self.notifier.get()) };
+        unsafe { bindings::bus_unregister_notifier(self.bus, self.notifier.get()) };
     }
 }
 
-/// The device that a chip belongs to. When its driver is unbound, the chip goes.
+/// A device with its lock held: its driver is neither bound nor unbound.
 ///
 /// # Invariants
 ///
-/// The device is on a bus.
-struct Supplier(ARef<Device>);
+/// The device stays, and this thread has locked it.
+struct Locked(*mut bindings::device);
 
-impl Supplier {
-    fn of(line: &Input) -> Result<Self> {
+impl Locked {
+    /// # Safety
+    ///
+    /// The device must have been initialised, and stay until the value is dropped.
+    unsafe fn new(device: *mut bindings::device) -> Self {
+        // SAFETY: By the safety requirements.
+        unsafe { bindings::mutex_lock(&raw mut (*device).mutex) };
+        // INVARIANT: It was just locked.
+        Self(device)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::mutex_unlock(&raw mut (*self.0).mutex) };
+    }
+}
+
+impl Input {
+    fn as_raw(&self) -> *mut bindings::gpio_desc {
+        self.0 .0.as_ptr()
+    }
+
+    /// Locks the device that the chip itself is. C keeps it as long as the line.
+    fn lock_chip(&self) -> Locked {
+        // SAFETY: By the type invariants of the line; it has been initialised.
+        unsafe {
+            let chip = bindings::gpiod_to_gpio_device(self.as_raw());
+            Locked::new(bindings::gpio_device_to_device(chip))
+        }
+    }
+
+    /// The device that the chip belongs to, if the chip is there.
+    fn supplier(&self) -> Result<ARef<Device>> {
         let search = Search {
             // SAFETY: By the type invariants of the line.
-            chip: unsafe { bindings::gpiod_to_gpio_device(line.0 .0.as_ptr()) },
+            chip: unsafe { bindings::gpiod_to_gpio_device(self.as_raw()) },
             found: UnsafeCell::new(None),
         };
         // SAFETY: The function fits the data, and is called during this call only. What is found comes
@@ -201,38 +251,7 @@ impl Supplier {
                 bindings::gpio_device_put(chip.as_ptr());
             }
         }
-        let supplier = search.found.into_inner().ok_or(ENODEV)?.ok_or(EOPNOTSUPP)?;
-        // INVARIANT: Looked at below.
-        let supplier = Self(supplier);
-        if supplier.bus().is_null() {
-            return Err(EOPNOTSUPP);
-        }
-        Ok(supplier)
-    }
-
-    fn as_raw(&self) -> *mut bindings::device {
-        core::ptr::from_ref::<Device>(&self.0).cast_mut().cast()
-    }
-
-    fn bus(&self) -> *const bindings::bus_type {
-        // SAFETY: The bus of a device does not change.
-        unsafe { (*self.as_raw()).bus }
-    }
-
-    fn lock(&self) -> Locked<'_> {
-        // SAFETY: The device has been registered, so its lock is initialised.
-        unsafe { bindings::mutex_lock(&raw mut (*self.as_raw()).mutex) };
-        Locked(self)
-    }
-}
-
-/// A device with its lock held. Its driver is not unbound.
-struct Locked<'a>(&'a Supplier);
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // SAFETY: This thread has taken it.
-        unsafe { bindings::mutex_unlock(&raw mut (*self.0.as_raw()).mutex) };
+        search.found.into_inner().ok_or(ENODEV)?.ok_or(EOPNOTSUPP)
     }
 }
 
