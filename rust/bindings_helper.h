@@ -11,6 +11,8 @@
 #include <linux/gpio/consumer.h>
 #include <linux/gpio/driver.h>
 #include <linux/gpio/machine.h>
+#include <linux/hwmon.h>
+#include <linux/i2c.h>
 #include <linux/i8042.h>
 #include <linux/input.h>
 #include <linux/interrupt.h>

@@ -121,6 +121,7 @@
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
+//! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
@@ -202,6 +203,10 @@ pub mod firmware;
 pub mod fops;
 #[cfg(CONFIG_GPIOLIB)]
 pub mod gpio;
+#[cfg(CONFIG_HWMON)]
+pub mod hwmon;
+#[cfg(CONFIG_I2C = "y")]
+pub mod i2c;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 pub mod i8042;
 pub mod init;

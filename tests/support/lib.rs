@@ -27,6 +27,7 @@
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
 //! | devices that are plugged in and out | [`Slot`] |
 //! | a GPIO chip, and a finger on its lines | [`GpioChip`] |
+//! | an I²C bus with a chip, and its registers | [`I2cChip`] |
 //! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
 //! | allocations, copies and pages that fail | [`faults`] |
 //! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
@@ -42,6 +43,7 @@ mod footprint;
 mod gpio;
 mod host;
 pub mod hostile;
+mod i2c;
 mod kernel_log;
 mod kernel_setting;
 mod keyboard;
@@ -66,6 +68,7 @@ pub use evdev::Evdev;
 pub use footprint::Footprint;
 pub use gpio::GpioChip;
 use host::Host;
+pub use i2c::I2cChip;
 pub use kernel_log::KernelLog;
 pub use kernel_setting::KernelSetting;
 pub use keyboard::Keyboard;

@@ -39,6 +39,10 @@ const DRIVERS: &[&str] = &[
     "atkbd",
 ];
 
+/// Drivers that are there for who loads them: buses and chips that do not exist. They come with a job,
+/// so that no saved guest has them.
+const OFFERED: &[&str] = &["gpio_sim", "i2c_dev", "i2c_stub"];
+
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";
 const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
@@ -177,7 +181,11 @@ fn modules(archive: &mut Archive<impl Write>, kernel: &Kernel, job: &Job) -> Res
     ] {
         fs::write(inside(&folder).join(name), "")?;
     }
-    for (target, driver) in drivers(kernel, &[])? {
+    let loaded = drivers(kernel, &[])?;
+    for (target, driver) in drivers(kernel, OFFERED)? {
+        if !loaded.iter().any(|it| it.0 == target) {
+            archive.file(&target, &driver)?;
+        }
         fs::create_dir_all(
             inside(&target)
                 .parent()
