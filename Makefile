@@ -140,6 +140,11 @@ help:
 #:                   Debian's, by what uname -r says
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y
 
+# Of some tests it is known which modules they load: these alone are built, if all were before. Kbuild
+# then removes its list, which stays that of all.
+ORDER	= $(MO)/modules.order
+SOME	= cp $(ORDER) $(ORDER).all && $(KBUILD) rust/lkm.o $(LKMPG_ONLY:.o=.ko) 9>&- && mv $(ORDER).all $(ORDER)
+
 # The kernel's settings may only just have come to be: read this file again.
 .PHONY: modules clients
 modules: kernel
@@ -147,10 +152,10 @@ modules: kernel
 
 .PHONY: kbuild
 kbuild:
-	@echo 'modules: for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
+	@echo 'modules: $(foreach it,$(LKMPG_ONLY),$(basename $(notdir $(it)))) for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
 	$(Q)scripts/forget $(MO)
-	+$(Q)flock --close $(MO)/.lock $(KBUILD) modules
+	+$(Q)(flock 9 && $(if $(LKMPG_ONLY),$(SOME),$(KBUILD) modules 9>&-)) 9>$(MO)/.lock
 
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs
@@ -179,6 +184,7 @@ SUITE	= $(CARGO) test --no-run --message-format=json-render-diagnostics --worksp
 # How often a module is loaded and unloaded while something comes in.
 .PHONY: test
 test: export LKMPG_LOADS := $(or $(LKMPG_LOADS),20)
+test: export LKMPG_ONLY := $(if $(T),$(shell scripts/needs $(OUT)/modules.order $(T)))
 test: all
 	$(Q)$(SUITE)
 

@@ -4,7 +4,7 @@
 
 use crate::{
     devices, elf,
-    kernel::{Kernel, build_dir, module_dir, root},
+    kernel::{Kernel, ONLY, build_dir, module_dir, root},
     options::{Add, Options},
     outcome::Outcome,
     report::Report,
@@ -41,8 +41,12 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
             .exec();
         return Err(error).with_context(|| format!("cannot run {}", binary.display()));
     }
-    build(&options.kernel)?;
-    let kernel = Kernel::find(options)?;
+    let only = needs(&options.kernel, binary)?;
+    build(&options.kernel, &only)?;
+    let kernel = Kernel {
+        only,
+        ..Kernel::find(options)?
+    };
     let words = Words::new(options, Outputs::ours()?, false)?;
     let task = task(options, &kernel, binary)?;
     let finished = Bench::new(options, &kernel)?.run(task, &words)?;
@@ -167,8 +171,23 @@ fn selects_nothing(binary: &Path, arguments: &[OsString]) -> Result<bool> {
     Ok(!list(arguments)? && list(&[])?)
 }
 
-/// Brings modules and clients up to date, unless make is on its way here and did.
-pub fn build(kernel: &str) -> Result<()> {
+/// The modules that a test names, if that is all there is to know.
+fn needs(kernel: &str, binary: &Path) -> Result<String> {
+    if env::var_os("MAKELEVEL").is_some() || kernel.contains('/') || module_dir().is_some() {
+        return Ok(env::var(ONLY).unwrap_or_default());
+    }
+    let output = Command::new(root()?.join("scripts/needs"))
+        .arg(build_dir()?.join(kernel).join("modules.order"))
+        .arg(test_name(binary))
+        .output()
+        .context("cannot run scripts/needs")?;
+    let names = String::from_utf8(output.stdout)?;
+    Ok(names.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Brings modules and clients up to date, `only` some modules if it names any, unless make is on its way
+/// here and did.
+pub fn build(kernel: &str, only: &str) -> Result<()> {
     if env::var_os("MAKELEVEL").is_some() || kernel.contains('/') {
         return Ok(());
     }
@@ -181,6 +200,7 @@ pub fn build(kernel: &str) -> Result<()> {
     }
     let make = make
         .arg(format!("KERNEL={kernel}"))
+        .env(ONLY, only)
         .stdin(Stdio::null())
         .stdout(std::io::stderr());
     if !make.status().context("cannot run make")?.success() {

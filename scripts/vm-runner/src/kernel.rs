@@ -18,6 +18,8 @@ pub const PROGRAMS: &str = "cargo/x86_64-unknown-linux-gnu/release";
 
 /// What Kbuild lists the modules in, by their object files.
 const ORDER: &str = "modules.order";
+/// Of those, the ones that are up to date, if not all are: what some tests need.
+pub const ONLY: &str = "LKMPG_ONLY";
 /// What make locks while it builds them.
 const LOCK: &str = ".lock";
 
@@ -42,6 +44,8 @@ pub struct Kernel {
     pub config: Option<String>,
     /// The folder with what was built for it, `build/NAME`.
     pub build: Option<PathBuf>,
+    /// See [`ONLY`]; empty for all.
+    pub only: String,
 }
 
 impl Kernel {
@@ -83,6 +87,7 @@ impl Kernel {
             own_modules,
             config,
             build,
+            only: env::var(ONLY).unwrap_or_default(),
         })
     }
 
@@ -124,7 +129,10 @@ impl Kernel {
                 return Err(error).with_context(|| format!("cannot read {}", order.display()));
             }
         };
-        let modules = list.lines().map(|it| build.join(it).with_extension("ko"));
+        let only: BTreeSet<_> = self.only.split_whitespace().collect();
+        let lines = list.lines();
+        let wanted = lines.filter(|it| only.is_empty() || only.contains(it));
+        let modules = wanted.map(|it| build.join(it).with_extension("ko"));
         let modules: Vec<_> = modules.collect();
         if let Some(missing) = modules.iter().find(|it| !it.exists()) {
             bail!(
@@ -258,6 +266,23 @@ mod tests {
         assert_eq!(
             kernel.samples().unwrap(),
             BTreeSet::from(["one".to_owned()])
+        );
+    }
+
+    #[test]
+    fn modules_may_be_those_alone_that_a_test_needs() {
+        let build = tempfile::tempdir().unwrap();
+        let mut kernel = kernel(
+            build.path(),
+            "samples/one.o\nsamples/two.o\nsamples/gone.o\n",
+        );
+        for name in ["one.ko", "two.ko"] {
+            fs::write(build.path().join("samples").join(name), "").unwrap();
+        }
+        kernel.only = "samples/two.o".to_owned();
+        assert_eq!(
+            kernel.modules().unwrap(),
+            [build.path().join("samples/two.ko")]
         );
     }
 

@@ -34,7 +34,7 @@ pub fn is_script(test: &Path) -> Result<bool> {
 
 /// Runs a script with what is beside it, and reports as libtest does.
 pub fn run(options: &Options, script: &Path) -> Result<Outcome> {
-    cargo_test::build(&options.kernel)?;
+    cargo_test::build(&options.kernel, "")?;
     let folder = script.parent().context("a script without a folder")?;
     let name = script.file_name().context("a script without a name")?;
     let mut vm = qemu::child("/proc/self/exe");

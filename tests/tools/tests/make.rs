@@ -186,6 +186,37 @@ fn a_test_that_is_not_there_is_told_at_once() {
 }
 
 #[test]
+fn what_a_test_needs_is_what_it_names() {
+    let machine = Machine::new();
+    machine.write(
+        "order",
+        "samples/x/one.o\nsamples/y/two-parts.o\nsamples/z/other.o\n",
+    );
+    for (name, text) in [
+        ("names", "load(\"one\"); name!(\"two_parts\");"),
+        ("more", "load(\"other\");"),
+        ("nothing", "load(&format!(\"{first}_part\"));"),
+        ("all", "for subject in subjects() { load(\"one\") }"),
+    ] {
+        machine.write(&format!("checkout/tests/{name}.rs"), text);
+    }
+    let needs = |names: &[&str]| {
+        let order = machine.path("order");
+        let order = order.to_str().expect("text");
+        let ended = machine.run(&[&["scripts/needs", order], names].concat());
+        let ended = ended.passes();
+        ended.out.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(needs(&["names"]), "samples/x/one.o samples/y/two-parts.o");
+    let both = "samples/x/one.o samples/y/two-parts.o samples/z/other.o";
+    assert_eq!(needs(&["names", "more"]), both);
+    for name in ["nothing", "all", "not-there"] {
+        assert_eq!(needs(&[name]), "");
+        assert_eq!(needs(&["names", name]), "");
+    }
+}
+
+#[test]
 fn an_editor_may_read_the_bindings() {
     let machine = Machine::new();
     machine.write("checkout/build/dev/samples/x/chardev.o", "");
