@@ -7,7 +7,7 @@ use crate::{
     measure::{Clock, Operation, repeat},
     netlink::{Connection, FAMILY, PROTOCOL},
 };
-use lkm::ioctl;
+use lkm::ioctl::{self, Command, ReadWrite};
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -88,6 +88,11 @@ pub const ROWS: &[Row] = &[
     row!("ioctl", "GET_NTH_BYTE", get_nth_byte),
     row!("ioctl", "SET_MSG_BUF", set_msg_buf),
     row!("ioctl", "GET_MSG_BUF", get_msg_buf),
+    Row {
+        // The device has one driver at a time.
+        loaded: Loaded::One(&[]),
+        ..row!("edu", "two registers", invert)
+    },
     row!("sched", "4-kB read", |clock, side| read_only(
         clock, side, SCHED
     )),
@@ -211,6 +216,17 @@ fn refused_write(clock: Clock, side: Side) -> Operation {
     let file = open(side, CHARDEV);
     repeat(clock, move || {
         file.write_at(TEXT, 0).expect_err("no writes");
+    })
+}
+
+/// Of /dev/edu.
+const INVERT: Command<ReadWrite<u32>> = Command::iowr(b'e', 1);
+
+fn invert(clock: Clock, side: Side) -> Operation {
+    let device = File::open(side.path(Node("/dev/edu", ""))).expect("open");
+    repeat(clock, move || {
+        let mut number = 1;
+        ioctl::read_write(&device, INVERT, &mut number).expect("INVERT");
     })
 }
 
