@@ -101,13 +101,16 @@ impl<'a> Options<'a> {
             },
             end: pin_init::zeroed(),
         };
+        // No other thread asks for that one.
+        let index = (&raw const table).addr() as c_uint;
+        table.line.idx = index;
         let table = (&raw mut table).cast::<bindings::gpiod_lookup_table>();
         // SAFETY: The table has an end, and stays with its strings until it is taken back. A `Device` is
         // C's.
         let desc = unsafe {
             let device = core::ptr::from_ref(device).cast_mut().cast();
             bindings::gpiod_add_lookup_table(table);
-            let desc = bindings::gpiod_get_index(device, core::ptr::null(), 0, flags);
+            let desc = bindings::gpiod_get_index(device, core::ptr::null(), index, flags);
             bindings::gpiod_remove_lookup_table(table);
             desc
         };

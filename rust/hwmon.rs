@@ -127,7 +127,8 @@ impl<T: Chip> Registration<T> {
         Devres::new(device, Self { hwmon, _chip: chip })
     }
 
-    const CONFIG: [u32; 2] = {
+    /// A bit for each value of the one channel, and the end.
+    const CONFIG: &'static [u32] = &{
         let (mut bits, mut index) = (0, 0);
         while index < T::READ.len() {
             bits |= 1 << T::READ[index] as u32;
@@ -136,27 +137,27 @@ impl<T: Chip> Registration<T> {
         [bits, 0]
     };
 
-    const CHANNEL: bindings::hwmon_channel_info = bindings::hwmon_channel_info {
-        type_: bindings::hwmon_sensor_types_hwmon_temp,
-        config: Self::CONFIG_OF_ALL,
-    };
-    const CONFIG_OF_ALL: *const u32 = (&raw const *{ &Self::CONFIG }).cast();
-
-    const OPS: bindings::hwmon_ops = bindings::hwmon_ops {
-        visible: 0,
-        is_visible: Some(Self::is_visible),
-        read: Some(Self::read),
-        read_string: None,
-        write: Some(Self::write),
-    };
+    const CHANNELS: &'static [*const bindings::hwmon_channel_info] = &[
+        &bindings::hwmon_channel_info {
+            type_: bindings::hwmon_sensor_types_hwmon_temp,
+            config: Self::CONFIG.as_ptr(),
+        },
+        core::ptr::null(),
+    ];
 
     const INFO: bindings::hwmon_chip_info = bindings::hwmon_chip_info {
-        ops: &Self::OPS,
-        info: &[&Self::CHANNEL as *const _, core::ptr::null()] as *const _,
+        ops: &bindings::hwmon_ops {
+            visible: 0,
+            is_visible: Some(Self::is_visible),
+            read: Some(Self::read),
+            read_string: None,
+            write: Some(Self::write),
+        },
+        info: Self::CHANNELS.as_ptr(),
     };
 
     /// `hwmon_ops::is_visible`: the mode of a file.
-    unsafe extern "C" fn is_visible(
+    extern "C" fn is_visible(
         _chip: *const c_void,
         _kind: bindings::hwmon_sensor_types,
         attribute: u32,

@@ -50,6 +50,15 @@ fn a_module_that_is_not_there_is_named() {
 }
 
 #[test]
+fn what_a_module_needs_and_cannot_be_made_is_named() {
+    let said = Said {
+        before: vec!["true".into(), "false; true".into()],
+        ..Said::default()
+    };
+    fails(|| said.prepare("known"), "known needs `false; true`: ");
+}
+
+#[test]
 fn a_number_that_is_none_is_named() {
     for value in ["0", "-1", "many", "", "99999999999999999999"] {
         let words = format!("LKMPG_CALLS={value}: it must be a number above 0");

@@ -42,7 +42,8 @@ pub struct Subject {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Said {
-    /// Lines for the shell, which make what the module needs and what stays when it has gone.
+    /// Scripts for the shell, which make what the module needs, and what stays when it has gone. One
+    /// may be run again in the same guest.
     pub before: Vec<String>,
     /// Parameters that have it do as much as it can without anybody's help. A `path=` is that of a
     /// file, which a test may replace by another.
@@ -63,7 +64,8 @@ pub struct Said {
 }
 
 impl Said {
-    fn prepare(&self, module: &str) {
+    /// Makes what a module needs.
+    pub fn prepare(&self, module: &str) {
         for line in &self.before {
             let status = Command::new("sh").args(["-ec", line]).status();
             let status = status.expect("a shell");
