@@ -7,8 +7,9 @@
 /// Reads the counter, when everything before it has been done. Callable from any context.
 ///
 /// What it counts depends on the CPU. On x86-64 it is the time stamp counter, which runs at a
-/// constant rate near the CPU's nominal one; on arm64 the system counter, which is slower. There is
-/// none for other architectures. Only differences mean something, and only on one CPU.
+/// constant rate near the CPU's nominal one; on arm64 the system counter and on riscv64 the timer,
+/// which are slower. There is none for other architectures. Only differences mean something, and
+/// only on one CPU.
 ///
 /// # Examples
 ///
@@ -20,7 +21,11 @@
 ///     cycles::now().wrapping_sub(start)
 /// }
 /// ```
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64"
+))]
 #[inline]
 pub fn now() -> u64 {
     #[cfg(target_arch = "x86_64")]
@@ -46,6 +51,20 @@ pub fn now() -> u64 {
             core::arch::asm!(
                 "isb",
                 "mrs {}, cntvct_el0",
+                out(reg) count,
+                options(nostack, preserves_flags),
+            )
+        };
+        count
+    }
+    #[cfg(target_arch = "riscv64")]
+    {
+        let count: u64;
+        // SAFETY: The instructions change nothing but the register.
+        unsafe {
+            core::arch::asm!(
+                "fence iorw, iorw",
+                "rdtime {}",
                 out(reg) count,
                 options(nostack, preserves_flags),
             )

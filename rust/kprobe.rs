@@ -191,6 +191,13 @@ impl Registers<'_> {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: `pt_regs` begins with x0 to x30.
         let arguments = unsafe { &*core::ptr::from_ref(registers).cast::<[usize; 6]>() };
+        #[cfg(target_arch = "riscv64")]
+        // SAFETY: In `pt_regs` ten other registers come before a0 to a7.
+        let arguments = unsafe {
+            &*core::ptr::from_ref(registers)
+                .cast::<[usize; 6]>()
+                .byte_add(10 * size_of::<usize>())
+        };
         arguments[N]
     }
 }
