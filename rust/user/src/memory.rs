@@ -38,14 +38,18 @@ impl From<i16> for Address<'_> {
 /// Whether no Rust value is at an address: what a process has is in the upper part of its memory,
 /// but for [`BadMemory`] and [`LowMemory`](crate::raw::LowMemory).
 pub fn is_nobodys(address: u64) -> bool {
-    /// Where the kernel looks for room, at the lowest (`TASK_UNMAPPED_BASE`).
-    const START: u64 = 0x2aaa_aaaa_a000;
+    /// The kernel looks for room above that, on all processors (`TASK_UNMAPPED_BASE`).
+    const START: u64 = END as u64 / 4;
 
     !(START..END as u64).contains(&address)
 }
 
-/// The end of user space.
-const END: usize = 0x7fff_ffff_f000;
+/// The end of user space, or of what a process gets of it that does not ask for more.
+const END: usize = match () {
+    () if cfg!(target_arch = "x86_64") => 0x7fff_ffff_f000,
+    () if cfg!(target_arch = "aarch64") => 1 << 48,
+    () => 1 << 47,
+};
 
 /// Maps pages below 2 GiB, where a 32-bit process's memory is, that cannot be used yet.
 ///
@@ -53,15 +57,21 @@ const END: usize = 0x7fff_ffff_f000;
 ///
 /// If the program is there, too.
 pub(crate) fn map_low(pages: usize) -> rustix::io::Result<*mut u8> {
+    /// Where no kernel keeps a process from mapping (`vm.mmap_min_addr`).
+    const LOWEST: usize = 1 << 28;
+
     assert!(
         !is_nobodys(map_low as fn(usize) -> _ as usize as u64),
         "the program has a fixed address"
     );
-    let flags = MapFlags::PRIVATE | MapFlags::from_bits_retain(libc::MAP_32BIT as u32);
-    // SAFETY: The kernel chooses an address where nothing is mapped.
-    let start =
-        unsafe { mm::mmap_anonymous(ptr::null_mut(), pages * PAGE, ProtFlags::empty(), flags)? };
-    Ok(start.cast())
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
+    let mut free = (LOWEST..1 << 31).step_by(pages * PAGE).map(|start| {
+        let start = ptr::without_provenance_mut(start);
+        // SAFETY: The kernel refuses an address where something is mapped.
+        unsafe { mm::mmap_anonymous(start, pages * PAGE, ProtFlags::empty(), flags) }
+    });
+    let found = free.find(|it| !matches!(it, Err(Errno::EXIST)));
+    Ok(found.ok_or(Errno::NOMEM)??.cast())
 }
 
 /// Addresses that the kernel must refuse.

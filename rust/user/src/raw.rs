@@ -103,6 +103,12 @@ pub fn compat_ioctl(
     }
 }
 
+/// On this processor nobody is one.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn compat_ioctl(_: BorrowedFd<'_>, _: u32, _: Address<'_>) -> Result<c_int, Errno> {
+    Err(Errno::NOSYS)
+}
+
 /// Has the calling thread's system calls that sleep end with `EINTR`, at each `interval` of time,
 /// as long as the thread lives.
 pub fn interrupt_every(interval: Duration) {
