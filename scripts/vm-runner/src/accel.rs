@@ -8,7 +8,7 @@ use crate::{
     options::{AccelChoice, Options},
     outcome::Outcome,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::fs::{Access, access};
 use std::{
     fs,
@@ -29,7 +29,14 @@ pub enum Accel {
 const PROBE_SECONDS: &str = "10";
 
 /// Takes what the user wants, or else what works.
-pub fn choose(options: &Options) -> Result<Accel> {
+pub fn choose(options: &Options, kernel: &Kernel) -> Result<Accel> {
+    let processor = kernel.processor;
+    if processor.is_foreign() {
+        if options.accel == AccelChoice::Kvm {
+            bail!("this machine cannot run {} but emulate it", processor.name);
+        }
+        return Ok(Accel::Tcg(format!("this machine is no {}", processor.name)));
+    }
     if options.icount {
         return Ok(Accel::Tcg("counting instructions".into()));
     }

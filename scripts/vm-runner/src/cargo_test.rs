@@ -7,6 +7,7 @@ use crate::{
     kernel::{Kernel, ONLY, build_dir, module_dir, root},
     options::{Add, Options},
     outcome::Outcome,
+    processor::Processor,
     report::Report,
     run::{Bench, Finished, HOME, Task, environment},
     script,
@@ -33,7 +34,9 @@ pub fn run(options: &Options, binary: &Path) -> Result<Outcome> {
     if script::is_script(binary)? {
         return script::run(options, binary);
     }
-    if !is_guests(binary)? || selects_nothing(binary, &options.command)? {
+    let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let foreign = elf::processor(&content).is_some_and(Processor::is_foreign);
+    if !is_guests(binary)? || !foreign && selects_nothing(binary, &options.command)? {
         let error = Command::new(binary)
             .args(&options.command)
             // That is of this run, not of those that it may start.

@@ -2,11 +2,12 @@
 
 //! What a program says of itself: where it belongs, and what it needs to run elsewhere.
 
+use crate::processor::Processor;
 use anyhow::{Context, Result, bail};
 use object::{
     Endianness, ReadCache,
-    elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID},
-    read::elf::{FileHeader, ProgramHeader},
+    elf::{DT_NEEDED, Dyn64, ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID},
+    read::elf::{Dyn, FileHeader, ProgramHeader},
 };
 use std::{
     ffi::OsStr,
@@ -20,12 +21,86 @@ use std::{
 pub type Needed = (PathBuf, PathBuf);
 
 /// The loader and the libraries of a program; nothing if it is static, or no
-/// program at all.
-pub fn needs(program: &Path) -> Result<Vec<Needed>> {
+/// program at all. They are this machine's, unless there is another root.
+pub fn needs(program: &Path, on: &Processor, root: Option<&Path>) -> Result<Vec<Needed>> {
     let content =
         fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
-    let loader = interpreter::<FileHeader64<Endianness>>(&content)
-        .or_else(|| interpreter::<FileHeader32<Endianness>>(&content));
+    if let Some(other) = processor(&content).filter(|it| *it != on) {
+        bail!(
+            "{} is a program for {}, and the guest is {}",
+            program.display(),
+            other.name,
+            on.name
+        );
+    }
+    match root {
+        Some(root) => listed(&content, root),
+        None => told(program, &content),
+    }
+}
+
+/// The processor that an ELF program is for, if it is one of those that are known.
+pub fn processor(program: &[u8]) -> Option<&'static Processor> {
+    let header = FileHeader64::<Endianness>::parse(program).ok()?;
+    Processor::with(header.e_machine(header.endian().ok()?))
+}
+
+/// The same of a program that is not this machine's, by what it lists.
+fn listed(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
+    let mut found = Vec::new();
+    let mut left = vec![program.to_owned()];
+    while let Some(content) = left.pop() {
+        let loader = interpreter::<FileHeader64<Endianness>>(&content);
+        let libraries = needed(&content).unwrap_or_default();
+        for name in libraries.into_iter().chain(loader) {
+            let file = library(&name, root)
+                .with_context(|| format!("there is no {} in {}", name.display(), root.display()))?;
+            // It is where the program says, and the libraries where it looks.
+            let target = match name.is_absolute() {
+                true => name,
+                false => Path::new("/").join(file.strip_prefix(root.join("usr"))?),
+            };
+            if found.iter().all(|(it, _)| *it != target) {
+                left.push(fs::read(&file)?);
+                found.push((target, file));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The libraries that a program names.
+fn needed(program: &[u8]) -> Option<Vec<PathBuf>> {
+    let header = FileHeader64::<Endianness>::parse(program).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, program).ok()?;
+    let (entries, link) = sections.dynamic(endian, program).ok()??;
+    let names = sections.strings(endian, program, link).ok()?;
+    let entries = entries.iter().filter(|it| it.tag(endian) == DT_NEEDED);
+    let name = |it: &Dyn64<Endianness>| it.string(endian, names).ok();
+    Some(
+        entries
+            .filter_map(name)
+            .map(|it| OsStr::from_bytes(it).into())
+            .collect(),
+    )
+}
+
+/// Where it is below a root of Debian's.
+fn library(name: &Path, root: &Path) -> Option<PathBuf> {
+    let folder = root.join("usr/lib");
+    let folders = fs::read_dir(&folder).ok()?.flatten().map(|it| it.path());
+    let folders = folders.filter(|it| it.to_string_lossy().ends_with("-linux-gnu"));
+    let mut files = folders
+        .chain([folder])
+        .map(|it| it.join(name.file_name().unwrap_or_default()));
+    files.find(|it| it.is_file())
+}
+
+/// The same of one of this machine's: its loader knows best.
+fn told(program: &Path, content: &[u8]) -> Result<Vec<Needed>> {
+    let loader = interpreter::<FileHeader64<Endianness>>(content)
+        .or_else(|| interpreter::<FileHeader32<Endianness>>(content));
     let Some(loader) = loader else {
         return Ok(Vec::new());
     };
@@ -135,6 +210,8 @@ fn libraries(list: &str) -> Result<Vec<Needed>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::processor::PROCESSORS;
+    use std::collections::BTreeSet;
 
     #[test]
     fn libraries_go_where_the_loader_looks() {
@@ -166,7 +243,31 @@ mod tests {
         for content in [b"#!/bin/sh\n".as_slice(), b""] {
             assert_eq!(interpreter::<FileHeader64<Endianness>>(content), None);
         }
-        assert!(needs(&std::env::current_exe().unwrap()).unwrap().is_empty());
+        assert!(
+            needs(&std::env::current_exe().unwrap(), Processor::host(), None)
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_program_of_another_root_tells_itself_what_it_needs() {
+        let name = |(target, _): Needed| target.file_name().unwrap().to_owned();
+        let names = |root| {
+            let needed = needs(Path::new("/bin/bash"), Processor::host(), root).unwrap();
+            needed.into_iter().map(name).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(names(Some(Path::new("/"))), names(None));
+        assert!(!names(None).is_empty());
+    }
+
+    #[test]
+    fn a_program_for_another_processor_is_refused() {
+        let others = PROCESSORS.iter().filter(|it| it.is_foreign());
+        for other in others {
+            let error = needs(Path::new("/bin/bash"), other, None).unwrap_err();
+            assert!(error.to_string().contains(other.name), "{error}");
+        }
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub fn given(options: &Options) -> Given {
 /// The drivers that the guest needs for it, and others do not. It is an error if the kernel
 /// has none.
 pub fn drivers(options: &Options, kernel: &Kernel) -> Result<Vec<&'static str>> {
+    let processor = kernel.processor;
+    ensure!(
+        !options.root || !processor.is_foreign(),
+        "--root: the programs of this machine do not run on {}, which {} is for",
+        processor.name,
+        kernel.name
+    );
     // What is configured, and what to load where that is a module.
     type Needs = (
         bool,

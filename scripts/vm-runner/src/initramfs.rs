@@ -51,8 +51,8 @@ const PROFILE: &str = "PS1='root@lkmpg:$PWD# '\n";
 pub fn base(kernel: &Kernel, more: &[&str]) -> Result<File> {
     pack(|archive| {
         system(archive)?;
-        programs(archive)?;
-        for client in clients()? {
+        programs(archive, kernel)?;
+        for client in clients(kernel)? {
             let name = client.file_name().unwrap_or_default();
             archive.file(Path::new("/bin").join(name), &client)?;
         }
@@ -68,7 +68,7 @@ pub fn files(kernel: &Kernel, job: &Job, adds: &[Add]) -> Result<File> {
         let index = modules(archive, kernel, job)?;
         terminal(archive)?;
         for add in adds {
-            program(archive, &add.target, &add.file)
+            program(archive, kernel, &add.target, &add.file)
                 .with_context(|| format!("cannot add {}", add.file.display()))?;
         }
         index.add_to(archive)
@@ -114,19 +114,23 @@ fn system(archive: &mut Archive<impl Write>) -> Result<()> {
     archive.link("/etc/mtab", "/proc/mounts")
 }
 
-fn programs(archive: &mut Archive<impl Write>) -> Result<()> {
-    let init = env::current_exe()?.with_file_name("lkmpg-guest");
-    archive.file("/init", &init)?;
-    let busybox = find("busybox", "busybox-static")?;
+fn programs(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
+    archive.file("/init", &kernel.init()?)?;
+    let busybox = kernel.program("busybox", "busybox-static")?;
     archive.file("/bin/busybox", &busybox)?;
     // Its shell would take its own insmod for kmod's, whatever the PATH says.
     let apart = |it: &str| KMOD.contains(&it) || ["busybox", "sh"].contains(&it);
     for applet in applets(&busybox)?.lines().filter(|it| !apart(it)) {
         archive.link(Path::new("/bin").join(applet), "busybox")?;
     }
-    program(archive, Path::new("/bin/sh"), &find("dash", "dash")?)?;
-    program(archive, Path::new("/bin/kmod"), &find("kmod", "kmod")?)?;
-    program(archive, Path::new(SHELL), &find("bash", "bash")?)?;
+    for (target, name) in [("/bin/sh", "dash"), ("/bin/kmod", "kmod"), (SHELL, "bash")] {
+        program(
+            archive,
+            kernel,
+            Path::new(target),
+            &kernel.program(name, name)?,
+        )?;
+    }
     for name in KMOD {
         // The kernel itself calls /sbin/modprobe.
         archive.link(Path::new("/sbin").join(name), "../bin/kmod")?;
@@ -149,17 +153,27 @@ fn terminal(archive: &mut Archive<impl Write>) -> Result<()> {
     }
 }
 
-/// Adds a host's program with what it needs, or all that is in a folder.
-fn program(archive: &mut Archive<impl Write>, target: &Path, file: &Path) -> Result<()> {
+/// Adds a program with what it needs, or all that is in a folder.
+fn program(
+    archive: &mut Archive<impl Write>,
+    kernel: &Kernel,
+    target: &Path,
+    file: &Path,
+) -> Result<()> {
     if file.is_dir() {
         for entry in fs::read_dir(file)? {
             let entry = entry?;
-            program(archive, &target.join(entry.file_name()), &entry.path())?;
+            program(
+                archive,
+                kernel,
+                &target.join(entry.file_name()),
+                &entry.path(),
+            )?;
         }
         return archive.folder(target);
     }
     archive.file(target, file)?;
-    for (target, file) in elf::needs(file)? {
+    for (target, file) in elf::needs(file, kernel.processor, kernel.root.as_deref())? {
         archive.file(target, &file)?;
     }
     Ok(())
@@ -314,21 +328,28 @@ fn load_order<'a>(index: &'a str, names: &[&str]) -> Vec<&'a str> {
     order
 }
 
+/// The names under which busybox does something, one a line. It lists them, in this order, wherever
+/// it runs.
 fn applets(busybox: &Path) -> Result<String> {
-    let output = Command::new(busybox)
-        .arg("--list")
-        .output()
-        .context("cannot run busybox")?;
-    Ok(String::from_utf8(output.stdout)?)
+    const FIRST: &[u8] = b"[\0[[\0";
+    let content =
+        fs::read(busybox).with_context(|| format!("cannot read {}", busybox.display()))?;
+    let start = content.windows(FIRST.len()).position(|it| it == FIRST);
+    let names = &content[start.context("busybox has no list of what it does")?..];
+    let end = names
+        .windows(2)
+        .position(|it| it == [0; 2])
+        .unwrap_or(names.len());
+    Ok(std::str::from_utf8(&names[..end])?.replace('\0', "\n"))
 }
 
 /// The host's files that are in the [`base`], or name what is.
 pub fn base_files(kernel: &Kernel) -> Result<Vec<PathBuf>> {
     let mut files = vec![
-        find("busybox", "busybox-static")?,
-        find("dash", "dash")?,
-        find("bash", "bash")?,
-        find("kmod", "kmod")?,
+        kernel.program("busybox", "busybox-static")?,
+        kernel.program("dash", "dash")?,
+        kernel.program("bash", "bash")?,
+        kernel.program("kmod", "kmod")?,
         // The libraries of these.
         "/etc/ld.so.cache".into(),
     ];
@@ -337,10 +358,9 @@ pub fn base_files(kernel: &Kernel) -> Result<Vec<PathBuf>> {
 }
 
 /// Those that Cargo has built: this program, the guest's init, and the clients.
-pub fn own_programs() -> Result<Vec<PathBuf>> {
-    let runner = env::current_exe()?;
-    let mut programs = vec![runner.with_file_name("lkmpg-guest"), runner];
-    programs.extend(clients()?);
+pub fn own_programs(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    let mut programs = vec![kernel.init()?, env::current_exe()?];
+    programs.extend(clients(kernel)?);
     Ok(programs)
 }
 
@@ -376,6 +396,20 @@ mod tests {
                 "k/virtio_pci.ko.xz",
                 "k/virtio_console.ko"
             ]
+        );
+    }
+
+    #[test]
+    fn busybox_says_what_it_does_without_running() {
+        let busybox = find("busybox", "busybox-static").unwrap();
+        let said = Command::new(&busybox)
+            .arg("--list")
+            .output()
+            .unwrap()
+            .stdout;
+        assert_eq!(
+            applets(&busybox).unwrap().trim(),
+            String::from_utf8(said).unwrap().trim()
         );
     }
 

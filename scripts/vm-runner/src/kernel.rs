@@ -2,7 +2,7 @@
 
 //! What is booted: a kernel's folder, and what was built for that kernel.
 
-use crate::{elf, options::Options};
+use crate::{elf, initramfs::find, options::Options, processor::Processor};
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use std::{
@@ -12,9 +12,6 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-
-/// Where Cargo puts the programs, below the build folder.
-pub const PROGRAMS: &str = "cargo/x86_64-unknown-linux-gnu/release";
 
 /// What Kbuild lists the modules in, by their object files.
 const ORDER: &str = "modules.order";
@@ -28,6 +25,8 @@ const LOCK: &str = ".lock";
 pub struct Kernel {
     /// Its name, for messages.
     pub name: String,
+    /// What it runs on.
+    pub processor: &'static Processor,
     /// What QEMU boots.
     pub image: PathBuf,
     /// What `uname -r` says in the guest.
@@ -42,6 +41,8 @@ pub struct Kernel {
     pub finds_leaks: bool,
     /// Its configuration, if that is known.
     pub config: Option<String>,
+    /// Where the guest's programs and their libraries are, if not in this machine's root.
+    pub root: Option<PathBuf>,
     /// The folder with what was built for it, `build/NAME`.
     pub build: Option<PathBuf>,
     /// See [`ONLY`]; empty for all.
@@ -76,9 +77,12 @@ impl Kernel {
             bail!("there is no {}", image.display());
         }
         let config = fs::read_to_string(folder.join("config")).ok();
-        let own_modules = Some(folder.join("modules")).filter(|it| it.exists());
+        let [own_modules, root] =
+            ["modules", "root"].map(|it| Some(folder.join(it)).filter(|it| it.exists()));
+        let processor = config.as_deref().and_then(Processor::of);
         Ok(Self {
             name: name.into(),
+            processor: processor.unwrap_or_else(Processor::host),
             image,
             release: release.trim().into(),
             shares: config.as_deref().is_none_or(has_9p),
@@ -86,6 +90,7 @@ impl Kernel {
             finds_leaks: config.as_deref().is_some_and(has_kmemleak),
             own_modules,
             config,
+            root,
             build,
             only: env::var(ONLY).unwrap_or_default(),
         })
@@ -98,9 +103,15 @@ impl Kernel {
         config.is_none_or(|config| set.iter().any(|it| config.contains(it)))
     }
 
-    /// What gdb reads its symbols from, if that is what is booted: distributions keep it elsewhere.
+    /// What gdb reads its symbols from: distributions keep it elsewhere.
     pub fn symbols(&self) -> Option<PathBuf> {
-        let image = self.image.canonicalize().ok()?;
+        let beside = self.image.with_file_name("build/vmlinux");
+        let image = if self.processor.is_foreign() {
+            beside
+        } else {
+            self.image.clone()
+        };
+        let image = image.canonicalize().ok()?;
         elf::has_section(&image, ".symtab").ok()?.then_some(image)
     }
 
@@ -113,6 +124,48 @@ impl Kernel {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Where Cargo puts the guest's programs, below the build folder.
+    pub fn programs(&self) -> String {
+        format!("cargo/{}/release", self.processor.target)
+    }
+
+    /// The guest's init.
+    pub fn init(&self) -> Result<PathBuf> {
+        let init = env::current_exe()?.with_file_name("lkmpg-guest");
+        let foreign = || {
+            Some(
+                init.ancestors()
+                    .nth(3)?
+                    .join(self.processor.target)
+                    .join("release/lkmpg-guest"),
+            )
+        };
+        let init = match self.processor.is_foreign() {
+            true => foreign().context("the runner is not where Cargo puts it")?,
+            false => init,
+        };
+        if !init.exists() {
+            bail!(
+                "there is no {}: run `{}` first",
+                init.display(),
+                make(&self.name)
+            );
+        }
+        Ok(init)
+    }
+
+    /// A program that the guest has, of this machine or of its own [`root`](Self::root).
+    pub fn program(&self, name: &str, package: &str) -> Result<PathBuf> {
+        let Some(root) = &self.root else {
+            return find(name, package);
+        };
+        let program = root.join("usr/bin").join(name);
+        program
+            .exists()
+            .then_some(program)
+            .with_context(|| format!("there is no {name} in {}", root.display()))
     }
 
     /// The modules that were built for it: those that the build lists, whatever else is there.
@@ -214,11 +267,11 @@ pub fn build_dir() -> Result<PathBuf> {
 }
 
 /// The samples' programs for user space: all that Cargo has built, save the bench's own.
-pub fn clients() -> Result<Vec<PathBuf>> {
+pub fn clients(kernel: &Kernel) -> Result<Vec<PathBuf>> {
     if module_dir().is_some() {
         return Ok(Vec::new());
     }
-    let folder = build_dir()?.join(PROGRAMS);
+    let folder = build_dir()?.join(kernel.programs());
     let own = |name: &str| name.starts_with("lkmpg-") || name.contains('.');
     let mut clients = Vec::new();
     for entry in

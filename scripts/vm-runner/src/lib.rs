@@ -24,6 +24,7 @@ pub mod lines;
 pub mod monitor;
 pub mod options;
 pub mod outcome;
+pub mod processor;
 pub mod qemu;
 pub mod report;
 pub mod requests;

@@ -3,7 +3,14 @@
 //! QEMU as a child that cannot outlive its parent, and leaves nothing behind:
 //! all that it is given is a file descriptor.
 
-use crate::{accel::Accel, given, kernel::Kernel, monitor::Monitor, options::Options};
+use crate::{
+    accel::Accel,
+    given,
+    kernel::Kernel,
+    monitor::Monitor,
+    options::Options,
+    processor::{PROCESSORS, Processor},
+};
 use anyhow::{Context, Result, anyhow};
 use lkmpg_guest::{HOST_TAG, Port};
 use rustix::{
@@ -26,11 +33,6 @@ use std::{
     thread,
 };
 
-/// The program.
-pub const PROGRAM: &str = "qemu-system-x86_64";
-/// A PC without what nobody uses, which its firmware would look for. It keeps
-/// that firmware, because it is what makes the keyboard speak as on any PC.
-const MACHINE: &str = "q35,sata=off,smbus=off,smm=off,usb=off";
 /// The first version in which a thread may translate code that another changes.
 /// Before, a processor can run into the `int3` of a kprobe that has been removed.
 const PATCHES_CODE: (u32, u32) = (8, 1);
@@ -109,6 +111,7 @@ impl Qemu {
             .map(|it| connect(&port_name(*it)))
             .collect::<Result<_>>()?;
 
+        let program = machine.kernel.processor.program;
         let (console, console_end) = console_pipe()?;
         let given = start.give(machine, options)?;
 
@@ -127,7 +130,7 @@ impl Qemu {
         }
         if options.verbose {
             let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
-            eprintln!("vm: {PROGRAM} {}", words.join(" "));
+            eprintln!("vm: {program} {}", words.join(" "));
         }
         let inherited = far_ends
             .iter()
@@ -137,7 +140,7 @@ impl Qemu {
         for fd in inherited {
             fcntl_setfd(fd, FdFlags::empty()).context("cannot pass a file descriptor on")?;
         }
-        let process = child(PROGRAM)
+        let process = child(program)
             .args(arguments)
             // The terminal's Ctrl-C is not for it.
             .process_group(0)
@@ -199,7 +202,7 @@ impl Start {
             Self::Boot { initramfs } => Given {
                 arguments: [
                     boot(machine, &initramfs),
-                    memory(options, None),
+                    memory(machine, options, None),
                     plugged(machine),
                 ]
                 .concat(),
@@ -213,7 +216,7 @@ impl Start {
             } => Given {
                 arguments: [
                     boot(machine, &initramfs),
-                    memory(options, Some((&file, "on"))),
+                    memory(machine, options, Some((&file, "on"))),
                 ]
                 .concat(),
                 // QEMU writes to no file by itself.
@@ -229,7 +232,11 @@ impl Start {
                 thread::spawn(move || io::copy(&mut state, &mut near));
                 let incoming = ["-incoming", "defer"].map(OsString::from);
                 Given {
-                    arguments: [&memory(options, Some((&file, "off")))[..], &incoming].concat(),
+                    arguments: [
+                        &memory(machine, options, Some((&file, "off")))[..],
+                        &incoming,
+                    ]
+                    .concat(),
                     state: format!("fd:{}", far.as_raw_fd()),
                     files: vec![file.into(), far.into()],
                 }
@@ -256,7 +263,8 @@ fn plugged(machine: &Machine) -> Vec<OsString> {
 }
 
 /// The machine with its memory, which may be a file.
-fn memory(options: &Options, file: Option<(&File, &str)>) -> Vec<OsString> {
+fn memory(machine: &Machine, options: &Options, file: Option<(&File, &str)>) -> Vec<OsString> {
+    let machine = machine.kernel.processor.machine;
     let mut line = vec![
         "-m".to_owned(),
         options.memory.clone(),
@@ -265,12 +273,12 @@ fn memory(options: &Options, file: Option<(&File, &str)>) -> Vec<OsString> {
     if let Some((file, shared)) = file {
         let (size, path) = (memory_size(&options.memory), inherited_path(file));
         line.extend([
-            format!("{MACHINE},memory-backend=memory"),
+            format!("{machine},memory-backend=memory"),
             "-object".to_owned(),
             format!("memory-backend-file,id=memory,size={size},mem-path={path},share={shared}"),
         ]);
     } else {
-        line.push(MACHINE.to_owned());
+        line.push(machine.to_owned());
     }
     line.into_iter().map(OsString::from).collect()
 }
@@ -317,11 +325,9 @@ pub fn exec_as_child() -> Option<anyhow::Error> {
     }
     let program = arguments.next()?;
     let error = anyhow!(Command::new(&program).args(arguments).exec());
-    let remedy = if program == PROGRAM {
-        ": install the package qemu-system-x86"
-    } else {
-        ""
-    };
+    let processor = PROCESSORS.iter().find(|it| it.program == program);
+    let remedy = processor.map(|it| format!(": install the package {}", it.package));
+    let remedy = remedy.unwrap_or_default();
     Some(error.context(format!("cannot run {}{remedy}", program.to_string_lossy())))
 }
 
@@ -330,8 +336,11 @@ fn port_name(port: Port) -> String {
 }
 
 /// QEMU's version, major and minor.
-fn version() -> Option<(u32, u32)> {
-    let output = Command::new(PROGRAM).arg("--version").output().ok()?;
+fn version(processor: &Processor) -> Option<(u32, u32)> {
+    let output = Command::new(processor.program)
+        .arg("--version")
+        .output()
+        .ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -353,27 +362,25 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         "-no-reboot",
     ]);
     add(&["-smp", &options.smp.to_string()]);
+    let processor = machine.kernel.processor;
     match machine.accel {
         Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
         // The processors then take turns.
         Accel::Tcg(_) if options.icount => {
-            add(&["-accel", "tcg,thread=single", "-cpu", "max,la57=off"]);
+            add(&["-accel", "tcg,thread=single", "-cpu", processor.cpu]);
             add(&["-icount", "shift=0"]);
         }
-        // Five-level page tables would only cost time.
         Accel::Tcg(_) => {
             // One is emulated by one thread in any case.
-            let single = options.smp > 1 && version().is_some_and(|it| it < PATCHES_CODE);
+            let single = options.smp > 1 && version(processor).is_some_and(|it| it < PATCHES_CODE);
             let threads = if single { "single" } else { "multi" };
             add(&["-accel", &format!("tcg,thread={threads}")]);
-            add(&["-cpu", "max,la57=off"]);
+            add(&["-cpu", processor.cpu]);
         }
     }
     add(&[
         "-serial",
         "chardev:console",
-        "-serial",
-        "chardev:serial",
         "-mon",
         "chardev=monitor,mode=control",
     ]);
@@ -389,6 +396,8 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
             &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}"),
         ]);
     }
+    // A virtio device among them has a number after that of the ports.
+    add(processor.devices);
     if let Some(folder) = &machine.share {
         line.extend(given::folder(HOST_TAG, folder, false));
     }

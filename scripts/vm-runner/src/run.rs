@@ -10,7 +10,7 @@ use crate::{
     given,
     host::Host,
     initramfs,
-    kernel::{Kernel, PROGRAMS, build_dir},
+    kernel::{Kernel, build_dir},
     options::{Add, Options},
     outcome::Outcome,
     qemu::{Machine, Qemu, Start},
@@ -64,7 +64,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     if interactive {
         // The clients as they are on the host now come before those that were
         // there at the boot.
-        let path = format!("/usr/local/bin:{HOST_DIR}/{PROGRAMS}:{}", path(options));
+        let path = format!(
+            "/usr/local/bin:{HOST_DIR}/{}:{}",
+            kernel.programs(),
+            path(options)
+        );
         env.push(("PATH".into(), path.into()));
     }
     let job = Job {
@@ -153,7 +157,7 @@ impl<'a> Bench<'a> {
         }
         let gdb = options.gdb.then(|| Gdb::new(kernel)).transpose()?;
         devices.extend(gdb.iter().flat_map(Gdb::arguments));
-        let accel = accel::choose(options)?;
+        let accel = accel::choose(options, kernel)?;
         Ok(Self {
             options,
             kernel,
@@ -352,8 +356,6 @@ pub fn environment(options: &Options, passed: &[&str]) -> Result<Vec<(OsString, 
 /// What the kernel is told.
 fn command_line(options: &Options, kernel: &Kernel, accel: &Accel) -> String {
     let words = [
-        "console=ttyS0",
-        "earlyprintk=ttyS0",
         // One whose memory is wanted waits.
         if options.core.is_some() {
             "panic=0"
@@ -362,10 +364,7 @@ fn command_line(options: &Options, kernel: &Kernel, accel: &Accel) -> String {
         },
         "printk.devkmsg=on",
         "hostname=lkmpg",
-        // There is no mouse, and looking for it takes a third of a second.
-        "i8042.noaux",
         "pty.legacy_count=0",
-        "no_timer_check",
         "sysctl.kernel.dmesg_restrict=0",
         "sysctl.kernel.hung_task_timeout_secs=30",
         "rcupdate.rcu_cpu_stall_timeout=60",
@@ -375,15 +374,15 @@ fn command_line(options: &Options, kernel: &Kernel, accel: &Accel) -> String {
         "oops=panic",
         "sysctl.kernel.hung_task_panic=1",
     ];
-    let mut line = words.join(" ");
-    // An emulated guest has this machine's counter, unless it counts
+    let mut line = [kernel.processor.words, &words].concat().join(" ");
+    // An emulated PC has this machine's counter, unless it counts
     // instructions. To be told is faster, and more exact, than to measure it.
     let khz = if options.icount {
         Some(1_000_000)
     } else {
         Host::known().tsc_khz
     };
-    if let (Accel::Tcg(_), Some(khz)) = (accel, khz) {
+    if let (Accel::Tcg(_), Some(khz), "x86-64") = (accel, khz, kernel.processor.name) {
         line += &format!(" tsc_early_khz={khz}");
     }
     if options.gdb {

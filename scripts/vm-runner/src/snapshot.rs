@@ -208,7 +208,8 @@ impl Stamp {
 /// All that a guest depends on that has booted and has not been given a job.
 fn key(machine: &Machine, options: &Options) -> Result<String> {
     let mut files = initramfs::base_files(machine.kernel)?;
-    files.push(initramfs::find(qemu::PROGRAM, "qemu-system-x86")?);
+    let processor = machine.kernel.processor;
+    files.push(initramfs::find(processor.program, processor.package)?);
     files.push(machine.kernel.image.clone());
     let mut key = String::new();
     for word in qemu::arguments(machine, options) {
@@ -223,7 +224,7 @@ fn key(machine: &Machine, options: &Options) -> Result<String> {
         key += &format!("{}\n", identity(&file));
     }
     // Cargo writes the same program again and again.
-    for program in initramfs::own_programs()? {
+    for program in initramfs::own_programs(machine.kernel)? {
         let id = elf::build_id(&program).map(|it| format!("{it:02x?}"));
         key += &format!("{}\n", id.unwrap_or_else(|| identity(&program)));
     }

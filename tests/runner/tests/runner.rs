@@ -217,6 +217,21 @@ fn a_guest_that_says_nothing_is_a_failure_of_the_bench() {
         .says("turned off");
 }
 
+#[test]
+fn another_processor_is_emulated_and_runs_its_own_programs_only() {
+    let fake = Fake::new();
+    fs::write(fake.path("kernel/config"), "#\nCONFIG_RISCV=y\n").expect("a configuration");
+    for arguments in [&["--root"][..], &["--accel", "kvm"]] {
+        fake.runs(&[arguments, &["--", "true"]].concat())
+            .expect(125)
+            .says("riscv64");
+    }
+    // Nothing was built for it.
+    fake.runs(&["--", "true"])
+        .expect(125)
+        .says("riscv64gc-unknown-linux-gnu");
+}
+
 /// A folder with what looks like a kernel.
 fn folder_with_image(image: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

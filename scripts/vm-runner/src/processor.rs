@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The processors that there are kernels for, and what differs between their machines.
+
+use object::elf::{EM_AARCH64, EM_RISCV, EM_X86_64, Machine};
+
+/// A processor, and the machine that QEMU makes with it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Processor {
+    /// Its name, for messages.
+    pub name: &'static str,
+    /// What rustc calls what runs there.
+    pub target: &'static str,
+    /// What is in the header of its programs.
+    elf: Machine,
+    /// The option that its kernels have.
+    symbol: &'static str,
+    /// QEMU's program.
+    pub program: &'static str,
+    /// Debian's package with it.
+    pub package: &'static str,
+    /// The machine.
+    pub machine: &'static str,
+    /// All that can be emulated, without what only costs time.
+    pub cpu: &'static str,
+    /// What its kernel is told.
+    pub words: &'static [&'static str],
+    /// The second serial port, `/dev/ttyS1`, and the keyboard.
+    pub devices: &'static [&'static str],
+}
+
+/// All of them.
+pub static PROCESSORS: [Processor; 3] = [
+    Processor {
+        name: "x86-64",
+        target: "x86_64-unknown-linux-gnu",
+        elf: EM_X86_64,
+        symbol: "X86_64",
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        // A PC without what nobody uses, which its firmware would look for. It keeps
+        // that firmware, because it is what makes the keyboard speak as on any PC.
+        machine: "q35,sata=off,smbus=off,smm=off,usb=off",
+        // Five-level page tables would only cost time.
+        cpu: "max,la57=off",
+        words: &[
+            "console=ttyS0",
+            "earlyprintk=ttyS0",
+            // There is no mouse, and looking for it takes a third of a second.
+            "i8042.noaux",
+            "no_timer_check",
+        ],
+        devices: &["-serial", "chardev:serial"],
+    },
+    Processor {
+        name: "arm64",
+        target: "aarch64-unknown-linux-gnu",
+        elf: EM_AARCH64,
+        symbol: "ARM64",
+        program: "qemu-system-aarch64",
+        package: "qemu-system-arm",
+        // With the older interrupt controller there are eight processors at most.
+        machine: "virt,gic-version=3",
+        cpu: "max",
+        words: &["console=ttyAMA0", "earlycon"],
+        // The console is no ttyS0: that is here, and leads nowhere. (pci-serial-2x is one device for
+        // both, of which QEMU 7.2 dies when it is to save the guest.)
+        devices: &[
+            "-chardev",
+            "null,id=nowhere",
+            "-device",
+            "pci-serial,chardev=nowhere",
+            "-device",
+            "pci-serial,chardev=serial",
+            "-device",
+            "virtio-keyboard-pci",
+        ],
+    },
+    Processor {
+        name: "riscv64",
+        target: "riscv64gc-unknown-linux-gnu",
+        elf: EM_RISCV,
+        symbol: "RISCV",
+        program: "qemu-system-riscv64",
+        package: "qemu-system-misc",
+        machine: "virt",
+        cpu: "rv64",
+        words: &["console=ttyS0", "earlycon"],
+        devices: &[
+            "-device",
+            "pci-serial,chardev=serial",
+            "-device",
+            "virtio-keyboard-pci",
+        ],
+    },
+];
+
+impl Processor {
+    /// The one that a kernel with this configuration runs on.
+    pub fn of(config: &str) -> Option<&'static Self> {
+        let has = |it: &&Self| config.contains(&format!("\nCONFIG_{}=y\n", it.symbol));
+        PROCESSORS.iter().find(has)
+    }
+
+    /// The one that runs this program.
+    pub fn host() -> &'static Self {
+        let arch = match std::env::consts::ARCH {
+            "riscv64" => "riscv64gc",
+            arch => arch,
+        };
+        let is_host = |it: &&Self| it.target.split('-').next() == Some(arch);
+        PROCESSORS.iter().find(is_host).unwrap_or(&PROCESSORS[0])
+    }
+
+    /// The one for whose programs this is in the header.
+    pub fn with(elf: Machine) -> Option<&'static Self> {
+        PROCESSORS.iter().find(|it| it.elf == elf)
+    }
+
+    /// Whether it is another than this machine's.
+    pub fn is_foreign(&self) -> bool {
+        self != Self::host()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_tells_its_processor() {
+        for it in &PROCESSORS {
+            let config = format!("#\nCONFIG_64BIT=y\nCONFIG_{}=y\n", it.symbol);
+            assert_eq!(Processor::of(&config), Some(it));
+        }
+        assert_eq!(Processor::of("#\nCONFIG_64BIT=y\n"), None);
+    }
+}
