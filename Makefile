@@ -59,6 +59,10 @@ $(error the machine's own kernel $(KERNEL) is for building: the VM boots KERNEL=
 endif
 endif
 
+# What rustc calls what runs here, and in the guest.
+HERE	:= x86_64-unknown-linux-gnu
+TARGET	:= $(HERE)
+
 ifdef KDIR
 $(call check-path,$(KDIR))
 OUT	:= $(BUILD)/$(or $(file <$(KDIR)/include/config/kernel.release),kdir)
@@ -75,7 +79,7 @@ endif
 # The tools that were chosen for this kernel, or by the caller.
 TOOLS	:= $(foreach tool,LLVM RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER BINDGEN PAHOLE,\
 		$(if $($(tool)),$(tool)='$($(tool))'))
-TOOLS	+= $(if $(filter file command,$(origin CC)),CC='$(CC)')
+TOOLS	+= $(foreach it,ARCH CC,$(if $(filter file command,$(origin $(it))),$(it)='$($(it))'))
 # On all CPUs, unless -j says how many.
 JOBS	= $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 # A module that calls what is freed after its init must not link, whatever the kernel's own are allowed.
@@ -135,6 +139,7 @@ help:
 #:                   doctor, rust-analyzer and clean (docs/your-module.md)
 #:
 #: KERNEL=debug      the kernel with the sanitizers
+#: KERNEL=arm64      the kernel of another processor, emulated; also riscv64 (docs/processors.md)
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
 #: KERNEL=host       the machine's own, to build for only; KERNEL=RELEASE another of
 #:                   Debian's, by what uname -r says
@@ -157,12 +162,20 @@ kbuild:
 	$(Q)scripts/forget $(MO)
 	+$(Q)(flock 9 && $(if $(LKMPG_ONLY),$(SOME),$(KBUILD) modules 9>&-)) 9>$(MO)/.lock
 
+# For another processor cargo builds only what runs there, with the compiler that its libraries go with.
+FOREIGN	= RUSTC='$(RUSTC)'
+BENCH	:= lkmpg-vm lkmpg-report lkmpg-mutants lkmpg-model lkmpg-runner-tests lkmpg-tools-tests
+GUESTS	= --target $(TARGET) --workspace $(addprefix --exclude ,$(BENCH))
+
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs
 
 .PHONY: programs
 programs:
 	+$(Q)$(CARGO) build --quiet --release --workspace --bins
+ifneq ($(TARGET),$(HERE))
+	+$(Q)$(FOREIGN) $(CARGO) build --quiet --release $(GUESTS) --bins
+endif
 
 .PHONY: vm
 vm: all
@@ -178,8 +191,9 @@ endif
 T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
 # Builds the tests, says which they are, and runs them: all of all packages, unless T says which.
-SUITE	= $(CARGO) test --no-run --message-format=json-render-diagnostics --workspace \
-		$(addprefix --test ,$(T)) | scripts/vm --suite $(if $(T),,--doctests)
+SUITE	= $(if $(filter $(HERE),$(TARGET)),$(CARGO) test --workspace,$(FOREIGN) $(CARGO) test $(GUESTS)) \
+		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) | \
+		scripts/vm --suite $(if $(T),,--doctests)
 
 # How often a module is loaded and unloaded while something comes in.
 .PHONY: test

@@ -7,7 +7,8 @@
 # shellcheck disable=SC2154 # lib.sh sets what is not set here.
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-apt=$cache/apt
+# Whose packages they are: this machine's, unless the script that sources this says so.
+apt=$cache/apt${architecture:+-$architecture}
 # The space that fetching and unpacking a kernel source takes, in MiB.
 source_space=2200
 # The series that this project was tried with, best first.
@@ -57,20 +58,22 @@ update_apt() {
 		# A suite that the mirror lacks makes this fail, and the others do.
 		APT_CONFIG=$apt/apt.conf apt-get -q update || true
 		[ -z "$(APT_CONFIG=$apt/apt.conf apt-cache pkgnames linux-source-)" ] || return 0
-	done < <(mirrors)
+	done < <(mirrors debian)
 	echo "No mirror that the machine's apt knows offers kernel sources in $*."
 	return 1
 }
 
-# The addresses from which the machine's own apt gets Debian itself.
+# mirrors ARCHIVE: the addresses from which the machine's own apt gets Debian itself
+# (debian), or what mends it (debian-security).
 mirrors() {
 	apt-get --print-uris update |
-		sed -nE "s#^'(.*/debian(\.list)?)/dists/[a-z]+(-updates|-backports)?/main/.*#\1#p" |
+		sed -nE "s#^'(.*/$1(\.list)?)/dists/[a-z]+(-updates|-backports|-security)?/main/.*#\1#p" |
 		awk '!seen[$0]++'
 }
 
+# write_apt_files MIRROR SUITES: what mends a suite comes last, from a mirror of its own.
 write_apt_files() {
-	local mirror=$1
+	local mirror=$1 suite
 	shift
 	: >"$apt/status"
 	{
@@ -78,7 +81,7 @@ write_apt_files() {
 		cat <<-END
 			Dir::Etc::Main "/dev/null";
 			Dir::Etc::Parts "/dev/null";
-			Dir::Etc::SourceList "$apt/debian.sources";
+			Dir::Etc::SourceList "$apt/debian.list";
 			Dir::Etc::SourceParts "/dev/null";
 			Dir::Etc::Preferences "/dev/null";
 			Dir::Etc::PreferencesParts "/dev/null";
@@ -88,17 +91,14 @@ write_apt_files() {
 			Dir::Cache "$apt";
 			Acquire::Languages "none";
 			Acquire::Retries "3";
-			APT::Architecture "$(dpkg --print-architecture)";
+			APT::Architecture "${architecture:-$(dpkg --print-architecture)}";
 			APT::Sandbox::User "root";
 		END
 	} >"$apt/apt.conf"
-	cat >"$apt/debian.sources" <<-END
-		Types: deb
-		URIs: $mirror
-		Suites: $*
-		Components: main
-		Signed-By: $keyring
-	END
+	for suite; do
+		[[ $suite != *-security ]] || mirror=$(mirrors debian-security | head -n 1)
+		[ -z "$mirror" ] || printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite"
+	done >"$apt/debian.list"
 }
 
 # offered PACKAGE: the versions of it on offer, the newest last.

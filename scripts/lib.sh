@@ -33,9 +33,40 @@ mdbook_version=0.4.52
 mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
 # The kernels that are built here, each with the fragments of its configuration: a later
-# one wins over an earlier.
-declare -A fragments_of=([dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject')
-kernels='dev, debug, debug-kobject; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+# one wins over an earlier. The second names the processor.
+declare -A fragments_of=(
+	[dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject'
+	[arm64]='dev arm64' [debug-arm64]='dev arm64 debug'
+	[riscv64]='dev riscv64' [debug-riscv64]='dev riscv64 debug'
+)
+kernels='dev, debug, debug-kobject; arm64, riscv64, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+
+# The processors: what Kbuild, Debian, clang and rustc call each, and what QEMU boots there, in the
+# folder that the kernel was built in. scripts/vm-runner/src/processor.rs knows QEMU's side.
+processors='
+x86     x86     amd64   x86_64-linux-gnu  x86_64-unknown-linux-gnu    vmlinux
+arm64   arm64   arm64   aarch64-linux-gnu aarch64-unknown-linux-gnu   arch/arm64/boot/Image
+riscv64 riscv   riscv64 riscv64-linux-gnu riscv64gc-unknown-linux-gnu arch/riscv/boot/Image
+'
+
+# processor_of KERNEL: sets what is in the table of the one that it runs on. Debian's are for this
+# machine's.
+processor_of() {
+	local fragments
+	read -ra fragments <<<"${fragments_of[$1]-debian x86}"
+	use_processor "${fragments[1]}"
+}
+
+# use_processor NAME
+use_processor() {
+	processor=$1
+	read -r arch debian triple target image < <(sed -n "s/^$1 //p" <<<"$processors")
+}
+
+# is_foreign: whether that is not this machine's.
+is_foreign() {
+	[ "${triple%%-*}" != "$(uname -m)" ]
+}
 
 # is_kernel NAME: whether there is such a KERNEL.
 is_kernel() {

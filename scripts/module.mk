@@ -80,8 +80,8 @@ RUN	:= $(foreach it,$(SCRIPTS),$(if $(filter $(or $(T),%),$(basename $(notdir $(
 RUN_RUST := $(if $(T),$(filter-out $(basename $(notdir $(RUN))),$(T)),$(PACKAGE))
 
 # The guest has no libraries.
-TARGET	:= x86_64-unknown-linux-gnu
-CARGO_TESTS = CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-C target-feature=+crt-static' \
+STATIC	= CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-C target-feature=+crt-static'
+CARGO_TESTS = $(if $(filter $(HERE),$(TARGET)),$(STATIC),RUSTC='$(RUSTC)') \
 		CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=debuginfo $(CARGO) test \
 		--manifest-path $(PACKAGE) --target $(TARGET) --target-dir $(BUILD)/cargo \
 		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(RUN_RUST)))
