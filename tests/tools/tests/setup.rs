@@ -49,6 +49,21 @@ fn what_is_missing_is_told_by_what_it_is() {
 }
 
 #[test]
+fn what_another_processor_takes_is_for_those_who_ask() {
+    let mut machine = Machine::new();
+    machine.run(&["scripts/setup", "--check"]).passes();
+    for (kernel, package) in [
+        ("arm64", "qemu-system-arm"),
+        ("debug-riscv64", "qemu-system-misc"),
+    ] {
+        machine.set("KERNEL", kernel);
+        machine
+            .run(&["scripts/setup", "--check"])
+            .fails(&[&format!("(package {package})")]);
+    }
+}
+
+#[test]
 fn a_busybox_with_libraries_is_none() {
     let machine = Machine::new();
     machine.program("ldd", "echo 'libc.so.6 => /lib/libc.so.6'");
