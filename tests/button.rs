@@ -9,7 +9,7 @@ use std::{
     io::Read as _,
     os::unix::fs::OpenOptionsExt as _,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const NODE: &str = "/dev/button";
@@ -125,6 +125,32 @@ fn a_button_that_bounces_is_pressed_once() {
     assert_eq!(read(&file).as_deref(), Ok("2\n"));
     assert_eq!(read(&file), Err(Errno::AGAIN));
     drop(file);
+    module.unload().expect("unload");
+}
+
+/// It is down most of the time, and never for long. If it was, since this process had to wait, that was no
+/// bouncing.
+#[test]
+fn as_long_as_it_bounces_it_is_not_pressed() {
+    const DEBOUNCE: Duration = Duration::from_millis(400);
+
+    let (chip, module) = load(400);
+    loop {
+        let log = KernelLog::now();
+        let (start, mut longest) = (Instant::now(), Duration::ZERO);
+        while start.elapsed() < 2 * DEBOUNCE {
+            let down = Instant::now();
+            chip.pull(1, true);
+            thread::sleep(Duration::from_millis(2));
+            chip.pull(1, false);
+            longest = longest.max(down.elapsed());
+        }
+        settle();
+        if longest < DEBOUNCE {
+            assert_eq!(log.lines_with("button: Press"), [""; 0]);
+            break;
+        }
+    }
     module.unload().expect("unload");
 }
 
