@@ -58,8 +58,13 @@ impl Devices {
             for device in said.devices {
                 self.plug(&device)?;
             }
-            if !others.contains(&said.qemu) {
-                others.push(said.qemu);
+            let folder = file.parent().unwrap_or(file).to_string_lossy();
+            // In a list of options QEMU takes two commas for one.
+            let folder = folder.replace(',', ",,");
+            let here = |it: &String| it.replace("{folder}", &folder);
+            let qemu = said.qemu.iter().map(here).collect();
+            if !others.contains(&qemu) {
+                others.push(qemu);
             }
         }
         self.arguments.extend(others.into_iter().flatten());
@@ -136,6 +141,19 @@ mod tests {
             "-x",
         ];
         assert_eq!(devices.arguments, slots);
+    }
+
+    #[test]
+    fn a_file_lies_beside_what_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("a,b");
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join("gates.toml");
+        fs::write(&file, "[one]\nqemu = [\"file={folder}/x\"]\n").unwrap();
+        let mut devices = Devices::default();
+        devices.add(&file, &["one".to_owned()].into()).unwrap();
+        let place = folder.display().to_string().replace(',', ",,");
+        assert_eq!(devices.arguments, [format!("file={place}/x")]);
     }
 
     #[test]
