@@ -4,9 +4,10 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, errno_of, ready, refuses_nonsense, wait_until,
+    KernelLog, KernelSetting, Module, Slot, errno_of, is_asleep, ready, refuses_nonsense,
+    wait_until, while_asleep,
 };
-use rustix::{event::PollFlags, fs::OFlags, io::Errno, thread::gettid};
+use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
     cell::RefCell,
     fs::{self, File},
@@ -16,9 +17,7 @@ use std::{
         process::ExitStatusExt as _,
     },
     path::{Path, PathBuf},
-    process,
-    sync::mpsc,
-    thread,
+    process, thread,
     time::Duration,
 };
 
@@ -114,30 +113,6 @@ impl Drop for Without {
     fn drop(&mut self) {
         Self::change(|command| command | self.0);
     }
-}
-
-fn is_asleep(process: u32, thread: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat"));
-    let stat = stat.unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, it)| it.starts_with('S'))
-}
-
-/// Has a thread do something that sleeps until `meanwhile` was done; returns what came of it.
-fn while_asleep<T: Send>(f: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
-    let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        let sleeper = scope.spawn(move || {
-            sender
-                .send(gettid().as_raw_nonzero().get())
-                .expect("a receiver");
-            f()
-        });
-        let thread = receiver.recv().expect("a thread");
-        wait_until("a thread that sleeps", || is_asleep(process::id(), thread));
-        meanwhile();
-        sleeper.join().expect("it does not panic")
-    })
 }
 
 #[test]

@@ -76,7 +76,9 @@ pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use nodes::Node;
 pub use nonsense::refuses_nonsense;
-pub use process::{Program, Progress, as_user, errno_named, errno_of, majors, wait_until};
+pub use process::{
+    Program, Progress, as_user, errno_named, errno_of, is_asleep, majors, wait_until, while_asleep,
+};
 pub use ready::ready;
 pub use serial::FarEnd;
 pub use settings::{only, setting, some, times};

@@ -5,7 +5,7 @@
 use rustix::{
     io::Errno,
     process::{Gid, Uid},
-    thread::{set_thread_res_gid, set_thread_res_uid},
+    thread::{gettid, set_thread_res_gid, set_thread_res_uid},
 };
 use std::{
     collections::HashMap,
@@ -13,7 +13,8 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -35,6 +36,32 @@ pub fn as_user<T: Send>(uid: u32, f: impl FnOnce() -> T + Send) -> T {
             Ok(value) => value,
             Err(panic) => std::panic::resume_unwind(panic),
         }
+    })
+}
+
+/// Whether a process' thread waits for something.
+pub fn is_asleep(process: u32, thread: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat"));
+    let stat = stat.unwrap_or_default();
+    // D is for those whom only a signal that kills wakes, or none.
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, it)| it.starts_with(['S', 'D']))
+}
+
+/// Has a thread do something that sleeps until `meanwhile` was done; returns what came of it.
+pub fn while_asleep<T: Send>(f: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        let sleeper = scope.spawn(move || {
+            sender
+                .send(gettid().as_raw_nonzero().get())
+                .expect("a receiver");
+            f()
+        });
+        let thread = receiver.recv().expect("a thread");
+        wait_until("a thread that sleeps", || is_asleep(process::id(), thread));
+        meanwhile();
+        sleeper.join().expect("it does not panic")
     })
 }
 

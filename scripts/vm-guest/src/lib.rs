@@ -169,7 +169,10 @@ pub enum ToGuest {
     /// The user's terminal changed its size.
     Resize(WindowSize),
     /// Devices were plugged in, before the first job: they are to be waited for.
-    Plugged,
+    Plugged {
+        /// How many of them are on USB.
+        usb: usize,
+    },
     /// The modules that there are now, as paths below [`HOST_DIR`].
     Modules(Vec<String>),
 }

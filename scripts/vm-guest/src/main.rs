@@ -153,7 +153,7 @@ fn listen(mut reader: BufReader<File>, screens: &Screens, orders: &Sender<Result
                 }
                 continue;
             }
-            ToGuest::Plugged => match slots::wait() {
+            ToGuest::Plugged { usb } => match slots::wait(usb) {
                 Ok(()) => continue,
                 Err(error) => Err(error),
             },

@@ -12,19 +12,44 @@ use std::{
 
 const SLOTS: &str = "/sys/bus/pci/slots";
 const DEVICES: &str = "/sys/bus/pci/devices";
+const USB_DEVICES: &str = "/sys/bus/usb/devices";
 /// How long the kernel may take to find a device.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Waits until the kernel has found what is in the slots.
-pub fn wait() -> Result<()> {
+/// Waits until the kernel has found what is in the slots, and as many devices on USB.
+pub fn wait(usb: usize) -> Result<()> {
     let start = Instant::now();
-    while let Some(slot) = unseen().with_context(|| format!("cannot look into {SLOTS}"))? {
+    while let Some(missing) = missing(usb)? {
         if start.elapsed() > LIMIT {
-            bail!("the kernel does not find what is in the PCI slot {slot}");
+            bail!("the kernel does not find {missing}");
         }
         sleep(Duration::from_millis(1));
     }
     Ok(())
+}
+
+fn missing(usb: usize) -> Result<Option<String>> {
+    if let Some(slot) = unseen().with_context(|| format!("cannot look into {SLOTS}"))? {
+        return Ok(Some(format!("what is in the PCI slot {slot}")));
+    }
+    if usb == 0 {
+        return Ok(None);
+    }
+    let seen = on_usb().with_context(|| format!("cannot look into {USB_DEVICES}"))?;
+    Ok((seen < usb).then(|| format!("all of {usb} USB devices")))
+}
+
+/// How many devices there are on USB whose first interface drivers may bind to.
+fn on_usb() -> io::Result<usize> {
+    let mut seen = 0;
+    for entry in fs::read_dir(USB_DEVICES)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        // 1-0 and its like are the buses' own.
+        let of_device = |it: &str| it.split_once('-').is_some_and(|(_, port)| port != "0");
+        seen += usize::from(name.strip_suffix(":1.0").is_some_and(of_device));
+    }
+    Ok(seen)
 }
 
 /// A slot with something in it that the kernel has not found yet.

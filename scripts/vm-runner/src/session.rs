@@ -253,7 +253,8 @@ impl<'a> Session<'a> {
             self.qemu.monitor().plug(device)?;
         }
         if !devices.is_empty() {
-            self.tell(&ToGuest::Plugged);
+            let usb = devices.iter().filter(|it| it.starts_with("usb-")).count();
+            self.tell(&ToGuest::Plugged { usb });
         }
         self.phase = Phase::Ready;
         Ok(())

@@ -58,7 +58,7 @@ fn main() -> Result<()> {
             ToGuest::Start(start) => run(start, &mut reader, &control, &ports, &console)?,
             ToGuest::Look => send(&control, &FromGuest::Left(Vec::new()))?,
             ToGuest::End => log(&console, END_OF_LOG)?,
-            ToGuest::Plugged | ToGuest::Resize(_) | ToGuest::Modules(_) => {}
+            ToGuest::Plugged { .. } | ToGuest::Resize(_) | ToGuest::Modules(_) => {}
         }
     }
     Ok(())
