@@ -103,6 +103,8 @@
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
 //! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
+//! | a question of no bytes to a USB device: [`usb::Link::control_in`] | warns with a stack trace | `EINVAL` |
+//! | a limit of 0, for a USB transfer | waits for ever | a millisecond |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `of_no_device`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
@@ -241,6 +243,8 @@ pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
+#[cfg(all(CONFIG_USB, linux_7_3))]
+pub mod usb;
 #[cfg(CONFIG_VT)]
 pub mod vt;
 pub mod wait;

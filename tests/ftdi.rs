@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The USB driver: ftdi.
+
+use lkmpg_tests::{
+    KernelLog, KernelSetting, Module, Slot, errno_of, refuses_nonsense, wait_until, while_asleep,
+};
+use rustix::{fs::OFlags, io::Errno};
+use std::{
+    cell::RefCell,
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    os::unix::{fs::OpenOptionsExt as _, process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process, thread,
+};
+
+const NODE: &str = "/dev/ftdi";
+const DRIVER: &str = "/sys/bus/usb/drivers/ftdi";
+/// A question to the tablet at the far end of the line, and its answer.
+const QUESTION: &[u8] = b"RE\n";
+const ANSWER: &[u8] = b"96,N,8,0";
+
+fn load() -> Module {
+    Module::load("ftdi", &[]).expect("the module loads")
+}
+
+fn open_with(flags: OFlags) -> File {
+    let mut options = File::options();
+    let options = options.read(true).write(true);
+    let options = options.custom_flags(flags.bits().cast_signed());
+    options.open(NODE).expect("open")
+}
+
+fn open() -> File {
+    open_with(OFlags::empty())
+}
+
+fn read(mut file: &File, length: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; length];
+    let length = file.read(&mut bytes).map_err(errno_of)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+fn write(mut file: &File, bytes: &[u8]) -> Result<usize, Errno> {
+    file.write(bytes).map_err(errno_of)
+}
+
+/// The tablet takes one question of each piece that it gets.
+fn ask(file: &File) {
+    assert_eq!(write(file, QUESTION), Ok(QUESTION.len()));
+}
+
+fn answer(mut file: &File) -> Vec<u8> {
+    let mut bytes = vec![0; ANSWER.len()];
+    file.read_exact(&mut bytes).expect("an answer");
+    bytes
+}
+
+/// How long the device may take, until this is dropped.
+fn patience(ms: u32) -> KernelSetting {
+    KernelSetting::new("/sys/module/ftdi/parameters/timeout_ms", &ms.to_string())
+}
+
+/// The adapter's interface, if it is there.
+fn interface() -> Option<PathBuf> {
+    let devices = fs::read_dir("/sys/bus/usb/devices").expect("the devices");
+    let mut paths = devices.map(|it| it.expect("a device").path());
+    let alias = "usb:v0403p6001";
+    paths.find(|it| {
+        fs::read_to_string(it.join("modalias")).is_ok_and(|text| text.starts_with(alias))
+    })
+}
+
+fn device() -> PathBuf {
+    let interface = interface().expect("the interface");
+    let path = fs::canonicalize(interface).expect("its folder");
+    path.parent().expect("its device").to_owned()
+}
+
+#[test]
+fn it_says_what_it_is() {
+    let log = KernelLog::now();
+    let _module = load();
+    let said = log.lines_with("ftdi ");
+    let line = ": A line at 9600 baud, packets of 64 bytes.";
+    assert!(said.iter().any(|it| it.ends_with(line)), "{said:?}");
+}
+
+#[test]
+fn what_is_asked_is_answered() {
+    let _module = load();
+    let file = open();
+    ask(&file);
+    assert_eq!(answer(&file), ANSWER);
+    assert_eq!(read(&file, 0), Ok(Vec::new()));
+    assert_eq!(write(&file, b""), Ok(0));
+}
+
+/// Who reads less than what has come finds the rest, and what fills many packets comes in order.
+#[test]
+fn nothing_is_lost() {
+    let _module = load();
+    let file = open();
+    for _ in 0..30 {
+        ask(&file);
+    }
+    for at in 0..3 {
+        assert_eq!(read(&file, 1), Ok(vec![ANSWER[at]]));
+    }
+    assert_eq!(&answer(&open())[..5], &ANSWER[3..]);
+    let mut rest = vec![0; 28 * ANSWER.len() + 5];
+    (&file).read_exact(&mut rest).expect("the rest");
+    assert_eq!(rest, [&ANSWER[3..], &ANSWER.repeat(28)].concat());
+    let hasty = open_with(OFlags::NONBLOCK);
+    assert_eq!(read(&hasty, 1), Err(Errno::AGAIN));
+}
+
+/// The tablet hears nothing at another speed, and the chip forgets what nobody has read.
+#[test]
+fn the_line_is_as_fast_as_was_said() {
+    for (baud, hears) in [("300", false), ("9600", true)] {
+        let _module = Module::load("ftdi", &["timeout_ms=300", &format!("baud={baud}")]);
+        let file = open();
+        ask(&file);
+        let expected = match hears {
+            true => Ok(ANSWER.to_vec()),
+            false => Err(Errno::TIMEDOUT),
+        };
+        assert_eq!(read(&file, 100), expected, "{baud}");
+    }
+}
+
+#[test]
+fn a_speed_that_no_line_has_is_refused() {
+    for baud in ["0", "183", "1000001", "4294967295"] {
+        let log = KernelLog::now();
+        let _module = Module::load("ftdi", &[&format!("baud={baud}")]).expect("the module loads");
+        let said = log.lines_with("ftdi ");
+        let refusal = format!(": No line has {baud} baud: 184 to 1000000.");
+        assert!(said.iter().any(|it| it.ends_with(&refusal)), "{said:?}");
+        assert!(!Path::new(NODE).exists(), "{baud}");
+    }
+    for baud in ["184", "1000000"] {
+        let _module = Module::load("ftdi", &[&format!("baud={baud}")]).expect("the module loads");
+        assert!(Path::new(NODE).exists(), "{baud}");
+    }
+}
+
+#[test]
+fn silence_ends_a_read_and_no_other() {
+    let _module = load();
+    let file = open();
+    {
+        let _patience = patience(20);
+        assert_eq!(read(&file, 1), Err(Errno::TIMEDOUT));
+        let _none = patience(0);
+        assert_eq!(read(&file, 1), Err(Errno::TIMEDOUT));
+    }
+    ask(&file);
+    assert_eq!(answer(&file), ANSWER);
+}
+
+#[test]
+fn one_writes_while_others_read() {
+    let _module = load();
+    let file = open();
+    let first = while_asleep(|| answer(&file), || ask(&open()));
+    assert_eq!(first, ANSWER);
+    thread::scope(|scope| {
+        let readers = [(); 3].map(|()| scope.spawn(|| read(&open(), 1)));
+        ask(&file);
+        for reader in readers {
+            let byte = reader.join().expect("it does not panic");
+            assert_eq!(byte.map(|it| it.len()), Ok(1));
+        }
+    });
+}
+
+#[test]
+fn a_reader_can_be_killed() {
+    let _module = load();
+    let _patience = patience(60_000);
+    let mut reader = process::Command::new("cat").arg(NODE).spawn().expect("cat");
+    let stack = format!("/proc/{}/wchan", reader.id());
+    wait_until("cat that waits for the device", || {
+        fs::read_to_string(&stack).is_ok_and(|it| it.contains("usb"))
+    });
+    reader.kill().expect("kill");
+    assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+    let file = open();
+    ask(&file);
+    assert_eq!(answer(&file), ANSWER);
+}
+
+/// Whoever has its file open keeps the module, but not the device.
+fn goes_while_somebody_waits(go: impl FnOnce(), come: impl FnOnce()) {
+    let module = load();
+    let file = open();
+    {
+        let _patience = patience(60_000);
+        assert_eq!(while_asleep(|| read(&file, 4), go), Err(Errno::NODEV));
+    }
+    assert!(!Path::new(NODE).exists());
+    assert_eq!(read(&file, 4), Err(Errno::NODEV));
+    assert_eq!(write(&file, QUESTION), Err(Errno::NODEV));
+
+    let module = module.unload().expect_err("it is in use").busy();
+    come();
+    wait_until("the device, with its driver", || Path::new(NODE).exists());
+    let other = open();
+    ask(&other);
+    assert_eq!(answer(&other), ANSWER);
+    assert_eq!(read(&file, 4), Err(Errno::NODEV));
+    drop((file, other));
+    module.unload().expect("nobody has it open");
+}
+
+const PLUG: &str = "usb-serial,id=ftdi,chardev=ftdi-line,bus=ftdi-slot.0";
+
+#[test]
+fn it_is_unplugged_while_somebody_waits() {
+    let slot = RefCell::new(Slot::new());
+    goes_while_somebody_waits(
+        || slot.borrow_mut().unplug("ftdi"),
+        || slot.borrow_mut().plug(PLUG),
+    );
+}
+
+#[test]
+fn it_is_unbound_while_somebody_waits() {
+    let interface = interface().expect("the interface");
+    let name = interface
+        .file_name()
+        .expect("a name")
+        .to_str()
+        .expect("text");
+    goes_while_somebody_waits(
+        || fs::write(format!("{DRIVER}/unbind"), name).expect("unbind"),
+        || fs::write(format!("{DRIVER}/bind"), name).expect("bind"),
+    );
+}
+
+#[test]
+fn it_is_forbidden_while_somebody_waits() {
+    let authorized = device().join("authorized");
+    goes_while_somebody_waits(
+        || fs::write(&authorized, "0").expect("forbid"),
+        || fs::write(&authorized, "1").expect("allow"),
+    );
+}
+
+/// It goes at any point of a transfer.
+#[test]
+fn it_is_unplugged_while_many_write() {
+    let module = load();
+    let mut slot = Slot::new();
+    for _ in 0..3 {
+        wait_until("the device, with its driver", || Path::new(NODE).exists());
+        thread::scope(|scope| {
+            let writers = [(); 3].map(|()| {
+                let file = open();
+                scope.spawn(move || {
+                    loop {
+                        if let Err(error) = write(&file, &[b'\n'; 1000]) {
+                            return error;
+                        }
+                    }
+                })
+            });
+            slot.unplug("ftdi");
+            for writer in writers {
+                let error = writer.join().expect("it does not panic");
+                assert!([Errno::NODEV, Errno::PROTO].contains(&error), "{error}");
+            }
+        });
+        slot.plug(PLUG);
+    }
+    wait_until("the device, with its driver", || Path::new(NODE).exists());
+    module.unload().expect("nobody has it open");
+}
+
+#[test]
+fn bad_pointers_fault_and_lose_nothing() {
+    let _module = load();
+    let file = open();
+    ask(&file);
+    assert_eq!(read(&file, 1), Ok(vec![ANSWER[0]]));
+    refuses_nonsense(&file);
+    assert_eq!(read(&file, 100), Ok(ANSWER[1..].to_vec()));
+}
