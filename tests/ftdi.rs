@@ -28,7 +28,7 @@ fn load() -> Module {
 fn open_with(flags: OFlags) -> File {
     let mut options = File::options();
     let options = options.read(true).write(true);
-    let options = options.custom_flags(flags.bits().cast_signed());
+    let options = options.custom_flags(flags.bits() as i32);
     options.open(NODE).expect("open")
 }
 
@@ -106,8 +106,8 @@ fn nothing_is_lost() {
     for _ in 0..30 {
         ask(&file);
     }
-    for at in 0..3 {
-        assert_eq!(read(&file, 1), Ok(vec![ANSWER[at]]));
+    for byte in &ANSWER[..3] {
+        assert_eq!(read(&file, 1), Ok(vec![*byte]));
     }
     assert_eq!(&answer(&open())[..5], &ANSWER[3..]);
     let mut rest = vec![0; 28 * ANSWER.len() + 5];
@@ -202,7 +202,7 @@ fn goes_while_somebody_waits(go: impl FnOnce(), come: impl FnOnce()) {
         let _patience = patience(60_000);
         assert_eq!(while_asleep(|| read(&file, 4), go), Err(Errno::NODEV));
     }
-    assert!(!Path::new(NODE).exists());
+    wait_until("the end of the node", || !Path::new(NODE).exists());
     assert_eq!(read(&file, 4), Err(Errno::NODEV));
     assert_eq!(write(&file, QUESTION), Err(Errno::NODEV));
 
@@ -275,6 +275,8 @@ fn it_is_unplugged_while_many_write() {
                 assert!([Errno::NODEV, Errno::PROTO].contains(&error), "{error}");
             }
         });
+        // It is pulled: the kernel hears of it afterwards.
+        wait_until("the end of the node", || !Path::new(NODE).exists());
         slot.plug(PLUG);
     }
     wait_until("the device, with its driver", || Path::new(NODE).exists());

@@ -9,15 +9,15 @@
 //! # insmod ftdi.ko
 //! ...
 //! ftdi 1-1:1.0: A line at 9600 baud, packets of 64 bytes.
+//! ...
 //! # exec 3<> /dev/ftdi
 //! # echo RE >&3
-//! # head -c 8 <&3; echo
+//! # dd bs=100 count=1 <&3 2> /dev/null; echo
 //! 96,N,8,0
 //! # echo 1-1:1.0 > /sys/bus/usb/drivers/ftdi/unbind
-//! ...
-//! # head -c 8 <&3
-//! head: error reading 'standard input': No such device
-//! # exec 3>&-; rmmod ftdi
+//! # cat <&3
+//! cat: read error: No such device
+//! # exec 3<&-; rmmod ftdi
 //! ...
 //! ```
 //!
@@ -109,7 +109,7 @@ fn divisor(speed: u32) -> Result<(u16, u16)> {
         return Err(EINVAL);
     }
     let eighths = (24_000_000 + speed / 2) / speed;
-    let divisor = eighths / 8 | CODES[eighths as usize % 8] << 14;
+    let divisor = (eighths / 8) | (CODES[eighths as usize % 8] << 14);
     Ok((divisor as u16, (divisor >> 16) as u16))
 }
 // ANCHOR_END: requests

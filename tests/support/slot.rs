@@ -26,7 +26,8 @@ impl Slot {
         self.host.ask(&Request::Plug(device.to_owned()));
     }
 
-    /// Asks the guest to let go of the device with this id, waits until it has, and pulls it out.
+    /// Asks the guest to let go of the device with this id, waits until it has, and pulls it out. Nobody is asked
+    /// about a USB device: the guest hears of it afterwards.
     pub fn unplug(&mut self, id: &str) {
         self.host.ask(&Request::Unplug(id.to_owned()));
     }
