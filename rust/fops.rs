@@ -535,6 +535,7 @@ impl<T: FileOperations> Shims<T> {
     /// # Safety
     ///
     /// As for [`Self::read_iter`].
+    #[cfg(CONFIG_COMPAT)]
     pub(crate) unsafe extern "C" fn compat_ioctl(
         file: *mut bindings::file,
         number: c_uint,
