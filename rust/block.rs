@@ -323,7 +323,7 @@ impl<T: Operations> Inner<T> {
         let added = unsafe {
             bindings::device_add_disk(core::ptr::null_mut(), disk, core::ptr::null_mut())
         };
-        if let Err(error) = to_result(added) {
+        if let Err(error) = name::registered(to_result(added)) {
             // Who looked at the disk when it was half added may still refer to it for a moment, and C then
             // looks at the tags: as with each driver in C.
             //
@@ -333,8 +333,7 @@ impl<T: Operations> Inner<T> {
                 (*data).disk = core::ptr::null_mut();
                 bindings::put_disk(disk);
             }
-            // What could be wrong was looked at: C does not say that it had no memory for the name.
-            return Err(if error == EINVAL { ENOMEM } else { error });
+            return Err(error);
         }
         // SAFETY: It was added.
         unsafe { find_partitions(disk) };

@@ -7,7 +7,10 @@
 //!
 //! C header: [`include/linux/input.h`](srctree/include/linux/input.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    name, //
+};
 use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
@@ -64,15 +67,6 @@ impl Keyboard {
         // SAFETY: This can be called whenever one may sleep.
         let device = NonNull::new(unsafe { bindings::input_allocate_device() }).ok_or(ENOMEM)?;
         let device = Unregistered(device);
-        // SAFETY: It is a member of the device.
-        let name_of_its_own = unsafe {
-            let member = device.0.as_ptr().byte_add(bindings::LKM_INPUT_KOBJ_NAME);
-            *member.cast::<*const c_char>()
-        };
-        // C does not look, and has an `EINVAL` for it later.
-        if name_of_its_own.is_null() {
-            return Err(ENOMEM);
-        }
         let mut set = [0; KEYS.div_ceil(WORD)];
         for key in keys {
             // 0 stands for no key.
@@ -99,7 +93,7 @@ impl Keyboard {
                 .write(bindings::BUS_VIRTUAL as u16);
         }
         // SAFETY: The device is complete.
-        to_result(unsafe { bindings::input_register_device(raw) })?;
+        name::registered(to_result(unsafe { bindings::input_register_device(raw) }))?;
         // Who unregisters it gives back the reference, too.
         let device = ManuallyDrop::new(device).0;
         // INVARIANT: It is registered, with the keys of the set.

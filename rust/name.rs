@@ -34,6 +34,12 @@ pub(crate) fn is_device(name: &CStr) -> bool {
     is_name(name) && !name.to_bytes().contains(&b'!')
 }
 
+/// What registering a device came to, whose name and shape were looked at. C forgets to look whether it had
+/// memory for the name (`dev_set_name`), and answers `EINVAL` to a device without one.
+pub(crate) fn registered(result: Result) -> Result {
+    result.map_err(|error| if error == EINVAL { ENOMEM } else { error })
+}
+
 /// Returns `mode` if it is permission bits, at least one: to C, none may mean a default, and further
 /// bits another type of file. Fails with `EINVAL`.
 pub(crate) fn permissions(mode: u16) -> Result<bindings::umode_t> {
