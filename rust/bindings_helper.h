@@ -6,6 +6,7 @@
 
 #include <linux/blk-mq.h>
 #include <linux/device.h>
+#include <linux/etherdevice.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/gpio/consumer.h>
@@ -24,6 +25,7 @@
 #include <linux/major.h>
 #include <linux/module.h>
 #include <linux/namei.h>
+#include <linux/netdevice.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -89,8 +91,38 @@ static_assert(sizeof(struct gpiod_lookup_table) == sizeof(struct list_head) + si
 #endif
 
 const size_t LKM_INPUT_NAME = offsetof(struct input_dev, name);
-const size_t LKM_INPUT_KOBJ_NAME = offsetof(struct input_dev, dev.kobj.name);
 const size_t LKM_INPUT_BUSTYPE = offsetof(struct input_dev, id.bustype);
+
+/* rust/net.rs reads or writes these, and C's inline functions no other. */
+const size_t LKM_NETDEV_ADDR_ASSIGN_TYPE = offsetof(struct net_device, addr_assign_type);
+const size_t LKM_NETDEV_LOCK = offsetof(struct net_device, lock);
+const size_t LKM_NETDEV_MAX_MTU = offsetof(struct net_device, max_mtu);
+const size_t LKM_NETDEV_MIN_MTU = offsetof(struct net_device, min_mtu);
+const size_t LKM_NETDEV_MTU = offsetof(struct net_device, mtu);
+const size_t LKM_NETDEV_OPS = offsetof(struct net_device, netdev_ops);
+const size_t LKM_NETDEV_PRIV = offsetof(struct net_device, priv);
+const size_t LKM_NETDEV_PRIV_FLAGS = offsetof(struct net_device, priv_flags_fast);
+const size_t LKM_NETDEV_QUEUE_STATE = offsetof(struct netdev_queue, state);
+const size_t LKM_NETDEV_REG_STATE = offsetof(struct net_device, reg_state);
+const size_t LKM_NETDEV_STATE = offsetof(struct net_device, state);
+const size_t LKM_NETDEV_TX = offsetof(struct net_device, _tx);
+const size_t LKM_NETDEV_TX_DROPPED = offsetof(struct net_device_core_stats, tx_dropped);
+const size_t LKM_NDO_GET_STATS64 = offsetof(struct net_device_ops, ndo_get_stats64);
+const size_t LKM_NDO_OPEN = offsetof(struct net_device_ops, ndo_open);
+const size_t LKM_NDO_SET_MAC_ADDRESS = offsetof(struct net_device_ops, ndo_set_mac_address);
+const size_t LKM_NDO_START_XMIT = offsetof(struct net_device_ops, ndo_start_xmit);
+const size_t LKM_NDO_STOP = offsetof(struct net_device_ops, ndo_stop);
+const size_t LKM_NDO_VALIDATE_ADDR = offsetof(struct net_device_ops, ndo_validate_addr);
+const size_t LKM_SKB_DATA = offsetof(struct sk_buff, data);
+const size_t LKM_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
+const size_t LKM_SKB_LEN = offsetof(struct sk_buff, len);
+const size_t LKM_SKB_PRIORITY = offsetof(struct sk_buff, priority);
+const size_t LKM_SKB_PROTOCOL = offsetof(struct sk_buff, protocol);
+const unsigned long LKM_LINK_STATE_START = __LINK_STATE_START;
+const unsigned long LKM_QUEUE_STATE_DRV_XOFF = __QUEUE_STATE_DRV_XOFF;
+const u8 LKM_NETREG_REGISTERED = NETREG_REGISTERED;
+const u32 LKM_IFF_TX_SKB_SHARING = IFF_TX_SKB_SHARING;
+static_assert(sizeof_field(struct net_device, reg_state) == 1);
 
 /* A union or a plain member, depending on the kernel's version. */
 const size_t LKM_KOBJ_ATTRIBUTE_SHOW = offsetof(struct kobj_attribute, show);

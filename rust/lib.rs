@@ -85,6 +85,13 @@
 //! | how much is discarded at a time | all of the disk, in one call that nobody can interrupt | `Inner::add`: a GiB |
 //! | errors from [`block::Operations`] | some stand for "ask again" | `Inner::queue_rq`: four, and `EIO` for the others |
 //! | the memory of a request | changes while it is looked at | the type: a [`block::Segment`] is copied |
+//! | the names of interfaces: [`net::Interfaces::new`] | a `BUG` of long ones, a number for a `%`; sysctl has `all` and `default` | `net::is_interface`: `EINVAL` |
+//! | [`net::Operations::MTU`] | without a limit if it is 0 | the build |
+//! | errors from [`net::Operations::open`] | the kernel's own reach the process | `Caller::Netlink` |
+//! | a queue that is stopped, and woken at that moment | stays stopped, for ever | `Inner::start_xmit` asks [`net::Operations::has_room`] a second time; that [`net::Port::wake`] is called is the driver's part |
+//! | a packet that is to be sent | in pieces, shorter than its header, with a route and marks of its namespace | `net::Packet::sent`: in one piece, or dropped; only its bytes |
+//! | how many packets `poll` returns | warns of more than the budget | `Inner::poll` counts |
+//! | the carrier of an interface that goes | keeps it, after it was freed | [`net::Port::set_carrier`]: does nothing |
 //! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
 //! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
@@ -225,6 +232,8 @@ pub mod message;
 pub mod misc;
 pub mod mmap;
 mod name;
+#[cfg(CONFIG_NET)]
+pub mod net;
 pub mod netlink;
 pub mod params;
 #[cfg(all(CONFIG_PCI, linux_7_3))]

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! One packet.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+
+use super::HEADER;
+use crate::bindings;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+
+/// A packet, with its Ethernet header. Dropping it throws it away, and says so to who looks for dropped packets;
+/// one that has been sent is [consumed](Self::consume). Both are callable from any context but an NMI.
+///
+/// It refers to nothing but its sender's socket, which gets its memory back when the packet has gone.
+///
+/// # Invariants
+///
+/// `skb` is owned, by nobody else, and its data is in one piece, of at least [`HEADER`] bytes.
+pub struct Packet {
+    skb: NonNull<bindings::sk_buff>,
+}
+
+// SAFETY: A packet may go to any CPU.
+unsafe impl Send for Packet {}
+// SAFETY: Through a reference it is only read.
+unsafe impl Sync for Packet {}
+
+impl Packet {
+    /// Takes a packet from C that is to be sent. One that is none is dropped.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be owned by the caller, and be nobody else's.
+    pub(super) unsafe fn sent(skb: *mut bindings::sk_buff) -> Option<Self> {
+        // SAFETY: By the safety requirements, here and below.
+        let skb = unsafe { NonNull::new_unchecked(skb) };
+        // The drop needs less of the invariants than that.
+        let packet = Self { skb };
+        // As the interfaces have it C makes one piece of it before. Who goes round C's ways may not.
+        let elsewhere = packet.member(bindings::LKM_SKB_DATA_LEN);
+        // SAFETY: As above. There are so many bytes elsewhere.
+        let in_one_piece = elsewhere == 0
+            || unsafe { !bindings::__pskb_pull_tail(skb.as_ptr(), elsewhere as c_int).is_null() };
+        if !in_one_piece || packet.len() < HEADER {
+            return None;
+        }
+        // As over a wire, only the bytes arrive: no route, no mark, no state of a firewall's, which may be
+        // those of another namespace.
+        // SAFETY: As above.
+        unsafe {
+            bindings::skb_scrub_packet(skb.as_ptr(), true);
+            skb.as_ptr()
+                .byte_add(bindings::LKM_SKB_PRIORITY)
+                .cast::<u32>()
+                .write(0);
+        }
+        // INVARIANT: It was looked at.
+        Some(packet)
+    }
+
+    /// How many bytes, with the header.
+    #[allow(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.member(bindings::LKM_SKB_LEN) as usize
+    }
+
+    /// The bytes: where to (6), where from (6), the protocol (2), and what is sent.
+    pub fn data(&self) -> &[u8] {
+        // SAFETY: By the type invariants, there are so many bytes. Who shares them, such as who has sent
+        // them and would send them again, does not change them.
+        unsafe {
+            let data = self.skb.as_ptr().byte_add(bindings::LKM_SKB_DATA);
+            core::slice::from_raw_parts(*data.cast::<*const u8>(), self.len())
+        }
+    }
+
+    /// Lets go of a packet that was sent.
+    pub fn consume(self) {
+        self.free(bindings::skb_drop_reason_SKB_CONSUMED);
+    }
+
+    fn free(self, reason: bindings::skb_drop_reason) {
+        // SAFETY: The packet is owned, and goes.
+        unsafe { bindings::dev_kfree_skb_any_reason(self.into_raw(), reason) };
+    }
+
+    pub(super) fn into_raw(self) -> *mut bindings::sk_buff {
+        ManuallyDrop::new(self).skb.as_ptr()
+    }
+
+    /// # Safety
+    ///
+    /// `skb` must come from [`into_raw`](Self::into_raw), and be nobody else's.
+    pub(super) unsafe fn from_raw(skb: NonNull<bindings::sk_buff>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self { skb }
+    }
+
+    /// Hands the packet to who listens on an interface (`netif_receive_skb`).
+    ///
+    /// # Safety
+    ///
+    /// To be called by NAPI of the interface, which must be up.
+    pub(super) unsafe fn receive(self, device: *mut bindings::net_device) {
+        let skb = self.into_raw();
+        // SAFETY: By the type invariants and the safety requirements. `eth_type_trans` leaves the header in front of the
+        // data. If there is a sum of all bytes, it must be without them: so they go a second time.
+        unsafe {
+            let protocol = bindings::eth_type_trans(skb, device);
+            skb.byte_add(bindings::LKM_SKB_PROTOCOL)
+                .cast::<bindings::__be16>()
+                .write(protocol);
+            bindings::skb_push(skb, HEADER as c_uint);
+            bindings::skb_pull_rcsum(skb, HEADER as c_uint);
+            bindings::netif_receive_skb(skb);
+        }
+    }
+
+    fn member(&self, offset: usize) -> c_uint {
+        // SAFETY: The packet is there, and these are members of it.
+        unsafe { *self.skb.as_ptr().byte_add(offset).cast::<c_uint>() }
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        let reason = bindings::skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED;
+        // SAFETY: By the type invariants.
+        unsafe { bindings::dev_kfree_skb_any_reason(self.skb.as_ptr(), reason) };
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Chapter 17: two network interfaces, and a wire between them.
+//!
+//! What goes into `vnet0` comes out of `vnet1`, and the other way round. No program opens a network card. The
+//! kernel decides by addresses and routes which packet goes to which card, and the driver gets it:
+//!
+//! ```console
+//! # insmod vnet.ko
+//! # ip link set vnet0 up
+//! # cat /sys/class/net/vnet0/carrier
+//! 0
+//! # ip link set vnet1 up
+//! # cat /sys/class/net/vnet0/carrier
+//! 1
+//! # ip addr add 10.9.8.1/24 dev vnet0
+//! # arping -c 1 -w 1 -I vnet0 10.9.8.2
+//! ...
+//! # cat /sys/class/net/vnet1/statistics/rx_bytes
+//! [..]
+//! # rmmod vnet
+//! ```
+//!
+//! (42 bytes came in at the other end: "who has 10.9.8.2?" For a `ping` that is answered, somebody must have that
+//! address, and not the same kernel, which needs no card to reach itself. So one of the two interfaces is moved to a
+//! network of its own: `unshare -n sleep 1000 &`, `ip link set vnet1 netns $!`.)
+//!
+//! - **A packet has one owner.** `transmit` is given it. It goes into the other end's inbox, from where `poll` takes it
+//!   and gives it away. Counting comes first: afterwards it is somebody else's.
+//! - **No interrupt, no waiting.** `transmit` must not sleep, and does not do the receiver's work. It asks for a
+//!   *poll* (NAPI), in which the kernel takes up to 64 packets at a time.
+//! - **Back-pressure**: an inbox has room for 256 packets. When it is full the sender's queue is stopped, sockets fill
+//!   up, and programs wait in `write`. When half of it is free the sender is woken.
+//! - **Carrier**: a wire that nobody listens to has none. If one end goes down, what is in its inbox is dropped, and
+//!   a sender that waits for room must be woken even so.
+//! - **Packets that are too long** for the receiver are dropped there and counted as errors, as a card does.
+//!
+//! In C, the driver fills in a `struct net_device_ops`, stops its queue with `netif_stop_queue()` and has to look a second time
+//! after that, hands up packets with `netif_receive_skb()`, and says `napi_complete_done()`. `lkm::net` does that.
+//!
+//! Where to look: `drivers/net/veth.c`, which makes as many pairs as one likes, `Documentation/networking/`.
+
+use kernel::static_lock_class;
+use lkm::{
+    net::{
+        longest,
+        Interfaces,
+        Operations,
+        Packet,
+        Port,
+        Queue,
+        Rtnl,
+        Statistics, //
+    },
+    percpu::Counter,
+    prelude::*, //
+};
+
+module! {
+    type: Vnet,
+    name: "vnet",
+    authors: ["lkmpg-rs developers"],
+    description: "Two network interfaces and a wire between them",
+    license: "GPL",
+}
+
+/// How many packets an inbox has room for.
+const ROOM: u32 = 256;
+
+struct Vnet {
+    _interfaces: Interfaces<Wire>,
+}
+
+impl kernel::Module for Vnet {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _interfaces: Interfaces::new(&[c"vnet0", c"vnet1"], Wire::new())?,
+        })
+    }
+}
+
+// ANCHOR: wire
+#[pin_data]
+struct Wire {
+    #[pin]
+    first: End,
+    #[pin]
+    second: End,
+}
+
+/// What one of the interfaces has.
+#[pin_data]
+struct End {
+    #[pin]
+    inbox: Queue,
+    sent: Count,
+    received: Count,
+    too_long: Counter,
+    dropped: Counter,
+}
+
+struct Count {
+    packets: Counter,
+    bytes: Counter,
+}
+// ANCHOR_END: wire
+
+impl Wire {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            first <- End::new(),
+            second <- End::new(),
+        })
+    }
+
+    fn end(&self, port: Port<'_>) -> &End {
+        if port.number() == 0 {
+            &self.first
+        } else {
+            &self.second
+        }
+    }
+}
+
+fn peer(port: Port<'_>) -> Port<'_> {
+    port.other(1 - port.number()).unwrap_or(port)
+}
+
+impl End {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            inbox <- Queue::new(static_lock_class!()),
+            sent: Count::new()?,
+            received: Count::new()?,
+            too_long: Counter::new()?,
+            dropped: Counter::new()?,
+        })
+    }
+}
+
+impl Count {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            packets: Counter::new()?,
+            bytes: Counter::new()?,
+        })
+    }
+
+    fn add(&self, packet: &Packet) {
+        self.packets.add(1);
+        self.bytes.add(packet.len() as u64);
+    }
+}
+
+impl Operations for Wire {
+    const MTU: core::ops::RangeInclusive<u32> = 68..=9000;
+
+    // ANCHOR: open
+    fn open(&self, port: Port<'_>, rtnl: &Rtnl) -> Result {
+        self.end(port).inbox.open();
+        if peer(port).is_up(rtnl) {
+            port.set_carrier(rtnl, true);
+            peer(port).set_carrier(rtnl, true);
+        }
+        Ok(())
+    }
+
+    fn stop(&self, port: Port<'_>, rtnl: &Rtnl) {
+        port.set_carrier(rtnl, false);
+        peer(port).set_carrier(rtnl, false);
+        let end = self.end(port);
+        end.dropped.add(end.inbox.close());
+        // It may wait for room.
+        peer(port).wake();
+    }
+    // ANCHOR_END: open
+
+    // ANCHOR: transmit
+    fn transmit(&self, port: Port<'_>, packet: Packet) {
+        self.end(port).sent.add(&packet);
+        let end = self.end(peer(port));
+        if packet.len() > longest(peer(port).mtu()) {
+            end.too_long.add(1);
+            return;
+        }
+        end.dropped.add(end.inbox.push(packet));
+        peer(port).schedule();
+    }
+
+    fn has_room(&self, port: Port<'_>) -> bool {
+        self.end(peer(port)).inbox.len() < ROOM
+    }
+    // ANCHOR_END: transmit
+
+    // ANCHOR: poll
+    fn poll(&self, port: Port<'_>) -> Option<Packet> {
+        let end = self.end(port);
+        let packet = end.inbox.pop()?;
+        end.received.add(&packet);
+        if end.inbox.len() <= ROOM / 2 {
+            peer(port).wake();
+        }
+        Some(packet)
+    }
+    // ANCHOR_END: poll
+
+    fn statistics(&self, port: Port<'_>) -> Statistics {
+        let end = self.end(port);
+        Statistics {
+            rx_packets: end.received.packets.sum(),
+            rx_bytes: end.received.bytes.sum(),
+            rx_errors: end.too_long.sum(),
+            rx_dropped: end.dropped.sum(),
+            tx_packets: end.sent.packets.sum(),
+            tx_bytes: end.sent.bytes.sum(),
+            ..Statistics::default()
+        }
+    }
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Network interfaces: vnet.
+
+use lkmpg_tests::{LoadError, Module, errno_of, wait_until};
+use rustix::{
+    io::Errno,
+    net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover},
+    thread::{
+        CpuSet, LinkNameSpaceType, Pid, gettid, move_into_link_name_space, sched_setaffinity,
+    },
+};
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream, UdpSocket},
+    os::fd::AsFd as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+
+const CLASS: &str = "/sys/class/net";
+const HERE: &str = "10.9.8.1";
+const THERE: &str = "10.9.8.2";
+/// What comes before the bytes of a datagram: Ethernet's header, IP's and UDP's.
+const ETHERNET: usize = 14;
+const HEADERS: usize = 28;
+/// What vnet keeps at one end.
+const ROOM: u64 = 256;
+
+/// Has no interface speak unasked, on the kernels that have IPv6.
+fn be_quiet() {
+    let setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    if fs::exists(setting).expect("stat") {
+        fs::write(setting, "1").expect("write");
+    }
+}
+
+fn load() -> Module {
+    be_quiet();
+    Module::load("vnet", &[]).expect("the module loads")
+}
+
+/// `ip`, which must succeed.
+fn ip(arguments: &str) {
+    run("ip", arguments);
+}
+
+fn run(program: &str, arguments: &str) {
+    let output = output(program, arguments);
+    assert!(output.status.success(), "{program} {arguments}: {output:?}");
+}
+
+fn output(program: &str, arguments: &str) -> std::process::Output {
+    let output = Command::new(program).args(arguments.split(' ')).output();
+    output.unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+fn is_there(interface: &str) -> bool {
+    fs::exists(Path::new(CLASS).join(interface)).expect("stat")
+}
+
+/// A file of an interface.
+fn shown(interface: &str, file: &str) -> String {
+    let path = Path::new(CLASS).join(interface).join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.trim().to_owned()
+}
+
+/// What `ip -s link` counts: /proc has it of the thread's own namespace, where /sys has it of whose mounted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    rx_bytes: u64,
+    rx_packets: u64,
+    rx_errors: u64,
+    rx_dropped: u64,
+    tx_bytes: u64,
+    tx_packets: u64,
+}
+
+fn counted(interface: &str) -> Counted {
+    let text = fs::read_to_string("/proc/thread-self/net/dev").expect("/proc/net/dev");
+    let lines = text.lines().filter_map(|line| line.trim().split_once(':'));
+    let mut of_it = lines.filter(|(name, _)| *name == interface);
+    let (_, numbers) = of_it
+        .next()
+        .unwrap_or_else(|| panic!("{interface}: {text}"));
+    let numbers: Vec<u64> = numbers
+        .split_whitespace()
+        .map(|it| it.parse().expect("a number"))
+        .collect();
+    Counted {
+        rx_bytes: numbers[0],
+        rx_packets: numbers[1],
+        rx_errors: numbers[2],
+        rx_dropped: numbers[3],
+        tx_bytes: numbers[8],
+        tx_packets: numbers[9],
+    }
+}
+
+/// A network namespace, which a process keeps.
+struct Namespace {
+    keeper: Child,
+    file: File,
+}
+
+impl Namespace {
+    fn new() -> Self {
+        let mut keeper = Command::new("unshare")
+            .args(["-n", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare");
+        // `cat` answers, so it is there.
+        let stdin = keeper.stdin.as_mut().expect("its input");
+        stdin.write_all(b"?").expect("write");
+        let stdout = keeper.stdout.as_mut().expect("its output");
+        stdout.read_exact(&mut [0]).expect("an answer");
+        let file = File::open(format!("/proc/{}/ns/net", keeper.id())).expect("its namespace");
+        Self { keeper, file }
+    }
+
+    /// Runs something in it, in a thread of its own.
+    fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        let inside = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(self.file.as_fd(), kind).expect("setns");
+            f()
+        };
+        thread::scope(|scope| match scope.spawn(inside).join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
+    /// Puts `vnet1` there, and has both interfaces go up with addresses, each knowing the other's: so nothing
+    /// is sent that a test does not send.
+    fn connect(&self) {
+        self.run(be_quiet);
+        let [first, second] = ["vnet0", "vnet1"].map(|it| shown(it, "address"));
+        ip(&format!("link set vnet1 netns {}", self.keeper.id()));
+        ip(&format!("addr add {HERE}/24 dev vnet0"));
+        ip("link set vnet0 up");
+        self.run(|| {
+            ip(&format!("addr add {THERE}/24 dev vnet1"));
+            ip("link set vnet1 up");
+            ip(&format!("neigh replace {HERE} lladdr {first} dev vnet1"));
+        });
+        ip(&format!("neigh replace {THERE} lladdr {second} dev vnet0"));
+        wait_until("there is a carrier", || shown("vnet0", "operstate") == "up");
+    }
+
+    fn counted(&self) -> Counted {
+        self.run(|| counted("vnet1"))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // It has ended, or does now: its input is closed.
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+#[test]
+fn they_come_and_go() {
+    let module = load();
+    for interface in ["vnet0", "vnet1"] {
+        assert_eq!(shown(interface, "operstate"), "down");
+        assert_eq!(shown(interface, "mtu"), "1500");
+        assert_eq!(shown(interface, "type"), "1");
+        let address = shown(interface, "address");
+        let first = u8::from_str_radix(&address[..2], 16).expect("an address");
+        assert_eq!(first & 3, 2, "{address}: one card's, made here");
+    }
+    assert_ne!(shown("vnet0", "address"), shown("vnet1", "address"));
+    ip("link set vnet0 address 02:00:00:00:00:01");
+    assert_eq!(shown("vnet0", "address"), "02:00:00:00:00:01");
+    for (mtu, works) in [(67, false), (68, true), (9000, true), (9001, false)] {
+        let output = output("ip", &format!("link set vnet0 mtu {mtu}"));
+        assert_eq!(output.status.success(), works, "{mtu}: {output:?}");
+    }
+    // Not one of those that a user makes.
+    assert!(!output("ip", "link del vnet0").status.success());
+    module.unload().expect("unload");
+    assert!(!is_there("vnet0") && !is_there("vnet1"));
+}
+
+#[test]
+fn a_name_that_is_taken_is_an_error() {
+    let module = load();
+    ip("link set vnet0 name vnet1x");
+    ip("link set vnet1 name vnet0");
+    ip("link set vnet1x name vnet1");
+    module.unload().expect("unload");
+
+    ip("link set lo down");
+    ip("link set lo name vnet1");
+    let outcome = Module::load("vnet", &[]);
+    ip("link set vnet1 name lo");
+    ip("link set lo up");
+    // `EEXIST`, which the loader does not pass on.
+    match outcome {
+        Err(LoadError::Refused(Errno::BUSY)) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(!is_there("vnet0"));
+}
+
+#[test]
+fn there_is_a_carrier_when_both_are_up() {
+    let module = load();
+    let carrier = |interface| shown(interface, "carrier");
+    ip("link set vnet0 up");
+    assert_eq!(carrier("vnet0"), "0");
+    ip("link set vnet1 up");
+    assert_eq!([carrier("vnet0"), carrier("vnet1")], ["1", "1"]);
+    ip("link set vnet0 down");
+    assert_eq!(carrier("vnet1"), "0");
+    ip("link set vnet0 up");
+    assert_eq!([carrier("vnet0"), carrier("vnet1")], ["1", "1"]);
+    module.unload().expect("unload, while they are up");
+}
+
+#[test]
+fn packets_of_all_sizes_are_counted_exactly() {
+    let _module = load();
+    let other = Namespace::new();
+    other.connect();
+    let receiver = other.run(|| UdpSocket::bind((THERE, 7)).expect("bind"));
+    let sender = UdpSocket::bind((HERE, 7)).expect("bind");
+    sender.connect((THERE, 7)).expect("connect");
+
+    let most = 1500 - HEADERS;
+    let mut expected = counted("vnet0");
+    // The last one is sent in two pieces, the second of which has IP's header and what is left over: 1500
+    // is no multiple of 8 behind IP's header, by which pieces are cut.
+    for (length, packets, bytes) in [
+        (0, 1, HEADERS + ETHERNET),
+        (1, 1, HEADERS + ETHERNET + 1),
+        (most, 1, 1500 + ETHERNET),
+        (most + 1, 2, 1500 + 1 + 2 * ETHERNET + 20),
+    ] {
+        let bytes_sent: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        sender.send(&bytes_sent).expect("send");
+        let mut seen = vec![0; most + 2];
+        let length_seen = receiver.recv(&mut seen).expect("receive");
+        assert_eq!(seen[..length_seen], bytes_sent);
+        expected.tx_packets += packets;
+        expected.tx_bytes += bytes as u64;
+        assert_eq!(counted("vnet0"), expected, "{length}");
+    }
+    let arrived = other.counted();
+    assert_eq!(arrived.rx_packets, expected.tx_packets);
+    assert_eq!(arrived.rx_bytes, expected.tx_bytes);
+    assert_eq!((arrived.rx_errors, arrived.rx_dropped), (0, 0));
+
+    // One packet more than the interface takes.
+    set_ip_mtu_discover(&sender, Ipv4PathMtuDiscovery::DO).expect("setsockopt");
+    let sent = sender.send(&vec![0; most + 1]).map_err(errno_of);
+    assert_eq!(sent, Err(Errno::MSGSIZE));
+    assert_eq!(counted("vnet0"), expected);
+    // And more than the receiver takes: `most` bytes are four too many for it, which it would forgive.
+    other.run(|| ip("link set vnet1 mtu 1495"));
+    sender.send(&vec![0; most]).expect("send");
+    assert_eq!(
+        other.counted(),
+        Counted {
+            rx_errors: 1,
+            ..arrived
+        }
+    );
+    sender.send(&vec![7; most - 1]).expect("send");
+    let mut seen = [0; 2000];
+    assert_eq!(receiver.recv(&mut seen).expect("receive"), most - 1);
+}
+
+/// What a stream carries.
+fn pattern() -> impl Iterator<Item = u8> {
+    (0_u32..).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_ne_bytes())
+}
+
+#[test]
+fn a_stream_arrives_whole() {
+    const LENGTH: usize = 8 << 20;
+
+    let _module = load();
+    let other = Namespace::new();
+    other.connect();
+    let bytes: Vec<u8> = pattern().take(LENGTH).collect();
+    let listener = other.run(|| TcpListener::bind((THERE, 9)).expect("bind"));
+    let seen = thread::scope(|scope| {
+        let receiver = scope.spawn(|| {
+            let mut seen = Vec::new();
+            let (mut stream, _) = listener.accept().expect("accept");
+            stream.read_to_end(&mut seen).expect("receive");
+            seen
+        });
+        let mut stream = TcpStream::connect((THERE, 9)).expect("connect");
+        stream.write_all(&bytes).expect("send");
+        drop(stream);
+        receiver.join().expect("the receiver")
+    });
+    assert!(seen == bytes, "{} of {LENGTH} bytes", seen.len());
+    // The last acknowledgement may be under way.
+    wait_until("what was sent has arrived", || {
+        let (here, there) = (counted("vnet0"), other.counted());
+        assert_eq!((there.rx_errors, there.rx_dropped), (0, 0));
+        (here.tx_packets, here.tx_bytes, here.rx_packets)
+            == (there.rx_packets, there.rx_bytes, there.tx_packets)
+    });
+}
+
+/// The thread that polls an interface, if it was asked for.
+fn poller(interface: &str) -> Pid {
+    let begin = format!("napi/{interface}");
+    let processes = fs::read_dir("/proc").expect("/proc");
+    let mut pids = processes
+        .filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+            name.is_ok_and(|name| name.starts_with(&begin))
+        });
+    Pid::from_raw(pids.next().expect("a thread that polls")).expect("a process")
+}
+
+/// The receiver is a thread that has no turn while the sender has real-time priority on the same CPU.
+#[test]
+fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
+    let _module = load();
+    fs::write(Path::new(CLASS).join("vnet1/threaded"), "1").expect("threaded");
+    let other = Namespace::new();
+    other.connect();
+    let receiver = other.run(|| UdpSocket::bind((THERE, 7)).expect("bind"));
+    // One alone may have no memory for more than the other end has room for.
+    let senders = [7, 8].map(|port| {
+        let sender = UdpSocket::bind((HERE, port)).expect("bind");
+        sender.connect((THERE, 7)).expect("connect");
+        sender.set_nonblocking(true).expect("fcntl");
+        sender
+    });
+    let mut first = CpuSet::new();
+    first.set(0);
+    sched_setaffinity(Some(poller("vnet1")), &first).expect("its CPU");
+    let before = other.counted();
+
+    let (accepted, held) = thread::scope(|scope| {
+        let flood = || {
+            sched_setaffinity(None, &first).expect("its CPU");
+            let me = gettid().as_raw_nonzero();
+            run("chrt", &format!("--fifo --pid 50 {me}"));
+            let mut accepted = 0;
+            for sender in &senders {
+                while sender.send(&[1; 100]).is_ok() {
+                    accepted += 1;
+                }
+            }
+            (accepted, counted("vnet0").tx_packets)
+        };
+        scope.spawn(flood).join().expect("the sender")
+    });
+    // The interface has sent what the other end has room for; what else was accepted waits before it.
+    assert_eq!(held, ROOM);
+    assert!(accepted > ROOM, "{accepted}");
+    wait_until("all have arrived", || {
+        other.counted().rx_packets == before.rx_packets + accepted
+    });
+    assert_eq!(counted("vnet0").tx_packets, accepted);
+    // It goes on.
+    drop(receiver);
+    let receiver = other.run(|| UdpSocket::bind((THERE, 7)).expect("bind"));
+    senders[0].send(b"last").expect("send");
+    assert_eq!(receiver.recv(&mut [0; 8]).expect("receive"), 4);
+}
+
+/// Sends as fast as it can until it is told to end.
+fn flood(end: &AtomicBool) {
+    let sender = UdpSocket::bind("0.0.0.0:0").expect("bind");
+    while !end.load(Relaxed) {
+        // There may be no way there.
+        let _ = sender.send_to(&[3; 1000], (THERE, 7));
+    }
+}
+
+#[test]
+fn it_may_go_down_and_away_while_it_sends() {
+    let module = load();
+    let other = Namespace::new();
+    other.connect();
+    let end = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| flood(&end));
+        }
+        for _ in 0..10 {
+            let before = counted("vnet0").tx_packets;
+            wait_until("it sends", || counted("vnet0").tx_packets > before + 500);
+            other.run(|| ip("link set vnet1 down"));
+            other.run(|| ip("link set vnet1 up"));
+        }
+        let before = other.counted().rx_packets;
+        wait_until("it still sends", || {
+            other.counted().rx_packets > before + 500
+        });
+        module.unload().expect("unload");
+        end.store(true, Relaxed);
+    });
+    assert!(!is_there("vnet0"));
+    other.run(|| {
+        let text = fs::read_to_string("/proc/thread-self/net/dev").expect("/proc/net/dev");
+        assert!(!text.contains("vnet"), "{text}");
+    });
+}
+
+#[test]
+fn it_comes_back_from_a_namespace_that_goes() {
+    let module = load();
+    let other = Namespace::new();
+    other.connect();
+    drop(other);
+    wait_until("vnet1 comes back", || is_there("vnet1"));
+    assert_eq!(shown("vnet1", "operstate"), "down");
+    assert_eq!(shown("vnet0", "carrier"), "0");
+    module.unload().expect("unload");
+    let interfaces: Vec<_> = fs::read_dir(CLASS).expect("read_dir").collect();
+    assert_eq!(interfaces.len(), 1, "{interfaces:?}");
+}
