@@ -516,7 +516,7 @@ impl<T: Operations> Inner<T> {
     ///
     /// # Safety
     ///
-    /// To be called by C, for an interface of this type, with numbers that are 0.
+    /// To be called by C, for an interface of this type, with room for the numbers.
     unsafe extern "C" fn get_stats64(
         device: *mut bindings::net_device,
         out: *mut bindings::rtnl_link_stats64,
@@ -524,16 +524,19 @@ impl<T: Operations> Inner<T> {
         // SAFETY: By the safety requirements.
         let (this, port) = unsafe { Self::of(device) };
         let is = this.operations.statistics(port);
-        // SAFETY: As above.
-        let out = unsafe { &mut *out };
-        out.rx_packets = is.rx_packets;
-        out.rx_bytes = is.rx_bytes;
-        out.rx_errors = is.rx_errors;
-        out.rx_dropped = is.rx_dropped;
-        out.tx_packets = is.tx_packets;
-        out.tx_bytes = is.tx_bytes;
-        out.tx_errors = is.tx_errors;
-        out.tx_dropped = is.tx_dropped;
+        let numbers = bindings::rtnl_link_stats64 {
+            rx_packets: is.rx_packets,
+            rx_bytes: is.rx_bytes,
+            rx_errors: is.rx_errors,
+            rx_dropped: is.rx_dropped,
+            tx_packets: is.tx_packets,
+            tx_bytes: is.tx_bytes,
+            tx_errors: is.tx_errors,
+            tx_dropped: is.tx_dropped,
+            ..pin_init::zeroed()
+        };
+        // SAFETY: As above. In a message of netlink's they begin at any multiple of four.
+        unsafe { out.write_unaligned(numbers) };
     }
 
     /// `napi_struct::poll`.

@@ -2,50 +2,36 @@
 
 //! Network interfaces: vnet.
 
-use lkmpg_tests::{LoadError, Module, errno_of, wait_until};
+use lkmpg_tests::{
+    LoadError, Module, Namespace, errno_of,
+    namespace::{Counted, HERE, THERE, be_quiet, counted, ip},
+    wait_until,
+};
 use rustix::{
     io::Errno,
     net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover},
-    thread::{
-        CpuSet, LinkNameSpaceType, Pid, gettid, move_into_link_name_space, sched_setaffinity,
-    },
+    thread::{CpuSet, Pid, gettid, sched_setaffinity},
 };
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream, UdpSocket},
-    os::fd::AsFd as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
 
 const CLASS: &str = "/sys/class/net";
-const HERE: &str = "10.9.8.1";
-const THERE: &str = "10.9.8.2";
 /// What comes before the bytes of a datagram: Ethernet's header, IP's and UDP's.
 const ETHERNET: usize = 14;
 const HEADERS: usize = 28;
 /// What vnet keeps at one end.
 const ROOM: u64 = 256;
 
-/// Has no interface speak unasked, on the kernels that have IPv6.
-fn be_quiet() {
-    let setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
-    if fs::exists(setting).expect("stat") {
-        fs::write(setting, "1").expect("write");
-    }
-}
-
 fn load() -> Module {
     be_quiet();
     Module::load("vnet", &[]).expect("the module loads")
-}
-
-/// `ip`, which must succeed.
-fn ip(arguments: &str) {
-    run("ip", arguments);
 }
 
 fn run(program: &str, arguments: &str) {
@@ -67,104 +53,6 @@ fn shown(interface: &str, file: &str) -> String {
     let path = Path::new(CLASS).join(interface).join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     text.trim().to_owned()
-}
-
-/// What `ip -s link` counts: /proc has it of the thread's own namespace, where /sys has it of whose mounted it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counted {
-    rx_bytes: u64,
-    rx_packets: u64,
-    rx_errors: u64,
-    rx_dropped: u64,
-    tx_bytes: u64,
-    tx_packets: u64,
-}
-
-fn counted(interface: &str) -> Counted {
-    let text = fs::read_to_string("/proc/thread-self/net/dev").expect("/proc/net/dev");
-    let lines = text.lines().filter_map(|line| line.trim().split_once(':'));
-    let mut of_it = lines.filter(|(name, _)| *name == interface);
-    let (_, numbers) = of_it
-        .next()
-        .unwrap_or_else(|| panic!("{interface}: {text}"));
-    let numbers: Vec<u64> = numbers
-        .split_whitespace()
-        .map(|it| it.parse().expect("a number"))
-        .collect();
-    Counted {
-        rx_bytes: numbers[0],
-        rx_packets: numbers[1],
-        rx_errors: numbers[2],
-        rx_dropped: numbers[3],
-        tx_bytes: numbers[8],
-        tx_packets: numbers[9],
-    }
-}
-
-/// A network namespace, which a process keeps.
-struct Namespace {
-    keeper: Child,
-    file: File,
-}
-
-impl Namespace {
-    fn new() -> Self {
-        let mut keeper = Command::new("unshare")
-            .args(["-n", "cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare");
-        // `cat` answers, so it is there.
-        let stdin = keeper.stdin.as_mut().expect("its input");
-        stdin.write_all(b"?").expect("write");
-        let stdout = keeper.stdout.as_mut().expect("its output");
-        stdout.read_exact(&mut [0]).expect("an answer");
-        let file = File::open(format!("/proc/{}/ns/net", keeper.id())).expect("its namespace");
-        Self { keeper, file }
-    }
-
-    /// Runs something in it, in a thread of its own.
-    fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        let inside = || {
-            let kind = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(self.file.as_fd(), kind).expect("setns");
-            f()
-        };
-        thread::scope(|scope| match scope.spawn(inside).join() {
-            Ok(value) => value,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    }
-
-    /// Puts `vnet1` there, and has both interfaces go up with addresses, each knowing the other's: so nothing
-    /// is sent that a test does not send.
-    fn connect(&self) {
-        self.run(be_quiet);
-        let [first, second] = ["vnet0", "vnet1"].map(|it| shown(it, "address"));
-        ip(&format!("link set vnet1 netns {}", self.keeper.id()));
-        ip(&format!("addr add {HERE}/24 dev vnet0"));
-        ip("link set vnet0 up");
-        self.run(|| {
-            ip(&format!("addr add {THERE}/24 dev vnet1"));
-            ip("link set vnet1 up");
-            ip(&format!("neigh replace {HERE} lladdr {first} dev vnet1"));
-        });
-        ip(&format!("neigh replace {THERE} lladdr {second} dev vnet0"));
-        wait_until("there is a carrier", || shown("vnet0", "operstate") == "up");
-    }
-
-    fn counted(&self) -> Counted {
-        self.run(|| counted("vnet1"))
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        // It has ended, or does now: its input is closed.
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
-    }
 }
 
 #[test]
@@ -231,7 +119,7 @@ fn there_is_a_carrier_when_both_are_up() {
 fn packets_of_all_sizes_are_counted_exactly() {
     let _module = load();
     let other = Namespace::new();
-    other.connect();
+    other.connect("vnet0", "vnet1");
     let receiver = other.run(|| UdpSocket::bind((THERE, 7)).expect("bind"));
     let sender = UdpSocket::bind((HERE, 7)).expect("bind");
     sender.connect((THERE, 7)).expect("connect");
@@ -255,7 +143,7 @@ fn packets_of_all_sizes_are_counted_exactly() {
         expected.tx_bytes += bytes as u64;
         assert_eq!(counted("vnet0"), expected, "{length}");
     }
-    let arrived = other.counted();
+    let arrived = other.counted("vnet1");
     assert_eq!(arrived.rx_packets, expected.tx_packets);
     assert_eq!(arrived.rx_bytes, expected.tx_bytes);
     assert_eq!((arrived.rx_errors, arrived.rx_dropped), (0, 0));
@@ -269,7 +157,7 @@ fn packets_of_all_sizes_are_counted_exactly() {
     other.run(|| ip("link set vnet1 mtu 1495"));
     sender.send(&vec![0; most]).expect("send");
     assert_eq!(
-        other.counted(),
+        other.counted("vnet1"),
         Counted {
             rx_errors: 1,
             ..arrived
@@ -291,7 +179,7 @@ fn a_stream_arrives_whole() {
 
     let _module = load();
     let other = Namespace::new();
-    other.connect();
+    other.connect("vnet0", "vnet1");
     let bytes: Vec<u8> = pattern().take(LENGTH).collect();
     let listener = other.run(|| TcpListener::bind((THERE, 9)).expect("bind"));
     let seen = thread::scope(|scope| {
@@ -309,7 +197,7 @@ fn a_stream_arrives_whole() {
     assert!(seen == bytes, "{} of {LENGTH} bytes", seen.len());
     // The last acknowledgement may be under way.
     wait_until("what was sent has arrived", || {
-        let (here, there) = (counted("vnet0"), other.counted());
+        let (here, there) = (counted("vnet0"), other.counted("vnet1"));
         assert_eq!((there.rx_errors, there.rx_dropped), (0, 0));
         (here.tx_packets, here.tx_bytes, here.rx_packets)
             == (there.rx_packets, there.rx_bytes, there.tx_packets)
@@ -335,7 +223,7 @@ fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
     let _module = load();
     fs::write(Path::new(CLASS).join("vnet1/threaded"), "1").expect("threaded");
     let other = Namespace::new();
-    other.connect();
+    other.connect("vnet0", "vnet1");
     let receiver = other.run(|| UdpSocket::bind((THERE, 7)).expect("bind"));
     // One alone may have no memory for more than the other end has room for.
     let senders = [7, 8].map(|port| {
@@ -347,7 +235,7 @@ fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
     let mut first = CpuSet::new();
     first.set(0);
     sched_setaffinity(Some(poller("vnet1")), &first).expect("its CPU");
-    let before = other.counted();
+    let before = other.counted("vnet1");
 
     let (accepted, held) = thread::scope(|scope| {
         let flood = || {
@@ -368,7 +256,7 @@ fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
     assert_eq!(held, ROOM);
     assert!(accepted > ROOM, "{accepted}");
     wait_until("all have arrived", || {
-        other.counted().rx_packets == before.rx_packets + accepted
+        other.counted("vnet1").rx_packets == before.rx_packets + accepted
     });
     assert_eq!(counted("vnet0").tx_packets, accepted);
     // It goes on.
@@ -391,7 +279,7 @@ fn flood(end: &AtomicBool) {
 fn it_may_go_down_and_away_while_it_sends() {
     let module = load();
     let other = Namespace::new();
-    other.connect();
+    other.connect("vnet0", "vnet1");
     let end = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -403,9 +291,9 @@ fn it_may_go_down_and_away_while_it_sends() {
             other.run(|| ip("link set vnet1 down"));
             other.run(|| ip("link set vnet1 up"));
         }
-        let before = other.counted().rx_packets;
+        let before = other.counted("vnet1").rx_packets;
         wait_until("it still sends", || {
-            other.counted().rx_packets > before + 500
+            other.counted("vnet1").rx_packets > before + 500
         });
         module.unload().expect("unload");
         end.store(true, Relaxed);
@@ -421,7 +309,7 @@ fn it_may_go_down_and_away_while_it_sends() {
 fn it_comes_back_from_a_namespace_that_goes() {
     let module = load();
     let other = Namespace::new();
-    other.connect();
+    other.connect("vnet0", "vnet1");
     drop(other);
     wait_until("vnet1 comes back", || is_there("vnet1"));
     assert_eq!(shown("vnet1", "operstate"), "down");

@@ -50,6 +50,7 @@ mod keyboard;
 pub mod mappings;
 pub mod message;
 mod module;
+pub mod namespace;
 pub mod netlink;
 mod nodes;
 mod nonsense;
@@ -74,6 +75,7 @@ pub use kernel_setting::KernelSetting;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
+pub use namespace::Namespace;
 pub use nodes::Node;
 pub use nonsense::refuses_nonsense;
 pub use process::{
