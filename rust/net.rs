@@ -252,13 +252,14 @@ impl<T: Operations> Interfaces<T> {
             return Err(EINVAL);
         }
         let inner = try_pin_init!(Inner {
-            registered: 0,
+            registered: Atomic::new(0),
             devices: KVec::with_capacity(names.len(), GFP_KERNEL)?,
             table <- Inner::<T>::table(),
             operations <- operations,
         }? Error);
         let mut inner = KBox::pin_init::<Error>(inner, GFP_KERNEL)?;
-        inner.as_mut().add(names)?;
+        inner.as_mut().allocate_all(names)?;
+        inner.register()?;
         Ok(Self { _inner: inner })
     }
 }
@@ -298,11 +299,11 @@ struct Private {
 
 /// # Invariants
 ///
-/// The first `registered` of the `devices` are registered or were about to be, the others were not. The devices do not change once
-/// one is registered. Each has `table`, and a [`Private`] that refers to this.
+/// The first `registered` of the `devices` are registered. They do not change once one is, or is about to be.
+/// Each has `table`, and a [`Private`] that refers to this.
 #[pin_data(PinnedDrop)]
 struct Inner<T: Operations> {
-    registered: usize,
+    registered: Atomic<usize>,
     #[pin]
     operations: T,
     /// They go after what is done with them, since their packets may still be with `operations`.
@@ -350,7 +351,7 @@ impl<T: Operations> Inner<T> {
         })
     }
 
-    fn add(self: Pin<&mut Self>, names: &[&'static CStr]) -> Result {
+    fn allocate_all(self: Pin<&mut Self>, names: &[&'static CStr]) -> Result {
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         let inner: *const Self = this;
@@ -365,14 +366,16 @@ impl<T: Operations> Inner<T> {
             }
             this.devices.push(device, GFP_KERNEL)?;
         }
-        for number in 0..names.len() {
-            // Others look at this before the call has returned. Only its drop looks at `registered`.
-            let device = this.devices.get(number).ok_or(EINVAL)?.0;
+        Ok(())
+    }
+
+    fn register(&self) -> Result {
+        for device in &self.devices {
             // SAFETY: The device is complete, and is not registered. INVARIANT: It is if this succeeds.
             name::registered(to_result(unsafe {
-                bindings::register_netdev(device.as_ptr())
+                bindings::register_netdev(device.0.as_ptr())
             }))?;
-            this.registered = number + 1;
+            self.registered.fetch_add(1, Relaxed);
         }
         Ok(())
     }
@@ -432,11 +435,10 @@ impl<T: Operations> Inner<T> {
         // SAFETY: By the safety requirements. The drop waits for the callback.
         unsafe {
             let device = NonNull::new_unchecked(device);
-            let this = (*private(device)).inner.cast::<Self>();
-            // Not all of it: whoever registers the others still has it.
-            let all = &*&raw const (*this).devices;
+            let this = &*(*private(device)).inner.cast::<Self>();
             // INVARIANT: It is one of these.
-            (&*this, Port { device, all })
+            let all = &this.devices;
+            (this, Port { device, all })
         }
     }
 
@@ -571,7 +573,8 @@ impl<T: Operations> Inner<T> {
 #[pinned_drop]
 impl<T: Operations> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
-        for device in self.devices.iter().take(self.registered).rev() {
+        let registered = self.registered.load(Relaxed);
+        for device in self.devices.iter().take(registered).rev() {
             // SAFETY: By the type invariants. Afterwards nothing is called for it.
             unsafe { bindings::unregister_netdev(device.0.as_ptr()) };
         }
