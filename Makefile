@@ -157,7 +157,7 @@ modules: kernel
 
 .PHONY: kbuild
 kbuild:
-	@echo 'modules: $(foreach it,$(LKMPG_ONLY),$(basename $(notdir $(it)))) for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
+	@echo 'modules:$(foreach it,$(LKMPG_ONLY), $(basename $(notdir $(it)))) for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
 	$(Q)scripts/forget $(MO)
 	+$(Q)(flock 9 && $(if $(LKMPG_ONLY),$(SOME),$(KBUILD) modules 9>&-)) 9>$(MO)/.lock
