@@ -39,7 +39,10 @@ const CASES: &[(&str, Case)] = &[
     ("a second handler", second_handler),
     ("buffers of odd sizes", odd_sizes),
     ("copies beyond the end", odd_copies),
-    ("a buffer that goes while the device may write there", early_end),
+    (
+        "a buffer that goes while the device may write there",
+        early_end,
+    ),
 ];
 
 struct Odd;
