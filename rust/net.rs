@@ -18,6 +18,7 @@ pub use self::{
 use crate::{
     bindings,
     callback::Caller,
+    compat,
     name::{
         self,
         is_name, //
@@ -372,9 +373,11 @@ impl<T: Operations> Inner<T> {
     fn register(&self) -> Result {
         for device in &self.devices {
             // SAFETY: The device is complete, and is not registered. INVARIANT: It is if this succeeds.
-            name::registered(to_result(unsafe {
-                bindings::register_netdev(device.0.as_ptr())
-            }))?;
+            let result = to_result(unsafe { bindings::register_netdev(device.0.as_ptr()) });
+            // Who makes its files in `/proc/sys/net` says `ENOBUFS` of memory.
+            let no_buffers = compat::errno(bindings::ENOBUFS);
+            name::registered(result)
+                .map_err(|error| if error == no_buffers { ENOMEM } else { error })?;
             self.registered.fetch_add(1, Relaxed);
         }
         Ok(())
