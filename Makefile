@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# KERNEL=dev|debug|debian…|host chooses the kernel, KDIR=/path any other prepared tree,
+# KERNEL=dev|debug|debian…|host chooses the kernel, CONFIG=FILE adds options to it,
+# KDIR=/path chooses any other prepared tree,
 # T='name...' some samples' tests, V=1 shows the commands. M=DIR is about another folder's
 # modules: see scripts/module.mk.
 
 # What is empty was not chosen.
-$(foreach it,KERNEL KDIR LLVM RUSTC BINDGEN,$(if $($(it)),,$(eval override undefine $(it))))
+$(foreach it,KERNEL KDIR CONFIG LLVM RUSTC BINDGEN,$(if $($(it)),,$(eval override undefine $(it))))
 
 # The machine's own kernel is called host, and by what `uname -r` says.
 KERNEL	?= $(if $(filter install uninstall,$(MAKECMDGOALS)),host,dev)
@@ -17,6 +18,19 @@ ifneq ($(filter command%,$(origin M)),)
 export LKMPG_M := $(abspath $(M))
 else
 override undefine LKMPG_M
+endif
+# CONFIG=FILE: KERNEL with more options is a kernel of its own, KERNEL+NAME.
+ifneq ($(filter command%,$(origin CONFIG)),)
+export LKMPG_CONFIG := $(abspath $(CONFIG))
+override KERNEL := $(firstword $(subst +, ,$(KERNEL)))+$(basename $(notdir $(CONFIG)))
+ifeq ($(wildcard $(LKMPG_CONFIG)),)
+$(error CONFIG=$(CONFIG): there is no file $(LKMPG_CONFIG))
+endif
+ifneq ($(KDIR)$(filter debian% 0% 1% 2% 3% 4% 5% 6% 7% 8% 9%,$(KERNEL)),)
+$(error CONFIG=$(CONFIG) is for kernels that are built here, such as KERNEL=dev and debug)
+endif
+else
+override undefine LKMPG_CONFIG
 endif
 BUILD	:= $(LKMPG_M:%=%/)build
 OUT	:= $(BUILD)/$(KERNEL)
@@ -138,7 +152,8 @@ help:
 #: make M=DIR        the same for the modules of another folder: also vm, test, gates, check,
 #:                   doctor, rust-analyzer and clean (docs/your-module.md)
 #:
-#: KERNEL=debug      the kernel with the sanitizers
+#: KERNEL=debug      the kernel with the sanitizers; KERNEL=trace with what looks inside
+#: CONFIG=FILE       the kernel with more options: what FILE.config adds, as CONFIG_TUN=y
 #: KERNEL=arm64      the kernel of another processor, emulated; also riscv64 (docs/processors.md)
 #: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
 #: KERNEL=host       the machine's own, to build for only; KERNEL=RELEASE another of

@@ -33,13 +33,14 @@ mdbook_version=0.4.52
 mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
 # The kernels that are built here, each with the fragments of its configuration: a later
-# one wins over an earlier. The second names the processor.
+# one wins over an earlier. The second names the processor. KERNEL+NAME is one of them with
+# what make's CONFIG=NAME.config adds.
 declare -A fragments_of=(
-	[dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject'
+	[dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject' [trace]='dev x86 trace'
 	[arm64]='dev arm64' [debug-arm64]='dev arm64 debug'
 	[riscv64]='dev riscv64' [debug-riscv64]='dev riscv64 debug'
 )
-kernels='dev, debug, debug-kobject; arm64, riscv64, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+kernels='dev, debug, debug-kobject, trace; arm64, riscv64, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
 
 # The processors: what Kbuild, Debian, clang and rustc call each, and what QEMU boots there, in the
 # folder that the kernel was built in. scripts/vm-runner/src/processor.rs knows QEMU's side.
@@ -53,7 +54,7 @@ riscv64 riscv   riscv64 riscv64-linux-gnu riscv64gc-unknown-linux-gnu arch/riscv
 # machine's.
 processor_of() {
 	local fragments
-	read -ra fragments <<<"${fragments_of[$1]-debian x86}"
+	read -ra fragments <<<"${fragments_of[${1%+*}]-debian x86}"
 	use_processor "${fragments[1]}"
 }
 
@@ -70,7 +71,7 @@ is_foreign() {
 
 # is_kernel NAME: whether there is such a KERNEL.
 is_kernel() {
-	[[ $1 =~ ^(debian(-[0-9]+\.[0-9]+)?(-cloud|-rt)?|host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[$1]-}" ]
+	[[ $1 =~ ^(debian(-[0-9]+\.[0-9]+)?(-cloud|-rt)?|host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[${1%+*}]-}" ]
 }
 
 say() {

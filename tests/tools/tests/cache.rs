@@ -17,7 +17,7 @@ PATCHLEVEL = {}
 SUBLEVEL = {}
 EXTRAVERSION =
 allnoconfig:
-\tcp $(KCONFIG_ALLCONFIG) $(O)/.config
+\tgrep -v DROPPED $(KCONFIG_ALLCONFIG) >$(O)/.config
 outputmakefile:
 \techo 'export KBUILD_OUTPUT = $(O)' >$(O)/Makefile
 \tln -sfn $(CURDIR) $(O)/source
@@ -101,6 +101,74 @@ fn why_a_kernel_is_built_again_is_told_before() {
     let start = ended.err.find("building Linux").expect("the start");
     assert!(why < start, "{}", ended.err);
     assert!(ended.err.contains("built again"), "{}", ended.err);
+}
+
+/// A machine that has the kernel `dev`, and is asked for it with what that file adds.
+fn machine_with(own: &str) -> Machine {
+    let mut machine = machine();
+    let file = machine.write("mine/net.config", own);
+    machine.set("LKMPG_CONFIG", file);
+    machine
+}
+
+#[test]
+fn what_a_file_adds_makes_a_kernel_of_its_own() {
+    let machine = machine_with("# Mine.\nCONFIG_TUN=m\n# CONFIG_INET is not set\n");
+    let dev = kernel(&machine);
+    let with = |machine: &Machine, name: &str| {
+        let own = machine.path("checkout/build/dev+net/kernel");
+        fs::read_to_string(own.join(name)).expect("a file")
+    };
+    machine
+        .run(&["scripts/kernel", "dev+net"])
+        .passes()
+        .says(&["dev+net is ready"]);
+    let config = with(&machine, "config");
+    for line in [
+        "CONFIG_TUN=m",
+        "CONFIG_INET=n",
+        "CONFIG_RUST=y",
+        "CONFIG_LOCALVERSION=\"-lkmpg-dev+net\"",
+    ] {
+        assert!(config.lines().any(|it| it == line), "no {line}: {config}");
+    }
+    assert_eq!(kernel(&machine), dev);
+    // It is there, also for whom that does not name the file again.
+    for settings in [&[][..], &["-u", "LKMPG_CONFIG"]] {
+        let ended = machine.run(&[settings, &["scripts/kernel", "dev+net"]].concat());
+        assert_eq!(ended.passes().err, "");
+    }
+    assert_eq!(with(&machine, "image").lines().count(), 1);
+    machine.write("mine/net.config", "CONFIG_TUN=y\n");
+    machine
+        .run(&["scripts/kernel", "dev+net"])
+        .passes()
+        .says(&["before: CONFIG_TUN=m", "now:    CONFIG_TUN=y"]);
+}
+
+#[test]
+fn what_a_file_adds_is_what_the_kernel_has() {
+    let machine = machine_with("CONFIG_DROPPED=y\n");
+    let kernel = |name: &str| machine.run(&["scripts/kernel", name]);
+    kernel("dev+net").fails(&[
+        "CONFIG_DROPPED=y was asked for, and is n",
+        "There is no such symbol.",
+    ]);
+    assert!(!machine.path("checkout/build/dev+net/kernel").exists());
+    machine.write("mine/net.config", "CONFIG_TUN=y\nCONFIG_A = y\nTUN=y\n");
+    kernel("dev+net").fails(&[
+        "lines that are none of a .config",
+        "2:CONFIG_A = y",
+        "3:TUN=y",
+    ]);
+    machine.write("mine/net.config", "# CONFIG_TUN=y\n");
+    kernel("dev+net").fails(&["net.config asks for nothing"]);
+    kernel("dev+").fails(&["is no name for a kernel", "NAME.config"]);
+    kernel("nosuch+net").fails(&["there is no kernel nosuch+net"]);
+    let words = ["-u", "LKMPG_CONFIG", "scripts/kernel", "dev+net"];
+    machine
+        .run(&words)
+        .fails(&["make KERNEL=dev CONFIG=FOLDER/net.config"]);
 }
 
 #[test]

@@ -46,6 +46,42 @@ fn host_is_the_running_kernel() {
 }
 
 #[test]
+fn a_kernel_with_more_options_is_another() {
+    let mut machine = machine();
+    machine.write("mine/net.config", "");
+    let file = machine.path("mine/net.config").display().to_string();
+    machine
+        .run(&["make", "modules", "CONFIG=../mine/net.config"])
+        .passes()
+        .says(&["the kernel dev+net"]);
+    assert!(seen(&machine, "dev+net").contains(&format!("LKMPG_CONFIG={file}\n")));
+    machine
+        .run(&[
+            "make",
+            "modules",
+            "KERNEL=debug",
+            "CONFIG=../mine/net.config",
+        ])
+        .passes();
+    seen(&machine, "debug+net");
+    let fails = |words: &[&str], said: &str| {
+        machine
+            .run(&[&["make", "modules"], words].concat())
+            .fails(&[said]);
+    };
+    fails(&["CONFIG=nosuch.config"], "there is no file");
+    let config = format!("CONFIG={file}");
+    let built_here = "is for kernels that are built here";
+    fails(&[&config, "KERNEL=debian"], built_here);
+    fails(&[&config, "KDIR=/tree"], built_here);
+    // Of the environment, it is somebody else's.
+    machine.set("CONFIG", &file);
+    machine.set("LKMPG_CONFIG", &file);
+    machine.run(&["make", "modules"]).passes();
+    assert!(!seen(&machine, "dev").contains("LKMPG_CONFIG"));
+}
+
+#[test]
 fn empty_variables_choose_nothing() {
     let mut machine = machine();
     machine
