@@ -165,6 +165,21 @@ fn a_task_that_is_solved_already_is_found() {
 }
 
 #[test]
+fn one_can_be_proved_alone_and_has_its_devices() {
+    let machine = machine();
+    let devices = "[jar]\ndevices = [\"edu,id=jar\"]\n";
+    machine.write("checkout/book/exercises/jar/gates.toml", devices);
+    guest(
+        &machine,
+        "case $LKMPG_M in */task) status=1 ;; *) status=0 ;; esac
+        cat \"$LKMPG_M/gates.toml\" >&2; echo '== jar'; echo 'not ok 1'; echo \"== jar: $status\"",
+    );
+    let proved = machine.run(&["scripts/exercise", "--prove", "jar"]);
+    let proved = proved.passes().says(&["1 solutions pass"]);
+    assert_eq!(proved.err.matches(devices).count(), 2, "{proved:?}");
+}
+
+#[test]
 fn those_of_the_book_can_be_done() {
     let mut prove = Command::new(root().join("scripts/exercise"));
     // What the make that runs this was told is not for its own.
