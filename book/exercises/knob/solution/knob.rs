@@ -69,7 +69,7 @@ impl ThreadedHandler for Contacts {
     fn handle_threaded(&self) -> IrqReturn {
         match self.second.value() {
             Ok(false) => self.position.fetch_add(1, Relaxed),
-            Ok(true) => self.position.fetch_add(-1, Relaxed),
+            Ok(true) => self.position.fetch_sub(1, Relaxed),
             // The chip has gone.
             Err(_) => return IrqReturn::None,
         };
