@@ -40,6 +40,7 @@ fn each_way_has_its_context() {
                 ("work", "task"),
                 ("delayed work", "task"),
                 ("BH work", "softirq"),
+                ("threaded IRQ", "task"),
             ]
         );
         for (way, _, cpu, time) in &rows {
@@ -55,7 +56,7 @@ fn each_way_has_its_context() {
 fn it_unloads_right_after() {
     for _ in 0..20 {
         let module = Module::load("defer", &[]).expect("the module loads");
-        assert_eq!(table().len(), 5);
+        assert_eq!(table().len(), 6);
         module.unload().expect("unload");
     }
 }

@@ -15,41 +15,37 @@
 //! work           task     [..]
 //! delayed work   task     [..]
 //! BH work        softirq  [..]
+//! threaded IRQ   task     [..]
 //! # rmmod defer
 //! ```
 //!
-//! (The timers and the delayed work were asked for 10 milliseconds, the others for *soon*.)
+//! The timers and the delayed work are asked to wait 10 milliseconds, the others to come soon. The
+//! context says what the handler may do: only a *task* may sleep.
 //!
 //! - A **timer** counts in ticks. It is cheap, and comes late by up to a tick or two.
-//! - An **hrtimer** has the hardware interrupt the CPU at the very time. Its handler runs right in
-//!   there, so it must be short.
-//! - **Work** is done by a thread of the kernel's. Only here the handler may sleep: take a mutex, wait
-//!   for a disk, allocate memory with patience.
+//! - An **hrtimer** has the hardware interrupt the CPU at the very time. Its handler runs in that
+//!   interrupt, so it must be short.
+//! - **Work** is done by a thread that the kernel keeps for everybody. Its handler may take a mutex,
+//!   wait for a disk, allocate memory with patience.
 //! - **Delayed work** is a timer that starts work.
 //! - **BH work** is what became of tasklets, the *bottom halves* of interrupts: it comes right after
-//!   the interrupt, before the task goes on, and must not sleep.
+//!   the interrupt, before the task goes on.
+//! - A **threaded IRQ** is an interrupt handler with a thread of its own. Here no interrupt comes: the
+//!   module shares the keyboard's line and wakes the thread itself. A machine without that line has
+//!   no such row. `intrpt` and `button` show the whole of it.
 //!
 //! A handler that sleeps in the wrong context compiles, in C and in Rust. `KERNEL=debug` finds it.
 //!
-//! A threaded interrupt handler is one more way. It needs an interrupt: see `intrpt`.
-//!
 //! When the module goes, nothing of it may still run. In C that takes `timer_shutdown_sync()`,
-//! `hrtimer_cancel()` and `cancel_work_sync()`, in the right order. Here dropping each of them does
-//! it.
+//! `hrtimer_cancel()`, `cancel_work_sync()` and `free_irq()`, in the right order. Here dropping each of
+//! them does it.
+//!
+//! Where to look: `kernel/workqueue.c`, `kernel/time/`, and `Documentation/core-api/workqueue.rst`.
 
 use kernel::{
     cpu::CpuId,
-    impl_has_hr_timer,
+    sync::SetOnce,
     time::{
-        hrtimer::{
-            ArcHrTimerHandle,
-            HrTimer,
-            HrTimerCallback,
-            HrTimerCallbackContext,
-            HrTimerPointer,
-            HrTimerRestart,
-            RelativeMode, //
-        },
         msecs_to_jiffies,
         Instant,
         Monotonic, //
@@ -59,12 +55,20 @@ use kernel::{
 use lkm::{
     completion::Completion,
     context::Context,
+    irq::{
+        Flags,
+        IrqReturn,
+        ThreadedIrqReturn,
+        ThreadedRegistration, //
+    },
     new_timer,
     new_work,
     prelude::*,
     timer::TimerRestart,
     work, //
 };
+
+mod precise;
 
 module! {
     type: Defer,
@@ -75,7 +79,7 @@ module! {
 }
 
 struct Defer {
-    _file: proc_fs::Node<Report>,
+    _file: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for Defer {
@@ -89,11 +93,62 @@ impl kernel::Module for Defer {
     }
 }
 
+/// When the timers are to go off, in milliseconds.
+const DELAY: u32 = 10;
+
+/// A PC has it, and the keyboard's driver shares it.
+const KEYBOARD_IRQ: u32 = 1;
+
+type Table = Message<400>;
+
+// ANCHOR: ways
+/// Has a handler called in each way, and fills the table.
+fn try_all(table: &mut Table) -> Result {
+    let timer = KBox::pin_init(new_timer!(Probe::new(), "defer"), GFP_KERNEL)?;
+    timer.start(msecs_to_jiffies(DELAY));
+    timer.tell("timer", table)?;
+
+    let timer = precise::start(Delta::from_millis(DELAY.into()))?;
+    timer.tell("hrtimer", table)?;
+
+    let queue = workqueue::system_highpri();
+    let work = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
+    work.start();
+    work.tell("work", table)?;
+
+    let delayed = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
+    delayed.start_after(msecs_to_jiffies(DELAY));
+    delayed.tell("delayed work", table)?;
+
+    let queue = workqueue::system_bh();
+    let half = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
+    half.start();
+    half.tell("BH work", table)?;
+
+    let line = ThreadedRegistration::new(KEYBOARD_IRQ, Flags::SHARED, c"defer", Probe::new());
+    match KBox::pin_init(line, GFP_KERNEL) {
+        Ok(line) => {
+            line.wake_thread();
+            line.tell("threaded IRQ", table)
+        }
+        // There is no such line, or its driver does not share it.
+        Err(EINVAL | EBUSY) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+// ANCHOR_END: ways
+
 /// What the handler finds out.
+struct Found {
+    context: Context,
+    cpu: u32,
+    delay: Delta,
+}
+
 #[pin_data]
 struct Probe {
     start: Instant<Monotonic>,
-    found: [Atomic<u64>; 3],
+    found: SetOnce<Found>,
     #[pin]
     done: Completion,
 }
@@ -102,22 +157,19 @@ impl Probe {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             start: Instant::now(),
-            found: [const { Atomic::new(0) }; 3],
+            found: SetOnce::new(),
             done <- Completion::new(),
         })
     }
 
     // ANCHOR: handle
-    /// The handler, whoever calls it.
+    /// The handler, in each of the ways.
     fn handle(&self) {
-        let found = [
-            Context::current() as u64,
-            CpuId::current().as_u32().into(),
-            self.start.elapsed().as_micros_ceil() as u64,
-        ];
-        for (slot, found) in self.found.iter().zip(found) {
-            slot.store(found, Relaxed);
-        }
+        self.found.populate(Found {
+            context: Context::current(),
+            cpu: CpuId::current().as_u32(),
+            delay: self.start.elapsed(),
+        });
         self.done.complete_all();
     }
     // ANCHOR_END: handle
@@ -125,15 +177,9 @@ impl Probe {
     /// Waits until the handler has been called, and appends a line to the table.
     fn tell(&self, way: &str, table: &mut Table) -> Result {
         self.done.wait_timeout(10_000)?;
-        let [context, cpu, delay] = self.found.each_ref().map(|it| it.load(Relaxed));
-        let all = [
-            Context::Task,
-            Context::SoftIrq,
-            Context::HardIrq,
-            Context::Nmi,
-        ];
-        let context = all.iter().find(|it| **it as u64 == context);
-        let context = context.map_or("?", |it| it.name());
+        let found = self.found.as_ref().ok_or(EIO)?;
+        let (context, cpu) = (found.context.name(), found.cpu);
+        let delay = found.delay.as_micros_ceil();
         table.append(fmt!("{way:<14} {context:<8} {cpu:>3} {delay:>13}\n"));
         Ok(())
     }
@@ -152,84 +198,30 @@ impl work::Handler for Probe {
     }
 }
 
-/// The kernel crate's own timers are part of what they call.
-#[pin_data]
-struct Precise {
-    #[pin]
-    timer: HrTimer<Self>,
-    #[pin]
-    probe: Probe,
-}
+impl irq::ThreadedHandler for Probe {
+    /// A key was pressed: that is for others.
+    fn handle(&self) -> ThreadedIrqReturn {
+        ThreadedIrqReturn::None
+    }
 
-impl HrTimerCallback for Precise {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(
-        this: ArcBorrow<'_, Self>,
-        _context: HrTimerCallbackContext<'_, Self>,
-    ) -> HrTimerRestart {
-        this.probe.handle();
-        HrTimerRestart::NoRestart
+    fn handle_threaded(&self) -> IrqReturn {
+        Probe::handle(self);
+        IrqReturn::Handled
     }
 }
-
-impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Precise {
-        mode: RelativeMode<Monotonic>,
-        field: self.timer,
-    }
-}
-
-type Table = Message<400>;
 
 /// An open file: the table.
-struct Report(Table);
-
-impl Report {
-    fn new() -> Result<Self> {
-        /// When the timers are to go off.
-        const DELAY: u32 = 10;
-
-        let mut table = Table::new();
-        table.append(fmt!("way            context  cpu  microseconds\n"));
-
-        // ANCHOR: ways
-        let timer = KBox::pin_init(new_timer!(Probe::new(), "defer"), GFP_KERNEL)?;
-        timer.start(msecs_to_jiffies(DELAY));
-        timer.tell("timer", &mut table)?;
-
-        let precise = pin_init!(Precise {
-            timer <- HrTimer::new(),
-            probe <- Probe::new(),
-        });
-        let precise = Arc::pin_init(precise, GFP_KERNEL)?;
-        let _stop: ArcHrTimerHandle<_> = precise.clone().start(Delta::from_millis(DELAY.into()));
-        precise.probe.tell("hrtimer", &mut table)?;
-
-        let queue = workqueue::system_highpri();
-        let work = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
-        work.start();
-        work.tell("work", &mut table)?;
-
-        let delayed = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
-        delayed.start_after(msecs_to_jiffies(DELAY));
-        delayed.tell("delayed work", &mut table)?;
-
-        let queue = workqueue::system_bh();
-        let half = KBox::pin_init(new_work!(Probe::new(), queue, "defer"), GFP_KERNEL)?;
-        half.start();
-        half.tell("BH work", &mut table)?;
-        // ANCHOR_END: ways
-        Ok(Report(table))
-    }
-}
+struct Session(Table);
 
 #[vtable]
-impl FileOperations for Report {
+impl FileOperations for Session {
     type Data = ();
 
     fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Report::new()
+        let mut table = Table::new();
+        table.append(fmt!("way            context  cpu  microseconds\n"));
+        try_all(&mut table)?;
+        Ok(Session(table))
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
