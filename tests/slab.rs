@@ -2,15 +2,16 @@
 
 //! slab.
 
-use lkmpg_tests::{KernelLog, LoadError, Module, errno_of, skip};
+use lkmpg_tests::{KernelLog, LoadError, Module, errno_of, is_twin, name, skip};
 use rustix::io::Errno;
 use std::{fs, path::Path, thread};
 
-const FILE: &str = "/proc/slab";
-const CACHE: &str = "lkmpg_ticket";
+const FILE: &str = name!("/proc/slab");
+/// With the blank that ends it: the twin's begins in the same way.
+const CACHE: &str = name!("lkmpg_ticket", " ");
 
 fn load() -> Module {
-    Module::load("slab", &[]).expect("the module loads")
+    Module::load(name!("slab"), &[]).expect("the module loads")
 }
 
 /// The numbers in the cache's line in `/proc/slabinfo`, if it has one.
@@ -93,6 +94,9 @@ fn many_at_the_same_time() {
 /// Last in the alphabet, and so last to run: the cache stays until the guest ends.
 #[test]
 fn z_what_is_left_behind_is_told() {
+    if is_twin!() {
+        return skip("C tells it with a stack trace, which fails the run");
+    }
     if Path::new("/sys/kernel/debug/kmemleak").exists() {
         return skip("kmemleak sees it, too, and fails the run");
     }
@@ -103,10 +107,11 @@ fn z_what_is_left_behind_is_told() {
     assert_eq!(
         log.lines(),
         [format!(
-            "lkm: The cache {CACHE} stays: 1 of its objects were not freed."
+            "lkm: The cache {} stays: 1 of its objects were not freed.",
+            CACHE.trim_end()
         )]
     );
     assert!(slabinfo().is_some());
-    let error = Module::load("slab", &[]).expect_err("the name is taken");
+    let error = Module::load(name!("slab"), &[]).expect_err("the name is taken");
     assert!(matches!(error, LoadError::Refused(Errno::BUSY)), "{error}");
 }

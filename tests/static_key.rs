@@ -2,15 +2,15 @@
 
 //! static_key.
 
-use lkmpg_tests::{Module, errno_of};
+use lkmpg_tests::{Module, errno_of, name};
 use rustix::io::Errno;
 use std::{fs, thread};
 
-const FILE: &str = "/proc/static_key";
+const FILE: &str = name!("/proc/static_key");
 const PASSES: &str = "1000000";
 
 fn load() -> Module {
-    Module::load("static_key", &[]).expect("the module loads")
+    Module::load(name!("static_key"), &[]).expect("the module loads")
 }
 
 fn tell(word: &str) {

@@ -121,6 +121,30 @@ pub const ROWS: &[Row] = &[
     row!("scull_pipe", "2 kB, there and back", |clock, side| pass(
         clock, side, 2048
     )),
+    row!("slab", "a ticket, made and freed", |clock, side| {
+        write_both(clock, side, SLAB, ["1", "0"])
+    }),
+    Row {
+        batch: 10,
+        ..row!("slab", "1000 tickets, made and freed", |clock, side| {
+            write_both(clock, side, SLAB, ["1000", "0"])
+        })
+    },
+    Row {
+        batch: 1,
+        ..row!("static_key", "3 million passes, off", |clock, side| {
+            read_only(clock, side, STATIC_KEY)
+        })
+    },
+    Row {
+        batch: 10,
+        ..row!("static_key", "on and off", |clock, side| write_both(
+            clock,
+            side,
+            STATIC_KEY,
+            ["on", "off"]
+        ))
+    },
     row!("chan_sysfs", "value, read", |clock, side| read_only(
         clock, side, VALUE
     )),
@@ -154,6 +178,8 @@ const SCHED: Node = Node("/proc/sched", "");
 const SLEEP: Node = Node("/proc/sleep", "");
 const SCULL: Node = Node("/dev/scull", "0");
 const SCULL_PIPE: Node = Node("/dev/scull_pipe", "");
+const SLAB: Node = Node("/proc/slab", "");
+const STATIC_KEY: Node = Node("/proc/static_key", "");
 const VALUE: Node = Node("/sys/kernel/chan_sysfs", "/value");
 const BYTES: Node = Node("/sys/kernel/chan_sysfs", "/raw/bytes");
 const MAILBOX: Node = Node("/sys/kernel/debug/chan_debugfs", "/mailbox");
@@ -209,6 +235,16 @@ fn write(clock: Clock, side: Side, node: Node, size: usize) -> Operation {
     let (file, text) = (open(side, node), vec![b'x'; size]);
     repeat(clock, move || {
         file.write_at(&text, 0).expect("write");
+    })
+}
+
+/// Writes one word and then the other.
+fn write_both(clock: Clock, side: Side, node: Node, words: [&'static str; 2]) -> Operation {
+    let file = open(side, node);
+    repeat(clock, move || {
+        for word in words {
+            file.write_at(word.as_bytes(), 0).expect("write");
+        }
     })
 }
 
