@@ -11,7 +11,10 @@ use std::{
     io::{BufRead as _, BufReader, IoSlice, IoSliceMut, Read as _, Write as _},
     os::{fd::AsFd as _, unix::fs::FileExt as _},
     process::{Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+    },
     thread,
 };
 
@@ -264,6 +267,8 @@ fn one_opener_at_a_time() {
                     match File::open(SINGLE) {
                         Ok(_device) => {
                             assert_eq!(inside.fetch_add(1, Relaxed), 0, "two are inside");
+                            // Somebody else may try meanwhile.
+                            thread::yield_now();
                             inside.fetch_sub(1, Relaxed);
                         }
                         Err(error) => assert_eq!(errno_of(error), Errno::BUSY),
@@ -291,6 +296,45 @@ fn one_user_at_a_time() {
     });
     drop(second);
     as_user(1001, || {
+        File::open(USER).map(drop).expect("it is free again")
+    });
+}
+
+#[test]
+fn users_at_the_same_time_do_not_meet() {
+    let _module = load(&[]);
+    let rounds = times("LKMPG_ROUNDS", 300);
+    let (inside, opened, refused) = (
+        [0; 2].map(AtomicUsize::new),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
+    let open_often = |mine: usize| {
+        for _ in 0..rounds {
+            match File::open(USER) {
+                Ok(_device) => {
+                    inside[mine].fetch_add(1, SeqCst);
+                    // Somebody else may try meanwhile.
+                    thread::yield_now();
+                    assert_eq!(inside[1 - mine].load(SeqCst), 0, "the other user is inside");
+                    inside[mine].fetch_sub(1, SeqCst);
+                    opened.fetch_add(1, Relaxed);
+                }
+                Err(error) => {
+                    assert_eq!(errno_of(error), Errno::BUSY);
+                    refused.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for n in 0..4 {
+            let open_often = &open_often;
+            scope.spawn(move || as_user(1000 + n % 2, || open_often(n as usize % 2)));
+        }
+    });
+    assert_eq!(opened.into_inner() + refused.into_inner(), 4 * rounds);
+    as_user(1002, || {
         File::open(USER).map(drop).expect("it is free again")
     });
 }

@@ -8,6 +8,7 @@ use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File},
     os::{fd::AsFd as _, unix::fs::FileExt as _},
+    process::Command,
     thread,
 };
 
@@ -57,6 +58,23 @@ fn what_nobody_wrote_is_zero() {
     let mut all = vec![0xaa; SIZE];
     map(SIZE).read(0, &mut all);
     assert_eq!(all, [0; SIZE]);
+}
+
+#[test]
+fn habits_of_the_shell() {
+    let _module = load();
+    let script = "seq 1 3000 >/tmp/numbers
+        cp /tmp/numbers $0 && head -c $(wc -c </tmp/numbers) $0 | cmp - /tmp/numbers
+        dd if=/tmp/numbers of=$0 bs=77 seek=3 2>/dev/null
+        dd if=$0 bs=77 skip=3 2>/dev/null | head -c $(wc -c </tmp/numbers) | cmp - /tmp/numbers
+        tee $0 </tmp/numbers | cmp - /tmp/numbers
+        dd if=$0 bs=1001 2>/dev/null | wc -c | grep -qx 65536
+        test -z \"$(tail -c 5 $0 | tr -d '\\0')\"
+        ! dd if=/dev/zero of=$0 bs=1000 count=66 2>/tmp/error
+        grep -q 'No space left' /tmp/error
+        rm /tmp/numbers /tmp/error";
+    let status = Command::new("bash").args(["-ec", script, NODE]).status();
+    assert!(status.expect("a shell").success());
 }
 
 #[test]

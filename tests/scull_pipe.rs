@@ -7,7 +7,7 @@ use lkmpg_tests::{
     Module, Program, errno_of, is_twin, name, ready, refuses_nonsense, skip, times, wait_until,
 };
 use rustix::{
-    event::{PollFlags, epoll},
+    event::{PollFlags, Timespec, epoll},
     fs::{Mode, OFlags, fcntl_setfl},
     io::Errno,
     process::{Pid, Signal, kill_process},
@@ -132,6 +132,33 @@ fn poll_and_epoll_tell() {
     let mut told = Vec::with_capacity(4);
     epoll::wait(&events, rustix::buffer::spare_capacity(&mut told), None).expect("wait");
     assert_eq!(told.len(), 1);
+
+    // Those who only want to hear of what is new are told of each write.
+    let events = epoll::create(epoll::CreateFlags::empty()).expect("epoll");
+    epoll::add(
+        &events,
+        &end,
+        data,
+        epoll::EventFlags::IN | epoll::EventFlags::ET,
+    )
+    .expect("add");
+    let mut tell = |limit: &Timespec| {
+        told.clear();
+        let room = rustix::buffer::spare_capacity(&mut told);
+        epoll::wait(&events, room, Some(limit)).expect("wait")
+    };
+    let (now, long) = (
+        Timespec::default(),
+        Timespec {
+            tv_sec: 60,
+            tv_nsec: 0,
+        },
+    );
+    assert_eq!(tell(&long), 1, "what was there");
+    assert_eq!(tell(&now), 0, "nothing is new");
+    end.write_all(b"y").expect("write");
+    assert_eq!(tell(&long), 1, "there is more");
+    assert_eq!(tell(&now), 0);
 }
 
 /// What a shell does with a FIFO. The device has no end, so readers count. `read -t 0` is select(2).
