@@ -20,7 +20,7 @@
 //! If there is no such file, a driver can have user space asked: `Request::new` in `ask`, which returns
 //! at once. Somebody then finds a folder in `/sys/class/firmware`, and writes the image to `data` between
 //! 1 and 0 to `loading` (-1 gives up). The answer arrives in `Receiver::receive`. `cancel` takes the
-//! question back.
+//! question back. `firmware_outcome.rs` keeps what came of it, for the files `status` and `image`.
 //!
 //! ```console /proc/sys/kernel/firmware_config
 //! # insmod chan_firmware.ko
@@ -58,10 +58,16 @@ use lkm::{
         Binary,
         Directory,
         Group,
-        ReadBuf,
-        ShowBuf,
         StoreBuf, //
     },
+};
+
+#[path = "firmware_outcome.rs"]
+mod outcome;
+
+use outcome::{
+    Outcome,
+    State, //
 };
 
 module! {
@@ -169,36 +175,6 @@ impl Loader {
     }
 }
 
-/// What became of the last request.
-#[pin_data]
-struct Outcome {
-    #[pin]
-    last: Mutex<Last>,
-}
-
-struct Last {
-    line: Name,
-    state: State,
-    /// The module goes.
-    closed: bool,
-}
-
-enum State {
-    None,
-    Pending,
-    Loaded(Image),
-    Failed(Option<Error>),
-}
-
-impl From<Result<Image>> for State {
-    fn from(result: Result<Image>) -> Self {
-        match result {
-            Ok(image) => Self::Loaded(image),
-            Err(e) => Self::Failed(Some(e)),
-        }
-    }
-}
-
 // ANCHOR: receive
 impl Receiver for Outcome {
     fn receive(&self, image: Option<Image>) {
@@ -206,63 +182,6 @@ impl Receiver for Outcome {
     }
 }
 // ANCHOR_END: receive
-
-impl Outcome {
-    fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            last <- new_mutex!(Last {
-                line: Name::new(),
-                state: State::None,
-                closed: false,
-            }),
-        })
-    }
-
-    fn begin(&self, line: &Name) -> Result {
-        let mut last = self.last.lock();
-        if last.closed {
-            return Err(ENODEV);
-        }
-        if let State::Pending = last.state {
-            return Err(EBUSY);
-        }
-        last.line = *line;
-        last.state = State::Pending;
-        Ok(())
-    }
-
-    fn set(&self, state: State) {
-        self.last.lock().state = state;
-    }
-
-    fn close(&self) {
-        self.last.lock().closed = true;
-    }
-
-    /// The name of what is being loaded.
-    fn pending(&self) -> Option<Name> {
-        let last = self.last.lock();
-        matches!(last.state, State::Pending).then_some(last.line)
-    }
-
-    fn show(&self, out: &mut ShowBuf<'_>) -> Result {
-        let last = self.last.lock();
-        let name = name(&last.line).unwrap_or(c"");
-        match &last.state {
-            State::None => out.line("none"),
-            State::Pending => out.line(fmt!("pending {name}")),
-            State::Loaded(image) => out.line(fmt!("loaded {name} {}", image.data().len())),
-            State::Failed(Some(e)) => out.line(fmt!("failed {name} {}", -e.to_errno())),
-            State::Failed(None) => out.line(fmt!("failed {name}")),
-        }
-    }
-
-    fn read(&self, offset: u64, out: &mut ReadBuf<'_>) {
-        if let State::Loaded(image) = &self.last.lock().state {
-            out.push(image.data().get(offset as usize..).unwrap_or_default());
-        }
-    }
-}
 
 /// A name, with a zero at its end.
 type Name = Message<256>;

@@ -28,13 +28,13 @@
 //! Here a text and lists of numbers come back with their sum (`echo`), and a process with privileges
 //! can have a text sent to everybody who listens (`publish`, `listen`).
 //!
-//! A *family* has a name, by which programs find it: this file. A protocol *number* of one's own is how
-//! it was done before there were families: `netlink_classic.rs`. There are 32 numbers for all.
+//! Programs find a *family* by its name: this file. Before there were families, a module took a
+//! protocol *number* of its own: `netlink_classic.rs`. There are only 32 numbers.
 //!
-//! The module is loaded when somebody opens a socket of the number, or asks for the family, be it any
-//! user: its aliases say so, as do those of the kernel's own protocols. `blacklist chan_netlink` in
-//! a file of `/etc/modprobe.d` is against that. `LKMPG_ADD=/usr/sbin/genl make vm` brings the tool of the
-//! second line along.
+//! The kernel loads the module when any user opens a socket of the number, or asks for the family: that
+//! is what the aliases are for, as with the kernel's own protocols. `blacklist chan_netlink` in a file
+//! of `/etc/modprobe.d` prevents it. `LKMPG_ADD=/usr/sbin/genl make vm` brings along the tool of the
+//! second line.
 //!
 //! Changed from the survey: it has "only a constant to add to netlink.h". A family needs none.
 //!

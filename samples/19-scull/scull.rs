@@ -20,35 +20,26 @@
 //! # rmmod scull
 //! ```
 //!
-//! A driver is a few functions for open files, and a memory behind them. This memory is the simplest
-//! one that there is, so all that is left is what every driver for a device file has to think about:
+//! A driver is a few functions for open files, and something behind them. Here it is memory, the
+//! simplest thing that there is. What is left is what every driver for a device file must think about:
 //!
 //! - **The position.** Each open file has one. `read` and `write` begin there, and move it. A program
-//!   may set it (`dd seek=`), also behind the end. Nothing is stored for the gap, and it reads as
-//!   zeros.
+//!   may set it (`dd seek=`), also behind the end. The gap takes no memory, and reads as zeros.
 //! - **How much at a time.** A caller may ask for one byte or for a gigabyte. A call may do less than
-//!   it was asked for, if it says how much. These do at most a page: what they copy goes through a page
-//!   of their own, so that nobody else waits while a caller's memory is fetched from a disk.
+//!   it was asked for, if it says how much. Here a call does at most a page. It copies to a page of its
+//!   own first, so that nobody else waits while a caller's memory is fetched from a disk.
 //! - **Opening for writing** empties the device, as the shell expects of `>`. With `>>`
 //!   (`O_APPEND`) it goes on at the end.
 //! - **Limits.** The kernel has no other memory than the machine. A device takes `limit` bytes, and
 //!   then there is `No space left on device`.
 //! - **Several openers.** All share what is in the device. A mutex lets one of them in at a time.
 //! - **Who may open it.** `scull0` to `scull3` are for everybody. `scull_single` is open once at a
-//!   time. `scull_user` belongs to the user who has it open, who may open it again; others get
+//!   time. `scull_user` belongs to the user who has it open. That user may open it again; others get
 //!   `Device or resource busy`.
 //!
-//! The memory comes in pieces, quanta, since a large one in a row is hard to get. `qset` quanta are a
-//! set. A device is a tree of sets, so that what was never written costs nothing:
+//! `content.rs` has the memory itself. This file has the functions of the open files.
 //!
-//! ```text
-//! RBTree        set 0 ------------ set 7 ...
-//! KVVec           |- quantum 0       |- (never written)
-//!                 |- quantum 1       |- quantum 1
-//! ```
-//!
-//! C frees each quantum, each set and the tree, in loops, wherever something goes wrong. Here the tree
-//! owns the sets and they own the quanta. To empty a device is to put an empty tree there.
+//! Where to look: `drivers/char/mem.c`, and `mm/shmem.c`, whose files are made of memory as well.
 
 use core::mem;
 use kernel::{
@@ -58,10 +49,13 @@ use kernel::{
         O_WRONLY, //
     },
     page::PAGE_SIZE,
-    rbtree::RBTree,
     task::Kuid, //
 };
 use lkm::prelude::*;
+
+mod content;
+
+use content::Content;
 
 module! {
     type: Scull,
@@ -92,9 +86,9 @@ module_params! {
 }
 
 struct Scull {
-    _devices: chrdev::Registration<Opened>,
-    _single: chrdev::Registration<Opened>,
-    _user: chrdev::Registration<Opened>,
+    _devices: chrdev::Registration<Session>,
+    _single: chrdev::Registration<Session>,
+    _user: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for Scull {
@@ -177,12 +171,12 @@ struct Holders {
 }
 
 /// An open file.
-struct Opened {
+struct Session {
     device: Arc<Device>,
 }
 
 #[vtable]
-impl FileOperations for Opened {
+impl FileOperations for Session {
     type Data = Devices;
 
     // ANCHOR: open
@@ -190,13 +184,13 @@ impl FileOperations for Opened {
         let device = devices.0.get(file.minor() as usize).ok_or(ENXIO)?.clone();
         device.enter()?;
         // From here on the drop of this leaves the device.
-        let opened = Opened { device };
+        let session = Session { device };
         if file.flags() & O_ACCMODE == O_WRONLY && file.flags() & O_APPEND == 0 {
-            let old = mem::replace(&mut *opened.device.content.lock(), Content::new());
+            let old = mem::replace(&mut *session.device.content.lock(), Content::new());
             // To free much takes long, and needs no lock.
             drop(old);
         }
-        Ok(opened)
+        Ok(session)
     }
     // ANCHOR_END: open
 
@@ -222,119 +216,18 @@ impl FileOperations for Opened {
         }
         let mut content = self.device.content.lock();
         if file.flags() & O_APPEND != 0 {
-            *pos = content.size;
+            *pos = content.size();
         }
         content.write(pos, piece.get(..copied).unwrap_or_default())
     }
 
     fn size(&self) -> Offset {
-        self.device.content.lock().size
+        self.device.content.lock().size()
     }
 }
 
-impl Drop for Opened {
+impl Drop for Session {
     fn drop(&mut self) {
         self.device.holders.lock().count -= 1;
-    }
-}
-
-/// What was written to a device.
-struct Content {
-    sets: RBTree<Offset, Set>,
-    size: Offset,
-}
-
-/// Quanta. Those that were never written are not there.
-type Set = KVVec<Option<KVVec<u8>>>;
-
-/// Where a position is: in which set, which quantum of it, and where in there.
-struct Place {
-    set: Offset,
-    quantum: usize,
-    offset: usize,
-}
-
-impl Place {
-    fn of(pos: Offset) -> Self {
-        let (bytes, quanta) = (Offset::from(quantum.value()), Offset::from(qset.value()));
-        Place {
-            set: pos / bytes / quanta,
-            quantum: (pos / bytes % quanta) as usize,
-            offset: (pos % bytes) as usize,
-        }
-    }
-}
-
-impl Content {
-    fn new() -> Self {
-        Content {
-            sets: RBTree::new(),
-            size: 0,
-        }
-    }
-
-    /// Fills the room, which is zeros, with what there is from `pos` on. Returns how much that is.
-    fn read(&self, pos: Offset, room: &mut [u8]) -> usize {
-        let length = room.len().min((self.size - pos).max(0) as usize);
-        let mut done = 0;
-        while done < length {
-            let place = Place::of(pos + done as Offset);
-            let quanta = self.sets.get(&place.set);
-            let written =
-                quanta.and_then(|it| it.get(place.quantum)?.as_ref()?.get(place.offset..));
-            let room = room.get_mut(done..length).unwrap_or_default();
-            for (to, from) in room.iter_mut().zip(written.unwrap_or_default()) {
-                *to = *from;
-            }
-            done += quantum.value() as usize - place.offset;
-        }
-        length
-    }
-
-    // ANCHOR: write
-    fn write(&mut self, pos: &mut Offset, bytes: &[u8]) -> Result<usize> {
-        let mut done = 0;
-        while done < bytes.len() {
-            match self.write_some(*pos, bytes.get(done..).unwrap_or_default()) {
-                Ok(written) => {
-                    *pos += written as Offset;
-                    done += written;
-                    self.size = self.size.max(*pos);
-                }
-                // What was written before counts. The next call gets the error.
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
-    }
-    // ANCHOR_END: write
-
-    /// Writes to one quantum, which is made if it is not there.
-    fn write_some(&mut self, pos: Offset, new: &[u8]) -> Result<usize> {
-        let left = (Offset::from(limit.value()) - pos).max(0) as usize;
-        if left == 0 {
-            return Err(ENOSPC);
-        }
-        let place = Place::of(pos);
-        if self.sets.get(&place.set).is_none() {
-            self.sets
-                .try_create_and_insert(place.set, Set::new(), GFP_KERNEL)?;
-        }
-        let quanta = self.sets.get_mut(&place.set).ok_or(ENOMEM)?;
-        while quanta.len() <= place.quantum {
-            quanta.push(None, GFP_KERNEL)?;
-        }
-        let slot = quanta.get_mut(place.quantum).ok_or(ENOMEM)?;
-        let bytes = match slot {
-            Some(bytes) => bytes,
-            None => slot.insert(KVVec::from_elem(0, quantum.value() as usize, GFP_KERNEL)?),
-        };
-        let mut written = 0;
-        for (to, from) in bytes.iter_mut().skip(place.offset).zip(new).take(left) {
-            *to = *from;
-            written += 1;
-        }
-        Ok(written)
     }
 }

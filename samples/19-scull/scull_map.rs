@@ -10,27 +10,28 @@
 //! # rmmod scull_map
 //! ```
 //!
-//! With `read` and `write` the kernel copies. A program that maps the device gets at the memory itself,
-//! as at a variable, and so does every other program that maps it:
+//! With `read` and `write` the kernel copies. A program that maps the device uses the memory itself,
+//! like a variable, and so does every other program that maps it:
 //!
 //! ```c
 //! char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 //!
-//! memory[0] = 'H'; /* who reads the device sees it */
+//! memory[0] = 'H'; /* a reader of the device sees it */
 //! ```
 //!
 //! Memory is mapped in pages, of 4,096 bytes on most machines. `mmap` itself maps none here. When the
 //! program touches a page that is not there, the processor faults, and the kernel asks the module
-//! (`fault`). It answers with a page, and the program goes on without having noticed. So a device of
-//! many pages costs as many as are used. Behind the last one a program that has mapped more gets
-//! `SIGBUS`.
+//! (`fault`). It answers with a page, and the program goes on without noticing. So only the pages that
+//! somebody uses cost memory.
 //!
-//! Whatever is in a mapped page can be read and changed by the program, at any moment. So it must be a
-//! page with nothing else in it, not even what was there before, and the module must not believe what
-//! it finds there. A `SharedPage` is such a page. It is copied to and from, and never borrowed.
+//! The program can read and change all of a mapped page, at any moment. So there must be nothing else in
+//! the page, not even what was there before, and the module must not believe what it finds there. A
+//! `SharedPage` is such a page: the module copies to it and from it, and never borrows it.
 //!
 //! In C a driver fills in a `struct vm_operations_struct`, and gets a page with `vmalloc_to_page()` or
-//! `virt_to_page()`. To give out the wrong one is easy, and shows a program the kernel's memory.
+//! `virt_to_page()`. It is easy to take the wrong page, and then a program sees the kernel's memory.
+//!
+//! Where to look: `mm/memory.c` (`__do_fault`), and `drivers/char/mem.c`.
 
 use kernel::page::PAGE_SIZE;
 use lkm::{
@@ -59,7 +60,7 @@ module_params! {
 }
 
 struct ScullMap {
-    _device: chrdev::Registration<Opened>,
+    _device: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for ScullMap {
@@ -136,16 +137,16 @@ fn size() -> Offset {
 }
 
 /// An open file.
-struct Opened {
+struct Session {
     memory: Arc<Memory>,
 }
 
 #[vtable]
-impl FileOperations for Opened {
+impl FileOperations for Session {
     type Data = Memory;
 
     fn open(memory: ArcBorrow<'_, Memory>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Opened {
+        Ok(Session {
             memory: memory.into(),
         })
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A pipe: who reads waits for something to read, who writes waits for room.
+//! A pipe: readers wait for something to read, writers wait for room.
 //!
 //! ```console
 //! # insmod scull_pipe.ko
@@ -13,9 +13,9 @@
 //! # rmmod scull_pipe
 //! ```
 //!
-//! There are two conditions to wait for, so there are two wait queues. Each reader frees some room, and
-//! wakes the writers; each writer brings something, and wakes the readers. There may be many of
-//! both. All who are woken look again, since one of the others may have been faster.
+//! There are two conditions to wait for, so there are two wait queues. A reader frees some room, and
+//! wakes the writers. A writer brings something, and wakes the readers. There may be many of both. Each
+//! one that wakes looks again, since another one may have been faster.
 //!
 //! There are four ways to wait for a file, and a driver that knows the two conditions gets all of
 //! them:
@@ -54,15 +54,17 @@
 //! }
 //! ```
 //!
-//! In C the sleep is a loop: unlock, prepare to wait, look, sleep, lock, look again. Whoever forgets
-//! the second look loses a wake-up. `WaitQueue::wait` has the loop, and is given the lock and the
+//! In C the sleep is a loop: unlock, prepare to wait, look, sleep, lock, look again. A driver that
+//! forgets the second look loses a wake-up. `WaitQueue::wait` has the loop; it is given the lock and the
 //! condition.
 //!
 //! Nobody copies to or from a program's memory with the lock held. That memory may have to be fetched
-//! from a disk, or from another program, and all others would wait, even if they are killed. So a writer
-//! first copies to a buffer of its own. A reader marks what it reads, and takes it out when it is copied.
+//! from a disk, or from another program, and all others would wait. So a writer first copies to a buffer
+//! of its own. A reader marks what it reads, and takes it out when it is copied.
 //!
-//! Unlike a FIFO, the device has no end: a reader waits for the next writer.
+//! A FIFO ends when its last writer closes it. This device does not: a reader waits for the next writer.
+//!
+//! Where to look: `fs/pipe.c`, and `fs/fcntl.c` for `SIGIO`.
 
 use kernel::page::PAGE_SIZE;
 use lkm::{
@@ -91,7 +93,7 @@ module_params! {
 }
 
 struct ScullPipe {
-    _device: chrdev::Registration<End>,
+    _device: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for ScullPipe {
@@ -129,16 +131,16 @@ impl Pipe {
 }
 
 /// An open file: one end of the pipe, or both.
-struct End {
+struct Session {
     pipe: Arc<Pipe>,
 }
 
 #[vtable]
-impl FileOperations for End {
+impl FileOperations for Session {
     type Data = Pipe;
 
     fn open(pipe: ArcBorrow<'_, Pipe>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(End { pipe: pipe.into() })
+        Ok(Session { pipe: pipe.into() })
     }
 
     // ANCHOR: read

@@ -2,7 +2,7 @@
 
 //! A button on a line of a GPIO chip, whose edges are interrupts.
 //!
-//! `gpio-sim` makes the chip. Its file `pull` is the finger on the button:
+//! `gpio-sim` makes the chip. Writing to its file `pull` presses the button:
 //!
 //! ```console /sys/bus/platform/drivers/gpio-sim
 //! # mount -t configfs none /sys/kernel/config
@@ -30,18 +30,18 @@
 //! # cd /modules; umount /sys/kernel/config
 //! ```
 //!
-//! A press goes through three halves, each of which does what the one before may not:
+//! The driver handles a press in three steps. Each step does what the one before must not:
 //!
 //! 1. `Edges::handle` is the *handler*. It runs in the interrupt, where nobody may sleep, so it cannot even
-//!    look at the line: the chip may be behind a slow bus. It notes when the edge was.
-//! 2. `Edges::handle_threaded` is the *threaded handler*, a thread of its own. It sleeps until the contact
-//!    has stopped bouncing, and looks.
-//! 3. `Press::run` is *BH work*, what became of tasklets. It counts, logs and wakes the readers. Nothing here
-//!    needs it, since the thread could do it as well: it shows how an interrupt's work goes on when
-//!    there is no thread. Started while it waits for its turn, it runs once and not twice; so the thread counts.
+//!    look at the line: the chip may be behind a slow bus. It notes the time.
+//! 2. `Edges::handle_threaded` is the *threaded handler*, in a thread of its own. A contact bounces, so it
+//!    sleeps until the line has been quiet, and then looks.
+//! 3. `Press::run` is *BH work*, what became of tasklets. It logs, and wakes the readers. The thread could do
+//!    that as well: this shows how an interrupt's work goes on where there is no thread. Work that is
+//!    started twice before it runs, runs once. So the thread does the counting.
 //!
-//! `/dev/button` has a line with a number for each press since it was opened; reading waits for the next,
-//! and poll(2) sleeps until there is one. When the chip goes, readers get `ENODEV`.
+//! `/dev/button` has a line with a number for each press since it was opened. Reading waits for the next
+//! one, and so does poll(2). When the chip goes, readers get `ENODEV`. `presses.rs` has this file.
 //!
 //! A button for users belongs to the input subsystem (`drivers/input/keyboard/gpio_keys.c`), where it is a
 //! key like others: see `vinput`.
@@ -75,6 +75,10 @@ use lkm::{
         Work, //
     }, //
 };
+
+mod presses;
+
+use presses::Session;
 
 module! {
     type: ButtonModule,
@@ -188,6 +192,7 @@ impl Button {
 }
 
 // ANCHOR: halves
+/// What the interrupt calls.
 struct Edges {
     button: Arc<Button>,
     line: Arc<Input>,
@@ -230,7 +235,7 @@ impl Drop for Edges {
     }
 }
 
-/// The bottom half.
+/// What the thread starts.
 struct Press(Arc<Button>);
 
 impl work::Handler for Press {
@@ -244,86 +249,3 @@ impl work::Handler for Press {
     }
 }
 // ANCHOR_END: halves
-
-/// An open `/dev/button`.
-#[pin_data]
-struct Session {
-    button: Arc<Button>,
-    #[pin]
-    lines: Mutex<Lines>,
-}
-
-/// How far a reader is.
-struct Lines {
-    seen: u64,
-    line: Message<24>,
-    read: usize,
-}
-
-impl Lines {
-    /// Whether there is something to read, or never will be.
-    fn next(&mut self, button: &Button) -> Option<Result> {
-        if self.read < self.line.len() {
-            return Some(Ok(()));
-        }
-        if self.seen < button.told.load(Acquire) {
-            self.seen += 1;
-            self.line = Message::format(fmt!("{}\n", self.seen));
-            self.read = 0;
-            return Some(Ok(()));
-        }
-        button.gone.load(Acquire).then_some(Err(ENODEV))
-    }
-
-    /// Copies what fits of the line.
-    fn copy(&mut self, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let rest = self.line.as_bytes().get(self.read..).unwrap_or_default();
-        let copied = out.copy_to_iter(rest);
-        if copied == 0 && !rest.is_empty() {
-            return Err(EFAULT);
-        }
-        self.read += copied;
-        Ok(copied)
-    }
-}
-
-#[vtable]
-impl FileOperations for Session {
-    type Data = Button;
-
-    fn open(button: ArcBorrow<'_, Button>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        let lines = Lines {
-            seen: button.told.load(Acquire),
-            line: Message::new(),
-            read: 0,
-        };
-        try_pin_init!(Self {
-            button: button.into(),
-            lines <- new_mutex!(lines),
-        })
-    }
-
-    fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let next = |lines: &mut Lines| lines.next(&self.button);
-        let mut copied = 0;
-        // Another thread may be faster.
-        while copied == 0 && !out.is_empty() {
-            if file.nonblocking() {
-                next(&mut self.lines.lock()).ok_or(EAGAIN)??;
-            } else {
-                self.button.changed.wait(&self.lines, next)??;
-            }
-            copied = self.lines.lock().copy(out)?;
-        }
-        Ok(copied)
-    }
-
-    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
-        table.watch(&self.button.changed);
-        match self.lines.lock().next(&self.button) {
-            Some(Ok(())) => Events::READABLE,
-            Some(Err(_)) => Events::ERROR | Events::HANG_UP,
-            None => Events::NONE,
-        }
-    }
-}

@@ -2,11 +2,11 @@
 
 //! A lamp on a line of a GPIO chip.
 //!
-//! A driver does not know its line by heart: which line of which chip the lamp is on is a matter of the
-//! board. A board has a description for that (ACPI, the device tree). Here the description is two
-//! parameters: the chip's label, and the line's number.
+//! A *line* is a wire that software can set or read. A chip has some, and each board connects other
+//! things to them. So a driver does not know its line. The board has a description of itself (ACPI, the
+//! device tree). Here the description is two parameters: the chip's label, and the line's number.
 //!
-//! There need not be a chip: `gpio-sim` makes one, as it is told in configfs.
+//! You need no chip: `gpio-sim` makes one, by the commands in configfs.
 //!
 //! ```console /sys/bus/platform/drivers/gpio-sim
 //! # mount -t configfs none /sys/kernel/config
@@ -38,10 +38,10 @@
 //! - **Lit is not high.** Many lamps shine when their line is low. With `active_low=1` the line is low for 1.
 //!   The driver does not see that.
 //! - **The line is the lamp's alone.** Nobody else gets it, neither another driver nor `gpioset`.
-//! - **The chip can go**, as it does above, since it may be on a bus that one can unplug. Then the lamp
-//!   answers `ENODEV`.
-//! - In C, `gpiod_get()` of a chip that is not there fails with `EPROBE_DEFER`: ask me later. A module's
-//!   `init` is called once, so that in Rust it is `ENODEV` there.
+//! - **The chip can go**, as it does above: it may be on a bus that somebody unplugs. Then the lamp answers
+//!   `ENODEV`.
+//! - In C, `gpiod_get()` of a chip that is not there fails with `EPROBE_DEFER`: ask again later. Nobody
+//!   calls a module's `init` again, so here the error is `ENODEV`.
 //!
 //! A real lamp belongs to the LED subsystem (`drivers/leds/leds-gpio.c`), which can have it blink.
 //!
