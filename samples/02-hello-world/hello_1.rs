@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A module is a library that the kernel links to itself while it runs. `insmod` hands the kernel a
-//! file, and the kernel calls `init`. Then nothing happens until somebody needs the module; this one
-//! nobody does. `rmmod` drops the value that `init` returned. The two functions of C,
+//! file, and the kernel calls `init`. Then nothing happens until somebody needs the module, and nobody
+//! ever needs this one. `rmmod` drops the value that `init` returned. The two functions of C,
 //! `module_init` and `module_exit`, are `init` and `drop` here.
 //!
 //! `pr_alert!` writes to the kernel's log, which `dmesg` shows. Messages of such a high level appear

@@ -31,8 +31,9 @@
 //! A line `import_ns: PWM` is not this module's doing: where the kernel has PWM, the `kernel` crate uses
 //! functions of that name space, and every module in Rust inherits the line.
 //!
-//! Changed from the guide: there is no `MODULE_SUPPORTED_DEVICE("testdevice")`. The macro never did
-//! anything, and is gone from the kernel; aliases say what a module is for (`chardev` has some).
+//! Changed from the guide: the author is not its author, who did not write this. There is no
+//! `MODULE_SUPPORTED_DEVICE("testdevice")`: the macro never did anything, and is gone from the kernel.
+//! Aliases say what a module is for (`chardev` has some).
 //!
 //! Where to look: `include/linux/module.h`, and `Documentation/admin-guide/tainted-kernels.rst`.
 

@@ -53,7 +53,7 @@ impl kernel::Module for LogLevels {
         pr_warn!("4, warning: something is odd\n");
         pr_notice!("5, notice: normal, and worth knowing\n");
         pr_info!("6, information: what is going on\n");
-        pr_debug!("7, debug: for who looks for an error\n");
+        pr_debug!("7, debug: for those who look for an error\n");
         // ANCHOR_END: levels
         Ok(LogLevels)
     }

@@ -20,9 +20,9 @@
 //! stack_base: 1 numbers were taken.
 //! ```
 //!
-//! Who says so is the build. `modpost` sees that stack_top calls a function that the kernel does not have
-//! and stack_base does, and writes it into the module. `depmod` makes the list for `modprobe` from the
-//! symbols of all modules:
+//! The build finds out who needs whom. `modpost` sees that stack_top calls a function that stack_base
+//! has and the kernel does not, and writes that into the module. `depmod` makes the list for
+//! `modprobe` from the symbols of all modules:
 //!
 //! ```console
 //! # modinfo -F depends /modules/stack_top.ko

@@ -36,10 +36,11 @@
 //! may get the same bytes, as from any device.
 //!
 //! Changed from the guide: two processes that open the device at the same moment cannot both get
-//! in; the message belongs to the open file, not to the module; and the kernel makes the node. A node
-//! of your own, made with the `mknod` line in the log, works too, even after `rmmod`: opening it has
-//! the kernel run `modprobe`, which finds the module by its aliases (major numbers from 234 to 254
-//! are those that the kernel assigns). Any user may open the device, and keep it from root.
+//! in; the message belongs to the open file, not to the module; and the kernel makes the node, so that
+//! the six lines in the log are four. A node of your own, made with the `mknod` line in the log, works
+//! too, even after `rmmod`: opening it has the kernel run `modprobe`, which finds the module by its
+//! aliases (major numbers from 234 to 254 are those that the kernel assigns). Any user may open the
+//! device, and keep it from root.
 //!
 //! Where to look: `fs/char_dev.c`, and `drivers/char/mem.c` for `/dev/null` and its kin.
 

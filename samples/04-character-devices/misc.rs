@@ -55,7 +55,7 @@ module! {
 }
 
 struct Misc {
-    _device: misc::Registration<Note>,
+    _device: misc::Registration<Session>,
 }
 
 impl kernel::Module for Misc {
@@ -70,13 +70,13 @@ impl kernel::Module for Misc {
 // ANCHOR: note
 /// An open file.
 #[pin_data]
-struct Note {
+struct Session {
     #[pin]
     text: Mutex<Message<80>>,
 }
 
 #[vtable]
-impl FileOperations for Note {
+impl FileOperations for Session {
     /// Open files share nothing.
     type Data = ();
 

@@ -16,14 +16,16 @@
 //! # rmmod procfs_3
 //! ```
 //!
-//! The owner, the mode and the size are told when the file is created. The kernel itself checks the
-//! mode: the module is not asked. The size is only shown, and is 0 if nobody says more. Here it is
-//! true: the note has 80 bytes, which are zeros at first. They can be read and written in any place,
-//! and behind them nothing fits (`No space left on device`).
+//! The module says who owns the file, with which mode and which size, when it makes the file. The
+//! kernel itself checks the mode: it does not ask the module. The size is only shown, and is 0 if
+//! nobody gives one. Here it is true: the note has 80 bytes, which are zeros at first. A process can
+//! read and write at any place in them. Behind them nothing fits (`No space left on device`).
 //!
-//! The module hears when the file is opened, and when the last one who has it closes it: the state of
-//! the open file is made, and dropped. C has `proc_open` and `proc_release` in `struct proc_ops`, and
-//! `proc_set_user()` and `proc_set_size()` for the rest.
+//! The module learns when the file is opened and when it is closed: a `Session` is made, and dropped.
+//! C has `proc_open` and `proc_release` in `struct proc_ops`, and `proc_set_user()` and
+//! `proc_set_size()` for the rest.
+//!
+//! Where to look: `fs/proc/generic.c`.
 
 use lkm::prelude::*;
 
@@ -40,7 +42,7 @@ const SIZE: usize = 80;
 type Note = Mutex<[u8; SIZE]>;
 
 struct Procfs3 {
-    _file: proc_fs::Node<Reader>,
+    _file: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for Procfs3 {
@@ -58,21 +60,21 @@ impl kernel::Module for Procfs3 {
 }
 
 /// An open file.
-struct Reader {
+struct Session {
     note: Arc<Note>,
 }
 
 #[vtable]
-impl FileOperations for Reader {
+impl FileOperations for Session {
     type Data = Note;
 
     fn open(note: ArcBorrow<'_, Note>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         pr_info!("The note was opened.\n");
-        Ok(Reader { note: note.into() })
+        Ok(Session { note: note.into() })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        // A copy: who reads may be slow, and the others need not wait.
+        // A copy: a reader may be slow, and the others need not wait for it.
         let note = *self.note.lock();
         read_from_buffer(out, pos, &note)
     }
@@ -103,7 +105,7 @@ impl FileOperations for Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Session {
     fn drop(&mut self) {
         pr_info!("The note was closed.\n");
     }

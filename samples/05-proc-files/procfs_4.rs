@@ -19,16 +19,18 @@
 //!
 //! The list may be longer than the reader's buffer, so it is read in pieces, and it may change between
 //! two of them. The module must not keep it locked for so long: the reader may never come back.
-//! `seq_file` solves this with four functions. `start` locks the list and looks for the place to go
+//! `seq_file` solves this with four functions of C. `start` locks the list and finds the place to go
 //! on, `show` shows an item, `next` goes to the next one, and `stop` unlocks. In between the kernel
-//! remembers a number, the place.
+//! remembers only a number, the place.
 //!
-//! If that is the number of the line, as in most of C, a reader misses an item when somebody removes
-//! one that it has seen already. Here it is the number of the guest, which stays the same. So each
-//! reader sees everybody once who is there all the time.
+//! Most drivers take the number of the line. When somebody removes a line that a reader has seen
+//! already, the lines move up and the reader misses one. Here the place is the number of the guest,
+//! which never changes. So a guest who is there all the time is seen once.
 //!
-//! In Rust `start` returns the lock's guard, and its drop is `stop`: nobody can forget it, and nobody
-//! can look at the list without it.
+//! In Rust `lock` is `start`: it returns the guard of the lock. The guard's drop is `stop`. Nobody can
+//! forget it, and nobody can look at the list without it.
+//!
+//! Where to look: `fs/seq_file.c`, and `Documentation/filesystems/seq_file.rst`.
 
 use kernel::{
     rbtree::RBTree,
@@ -68,7 +70,7 @@ struct Book {
     guests: Mutex<Guests>,
 }
 
-/// Who is there, by number. A number is never used again.
+/// The guests, by number. A number is never used again.
 struct Guests {
     names: RBTree<u64, Message<32>>,
     there: usize,

@@ -19,15 +19,16 @@
 //! copied, by a function that can fail and that may sleep: `Input::copy_from`. In the other direction
 //! `read_from_buffer` does the same.
 //!
-//! A message has 79 bytes; of a longer one the rest is dropped, and the writer is told that all was
-//! taken. Were it told less, a writer like `echo` would write the rest, and that would be the message.
-//! A write of nothing empties it. `writev` to a file in `/proc` is one write for each piece. `truncate`
-//! changes nothing, as with any file in `/proc`.
+//! A message has 79 bytes. Of a longer one the rest is dropped, and `write` says that it took all. If
+//! it said less, `echo` would write the rest in a second call, and that would be the message. A write
+//! of 0 bytes empties it. `writev` to a file in `/proc` is one write for each piece. `truncate` changes
+//! nothing, as with any file in `/proc`.
 //!
 //! Changed from the guide: a bad pointer leaves the message as it was, writers take turns, and a
 //! reader with a small buffer gets the rest on its next read, even when the message changes in
-//! between. There a function, `module_permission`, says what a user may do; here the file's mode
-//! does, 0644, and the kernel checks it.
+//! between. In the guide a function, `module_permission`, says what a user may do. Here the file's
+//! mode, 0644, says so, and the kernel checks it. `ls` shows the size 0 and not the guide's 80, as for
+//! any file in `/proc`.
 //!
 //! Where to look: `fs/proc/inode.c`, and `include/linux/uaccess.h` for the functions that copy.
 

@@ -38,18 +38,21 @@
 //! that is set as well as for the one that is got. `protocol.rs` keeps its three numbers, so that its
 //! own client works, and is compiled into both sides.
 //!
-//! *Which driver* is a number that one chooses, and that others may have chosen too: hence `ENOTTY` for a
-//! number that a driver does not know. A driver in the kernel's tree has its own registered in
-//! `Documentation/userspace-api/ioctl/ioctl-number.rst`, by a patch to that file.
+//! *Which driver* is a number that the driver's author chooses. Others may have chosen the same one, so
+//! a driver answers `ENOTTY` to what it does not know. Authors of drivers in the kernel's tree register
+//! theirs in `Documentation/userspace-api/ioctl/ioctl-number.rst`, by a patch to that file.
 //!
-//! Changed from the guide: one process at a time has the device open, on several processors, too; an
-//! index beyond the message's end is `EINVAL`; no ioctl writes more than 81 bytes, and there are
-//! two more that say how much room the caller has; a bad pointer is `EFAULT` and leaves the message
-//! as it was. Its lines in the log for each call (`DEBUG`) are gone: `strace` on the client shows
-//! them. The node belongs to root (mode 0600): the guide's client sets the message through a file
-//! that it opened for reading, so permission to open is permission to set. Of a write that does not
-//! fit, the rest is dropped, as in `procfs_2`; `Message::copy_from` is what `Input::copy_from` is there.
-//! A write of nothing empties the message.
+//! Changed from the guide:
+//!
+//! - One process at a time has the device open, on several processors, too.
+//! - An index beyond the message's end is `EINVAL`, and a bad pointer `EFAULT`.
+//! - No ioctl writes more than 81 bytes. Two more ioctls say how much room the caller has.
+//! - The log has two lines on loading, not six: the kernel makes the node.
+//! - There is no line in the log for each call (`DEBUG`): `strace` on the client shows the calls.
+//! - The node belongs to root (mode 0600). The guide's client opens it for reading, and sets the message:
+//!   everybody who may open it may change it.
+//! - Of a long write the rest is dropped, as in `procfs_2`: `Message::copy_from` does what
+//!   `Input::copy_from` does there. A write of 0 bytes empties the message.
 //!
 //! Where to look: `fs/ioctl.c`, `include/uapi/asm-generic/ioctl.h`, and `drivers/char/random.c` for a
 //! driver with a handful of ioctls.

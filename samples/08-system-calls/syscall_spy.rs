@@ -17,25 +17,26 @@
 //! syscall_spy: Saw [..] opens by UID:1000, missed 0 of all
 //! ```
 //!
-//! A kprobe is a breakpoint in the running kernel, where a debugger would set one in a program. The
+//! A kprobe is a breakpoint in the running kernel, like one that a debugger sets in a program. The
 //! kernel replaces the first instruction of a function by one that traps (`int3` on x86). When a CPU
-//! gets there, the trap calls the probe with the CPU's registers, in which the function's arguments
-//! are, and then the function goes on as if nothing had been. `entered` is such a probe. It runs in the
-//! middle of somebody else's work, and must not sleep. Removing the probe puts the instruction back.
+//! gets there, the trap calls the probe. The probe is given the CPU's registers, and so the function's
+//! arguments. Then the function goes on as if nothing had happened. `entered` is such a probe. It runs
+//! in the middle of somebody else's work, and must not sleep. Removing the probe puts the instruction
+//! back.
 //!
-//! The probe is on `do_file_open`, where all ways to open a file by its path meet: open(2),
-//! openat(2), openat2(2) and creat(2), of 32-bit programs, too, io_uring, and the kernel on behalf
-//! of the process, as for the program of an execve(2). There the path has been copied from user
-//! space. At the system call itself it may not be readable yet, a probe cannot wait for it, and
-//! the process could still change it. A path that could not be copied shows as the error.
+//! The probe is on `do_file_open`. All ways to open a file by its path lead there: open(2), openat(2),
+//! openat2(2) and creat(2), also of 32-bit programs, io_uring, and the kernel on behalf of the process,
+//! as for the program of an execve(2). At that point the kernel has copied the path from user space. At
+//! the system call itself the path may not be readable yet, a probe cannot wait for it, and the process
+//! could still change it. If the path could not be copied, the log has the error.
 //!
-//! What a program opens is counted and logged whether or not that succeeds, if its flags make
-//! sense and it has a descriptor left. A path may hold anything; what is not printable is escaped.
-//! Long ones take several lines. Without `uid=` it spies on root: hundreds of lines within seconds.
+//! An open is counted and logged even if it fails, unless its flags make no sense or the process has no
+//! descriptor left. A path may hold any bytes; those that are not printable are escaped. A long one
+//! takes several lines. Without `uid=` it spies on root: hundreds of lines within seconds.
 //!
-//! Changed from the guide: the table of system calls is left alone. On x86-64 it is no longer what
-//! dispatches them, it is not writable, and what was put there could not be taken back while
-//! another module had done the same. A kprobe can, in any order. So its warnings ("I'm dangerous. I
+//! Changed from the guide: the table of system calls is left alone. On x86-64 calls do not go through
+//! it any more, and nobody can write to it. Two modules that changed it had to be unloaded in the right
+//! order. Probes go in any order. So the guide's warnings ("I'm dangerous. I
 //! hope you did a sync before you insmod'ed me", "Somebody else also played with the open system
 //! call") would be untrue, and are gone. Its other example, a kernel that says "Tee hee, that tickles!"
 //! when somebody deletes a file, is this module with a probe on `vfs_unlink`.

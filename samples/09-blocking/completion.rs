@@ -31,9 +31,11 @@
 //! # rmmod completion
 //! ```
 //!
-//! C declares a `struct completion` and calls the same functions. It has to see to it that the
+//! C declares a `struct completion` and calls the same functions. The driver must make sure that the
 //! completion is still there when the thread says that it is done. Here the thread and each open file
 //! own a share of it (`Arc`), and the last one to go frees it.
+//!
+//! Where to look: `kernel/sched/completion.c`, and `Documentation/scheduler/completion.rst`.
 
 use lkm::{
     completion::Completion,
@@ -62,7 +64,7 @@ module_params! {
 }
 
 struct Tea {
-    _file: proc_fs::Node<Guest>,
+    _file: proc_fs::Node<Session>,
     _cook: kthread::Thread<()>,
 }
 
@@ -85,16 +87,16 @@ impl kernel::Module for Tea {
 // ANCHOR_END: init
 
 /// An open file.
-struct Guest {
+struct Session {
     ready: Arc<Completion>,
 }
 
 #[vtable]
-impl FileOperations for Guest {
+impl FileOperations for Session {
     type Data = Completion;
 
     fn open(ready: ArcBorrow<'_, Completion>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Guest {
+        Ok(Session {
             ready: ready.into(),
         })
     }

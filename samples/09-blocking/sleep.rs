@@ -18,18 +18,23 @@
 //! # rmmod sleep
 //! ```
 //!
-//! Three things make a process sleep for as long as it must. A condition: `taken` is false. A queue:
-//! a process that finds the condition false puts itself into `waiters`, and the scheduler runs others.
-//! A wake-up: the process that makes the condition true wakes one of them, which looks again. The condition is
-//! looked at and changed under one lock; without it the wake-up could come between the look and the
-//! sleep, and nobody would wake the sleeper any more. `WaitQueue` lets go of the lock only when the
-//! process is in the queue.
+//! Three things make a process sleep for as long as it must:
+//!
+//! - A condition: `taken` is false.
+//! - A queue: a process that finds the condition false puts itself into `waiters`, and the scheduler
+//!   runs others.
+//! - A wake-up: the process that makes the condition true wakes one of the sleepers. That one looks
+//!   again.
+//!
+//! One lock protects the condition. Without it the wake-up could come between the look and the sleep,
+//! and nobody would wake the sleeper any more. `WaitQueue` lets go of the lock only when the process is
+//! in the queue.
 //!
 //! Changed from the guide: closing the file wakes one process, not all of them to run for it. A
 //! signal that the process handles ends the wait (`EINTR`), unless the handler is to restart what it
 //! interrupts (`SA_RESTART`); Ctrl-Z and `fg` do not. The module cannot be unloaded while somebody
-//! sleeps. A message has 79 bytes, as in `procfs_2`. `ls` shows the size 0 and not the guide's 80, as for
-//! any file in `/proc`.
+//! sleeps. A message has 79 bytes, and a write of 0 bytes empties it, as in `procfs_2`. `ls` shows the
+//! size 0 and not the guide's 80, as for any file in `/proc`.
 //!
 //! Any user may open the file and keep it, from root as well. And a newcomer may take it just before
 //! the process that was woken looks: `sleep_fair.rs` is the next step.

@@ -17,14 +17,14 @@
 //! Alt-F1, Alt-F2 change. The driver behind them also keeps the lights of all keyboards. Usually these show
 //! what the three keys have set. A program can have them show something else, by the ioctl `KDSETLED`,
 //! and the module does what such a program does: it opens the terminal and calls its ioctl. The lights
-//! are seen to blink while that terminal is the one on the screen. A keyboard that is plugged in
-//! meanwhile blinks, too, and one that is pulled out is nobody's concern here.
+//! blink while that terminal is the one on the screen. A keyboard that is plugged in meanwhile blinks,
+//! too, and one may be pulled out at any time.
 //!
-//! The thread owns the lights. When the module is unloaded, the thread is asked to stop and waited for,
-//! and its `Lights` are dropped: then they show the keys again, pressed before or meanwhile.
+//! The thread owns the lights. Unloading asks the thread to stop, and waits for it. Then its `Lights`
+//! are dropped, and show the keys again.
 //!
-//! Others who do this look for the terminal in the tables of the driver (`vc_cons`, `fg_console`) and call
-//! its functions from a timer, where it may just be going away.
+//! Other modules of this kind look for the terminal in the tables of the driver (`vc_cons`,
+//! `fg_console`) and call its functions from a timer. The terminal may just be going away then.
 //!
 //! Where to look: `setledstate` and `kbd_bh` in `drivers/tty/vt/keyboard.c`.
 

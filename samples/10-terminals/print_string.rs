@@ -10,10 +10,11 @@
 //! # sh -c 'setsid insmod print_string.ko; setsid rmmod print_string; true'    # no terminal
 //! ```
 //!
-//! `init` runs in the process that loads the module, and `drop` in the one that removes it. A process
-//! may have a terminal that controls it, which is where the message goes; `setsid` starts a process that
-//! has none, and nobody sees the message. It ends in a carriage return and a line feed, as in the guide,
-//! since it does not pass the line discipline, which would add the one to the other.
+//! `init` runs in the process that loads the module, and `drop` in the one that removes it. The message
+//! goes to the terminal of that process. `setsid` starts a process that has none: nobody sees the
+//! message. It ends in a carriage return and a line feed, as in the guide. A program would only write
+//! the line feed, and the terminal's *line discipline* would add the other one; the kernel writes past
+//! it.
 //!
 //! Changed from the guide: the terminal may be hung up at any moment, as by closing its window,
 //! and may be stopped by Ctrl-S. The first makes the message go nowhere, the second delays `rmmod`

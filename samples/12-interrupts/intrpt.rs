@@ -15,10 +15,10 @@
 //! intrpt: Saw [..] interrupts, [..] with the next scan code already there
 //! ```
 //!
-//! An interrupt is a device's call for attention. The CPU stops what it does, whatever that is, and runs
-//! the handlers of that line. A handler belongs to no process, must not sleep, and holds up everything
-//! else. So it does the least, the *top half*: here, to keep the byte before the next one comes. The rest
-//! is left to the *bottom half*, which runs soon after, in a thread, and may take its time: here, to
+//! An interrupt is a device's call for attention. The CPU stops what it does, and runs the handlers of
+//! that line. A handler belongs to no process, must not sleep, and holds up everything else. So it does
+//! only what cannot wait, the *top half*: here, to keep the byte before the next one comes. It leaves
+//! the rest to the *bottom half*, which runs soon after, in a thread, and may take its time: here, to
 //! write to the log. When a key is pressed, this happens:
 //!
 //! 1. The keyboard's driver, which has interrupt 1, reads the byte from the controller, and shows it to
@@ -31,13 +31,13 @@
 //! that the key was released; poll(2) sleeps until there is one (no signal comes, though `O_ASYNC`
 //! is accepted: the kernel sets that flag for any file). Every reader sees all that came since it
 //! opened the file. One that is more than 1,024 behind loses the oldest, and reads `lost` and their
-//! number instead. Whoever can read this file can read passwords, so only root may open it.
+//! number instead. This file shows passwords, too, so only root may open it.
 //!
 //! Changed from the guide: it throws the keyboard's driver out, and the PC must be rebooted. Here the
 //! driver stays, and gets every key. So our handler does not read the scan code (port 0x60): the
-//! controller gives that out once, or if it is asked again, the next one, which the driver then misses.
-//! It may read the status (port 0x64). What the keyboard says to its driver (acknowledge, resend) is left
-//! out; only while the driver sets the keyboard up, after boot, more such answers pass for scan codes.
+//! controller gives out each one once, and the driver would miss it. It may read the status (port 0x64).
+//! What the keyboard says to its driver (acknowledge, resend) is left out. While the driver sets the
+//! keyboard up, after boot, it says more than that, which is shown as scan codes.
 //!
 //! The guide's flag `SA_SHIRQ` is `Flags::SHARED` now. `SA_INTERRUPT` asked for a "fast" handler, which
 //! runs with interrupts off. All handlers do since 2.6.35, and the flag is gone.

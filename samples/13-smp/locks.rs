@@ -3,8 +3,8 @@
 //! Chapter 13, about readers: four ways to share what is read often and written seldom.
 //!
 //! Two numbers belong together: the second one is always twice the first. Some threads read both,
-//! and one writes. Each way keeps a reader from seeing one number of before and one of after. They
-//! differ in what a read costs, most of all when there are many readers.
+//! and one writes. A read that sees one number from before a write and one from after it is *torn*. Each
+//! of the ways prevents that. They differ in what a read costs, most of all with many readers.
 //!
 //! ```console
 //! # insmod locks.ko
@@ -22,14 +22,16 @@
 //! - **mutex**: one reader at a time.
 //! - **rwsem**, a reader-writer lock: readers let each other in. But each of them adds 1 to the number
 //!   of readers and takes it away again, so the CPUs still pass that number around.
-//! - **seqlock**: readers write nothing. They look at a number that a writer changes before and after,
-//!   and try again if it moved. A writer does not wait.
-//! - **RCU**: readers do not even try again. A writer makes a new copy, and waits with the old one
-//!   until nobody can see it any more, for milliseconds. Right for whatever is not just a few
-//!   numbers.
+//! - **seqlock**: readers write nothing. They look at a counter that a writer changes before and after
+//!   its work, and read again if it has changed. A writer does not wait for readers.
+//! - **RCU**: readers never read again. A writer makes a new copy, and frees the old one when no reader
+//!   can see it any more, milliseconds later. It serves for structures, not only for a few numbers.
 //!
-//! In C the lock and what it protects are two things, and nothing checks that one takes the right
-//! one, or any. Here the numbers are inside the lock.
+//! In C the lock and what it protects are two variables, and nothing checks that a function takes the
+//! right lock, or any. Here the numbers are inside the lock.
+//!
+//! `impl Shared for` shows how to read and write with each of them; the rest has the threads start
+//! together. Where to look: `Documentation/locking/`, and `Documentation/RCU/whatisRCU.rst`.
 
 use kernel::{
     sync::rcu,
@@ -67,7 +69,7 @@ module_params! {
 }
 
 struct Locks {
-    _file: proc_fs::Node<Report>,
+    _file: proc_fs::Node<Session>,
 }
 
 impl kernel::Module for Locks {
@@ -210,9 +212,9 @@ impl<T: Shared> Race<T> {
 const LINES: usize = 8;
 
 /// An open file: the table.
-struct Report(Message<{ (LINES + 2) * 50 }>);
+struct Session(Message<{ (LINES + 2) * 50 }>);
 
-impl Report {
+impl Session {
     fn new() -> Result<Self> {
         let (mut table, mut all, mut torn) = (Message::new(), 0, 0);
         table.append(fmt!("readers     mutex     rwsem   seqlock       RCU\n"));
@@ -233,18 +235,18 @@ impl Report {
             torn += outcomes.iter().map(|it| it.torn).sum::<u64>();
         }
         table.append(fmt!("{torn} of {all} reads were torn\n"));
-        Ok(Report(table))
+        Ok(Session(table))
     }
 }
 
 #[vtable]
-impl FileOperations for Report {
+impl FileOperations for Session {
     /// For one race at a time.
     type Data = Mutex<()>;
 
     fn open(busy: ArcBorrow<'_, Mutex<()>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         let _one = busy.try_lock().ok_or(EBUSY)?;
-        Report::new()
+        Session::new()
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {

@@ -17,9 +17,10 @@
 //! # rmmod smp
 //! ```
 //!
-//! A thread on each CPU adds 1 to each counter, a million times unless `increments=` says otherwise,
-//! all to the same one at the same time. With a plain variable some of that would be lost: two CPUs
-//! read the same value, and both write the next. Rust refuses to build that. What it accepts:
+//! A thread on each CPU adds 1 to a counter, a million times unless `increments=` says otherwise. All
+//! of them use the same counter at the same time, then the next one. With a plain variable some of the
+//! sum would be lost: two CPUs read the same value, and both write the next. Rust refuses to build that.
+//! It accepts:
 //!
 //! - a `Mutex`: a CPU that finds it locked sleeps;
 //! - a `SpinLock`: a CPU that finds it locked tries again and again, which is allowed where sleeping

@@ -20,14 +20,13 @@
 //!
 //! Should you do this? No: a program can do it better. The kernel acts for processes, and a file
 //! means little without one: whose descriptors, whose permissions, which root directory? If a
-//! module needs a file's content, have the program that loads it hand it over; if it has something
-//! to say, let a program read it from a device or be woken by `poll`. A design that wants file I/O
-//! in the kernel is most likely not finished. For the rest, this is how: a kernel thread has a
-//! process context of its own, so nobody else's is borrowed.
+//! module needs a file's content, have the program that loads it hand it over. If it has something
+//! to say, let a program read it from a device. If you must do it all the same, this is how: a kernel
+//! thread has a process context of its own, so it borrows nobody else's.
 //!
 //! Each record is a line: the time in seconds, and a number that grows by one. It is counted when
 //! it is complete and `fsync` has returned, so unloading at any moment loses no record that was
-//! counted. A record of which only a part fits, since the disk is full, is cut off again, unless
+//! counted. If the disk is full and only a part of a record fits, that part is cut off again, unless
 //! somebody else appends at that very moment.
 //!
 //! The file is opened anew for each record. So it may be renamed, deleted or unmounted: the next

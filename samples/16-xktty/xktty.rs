@@ -11,28 +11,27 @@
 //! ```
 //!
 //! The module opens a file of `/dev` as a process would, and keeps it open while somebody has its own
-//! device open. A write is one to the tty, from the writer's own memory: the tty's line discipline sees
-//! it (a newline may become CR LF), other writers wait until it is through, it waits while the line is
-//! stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it fails (`EIO`).
+//! device open. It passes each write on to the tty, from the writer's own memory. So a write behaves as
+//! one to the tty does: a newline may become CR LF, other writers wait until it is through, it waits
+//! while the line is stopped, a signal ends it with a short count or `EINTR`, and after a hang-up it
+//! fails (`EIO`).
 //!
-//! Opening fails with `EBUSY` while another process has the device, and otherwise with what stands
-//! in the way of the tty: `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is not a
-//! tty (a FIFO, this device itself), `EIO` if there is no hardware behind it, `EACCES` if the
-//! opener may not write to it. The tty may be the console: kernel messages then come out between
-//! the writes, and stay whole.
+//! Opening fails with `EBUSY` while another process has the device. Other errors are those of the tty:
+//! `ENOENT` if there is none of this name in `/dev`, `ENODEV` if it is not a tty (a FIFO, this device
+//! itself), `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it. The
+//! tty may be the console: kernel messages then come out between the writes, and stay whole.
 //!
-//! Changed from the text: writes are not cut at 200 bytes, and not copied; with `set_fs` gone, a
-//! kernel function takes the caller's memory and the kernel's own alike, told apart by what
-//! describes it (`iov_iter`). The lock that kept others out was a mutex that one process took and
-//! another might release.
+//! Changed from the text: writes are not cut at 200 bytes, and not copied. `set_fs` is gone: an
+//! `iov_iter` says whether memory is a program's or the kernel's, and the same function takes both. The
+//! text keeps others out with a mutex, which one process takes and another may release.
 //!
 //! Where to look: `fs/read_write.c`, and `drivers/tty/tty_io.c`.
 
 use kernel::str::CString;
 use lkm::{
     file::{
-        self, //
-        File,
+        self,
+        File, //
     },
     prelude::*, //
 };

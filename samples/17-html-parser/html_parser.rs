@@ -22,18 +22,18 @@
 //! # rm /tmp/page.html
 //! ```
 //!
-//! Each time `/proc/html_parser` is opened, the file is read and its markup stripped off, with the
-//! permissions of the process that opens it. `parser.rs` says what becomes of the markup. A file of
-//! more than `limit=` bytes is refused (`EFBIG`), as are directories (`EISDIR`) and everything else
-//! that is not a regular file (`EINVAL`), without waiting for anybody. The module's own files are
-//! regular ones, too, and read themselves until `lkm` refuses it (`ELOOP`).
+//! When a process opens `/proc/html_parser`, the module reads the file with the permissions of that
+//! process, and strips the markup off. `parser.rs` says what becomes of the markup. The module refuses
+//! a file of more than `limit=` bytes (`EFBIG`), a directory (`EISDIR`) and everything else that is not
+//! a regular file (`EINVAL`). Its own files are regular ones, too: with `path=/proc/html_parser` each
+//! open would open the file once more, until `lkm` refuses it (`ELOOP`).
 //!
 //! Only root can open the two files, since each opener has the kernel keep some `limit` bytes.
 //!
-//! Changed from the survey: there the file's own `read` is called with the address limit lifted, for
-//! a fixed 1,000 bytes; `set_fs` is gone, and nothing is cut here. Nothing in what it shows sets the
-//! position back, so that most of the reads that it times may be at the end of the file; here each
-//! starts at 0. See `README.md` for the numbers.
+//! Changed from the survey: there `set_fs` lets the kernel call the file's own `read`, for a fixed
+//! 1,000 bytes. `set_fs` is gone, and here nothing is cut. The survey's program does not set the
+//! position back, so most of the reads that it times may be at the end of the file. Here each starts at
+//! 0. The survey's text and times go to the log, here they are files. See `README.md` for the numbers.
 //!
 //! `parser.rs` and `timing.rs` are compiled into the twin in user space, too; `measure.rs` is the kernel's
 //! side of the measurement.

@@ -13,8 +13,8 @@ use crate::{
 use lkm::{
     cycles,
     file::{
-        self, //
-        File,
+        self,
+        File, //
     },
     prelude::*, //
 };

@@ -2,9 +2,9 @@
 
 //! Memory for many objects of the same type.
 //!
-//! `KBox` gets its memory from `kmalloc`, which has a cache for objects of up to 8 bytes, one of up to
-//! 16, 32, 64 and so on. Everybody in the kernel shares them. A module that needs thousands of objects
-//! of one type has a cache of its own: nothing is lost by rounding up, objects lie side by side, and
+//! `KBox` gets its memory from `kmalloc`. That has a cache for objects of up to 8 bytes, one for up to
+//! 16, 32, 64 and so on, which everybody in the kernel shares. A module that needs thousands of objects
+//! of one type can have a cache of its own: nothing is lost by rounding up, objects lie side by side, and
 //! `/proc/slabinfo` tells how many there are.
 //!
 //! ```console
@@ -18,13 +18,13 @@
 //! # rmmod slab
 //! ```
 //!
-//! The columns are: objects in use, objects that there is room for, bytes of each, how many fit a
-//! piece of memory, and how many pages such a piece has.
+//! The columns are: objects in use, objects that there is room for, bytes of each, how many fit one
+//! *slab*, which is a piece of memory, and how many pages a slab has.
 //!
-//! In Rust nobody forgets to free: a ticket is freed when it is dropped. But `core::mem::forget` is
-//! safe, and what somebody forgets on purpose stays. `echo forget > /proc/slab` does that with one. When
-//! the module goes then, the cache cannot go with it, and the log says so. Until the next boot the name
-//! is taken, and loading the module again fails (`Device or resource busy`).
+//! In Rust a ticket is freed when it is dropped. But `core::mem::forget` is safe, and a ticket that is
+//! forgotten on purpose stays: `echo forget > /proc/slab` forgets one. If the module is unloaded then,
+//! the cache cannot go with it, and the log says so. Until the next boot the name is taken, and loading
+//! the module again fails (`Device or resource busy`).
 //!
 //! ```text
 //! lkm: The cache lkmpg_ticket stays: 1 of its objects were not freed.
@@ -32,6 +32,8 @@
 //!
 //! C has `kmem_cache_create()`, `kmem_cache_alloc()`, `kmem_cache_free()` and
 //! `kmem_cache_destroy()`. The last one complains with a stack trace if there is an object left.
+//!
+//! Where to look: `mm/slub.c`, and `Documentation/core-api/memory-allocation.rst`.
 
 use core::mem;
 use lkm::{
@@ -64,7 +66,7 @@ impl kernel::InPlaceModule for Slab {
     }
 }
 
-/// What a cache is for: small, and there are many.
+/// There are many of these, and they are small.
 struct Ticket {
     _number: u64,
     _text: [u8; 32],

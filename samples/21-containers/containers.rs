@@ -17,18 +17,19 @@
 //! # rmmod containers
 //! ```
 //!
-//! - **`List`**: one after the other, in the order in which they came. To add or to take the first one
-//!   costs little, to find one means to look at all.
-//! - **`RBTree`**, a red-black tree: sorted. To find, add or remove one takes some twenty steps among a
-//!   million.
-//! - **`XArray`**: by number, where most numbers have nothing. It finds the memory that it needs by
-//!   itself, and has a lock of its own.
+//! - **`List`**: one after the other, in the order in which they came. It is quick to add an item or to
+//!   take the first one, and slow to find one: you have to look at all.
+//! - **`RBTree`**, a red-black tree: sorted. To find, add or remove one among a million takes some twenty
+//!   steps.
+//! - **`XArray`**: by number, where most numbers have nothing. It has a lock of its own.
 //!
-//! A C list is *intrusive*: the links are part of the item, so to add it needs no memory and cannot
-//! fail. But nothing knows in which lists an item is, nor who frees it. Rust's list takes a
-//! `ListArc`: a share of the item, of which there is only one for each pair of links. So an item
-//! cannot be in the same list twice. The tree and the array have ordinary shares (`Arc`), and the
-//! last one that goes frees the item.
+//! A list of C is *intrusive*: the links are part of the item, so to add one needs no memory and cannot
+//! fail. But nothing knows in which lists an item is, nor who frees it. Rust's list takes a `ListArc`: a
+//! share of the item, of which there is only one for each pair of links. So an item cannot be in the
+//! same list twice. The tree and the array have ordinary shares (`Arc`). The last share that goes frees
+//! the item.
+//!
+//! Where to look: `rust/kernel/list.rs`, `rust/kernel/rbtree.rs`, `Documentation/core-api/xarray.rst`.
 
 use kernel::{
     list::{
@@ -109,7 +110,7 @@ struct Words {
     array: XArray<Arc<Item>>,
 }
 
-/// What one lock is for.
+/// What the lock protects.
 struct Ordered {
     list: List<Item>,
     tree: RBTree<Word, Arc<Item>>,

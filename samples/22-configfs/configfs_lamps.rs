@@ -2,9 +2,9 @@
 
 //! configfs: a user makes the kernel's objects, with `mkdir`.
 //!
-//! In sysfs a module shows the objects that it has. In configfs it says what kind of objects there can
-//! be, and a user makes as many as are needed, gives them values, and removes them. That is how the
-//! kernel is told of USB gadgets or disks to serve to the network.
+//! In sysfs a module shows the objects that it has. In configfs it says what kinds of objects there can
+//! be. A user makes as many as are needed, gives them values, and removes them. In this way an
+//! administrator tells the kernel of USB gadgets, or of disks to serve to the network.
 //!
 //! ```console
 //! # mount -t configfs none /sys/kernel/config
@@ -28,13 +28,14 @@
 //!
 //! As long as there is an object, the module stays.
 //!
-//! It is not called `configfs`, after its chapter: the kernel's own module of that name would be in its
-//! way.
+//! The sample is not called `configfs`, after its chapter: the kernel has a module of that name.
 //!
 //! Each kind of directory is an implementation of `Item`. `make` is `mkdir`: it returns how an object is
 //! made, and `rmdir` drops it. The files in it are attributes as in sysfs. C fills in a
-//! `struct config_item_type` with tables of functions, and counts references to know when the last one
-//! who looks at an object has gone.
+//! `struct config_item_type` with tables of functions, and counts references to know when nobody uses
+//! an object any more.
+//!
+//! Where to look: `Documentation/filesystems/configfs.rst`, and `samples/configfs/configfs_sample.c`.
 
 use kernel::str::CString;
 use lkm::{

@@ -3,9 +3,9 @@
 //! A branch that is patched in and out.
 //!
 //! The kernel is full of code that is hardly ever wanted: tracing, statistics, checks. To ask each time
-//! whether it is wanted costs a load and a comparison, in the busiest places. With a static key it
-//! costs an instruction that does nothing. To turn the key on, the kernel writes a jump over it, while
-//! it runs.
+//! whether it is wanted costs a load and a comparison, in the busiest places. With a static key the
+//! question costs one instruction that does nothing. To turn the key on, the kernel writes a jump over
+//! that instruction, while it runs.
 //!
 //! ```console
 //! # insmod static_key.ko
@@ -21,12 +21,14 @@
 //!
 //! (Emulated processors show little of this: measure with KVM, or on a machine of your own.)
 //!
-//! To turn it takes milliseconds, since every CPU must be told. So keys are for what hardly ever
+//! To turn a key takes milliseconds, since every CPU must be told. So keys are for what hardly ever
 //! changes.
 //!
 //! C declares a key with `DEFINE_STATIC_KEY_FALSE(name)`, and asks it with
-//! `static_branch_unlikely(&name)`. The name must be that of a variable that the linker knows, here
-//! as there: that is why it is a `static`, and why it is asked by a macro.
+//! `static_branch_unlikely(&name)`. In both languages the linker must know the variable: that is why a
+//! key is a `static`, and why a macro asks it.
+//!
+//! Where to look: `Documentation/staging/static-keys.rst`, and `kernel/jump_label.c`.
 
 use core::hint::black_box;
 use kernel::time::{

@@ -2,9 +2,9 @@
 
 //! A device without a bus, and an attribute in its folder.
 //!
-//! A driver's settings belong into the folder of its device in `/sys/devices`, where all else is that
-//! the kernel knows of it. This device is none that could be found on a bus: the module makes it
-//! itself, on the `faux` bus, where each device has the same driver and is bound at once.
+//! A driver's settings belong into the folder of its device in `/sys/devices`, beside everything else
+//! that the kernel knows of the device. No bus has this device, so the module makes it itself, on the
+//! `faux` bus. All devices there have the same driver, which is bound at once.
 //!
 //! ```console
 //! # insmod faux.ko
@@ -21,8 +21,9 @@
 //! ls: /sys/bus/faux/devices/lamp: No such file or directory
 //! ```
 //!
-//! The attributes live as long as the device is bound. When it goes, its readers have left, and who still
-//! has a file open gets `ENODEV`. There is no `unbind` on this bus: only the module takes the device away.
+//! The attributes live as long as the device is bound. Before it goes, the kernel waits for those who read
+//! them; afterwards a file that is still open answers `ENODEV`. There is no `unbind` on this bus: only
+//! the module takes the device away.
 //!
 //! Where to look: `drivers/base/faux.c`, and `samples/rust/rust_driver_faux.rs`.
 

@@ -2,9 +2,9 @@
 
 //! A PCI device: registers, an interrupt, DMA.
 //!
-//! QEMU has a device to learn on. It computes factorials, and it keeps some bytes, which it fetches and
-//! delivers by itself. It says that it is done by an interrupt. The registers are in
-//! `docs/specs/edu.rst` of QEMU's source. The bench's guests have one, in a slot of its own.
+//! QEMU has a device to learn with. It computes factorials, and it keeps some bytes, which it fetches
+//! from memory and delivers there by itself (*DMA*). When it is done it interrupts. Its registers are
+//! described in `docs/specs/edu.rst` of QEMU's source. The bench's guests have one, in a slot of its own.
 //!
 //! ```console
 //! # insmod edu.ko
@@ -27,24 +27,24 @@
 //! ```
 //!
 //! - **Registers are types** (`register!`). Each access has the right width and place.
-//! - **The device may go at any time**, and its file stays open in a program that does not know. So those who
-//!   have it open do not have the registers, but a [`DevresBar`]: each access asks whether they are still
-//!   there, and the device is not unbound in the middle of one. With what it answers one must not sleep. So a
-//!   transfer asks, gives its order, lets go, waits, and asks again.
+//! - **The device may go at any time**, while a program still has its file open. So an open file does not
+//!   own the registers, but a [`DevresBar`]. Each access asks it whether the registers are still there, and
+//!   the device stays until the access is over. An access must not sleep. So a transfer asks, gives its
+//!   order, lets go, waits, and asks again.
 //! - **A wait has four ends**: the device is done, it is gone (`ENODEV`), it took too long (`ETIMEDOUT`,
-//!   `timeout_ms`), or there is a signal. After the last two it is still at work. So whoever comes next waits
-//!   until it is not, before giving it another order.
-//! - **An interrupt is a hint.** What is waited for is what the registers say. An interrupt of the last order that
-//!   comes late does not end the wait for this one.
-//! - **What a device says is input.** From one that is gone, or asleep, all ones are read, or zeroes. So what was read is
-//!   believed when the device says what it is once more.
-//! - **Who gives an order has the device** until it is done, and the buffer. The others wait, or get `EAGAIN`
-//!   (`O_NONBLOCK`).
-//! - **DMA**: the device reaches 28 bits of addresses, so the kernel is told, and takes the buffer from there. Before
-//!   the buffer is freed the device is kept from memory.
+//!   `timeout_ms`), or there is a signal. After the last two the device is still at work. So the next
+//!   caller first waits until it is idle.
+//! - **An interrupt is a hint.** The driver then looks at the registers. A late interrupt of the last order
+//!   does not end the wait for this one.
+//! - **What a device says is input.** A device that is gone, or asleep, reads as all ones, or zeroes. So
+//!   the driver believes what it has read only if the device then still says that it is an edu.
+//! - **One caller at a time** has the device and its buffer, until its order is done. The others wait, or
+//!   get `EAGAIN` (`O_NONBLOCK`).
+//! - **DMA**: the device can reach addresses of 28 bits. The driver tells the kernel, which gives it a
+//!   buffer there. Before the buffer is freed, the kernel cuts the device off from memory.
 //!
-//! In C, `remove` has to undo what `probe` did, in the right order, with the device quiet before its memory goes. Here
-//! all of it belongs to the binding (`lkm::pci`, `Devres`), and goes with it.
+//! In C, `remove` undoes what `probe` did, in the right order, and must silence the device before its
+//! memory goes. Here all of it belongs to the binding (`lkm::pci`, `Devres`), and goes with it.
 //!
 //! Where to look: `Documentation/PCI/pci.rst`, and chapter 14 of the book.
 
@@ -160,8 +160,8 @@ fn is_edu(registers: &Registers<'_>) -> bool {
     registers.read(IDENTIFICATION).edu().get() == 0xed
 }
 
-/// Where the device has the bytes that it keeps, and how many. There is one more, but many a QEMU ends
-/// itself when a transfer reaches that.
+/// Where the device has the bytes that it keeps, and how many. There is one more, but many versions of
+/// QEMU abort when a transfer reaches that one.
 const KEPT: u32 = 0x40000;
 const SIZE: usize = 4095;
 
@@ -214,7 +214,7 @@ impl kernel::pci::Driver for Driver {
 /// What there is while a device is bound.
 struct Bound {
     edu: Arc<Edu>,
-    _file: misc::Registration<Opener>,
+    _file: misc::Registration<Session>,
 }
 // ANCHOR_END: driver
 
@@ -305,7 +305,7 @@ impl Edu {
             self.state.lock().taken = false;
             self.changed.wake_all();
         });
-        // Whoever had it last may have given up.
+        // The caller before may have given up.
         if file.nonblocking() && !self.is_idle()? {
             return Err(EAGAIN);
         }
@@ -371,14 +371,14 @@ fn piece(pos: Offset, length: usize) -> Result<(usize, KVec<u8>)> {
 }
 
 /// An open file.
-struct Opener(Arc<Edu>);
+struct Session(Arc<Edu>);
 
 #[vtable]
-impl FileOperations for Opener {
+impl FileOperations for Session {
     type Data = Edu;
 
     fn open(edu: ArcBorrow<'_, Edu>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Opener(edu.into()))
+        Ok(Session(edu.into()))
     }
 
     fn read(&self, file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {

@@ -2,9 +2,9 @@
 
 //! A thermometer on an I²C bus, in the files of hwmon.
 //!
-//! There need not be a chip. The kernel's `i2c-stub` is a bus without wires, on which a chip with registers
-//! answers at the address that one gives it. Nobody can ask a bus who is there, so an administrator tells:
-//! `new_device` makes a device, and the bus looks for its driver.
+//! You need no chip. The kernel's `i2c-stub` is a bus without wires, on which a chip with registers
+//! answers at an address of your choice. An I²C bus cannot tell which chips it has. So an administrator
+//! does: a write to `new_device` makes a device, and the kernel looks for its driver.
 //!
 //! ```console /sys/class/i2c-dev
 //! # modprobe i2c-stub chip_addr=0x48
@@ -27,13 +27,13 @@
 //! # cd /modules; modprobe -r i2c-stub
 //! ```
 //!
-//! - **A chip is a driver's as long as it is bound.** Who reads a file when the chip is taken away
-//!   (`delete_device`) is waited for, and who keeps it open gets `ENODEV`. That is `Devres`: when the driver
-//!   is unbound, hwmon's files go before anything else does. A transfer is a method of a bound chip only.
+//! - **A driver has a chip as long as it is bound.** `Devres` removes the files of hwmon first when the
+//!   driver is unbound, and waits for those who read them. A file that is still open then answers
+//!   `ENODEV`. Only a bound chip has the methods for a transfer.
 //! - **An error is no temperature.** In C, `i2c_smbus_read_word_data()` returns an `int` that is one or the
-//!   other. Whoever puts it into 16 bits has a chip that does not answer at -0.02 degrees.
-//! - **The bytes.** SMBus sends the lower byte of a word first, this chip the upper one.
-//! - The load succeeds without a chip. It registers a driver, and no more; what `probe` fails with is in the log.
+//!   other. A driver that puts it into 16 bits shows -0.02 degrees for a chip that does not answer.
+//! - **The order of the bytes.** SMBus sends the lower byte of a word first, this chip the upper one.
+//! - `insmod` succeeds without a chip: it only registers the driver. If `probe` fails, the log says so.
 //!
 //! Where to look: `drivers/hwmon/lm75.c`, `Documentation/hwmon/hwmon-kernel-api.rst`.
 

@@ -3,12 +3,11 @@
 //! An input device: a keyboard whose keys are numbers in a file.
 //!
 //! A driver for a keyboard, a mouse or a button tells the kernel what happened, and no more: which
-//! key, and whether it went down or up. Who wants to know is not its business. The input layer hands each
-//! event to all that listen: to the console, and to whoever has the device's node in `/dev/input` open
-//! (*evdev*).
+//! key, and whether it went down or up. It does not know who listens. The input layer hands each event to
+//! the console, and to each program that has the device's node in `/dev/input` open (*evdev*).
 //!
-//! This driver has no keyboard. What would come from one is written to `/dev/vinput`: `+` and the number
-//! of a key that goes down, `-` and the number of one that goes up. Key 30 is A.
+//! This driver has no keyboard. A program writes the events to `/dev/vinput`: `+` and the number of a key
+//! that goes down, `-` and the number of one that goes up. Key 30 is A.
 //!
 //! ```console
 //! # insmod vinput.ko
@@ -25,19 +24,19 @@
 //! # rmmod vinput
 //! ```
 //!
-//! - **A write is done wholly or not at all**, and the keys of two writers are not mixed: first all of
-//!   it is read and checked, then its keys are sent under a lock. Of more than 256 bytes the first
-//!   whole words are taken, and the writer is told how many bytes those were.
+//! - **A write is done wholly or not at all**, and the keys of two writers are not mixed: first the driver
+//!   reads and checks all of it, then it sends the keys under a lock. Of more than 256 bytes it takes the
+//!   first whole words, and returns how many bytes those were.
 //! - **A key that is down comes up** when the module is unloaded. The input layer does that, in
-//!   `input_unregister_device()`: else a program would see it held for ever.
-//! - **What is too fast is lost.** evdev keeps 64 events for each who has the node open; who reads too
-//!   slowly finds `SYN_DROPPED`.
-//! - These are keys like all others: with Control, Alt and Delete down, the machine starts again. Only root may
-//!   write.
+//!   `input_unregister_device()`. Otherwise a program would see the key held for ever.
+//! - **A slow reader loses keys.** evdev keeps 64 events for each open file. After that the reader gets
+//!   `SYN_DROPPED`.
+//! - These are keys like all others: with Control, Alt and Delete down, the machine starts again. So only
+//!   root may write.
 //!
 //! In C one calls `input_allocate_device()`, sets a bit for each key (`input_set_capability()`), calls
-//! `input_register_device()`, and then `input_report_key()` and `input_sync()` for each event. One that
-//! was not declared is dropped without a word; here it is an error.
+//! `input_register_device()`, and then `input_report_key()` and `input_sync()` for each event. A key that
+//! was not declared is dropped in silence; here it is an error.
 //!
 //! Where to look: `Documentation/input/input-programming.rst`, `drivers/input/input.c`.
 
@@ -58,7 +57,7 @@ module! {
 const LAST: u16 = 127;
 
 struct VirtualInput {
-    _node: misc::Registration<Source>,
+    _node: misc::Registration<Session>,
 }
 
 impl kernel::Module for VirtualInput {
@@ -74,7 +73,7 @@ impl kernel::Module for VirtualInput {
 }
 
 /// An open file.
-struct Source {
+struct Session {
     keyboard: Arc<Mutex<Keyboard>>,
 }
 
@@ -98,7 +97,7 @@ fn parse(word: &[u8]) -> Result<(u16, bool)> {
 }
 // ANCHOR_END: parse
 
-/// The part of `text` that has whole words only, if there is more behind it.
+/// Returns `text` without the word at its end, which may go on, unless this is all.
 fn whole_words(text: &[u8], is_all: bool) -> Result<&[u8]> {
     if is_all {
         return Ok(text);
@@ -111,14 +110,14 @@ fn whole_words(text: &[u8], is_all: bool) -> Result<&[u8]> {
 }
 
 #[vtable]
-impl FileOperations for Source {
+impl FileOperations for Session {
     type Data = Mutex<Keyboard>;
 
     fn open(
         keyboard: ArcBorrow<'_, Mutex<Keyboard>>,
         _file: &OpenFile,
     ) -> impl PinInit<Self, Error> {
-        Ok(Source {
+        Ok(Session {
             keyboard: keyboard.into(),
         })
     }

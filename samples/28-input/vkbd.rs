@@ -2,10 +2,10 @@
 
 //! A keyboard that types what is written to it.
 //!
-//! [`vinput`](../28-input/vinput.rs) is told numbers of keys. A keyboard knows nothing but those: there is
-//! no key for `H`, there is one for `h`, and Shift. Which letter comes of it is decided where the keys
-//! arrive, by the layout that is set there. So this driver can only type for one layout, the American
-//! one. With another on the console, other letters appear.
+//! [`vinput`](../28-input/vinput.rs) takes the numbers of keys. A keyboard has nothing else: there is no
+//! key for `H`, there is one for `h`, and Shift. The console, or a desktop, has a *layout* that makes
+//! letters of the keys. So this driver can only type for one layout, the American one. With another
+//! one, other letters appear.
 //!
 //! ```console
 //! # insmod vkbd.ko
@@ -22,8 +22,8 @@
 //! that has the device's node in `/dev/input` open.
 //!
 //! - A text with a character that has no key is refused, and nothing of it is typed.
-//! - Of a long text as much is typed as fits, and the writer is told how much: `cat` and `cp` go on with
-//!   the rest. Who types faster than somebody reads loses keys: see `vinput`.
+//! - One write types 256 bytes at most, and returns how many: `cat` and `cp` go on with the rest. A program
+//!   that reads too slowly loses keys: see `vinput`.
 //!
 //! Where to look: `include/uapi/linux/input-event-codes.h`, and `drivers/tty/vt/keyboard.c` for what the
 //! console makes of the keys.
@@ -73,7 +73,7 @@ fn key(character: u8) -> Result<(u16, bool)> {
 // ANCHOR_END: layout
 
 struct TypingKeyboard {
-    _node: misc::Registration<Typist>,
+    _node: misc::Registration<Session>,
 }
 
 impl kernel::Module for TypingKeyboard {
@@ -87,20 +87,20 @@ impl kernel::Module for TypingKeyboard {
 }
 
 /// An open file.
-struct Typist {
+struct Session {
     keyboard: Arc<Mutex<Keyboard>>,
 }
 
 // ANCHOR: write
 #[vtable]
-impl FileOperations for Typist {
+impl FileOperations for Session {
     type Data = Mutex<Keyboard>;
 
     fn open(
         keyboard: ArcBorrow<'_, Mutex<Keyboard>>,
         _file: &OpenFile,
     ) -> impl PinInit<Self, Error> {
-        Ok(Typist {
+        Ok(Session {
             keyboard: keyboard.into(),
         })
     }

@@ -2,8 +2,8 @@
 
 //! A USB device: a serial adapter, with control and bulk transfers.
 //!
-//! QEMU has an adapter with FTDI's chip, as thousands of cables have it. In the bench's guests the far end of
-//! its line is a graphics tablet, which answers to text: to `RE` with how the line is set.
+//! QEMU has a serial adapter with FTDI's chip, like those in many cables. In the bench's guests a graphics
+//! tablet is at the far end of its line. It takes commands as text: it answers `RE` with its settings.
 //!
 //! ```console
 //! # insmod ftdi.ko
@@ -21,18 +21,18 @@
 //! ...
 //! ```
 //!
-//! - **A device may go at any time**, and its file stays open in a program that does not know. So those who have
-//!   it open do not have the interface, but a `Link` to it. When the interface is unbound the link is cut: who
-//!   is in the middle of a transfer gets `ENODEV`, and so does who comes later.
+//! - **The device may go at any time**, while a program still has its file open. So an open file does not own
+//!   the interface, but a `Link` to it. When the interface is unbound, the link is cut: a transfer that is
+//!   under way fails with `ENODEV`, and so does each later one.
 //! - **A control transfer** is a question or an order to the chip, by number: how fast the line is.
-//! - **A bulk transfer** moves what is on the line. The driver takes the endpoints from what the device says of
-//!   itself, and refuses one that does not have them, or with packets in which there is no room for data.
-//! - **What comes is packets**: each has two bytes of the chip's own in front, and at most 62 of the line. Who
-//!   reads less finds the rest at the next read.
-//! - **One reader waits for a packet**, and the others for what it does not take.
-//! - **Each transfer has a limit** (`timeout_ms`), and who is killed does not wait for it.
+//! - **A bulk transfer** moves the bytes of the line. A device describes its *endpoints*, and the driver
+//!   takes them from there. It refuses a device without them, or with packets that have no room for data.
+//! - **Data comes in packets**: two bytes of the chip's own, and at most 62 of the line. A reader that takes
+//!   less finds the rest at the next read.
+//! - **One reader waits for a packet.** The others wait until it has come, and share what is left of it.
+//! - **Each transfer has a limit** (`timeout_ms`). A process that is killed does not wait for it.
 //!
-//! Nobody can `poll` here: a transfer is begun by who waits for it. With `O_NONBLOCK` a read waits for a
+//! There is no `poll` here: only a reader begins a transfer. With `O_NONBLOCK` a read waits for a
 //! millisecond.
 //!
 //! Where to look: `drivers/usb/serial/ftdi_sio.c` drives the real ones, `Documentation/driver-api/usb`, and
@@ -126,14 +126,14 @@ struct Driver;
 // ANCHOR: driver
 impl usb::Driver for Driver {
     type IdInfo = ();
-    type Data<'bound> = misc::Registration<Opener>;
+    type Data<'bound> = misc::Registration<Session>;
     const ID_TABLE: usb::IdTable<()> = &TABLE;
 
     fn probe<'bound>(
         interface: &'bound usb::Interface<Core<'_>>,
         _id: &usb::DeviceId,
         _info: Option<&'bound ()>,
-    ) -> impl PinInit<misc::Registration<Opener>, Error> + 'bound {
+    ) -> impl PinInit<misc::Registration<Session>, Error> + 'bound {
         let device: &device::Device<Core<'_>> = interface.as_ref();
         let speed = baud.value();
         let (value, index) = divisor(speed)
@@ -167,7 +167,7 @@ impl usb::Driver for Driver {
     /// The link is cut, and the file removed, without a word.
     fn disconnect<'bound>(
         _interface: &'bound usb::Interface<Core<'_>>,
-        _file: Pin<&misc::Registration<Opener>>,
+        _file: Pin<&misc::Registration<Session>>,
     ) {
     }
 }
@@ -237,15 +237,15 @@ impl Adapter {
 }
 
 /// An open file.
-struct Opener(Arc<Adapter>);
+struct Session(Arc<Adapter>);
 
 // ANCHOR: file
 #[vtable]
-impl FileOperations for Opener {
+impl FileOperations for Session {
     type Data = Adapter;
 
     fn open(adapter: ArcBorrow<'_, Adapter>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Opener(adapter.into()))
+        Ok(Session(adapter.into()))
     }
 
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {

@@ -19,7 +19,7 @@ const LONGEST: usize = 80;
 type Line = Mutex<Message<LONGEST>>;
 
 struct Skeleton {
-    _device: chrdev::Registration<Opener>,
+    _device: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for Skeleton {
@@ -33,16 +33,16 @@ impl kernel::Module for Skeleton {
 }
 
 /// A process that has the device open.
-struct Opener {
+struct Session {
     line: Arc<Line>,
 }
 
 #[vtable]
-impl FileOperations for Opener {
+impl FileOperations for Session {
     type Data = Line;
 
     fn open(line: ArcBorrow<'_, Line>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok::<_, Error>(Opener { line: line.into() })
+        Ok::<_, Error>(Session { line: line.into() })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {

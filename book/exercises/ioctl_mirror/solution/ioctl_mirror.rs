@@ -28,7 +28,7 @@ const SET_MSG_BUF: Command<WriteBytes> = Command::write_bytes(100, 4);
 const LENGTH: usize = 16;
 
 struct IoctlMirror {
-    _device: chrdev::Registration<Opened>,
+    _device: chrdev::Registration<Session>,
 }
 
 impl kernel::Module for IoctlMirror {
@@ -42,19 +42,19 @@ impl kernel::Module for IoctlMirror {
 }
 
 /// An open file.
-struct Opened {
+struct Session {
     message: Arc<Mutex<Message<LENGTH>>>,
 }
 
 #[vtable]
-impl FileOperations for Opened {
+impl FileOperations for Session {
     type Data = Mutex<Message<LENGTH>>;
 
     fn open(
         message: ArcBorrow<'_, Mutex<Message<LENGTH>>>,
         _file: &OpenFile,
     ) -> impl PinInit<Self, Error> {
-        Ok(Opened {
+        Ok(Session {
             message: message.into(),
         })
     }
@@ -70,7 +70,7 @@ impl FileOperations for Opened {
     }
 }
 
-impl Opened {
+impl Session {
     fn turned(&self) -> Message<LENGTH> {
         let message = *self.message.lock();
         let mut turned = Message::new();
