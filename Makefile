@@ -322,6 +322,7 @@ clean-cache:
 test-debian:
 	$(Q)scripts/test-debian $(or $(ROOT),/var/tmp/lkmpg-rs-debian) $(PARTS)
 	$(Q)scripts/test-rust-metadata
+	$(Q)scripts/test-dkms
 
 endif # LKMPG_M
 

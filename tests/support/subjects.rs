@@ -51,6 +51,8 @@ pub struct Said {
     /// What a write of is understood, by at least one of its nodes that can be written. An empty
     /// list says that none takes any.
     pub words: Option<Vec<String>>,
+    /// That its nodes are not read, whatever their mode allows.
+    pub unreadable: bool,
     /// The numbers of its ioctls, which do something with a page of memory.
     pub ioctls: Vec<u32>,
     /// The errno that a load without memory may fail with, as documented, besides `ENOMEM`.
