@@ -58,6 +58,12 @@ impl Flags {
     pub const HIGH: Flags = Flags(bindings::IRQF_TRIGGER_HIGH as c_ulong);
     /// Triggered while the signal is low.
     pub const LOW: Flags = Flags(bindings::IRQF_TRIGGER_LOW as c_ulong);
+    /// The caller has the line from its device. C has no such flag.
+    pub(crate) const OF_DEVICE: Flags = Flags(1 << 63);
+
+    fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
 impl BitOr for Flags {
@@ -134,24 +140,6 @@ impl<T: Handler> Registration<T> {
     /// or has more than 127 bytes, or `ENOMEM`. May sleep (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
-        flags: Flags,
-        name: &'static CStr,
-        handler: impl PinInit<T, E> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
-    where
-        T: 'a,
-        E: 'a,
-        Error: From<E>,
-    {
-        pin_init::pin_init_scope(move || {
-            let irq = of_no_device(irq)?;
-            Ok(Self::of_device(irq, flags, name, handler))
-        })
-    }
-
-    /// Asks for a line that the caller has from its device.
-    pub(crate) fn of_device<'a, E>(
-        irq: c_uint,
         flags: Flags,
         name: &'static CStr,
         handler: impl PinInit<T, E> + 'a,
@@ -257,24 +245,6 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         E: 'a,
         Error: From<E>,
     {
-        pin_init::pin_init_scope(move || {
-            let irq = of_no_device(irq)?;
-            Ok(Self::of_device(irq, flags, name, handler))
-        })
-    }
-
-    /// Asks for a line that the caller has from its device.
-    pub(crate) fn of_device<'a, E>(
-        irq: c_uint,
-        flags: Flags,
-        name: &'static CStr,
-        handler: impl PinInit<T, E> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
-    where
-        T: 'a,
-        E: 'a,
-        Error: From<E>,
-    {
         try_pin_init!(&this in Self {
             halves <- try_pin_init!(Halves {
                 woken: Atomic::new(false),
@@ -364,16 +334,6 @@ const RESERVED: [&CStr; 7] = [
     c"spurious",
 ];
 
-/// A line that anybody may ask for. Those beyond have been given to devices, whose drivers ask for them
-/// when they are ready.
-fn of_no_device(irq: c_uint) -> Result<c_uint> {
-    if irq < bindings::LKM_IRQS_LEGACY {
-        Ok(irq)
-    } else {
-        Err(EINVAL)
-    }
-}
-
 impl Line {
     /// # Safety
     ///
@@ -394,13 +354,18 @@ impl Line {
             return Err(EINVAL);
         }
         // C asks for a line to be masked until a thread is done, and warns if there is none.
-        if thread.is_none() && flags.0 & Flags::ONESHOT.0 != 0 {
+        if thread.is_none() && flags.contains(Flags::ONESHOT) {
             return Err(EINVAL);
         }
+        // Those beyond have been given to devices, whose drivers ask for them when they are ready.
+        if irq >= bindings::LKM_IRQS_LEGACY && !flags.contains(Flags::OF_DEVICE) {
+            return Err(EINVAL);
+        }
+        let flags = flags.0 & !Flags::OF_DEVICE.0;
         // SAFETY: By the safety requirements; the name is static, which C asks for.
         to_result(unsafe {
             let name = name.as_char_ptr();
-            bindings::request_threaded_irq(irq, hard, thread, flags.0, name, this.cast())
+            bindings::request_threaded_irq(irq, hard, thread, flags, name, this.cast())
         })?;
         // INVARIANT: The address, where this goes, was registered above.
         Ok(Self { irq })

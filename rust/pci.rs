@@ -4,8 +4,8 @@
 //!
 //! What these functions set up is the device's own (devres): it goes when the device is unbound, or when its
 //! probe fails, in the opposite order. Nobody holds it, so nobody can forget to give it back, or give it
-//! back too late. The state of a driver is dropped after that: an interrupt's handler that uses it has
-//! long been freed.
+//! back too late. The state of a driver is dropped before that: an interrupt's handler has its own share of
+//! what it uses.
 //!
 //! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
 //!
@@ -21,10 +21,7 @@ use crate::{
 };
 use core::ops::Range;
 use kernel::{
-    device::{
-        Bound,
-        Core, //
-    },
+    device::Core,
     devres::{
         self,
         Devres, //
@@ -100,8 +97,9 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
 /// To be called before anything is allocated or mapped for it. Fails with `EIO` if the kernel has no memory
 /// that is sure to lie there (`dma_set_mask_and_coherent`).
 pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
-    // SAFETY: Nobody else has a `Core` device, and what is allocated at the same time, if anything, may lie
-    // at either mask's addresses: each is stored at once.
+    // SAFETY: The driver core has the device locked, so nobody else changes its masks. Nobody allocates either,
+    // since no callback here is given a bound device. If one was lent to another thread all the same, as
+    // upstream's debugfs can, that finds the old mask or the new one: each is stored at once.
     unsafe { device.dma_set_mask_and_coherent(mask) }
 }
 
@@ -117,7 +115,7 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 /// # Examples
 ///
 /// ```
-/// # use kernel::{device::Bound, pci, prelude::*, sync::Arc};
+/// # use kernel::{device::Core, pci, prelude::*, sync::Arc};
 /// # use kernel::sync::atomic::{Atomic, Relaxed};
 /// # use lkm::irq;
 /// struct Count(Arc<Atomic<u64>>);
@@ -129,14 +127,14 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 ///     }
 /// }
 ///
-/// fn count(device: &pci::Device<Bound>) -> Result<Arc<Atomic<u64>>> {
+/// fn count(device: &pci::Device<Core<'_>>) -> Result<Arc<Atomic<u64>>> {
 ///     let count = Arc::new(Atomic::new(0), GFP_KERNEL)?;
 ///     lkm::pci::handle_interrupt(device, c"count", Count(count.clone()))?;
 ///     Ok(count)
 /// }
 /// ```
 pub fn handle_interrupt<T: Handler, E>(
-    device: &Device<Bound>,
+    device: &Device<Core<'_>>,
     name: &'static CStr,
     handler: impl PinInit<T, E>,
 ) -> Result
@@ -163,7 +161,7 @@ where
     // SAFETY: The device is bound for as long as it has what is registered with it below.
     let vectors: IrqVectorRegistration<'static> = unsafe { core::mem::transmute(vectors) };
     let interrupt = try_pin_init!(Interrupt {
-        registration <- Registration::of_device(irq, Flags::SHARED, name, handler),
+        registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
         _vectors: vectors,
     }? Error);
     devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)

@@ -41,6 +41,9 @@ use pin_init::pin_init_scope;
 /// to be told by its `drop`. In C nobody is told. There the chip frees the interrupt behind its user's
 /// back, who then frees it again, when the number may be that of another one.
 ///
+/// Neither half of a handler, nor its `drop`, may make or drop an interrupt of the same chip: the chip is
+/// locked while one goes, until its handler has returned.
+///
 /// The line of a chip behind a slow bus interrupts in a thread. Then there is no first half:
 /// [`handle`](ThreadedHandler::handle) is not called.
 ///
@@ -142,7 +145,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
                 let _locked = this.line.lock_chip();
                 // SAFETY: By the type invariants of the line.
                 let irq = value(unsafe { bindings::gpiod_to_irq(this.line.as_raw()) })?;
-                let registration = ThreadedRegistration::of_device(irq, flags, name, handler);
+                let flags = flags | Flags::OF_DEVICE;
+                let registration = ThreadedRegistration::new(irq, flags, name, handler);
                 let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
                 // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
                 // and the interrupt stays its own.

@@ -15,6 +15,7 @@ use kernel::{
 use lkm::{
     irq::IrqReturn,
     pci::{
+        enable,
         handle_interrupt,
         Buffer, //
     },
@@ -37,6 +38,7 @@ type Case = fn(&Device<Core<'_>>) -> Result<bool>;
 const CASES: &[(&str, Case)] = &[
     ("interrupts with odd names", odd_names),
     ("a second handler", second_handler),
+    ("enabled twice, when there is a handler", late_enable),
     ("buffers of odd sizes", odd_sizes),
     ("copies beyond the end", odd_copies),
     (
@@ -56,8 +58,6 @@ impl Driver for Odd {
         device: &'bound Device<Core<'_>>,
         _kind: Option<&'bound ()>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        lkm::pci::enable(device)?;
-        lkm::pci::enable(device)?;
         for (name, case) in CASES {
             if case(device) != Ok(true) {
                 dev_err!(device, "{name}: not as it should be\n");
@@ -86,6 +86,13 @@ fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
 fn second_handler(device: &Device<Core<'_>>) -> Result<bool> {
     handle_interrupt(device, c"first", Nothing)?;
     Ok(handle_interrupt(device, c"second", Nothing) == Err(EBUSY))
+}
+
+/// It is disabled before its interrupt is freed.
+fn late_enable(device: &Device<Core<'_>>) -> Result<bool> {
+    enable(device)?;
+    enable(device)?;
+    Ok(true)
 }
 
 fn odd_sizes(device: &Device<Core<'_>>) -> Result<bool> {
