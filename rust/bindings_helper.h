@@ -31,6 +31,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/tty.h>
+#include <linux/uinput.h>
 #include <net/genetlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>

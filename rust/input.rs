@@ -61,9 +61,13 @@ impl Keyboard {
     /// Registers a keyboard with a name and some keys, by the numbers of
     /// [`input-event-codes.h`](srctree/include/uapi/linux/input-event-codes.h).
     ///
-    /// Fails with `EINVAL` if there is no key, or one that is 0 or beyond [`LAST_KEY`], or `ENOMEM`. May
-    /// sleep (`input_register_device`).
+    /// Fails with `EINVAL` if there is no key, or one that is 0 or beyond [`LAST_KEY`], or if the name has
+    /// more than 79 bytes, or with `ENOMEM`. May sleep (`input_register_device`).
     pub fn new(name: &'static CStr, keys: impl IntoIterator<Item = u16>) -> Result<Self> {
+        // It is part of what udev is told, for which C has 2 KiB.
+        if name.to_bytes().len() >= bindings::UINPUT_MAX_NAME_SIZE as usize {
+            return Err(EINVAL);
+        }
         // SAFETY: This can be called whenever one may sleep.
         let device = NonNull::new(unsafe { bindings::input_allocate_device() }).ok_or(ENOMEM)?;
         let device = Unregistered(device);
