@@ -5,6 +5,8 @@
 //! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
 
 use crate::bindings;
+use core::ops::Range;
+use kernel::task::Task;
 
 /// What the code that asks runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,13 @@ impl Context {
             Self::Nmi => "nmi",
         }
     }
+}
+
+/// Returns the addresses of the current task's stack, which grows towards their start.
+pub(crate) fn stack() -> Range<usize> {
+    // SAFETY: A task that runs has its stack.
+    let end = unsafe { (*Task::current_raw()).stack }.addr();
+    end..end + bindings::LKM_THREAD_SIZE
 }
 
 /// Says how deep the CPU is in interrupts.

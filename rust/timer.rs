@@ -11,7 +11,10 @@
 //!
 //! Reference: chapter 11 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use core::convert::Infallible;
 use kernel::{
     prelude::*,
@@ -57,8 +60,7 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropping it stops it, waits until the handler has returned, and keeps it from being started
 /// again: no handler runs afterwards. That may sleep, and must not happen with a lock held that
-/// the handler takes (`timer_shutdown_sync`), nor [in its own callback](crate#pitfalls). Its place is on
-/// the heap, as that of [`Work`](crate::work::Work).
+/// the handler takes (`timer_shutdown_sync`), nor [in its own callback](crate#pitfalls).
 ///
 /// # Examples
 ///
@@ -112,15 +114,7 @@ impl<T: Handler> Timer<T> {
             handler <- handler,
             // SAFETY: `slot` is valid for writes; `name` and `key` are static. The function fits
             // a timer that is this field.
-            timer <- Opaque::ffi_init(|slot| unsafe {
-                bindings::timer_init_key(
-                    slot,
-                    Some(Self::expired),
-                    0,
-                    name.as_char_ptr(),
-                    key.as_ptr(),
-                )
-            }),
+            timer <- Opaque::ffi_init(|slot| unsafe { init(slot, Self::expired, 0, name, key) }),
         }? E)
     }
 
@@ -164,7 +158,55 @@ impl<T: Handler> core::ops::Deref for Timer<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
+        // SAFETY: By the type invariants. Afterwards nobody uses it.
+        unsafe {
+            bindings::timer_shutdown_sync(self.timer.get());
+            #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
+            end(self.timer.get());
+        }
+    }
+}
+
+/// Initialises a timer, where it is: kernels that look after timers (`CONFIG_DEBUG_OBJECTS`) want to know
+/// of those on a stack.
+///
+/// # Safety
+///
+/// `timer` must be valid for writes, and the function fit it. It must be given to `end` before it goes, by the
+/// task whose stack it is on, if it is on one.
+pub(crate) unsafe fn init(
+    timer: *mut bindings::timer_list,
+    function: unsafe extern "C" fn(*mut bindings::timer_list),
+    flags: u32,
+    name: &'static CStr,
+    key: Pin<&'static LockClassKey>,
+) {
+    let init = match context::stack().contains(&timer.addr()) {
+        #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
+        true => bindings::timer_init_key_on_stack,
+        _ => bindings::timer_init_key,
+    };
+    // SAFETY: By the safety requirements; the name and the key are static.
+    unsafe {
+        init(
+            timer,
+            Some(function),
+            flags,
+            name.as_char_ptr(),
+            key.as_ptr(),
+        )
+    };
+}
+
+/// Says that a timer goes.
+///
+/// # Safety
+///
+/// [`init`] initialised it, it does not wait, and is not used any more.
+#[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
+pub(crate) unsafe fn end(timer: *mut bindings::timer_list) {
+    if context::stack().contains(&timer.addr()) {
+        // SAFETY: By the safety requirements.
+        unsafe { bindings::timer_destroy_on_stack(timer) };
     }
 }

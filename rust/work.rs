@@ -8,7 +8,11 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context,
+    timer, //
+};
 use core::convert::Infallible;
 use kernel::{
     prelude::*,
@@ -50,8 +54,7 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropping it takes it back, waits until it has returned if it runs, and keeps it from being started
 /// again. That may sleep, and must not happen with a lock held that the handler takes
-/// (`disable_delayed_work_sync`), nor [in its own callback](crate#pitfalls). Its place is on the heap:
-/// a kernel with `CONFIG_DEBUG_OBJECTS` warns of one that is pinned on the stack.
+/// (`disable_delayed_work_sync`), nor [in its own callback](crate#pitfalls).
 ///
 /// # Examples
 ///
@@ -112,16 +115,16 @@ impl<T: Handler> Work<T> {
                 bindings::init_work_with_key(
                     &raw mut (*slot).work,
                     Some(Self::run),
-                    false,
+                    context::stack().contains(&slot.addr()),
                     name.as_char_ptr(),
                     key.as_ptr(),
                 );
-                bindings::timer_init_key(
+                timer::init(
                     &raw mut (*slot).timer,
-                    Some(bindings::delayed_work_timer_fn),
+                    bindings::delayed_work_timer_fn,
                     bindings::TIMER_IRQSAFE,
-                    name.as_char_ptr(),
-                    timer_key.as_ptr(),
+                    name,
+                    timer_key,
                 );
             }),
         }? E)
@@ -176,7 +179,16 @@ impl<T: Handler> core::ops::Deref for Work<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Work<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::disable_delayed_work_sync(self.work.get()) };
+        let work = self.work.get();
+        // SAFETY: By the type invariants. Afterwards nobody uses it.
+        unsafe {
+            bindings::disable_delayed_work_sync(work);
+            #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
+            timer::end(&raw mut (*work).timer);
+            #[cfg(CONFIG_DEBUG_OBJECTS_WORK)]
+            if context::stack().contains(&work.addr()) {
+                bindings::destroy_work_on_stack(&raw mut (*work).work);
+            }
+        }
     }
 }
