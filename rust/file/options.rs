@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How a file is opened.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::{
+    enter,
+    is_kernel_thread,
+    File, //
+};
+use crate::{
+    bindings,
+    compat::errno,
+    lifetime::{
+        is_coming,
+        this_module, //
+    },
+};
+use core::ptr::NonNull;
+use kernel::{
+    error::from_err_ptr,
+    fs::file::flags::*,
+    prelude::*,
+    task::Task, //
+};
+
+/// How to open a file.
+///
+/// # Examples
+///
+/// ```
+/// # use kernel::prelude::*;
+/// # use lkm::file;
+/// fn note(text: &[u8]) -> Result {
+///     let mut file = file::Options::new()
+///         .append()
+///         .create()
+///         .mode(0o600)
+///         .open(c"/var/log/notes")?;
+///     file.write_all(text)
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Options {
+    read: bool,
+    write: bool,
+    flags: u32,
+    mode: bindings::umode_t,
+}
+
+impl Options {
+    /// Nothing yet: at least [`read`](Self::read), [`write`](Self::write) or
+    /// [`append`](Self::append) must follow. Files that are created get mode 0644.
+    pub const fn new() -> Self {
+        Self {
+            read: false,
+            write: false,
+            flags: 0,
+            mode: 0o644,
+        }
+    }
+
+    /// Opens for reading.
+    pub const fn read(mut self) -> Self {
+        self.read = true;
+        self
+    }
+
+    /// Opens for writing.
+    pub const fn write(mut self) -> Self {
+        self.write = true;
+        self
+    }
+
+    /// Opens for writing, at what is the end when the bytes arrive (`O_APPEND`).
+    pub const fn append(mut self) -> Self {
+        self.write = true;
+        self.flags |= O_APPEND;
+        self
+    }
+
+    /// Creates the file if it does not exist (`O_CREAT`).
+    pub const fn create(mut self) -> Self {
+        self.flags |= O_CREAT;
+        self
+    }
+
+    /// Creates the file, and fails with `EEXIST` if it exists (`O_CREAT | O_EXCL`).
+    pub const fn create_new(mut self) -> Self {
+        self.flags |= O_CREAT | O_EXCL;
+        self
+    }
+
+    /// Empties the file (`O_TRUNC`). It needs [`write`](Self::write).
+    pub const fn truncate(mut self) -> Self {
+        self.flags |= O_TRUNC;
+        self
+    }
+
+    /// Fails with `EAGAIN` rather than to wait, be it for data, for room or for the other end of a
+    /// FIFO or a line (`O_NONBLOCK`).
+    pub const fn nonblocking(mut self, yes: bool) -> Self {
+        if yes {
+            self.flags |= O_NONBLOCK;
+        } else {
+            self.flags &= !O_NONBLOCK;
+        }
+        self
+    }
+
+    /// The permission bits of a file that is created. The process's umask is taken off.
+    pub const fn mode(mut self, mode: u16) -> Self {
+        self.mode = mode & 0o7777;
+        self
+    }
+
+    /// Opens a file (`filp_open`).
+    ///
+    /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
+    /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
+    /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
+    /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
+    /// and a load that fails would wait for it. May sleep.
+    pub fn open(&self, path: &CStr) -> Result<File> {
+        enter()?;
+        let access = match (self.read, self.write) {
+            (true, true) => O_RDWR,
+            (false, true) => O_WRONLY,
+            (true, false) if self.flags & O_TRUNC == 0 => O_RDONLY,
+            _ => return Err(EINVAL),
+        };
+        let flags = self.flags | access | O_NOCTTY | O_LARGEFILE;
+        // For C it would be the working directory.
+        if path.to_bytes().is_empty() {
+            return Err(ENOENT);
+        }
+
+        let _root = LentRoot::new();
+        // SAFETY: `path` is a C string.
+        let file = from_err_ptr(unsafe {
+            bindings::filp_open(path.as_char_ptr(), flags as c_int, self.mode)
+        })?;
+        // INVARIANT: `filp_open` returned a reference of ours to a new open file.
+        let file = File {
+            file: NonNull::new(file).ok_or(ENOENT)?,
+            position: 0,
+        };
+        // SAFETY: An open file has operations.
+        let owner = unsafe { (*(*file.as_raw()).f_op).owner };
+        if is_coming() && owner == this_module().as_ptr() {
+            return Err(errno(bindings::EDEADLK));
+        }
+        Ok(file)
+    }
+
+    /// Opens a tty.
+    ///
+    /// Fails with `ENODEV` for anything else, which is not opened: that might wait, as for the other
+    /// end of a FIFO, or have a driver do something. Else fails as [`open`](Self::open) does. May
+    /// sleep.
+    #[cfg(CONFIG_TTY)]
+    pub fn open_tty(&self, path: &CStr) -> Result<File> {
+        let mut look = Self::new().read();
+        look.flags = O_PATH;
+        if !look.open(path)?.is_tty() {
+            return Err(ENODEV);
+        }
+        let file = self.open(path)?;
+        // The name may have been given to something else in between.
+        if !file.is_tty() {
+            return Err(ENODEV);
+        }
+        Ok(file)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The root directory of process 1, lent to a kernel thread (`scoped_with_init_fs`).
+///
+/// # Invariants
+///
+/// `own` was the current task's. This value stays with that task.
+struct LentRoot {
+    /// What the current task had before.
+    own: Option<*mut bindings::fs_struct>,
+}
+
+impl LentRoot {
+    fn new() -> Self {
+        let task = Task::current_raw();
+        if !bindings::LKM_HAS_INIT_FS || !is_kernel_thread(task) {
+            return Self { own: None };
+        }
+        // SAFETY: Only the current task writes the field while it runs.
+        let own = unsafe { (*task).fs };
+        // SAFETY: As above, with a single store: others may read it. The kernel keeps
+        // `userspace_init_fs` forever.
+        unsafe { (&raw mut (*task).fs).write_volatile(bindings::userspace_init_fs) };
+        Self { own: Some(own) }
+    }
+}
+
+impl Drop for LentRoot {
+    fn drop(&mut self) {
+        if let Some(own) = self.own {
+            // SAFETY: As in `new`, by the type invariants.
+            unsafe { (&raw mut (*Task::current_raw()).fs).write_volatile(own) };
+        }
+    }
+}
