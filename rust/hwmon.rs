@@ -45,7 +45,8 @@ impl Temperature {
 /// A chip that measures something.
 ///
 /// C calls it for one file at a time, with a lock held, in the context of the process that reads or
-/// writes. It may sleep. `device` is what the chip was registered for.
+/// writes. It may sleep. What it needs to ask the hardware is its own, such as an
+/// [`i2c::Link`](crate::i2c::Link).
 pub trait Chip: Send + Sync + 'static {
     /// What can be read.
     const READ: &'static [Temperature];
@@ -53,10 +54,10 @@ pub trait Chip: Send + Sync + 'static {
     const WRITE: &'static [Temperature] = &[];
 
     /// Reads a value of [`READ`](Self::READ).
-    fn read(&self, device: &Device<Bound>, what: Temperature) -> Result<c_long>;
+    fn read(&self, what: Temperature) -> Result<c_long>;
 
     /// Writes a value of [`WRITE`](Self::WRITE). It can be any number.
-    fn write(&self, _device: &Device<Bound>, _what: Temperature, _value: c_long) -> Result {
+    fn write(&self, _what: Temperature, _value: c_long) -> Result {
         Err(EOPNOTSUPP)
     }
 }
@@ -81,7 +82,7 @@ pub trait Chip: Send + Sync + 'static {
 /// impl Chip for Fridge {
 ///     const READ: &'static [Temperature] = &[Temperature::Input];
 ///
-///     fn read(&self, _device: &Device<Bound>, _what: Temperature) -> Result<c_long> {
+///     fn read(&self, _what: Temperature) -> Result<c_long> {
 ///         Ok(7_000)
 ///     }
 /// }
@@ -103,8 +104,8 @@ unsafe impl<T: Chip> Sync for Registration<T> {}
 impl<T: Chip> Registration<T> {
     /// Registers the chip, for its device. `name` is what programs call it.
     ///
-    /// Fails with `EINVAL` if the name is empty or has one of `-`, `*` and white space, or `ENOMEM`. May sleep
-    /// (`hwmon_device_register_with_info`).
+    /// Fails with `EINVAL` if the name is empty or has one of `-`, `*` and white space, or if nothing can be
+    /// read, or with `ENOMEM`. May sleep (`hwmon_device_register_with_info`).
     pub fn new(device: &Device<Bound>, name: &'static CStr, chip: Arc<T>) -> Result<Devres<Self>> {
         let odd = |it: &u8| matches!(it, b'-' | b'*') || it.is_ascii_whitespace();
         if name.is_empty() || name.to_bytes().iter().any(odd) {
@@ -169,19 +170,14 @@ impl<T: Chip> Registration<T> {
         }
     }
 
-    /// The chip, and the device that it was registered for.
-    ///
     /// # Safety
     ///
     /// To be called in a callback of a value of this type, for as long as that takes.
-    unsafe fn of<'a>(hwmon: *mut bindings::device) -> (&'a T, &'a Device<Bound>) {
+    unsafe fn chip<'a>(hwmon: *mut bindings::device) -> &'a T {
+        // Not with its device: that could be asked for what goes when it is unbound, and in a callback it is
+        // too late for that.
         // SAFETY: By the safety requirements and the type invariants.
-        unsafe {
-            (
-                &*(*hwmon).driver_data.cast::<T>(),
-                Device::from_raw((*hwmon).parent),
-            )
-        }
+        unsafe { &*(*hwmon).driver_data.cast::<T>() }
     }
 
     /// `hwmon_ops::read`.
@@ -197,9 +193,9 @@ impl<T: Chip> Registration<T> {
         value: *mut c_long,
     ) -> c_int {
         // SAFETY: By the safety requirements.
-        let (chip, device) = unsafe { Self::of(hwmon) };
+        let chip = unsafe { Self::chip(hwmon) };
         let read = Temperature::of(attribute).ok_or(EOPNOTSUPP);
-        let read = read.and_then(|what| chip.read(device, what));
+        let read = read.and_then(|what| chip.read(what));
         // The file is a `seq_file` below.
         Caller::SeqFile.status(read.map(|read| {
             // SAFETY: C asks for it to be put there.
@@ -220,9 +216,9 @@ impl<T: Chip> Registration<T> {
         value: c_long,
     ) -> c_int {
         // SAFETY: By the safety requirements.
-        let (chip, device) = unsafe { Self::of(hwmon) };
+        let chip = unsafe { Self::chip(hwmon) };
         let what = Temperature::of(attribute).ok_or(EOPNOTSUPP);
-        Caller::Vfs.status(what.and_then(|what| chip.write(device, what, value)))
+        Caller::Vfs.status(what.and_then(|what| chip.write(what, value)))
     }
 }
 

@@ -2,77 +2,104 @@
 
 //! Talking to chips on an I²C bus.
 //!
-//! Upstream's [`kernel::i2c`] binds a driver to a chip. [`Smbus`] is what the driver says to it.
+//! Upstream's [`kernel::i2c`] binds a driver to a chip. A [`Link`] is how the driver talks to it.
 //!
 //! C header: [`include/linux/i2c.h`](srctree/include/linux/i2c.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    link, //
+};
 use kernel::{
-    device::Bound,
+    device::Core,
     error::to_result,
     i2c::I2cClient,
-    prelude::*, //
+    prelude::*,
+    sync::{
+        Arc,
+        LockClassKey, //
+    },
 };
 
-/// Transfers of the System Management Bus, which most chips with registers understand. `command` is the
-/// register's number.
+/// Creates a [`Link`] with a lock class of its own, in an [`Arc`], for a driver's `probe`.
 ///
-/// Only for a chip whose driver is bound: the bus may go before one that is not.
+/// Fails with `ENOMEM`. May sleep.
 ///
-/// All of them sleep, and wait for the bus. They fail as the bus does: most often with `ENXIO` or `EREMOTEIO`
-/// if there is no answer, `ETIMEDOUT`, `EIO`, or with `EOPNOTSUPP` if the bus cannot do it.
+/// [`Link`]: crate::i2c::Link
+#[macro_export]
+macro_rules! new_i2c_link {
+    ($chip:expr) => {
+        $crate::i2c::Link::new($chip, ::kernel::static_lock_class!())
+    };
+}
+
+/// The way to a chip, as long as that is bound to the driver: when it is not, the bus may have gone, too.
+///
+/// It has the transfers of the System Management Bus, which most chips with registers understand.
+/// `command` is the register's number.
+///
+/// All of them sleep, and wait for the bus. They fail with `ENODEV` when the chip is bound no more, or as the
+/// bus does: most often with `ENXIO` or `EREMOTEIO` if there is no answer, `ETIMEDOUT`, `EIO`, or with
+/// `EOPNOTSUPP` if the bus cannot do it.
 ///
 /// # Examples
 ///
 /// ```
-/// # use kernel::{device::Bound, i2c::I2cClient, prelude::*};
-/// use lkm::i2c::Smbus;
+/// # use kernel::{device::Core, i2c::I2cClient, prelude::*, sync::Arc};
+/// use lkm::{i2c::Link, new_i2c_link};
 ///
-/// fn double(chip: &I2cClient<Bound>) -> Result {
+/// fn double(chip: &I2cClient<Core<'_>>) -> Result<Arc<Link>> {
+///     let chip = new_i2c_link!(chip)?;
 ///     let value = chip.read_byte(7)?;
-///     chip.write_byte(7, value.saturating_mul(2))
+///     chip.write_byte(7, value.saturating_mul(2))?;
+///     Ok(chip)
 /// }
 /// ```
-pub trait Smbus {
+pub type Link = link::Link<I2cClient>;
+
+impl Link {
+    /// Use [`new_i2c_link!`](crate::new_i2c_link).
+    pub fn new(chip: &I2cClient<Core<'_>>, key: Pin<&'static LockClassKey>) -> Result<Arc<Self>> {
+        Self::to(chip.into(), chip.as_ref(), key)
+    }
+
     /// Reads a register of 8 bits (`i2c_smbus_read_byte_data`).
-    fn read_byte(&self, command: u8) -> Result<u8>;
+    pub fn read_byte(&self, command: u8) -> Result<u8> {
+        self.with(|chip| {
+            // SAFETY: The bus is there as long as the driver is bound.
+            value(unsafe { bindings::i2c_smbus_read_byte_data(as_raw(chip), command) })
+        })
+    }
 
     /// Writes a register of 8 bits (`i2c_smbus_write_byte_data`).
-    fn write_byte(&self, command: u8, value: u8) -> Result;
+    pub fn write_byte(&self, command: u8, value: u8) -> Result {
+        self.with(|chip| {
+            // SAFETY: As in `read_byte`.
+            to_result(unsafe { bindings::i2c_smbus_write_byte_data(as_raw(chip), command, value) })
+        })
+    }
 
     /// Reads a register of 16 bits, of which the lower byte comes first: chips that send the upper one
     /// first need `swap_bytes` (`i2c_smbus_read_word_data`).
-    fn read_word(&self, command: u8) -> Result<u16>;
+    pub fn read_word(&self, command: u8) -> Result<u16> {
+        self.with(|chip| {
+            // SAFETY: As in `read_byte`.
+            value(unsafe { bindings::i2c_smbus_read_word_data(as_raw(chip), command) })
+        })
+    }
 
     /// Writes a register of 16 bits, the lower byte first (`i2c_smbus_write_word_data`).
-    fn write_word(&self, command: u8, value: u16) -> Result;
-}
-
-impl Smbus for I2cClient<Bound> {
-    fn read_byte(&self, command: u8) -> Result<u8> {
-        // SAFETY: The bus is there as long as the driver is bound.
-        value(unsafe { bindings::i2c_smbus_read_byte_data(as_raw(self), command) })
-    }
-
-    fn write_byte(&self, command: u8, value: u8) -> Result {
-        // SAFETY: As in `read_byte`.
-        to_result(unsafe { bindings::i2c_smbus_write_byte_data(as_raw(self), command, value) })
-    }
-
-    fn read_word(&self, command: u8) -> Result<u16> {
-        // SAFETY: As in `read_byte`.
-        value(unsafe { bindings::i2c_smbus_read_word_data(as_raw(self), command) })
-    }
-
-    fn write_word(&self, command: u8, value: u16) -> Result {
-        // SAFETY: As in `read_byte`.
-        to_result(unsafe { bindings::i2c_smbus_write_word_data(as_raw(self), command, value) })
+    pub fn write_word(&self, command: u8, value: u16) -> Result {
+        self.with(|chip| {
+            // SAFETY: As in `read_byte`.
+            to_result(unsafe { bindings::i2c_smbus_write_word_data(as_raw(chip), command, value) })
+        })
     }
 }
 
 /// The client is a wrapper of C's.
-fn as_raw(client: &I2cClient<Bound>) -> *const bindings::i2c_client {
-    core::ptr::from_ref(client).cast()
+fn as_raw(chip: &I2cClient) -> *const bindings::i2c_client {
+    core::ptr::from_ref(chip).cast()
 }
 
 /// What is one number in C: an error, or what was read.

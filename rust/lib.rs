@@ -64,7 +64,7 @@
 //! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody need |
 //! | [`chrdev::Options::major`], `minors`, `nodes` | they run into the next major number | `Numbers::new`: `EINVAL` |
 //! | errors from `open`, `read`, `write`, `ioctl`, `mmap` | `EIOCBQUEUED` is a `BUG`, a restart without a signal reaches the process, the kernel's own numbers do | `Caller::Vfs` |
-//! | errors from [`proc_fs::Show::show`], an attribute's `show` | `EAGAIN` is tried again for ever | `Caller::SeqFile` |
+//! | errors from [`proc_fs::Show::show`], an attribute's `show`, [`hwmon::Chip::read`] | `EAGAIN` is tried again for ever | `Caller::SeqFile` |
 //! | errors from netlink's `doit` and input | `EINTR` is no answer | `Caller::Netlink` |
 //! | counts from `read`, `write`, [`sysfs::Binary`] | what is behind the buffer is data, too | `Caller::count`, by what was copied or offered |
 //! | a number from `ioctl` | a negative one is an error | `Caller::number`: `EIO` |
@@ -94,6 +94,7 @@
 //! | the carrier of an interface that goes | keeps it, after it was freed | [`net::Port::set_carrier`]: does nothing |
 //! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
 //! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
+//! | where a [`timer::Timer`] and [`work::Work`] are | warns with a stack trace of a stack, with `CONFIG_DEBUG_OBJECTS` | `timer::init`, `Work::new` |
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
@@ -110,9 +111,14 @@
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
 //! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
+//! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
+//! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many | `EINVAL`, `ENOMEM`; `Buffer::range`: `EINVAL` |
+//! | a device that is bound no more, or has gone: [`usb::Link`], [`i2c::Link`], [`pci::Buffer`], [`gpio`] | uses what was freed | the link is cut, or C knows: `ENODEV` |
 //! | a question of no bytes to a USB device: [`usb::Link::control_in`] | warns with a stack trace | `EINVAL` |
+//! | how many bytes a USB transfer has | 16 bits of control data, an `int` of others | `EINVAL`; `ENOMEM` for what no memory has room for |
 //! | a limit of 0, for a USB transfer | waits for ever | a millisecond |
-//! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `of_no_device`: `EINVAL` |
+//! | the register and the value of a transfer by SMBus: [`i2c::Link`] | nothing; what it returns is an error or a value | `i2c::value` |
+//! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
 //! | an argument of a probe | any address | the type: only a probe has a `Register` |
@@ -127,10 +133,13 @@
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
 //! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`] keeps all |
 //! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY` |
+//! | the name of an [`input::Keyboard`] | warns with a stack trace if what udev is told has no room for it | at most 79 bytes: `EINVAL` |
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
+//! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
+//! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
@@ -214,7 +223,7 @@ pub mod fops;
 pub mod gpio;
 #[cfg(CONFIG_HWMON)]
 pub mod hwmon;
-#[cfg(CONFIG_I2C = "y")]
+#[cfg(all(CONFIG_I2C = "y", linux_7_3))]
 pub mod i2c;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 pub mod i8042;
@@ -227,6 +236,8 @@ pub mod irq;
 pub mod kprobe;
 pub mod kthread;
 mod lifetime;
+#[cfg(linux_7_3)]
+mod link;
 pub mod memory;
 pub mod message;
 pub mod misc;

@@ -2,9 +2,8 @@
 
 //! Transfers to and from a USB device, which upstream's `kernel::usb` does not have.
 //!
-//! A device may go at any time, and who has the driver's file open does not know. So nobody has the
-//! interface, but a [`Link`] to it, which is cut when the interface is unbound. From then on each transfer
-//! fails with `ENODEV`.
+//! Each is by a [`Link`] to the interface, which is cut when that is unbound: from then on it fails with
+//! `ENODEV`.
 //!
 //! Transfers are of memory that the controller can reach: what is sent is a [`KVec`], whose memory is
 //! `kmalloc`'s and no part of anything else, and so is what is received. It is as long as what has come.
@@ -18,20 +17,15 @@
 
 use crate::{
     bindings,
-    memory::MAY_FAIL,
-    rwsem::RwSemaphore, //
+    link,
+    memory::MAY_FAIL, //
 };
 use core::ptr::null_mut;
 use kernel::{
-    device::{
-        self,
-        Core, //
-    },
-    devres,
+    device::Core,
     error::to_result,
     prelude::*,
     sync::{
-        aref::ARef,
         Arc,
         LockClassKey, //
     },
@@ -111,25 +105,7 @@ pub enum Recipient {
 ///     Ok(out)
 /// }
 /// ```
-///
-/// # Invariants
-///
-/// If there is an interface, it is bound to a driver of this module, and stays so while the lock is held.
-#[pin_data]
-pub struct Link {
-    #[pin]
-    interface: RwSemaphore<Option<ARef<Interface>>>,
-}
-
-/// Cuts the link, and waits until nobody uses it.
-struct Cut(Arc<Link>);
-
-impl Drop for Cut {
-    fn drop(&mut self) {
-        let interface = self.0.interface.write().take();
-        drop(interface);
-    }
-}
+pub type Link = link::Link<Interface>;
 
 /// The interface as C knows it.
 fn as_raw(interface: &Interface) -> *mut bindings::usb_interface {
@@ -148,31 +124,22 @@ impl Link {
         interface: &Interface<Core<'_>>,
         key: Pin<&'static LockClassKey>,
     ) -> Result<Arc<Self>> {
-        let bound: ARef<Interface> = interface.into();
-        // INVARIANT: A `Core` interface is bound, or about to be. What is registered below cuts the link
-        // before it is so no more.
-        let link = Arc::pin_init(
-            pin_init!(Self {
-                interface <- RwSemaphore::new(Some(bound), c"usb_link", key),
-            }),
-            GFP_KERNEL,
-        )?;
-        let device: &device::Device<Core<'_>> = interface.as_ref();
-        devres::register(device, Cut(link.clone()), GFP_KERNEL)?;
-        Ok(link)
+        Self::to(interface.into(), interface.as_ref(), key)
     }
 
     /// Does something with the interface and its device, which stay bound meanwhile.
-    fn with<R>(
+    fn with_raw<R>(
         &self,
         f: impl FnOnce(*mut bindings::usb_interface, *mut bindings::usb_device) -> Result<R>,
     ) -> Result<R> {
-        let interface = self.interface.read();
-        let interface = as_raw(interface.as_ref().ok_or(ENODEV)?);
-        // SAFETY: By the type invariants.
-        let device = unsafe { bindings::interface_to_usbdev(interface) };
+        let result = self.with(|interface| {
+            let interface = as_raw(interface);
+            // SAFETY: It is bound.
+            let device = unsafe { bindings::interface_to_usbdev(interface) };
+            f(interface, device)
+        });
         // What the core says of endpoints that it has taken away, as it does first of all.
-        f(interface, device).map_err(|e| match e {
+        result.map_err(|e| match e {
             ESHUTDOWN | ENOENT | EHOSTUNREACH => ENODEV,
             e => e,
         })
@@ -213,7 +180,7 @@ impl Link {
     ) -> Result<usize> {
         let length = u16::try_from(data.len()).map_err(|_| EINVAL)?;
         let kind = direction as u8 | request.kind as u8 | request.recipient as u8;
-        self.with(|_, device| {
+        self.with_raw(|_, device| {
             let pipe = pipe(device, bindings::PIPE_CONTROL, 0, direction);
             // SAFETY: The device is one that is bound, the memory is `kmalloc`'s, of that length, and
             // nobody else's until this returns.
@@ -261,7 +228,7 @@ impl Bulk {
             bindings::USB_DIR_IN => (&raw mut endpoint, null_mut()),
             _ => (null_mut(), &raw mut endpoint),
         };
-        link.with(|interface, _| {
+        link.with_raw(|interface, _| {
             // SAFETY: The interface is bound, so its setting does not change, and is there. C stores where
             // the endpoint is described in it.
             let descriptor = unsafe {
@@ -288,7 +255,7 @@ impl Bulk {
     /// Returns what came of it, and how many bytes were moved.
     fn transfer(&self, data: *mut u8, length: usize, time: Msecs) -> Result<(Result, usize)> {
         let length = c_int::try_from(length).map_err(|_| EINVAL)?;
-        self.link.with(|_, device| {
+        self.link.with_raw(|_, device| {
             let direction = u32::from(self.address) & bindings::USB_DIR_IN;
             let pipe = pipe(device, bindings::PIPE_BULK, self.address, direction);
             let mut moved = 0;

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _},
+    os::unix::fs::FileExt as _,
     path::PathBuf,
     thread,
 };
@@ -183,5 +184,37 @@ fn the_bus_goes_while_it_is_read() {
     });
     drop(chip);
     assert_eq!(reader.join().expect("the reader"), Errno::NODEV);
+    module.unload().expect("unload");
+}
+
+/// A driver in safe Rust that keeps the way to its chip.
+#[test]
+fn who_still_has_a_chip_that_is_gone_gets_nowhere() {
+    const ODD: &str = "i2c_odd";
+    let chip = I2cChip::new(ADDRESS);
+    let module = Module::load(ODD, &[]).expect("the module loads");
+    chip.add(ODD, ADDRESS);
+    let mut options = File::options();
+    let file = options.read(true).write(true).open("/dev/i2c_odd");
+    let file = file.expect("open");
+    let mut byte = [0];
+    for register in 0..=255 {
+        file.write_at(b"x", register.into()).expect("write");
+        file.read_at(&mut byte, register.into()).expect("read");
+        assert_eq!(byte, [register]);
+    }
+    let is_gone = || {
+        assert_eq!(
+            file.read_at(&mut [0], 7).map_err(errno_of),
+            Err(Errno::NODEV)
+        );
+        assert_eq!(file.write_at(b"x", 7).map_err(errno_of), Err(Errno::NODEV));
+    };
+    chip.remove(ADDRESS);
+    is_gone();
+    // The bus, too.
+    drop(chip);
+    is_gone();
+    drop(file);
     module.unload().expect("unload");
 }

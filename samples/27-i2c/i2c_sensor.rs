@@ -27,9 +27,9 @@
 //! # cd /modules; modprobe -r i2c-stub
 //! ```
 //!
-//! - **A driver has a chip as long as it is bound.** `Devres` removes the files of hwmon first when the
-//!   driver is unbound, and waits for those who read them. A file that is still open then answers
-//!   `ENODEV`. Only a bound chip has the methods for a transfer.
+//! - **A driver has a chip as long as it is bound.** `Devres` removes the files of hwmon when the driver is
+//!   unbound, and waits for those who read them. A file that is still open then answers `ENODEV`. A
+//!   transfer is a method of a `Link`, which is cut at that time.
 //! - **An error is no temperature.** In C, `i2c_smbus_read_word_data()` returns an `int` that is one or the
 //!   other. A driver that puts it into 16 bits shows -0.02 degrees for a chip that does not answer.
 //! - **The order of the bytes.** SMBus sends the lower byte of a word first, this chip the upper one.
@@ -39,7 +39,6 @@
 
 use kernel::{
     device::{
-        Bound,
         Core,
         Device, //
     },
@@ -55,7 +54,8 @@ use lkm::{
         Chip,
         Temperature, //
     },
-    i2c::Smbus,
+    i2c::Link,
+    new_i2c_link,
     prelude::*, //
 };
 
@@ -87,17 +87,12 @@ impl i2c::Driver for Driver {
         chip: &'bound I2cClient<Core<'_>>,
         _info: Option<&'bound ()>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        Driver::new(chip)
-    }
-}
-
-impl Driver {
-    fn new(chip: &I2cClient<Bound>) -> Result<Self> {
-        let device: &Device<Bound> = chip.as_ref();
+        let device: &Device<Core<'_>> = chip.as_ref();
+        let link = new_i2c_link!(chip)?;
         // Is anybody there?
-        chip.read_word(register(Temperature::Input))
+        link.read_word(register(Temperature::Input))
             .inspect_err(|e| dev_err!(device, "no answer: {e:?}\n"))?;
-        let thermometer = Arc::new(Thermometer, GFP_KERNEL)?;
+        let thermometer = Arc::new(Thermometer(link), GFP_KERNEL)?;
         let files = hwmon::Registration::new(device, c"i2c_sensor", thermometer)?;
         dev_info!(device, "a thermometer\n");
         Ok(Driver { _files: files })
@@ -106,7 +101,7 @@ impl Driver {
 // ANCHOR_END: driver
 
 // ANCHOR: chip
-struct Thermometer;
+struct Thermometer(Arc<Link>);
 
 /// Where a temperature is: 16 bits, in 1/256 of a degree.
 fn register(what: Temperature) -> u8 {
@@ -122,18 +117,16 @@ impl Chip for Thermometer {
         &[Temperature::Input, Temperature::Max, Temperature::MaxHyst];
     const WRITE: &'static [Temperature] = &[Temperature::Max, Temperature::MaxHyst];
 
-    fn read(&self, device: &Device<Bound>, what: Temperature) -> Result<c_long> {
-        let chip: &I2cClient<Bound> = device.try_into()?;
-        let raw = chip.read_word(register(what))?.swap_bytes() as i16;
+    fn read(&self, what: Temperature) -> Result<c_long> {
+        let raw = self.0.read_word(register(what))?.swap_bytes() as i16;
         Ok(c_long::from(raw) * 1000 / 256)
     }
 
     /// The chip's limits are from -55 to 125 degrees, in steps of a half.
-    fn write(&self, device: &Device<Bound>, what: Temperature, value: c_long) -> Result {
-        let chip: &I2cClient<Bound> = device.try_into()?;
+    fn write(&self, what: Temperature, value: c_long) -> Result {
         let halves = (value.clamp(-55_000, 125_000) + 250).div_euclid(500);
         let raw = (halves as i16) << 7;
-        chip.write_word(register(what), (raw as u16).swap_bytes())
+        self.0.write_word(register(what), (raw as u16).swap_bytes())
     }
 }
 // ANCHOR_END: chip

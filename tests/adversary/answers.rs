@@ -5,8 +5,16 @@
 //! What is written to `/proc/answers/control` is the answer of all others: an error number if it is
 //! negative, else a count. After `skip` a read advances over its buffer without a write.
 
-use kernel::error::Error;
+use kernel::{
+    devres::Devres,
+    error::Error,
+    faux, //
+};
 use lkm::{
+    hwmon::{
+        self,
+        Temperature, //
+    },
     ioctl,
     mmap::{
         Area,
@@ -44,6 +52,9 @@ struct Answers {
     _debugfs: debugfs::Node<Operations>,
     _sysfs: sysfs::Directory<Values>,
     _configfs: configfs::Subsystem<Values>,
+    // Goes before what is registered for it.
+    _sensors: faux::Registration,
+    _hwmon: Devres<hwmon::Registration<Values>>,
     #[pin]
     _show: proc_fs::File<Values>,
     #[pin]
@@ -64,6 +75,9 @@ impl kernel::InPlaceModule for Answers {
             let debugfs = debugfs::Node::new(debugfs, c"node", 0o600, late)?;
             let sysfs = sysfs::Directory::new(c"answers", Arc::new(Values, GFP_KERNEL)?)?;
             let configfs = configfs::new_subsystem!(c"answers", Values)?;
+            let sensors = faux::Registration::new(c"answers", None)?;
+            let values = Arc::new(Values, GFP_KERNEL)?;
+            let hwmon = hwmon::Registration::new(sensors.as_ref().as_ref(), c"answers", values)?;
             let (show, control) = (file(c"show"), file(c"control"));
             Ok(try_pin_init!(Self {
                 _device: device,
@@ -73,6 +87,8 @@ impl kernel::InPlaceModule for Answers {
                 _debugfs: debugfs,
                 _sysfs: sysfs,
                 _configfs: configfs,
+                _sensors: sensors,
+                _hwmon: hwmon,
                 _show <- proc_fs::File::new(show, Values),
                 _control <- proc_fs::File::new(control, Control),
             }))
@@ -170,6 +186,19 @@ impl configfs::Item for Values {
 
     fn make(&self, _name: &CStr) -> impl PinInit<Self, Error> {
         answer().map(|_| Values)
+    }
+}
+
+impl hwmon::Chip for Values {
+    const READ: &'static [Temperature] = &[Temperature::Input, Temperature::Input];
+    const WRITE: &'static [Temperature] = &[Temperature::Max, Temperature::Input];
+
+    fn read(&self, _what: Temperature) -> Result<c_long> {
+        answer().map(|count| count as c_long)
+    }
+
+    fn write(&self, _what: Temperature, _value: c_long) -> Result {
+        answer().map(drop)
     }
 }
 

@@ -6,6 +6,7 @@
 use core::ops::Range;
 use kernel::{
     error::to_result,
+    faux,
     static_lock_class, //
 };
 use lkm::{
@@ -14,6 +15,10 @@ use lkm::{
         Operations,
         Options,
         Segment, //
+    },
+    hwmon::{
+        self,
+        Temperature, //
     },
     input::{
         Keyboard,
@@ -38,7 +43,9 @@ struct Devices;
 const CASES: &[(&str, Case)] = &[
     ("keyboards with odd keys", odd_keyboards),
     ("keys that a keyboard does not have", foreign_keys),
+    ("keyboards with long names", long_names),
     ("keyboards a hundred times", many_keyboards),
+    ("sensors of odd names", odd_sensors),
     ("disks of odd shapes and names", odd_disks),
     ("disks twenty times", many_disks),
     ("a disk that returns any error", any_error),
@@ -75,12 +82,66 @@ fn foreign_keys() -> Result<bool> {
         && keyboard.key(48, false).is_ok())
 }
 
+/// What is told of a device when it is registered has 2 KiB.
+fn long_names() -> Result<bool> {
+    const LONG: [u8; 2001] = {
+        let mut bytes = [b'n'; 2001];
+        bytes[2000] = 0;
+        bytes
+    };
+    let ends_with = |count: usize| {
+        let name = LONG.get(2000 - count..).unwrap_or_default();
+        CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)
+    };
+    let refuses =
+        |count| Ok::<_, Error>(Keyboard::new(ends_with(count)?, [30]).err() == Some(EINVAL));
+    let _longest = Keyboard::new(ends_with(79)?, 1..=LAST_KEY)?;
+    let _none = Keyboard::new(c"", [30])?;
+    Ok(refuses(80)? && refuses(2000)?)
+}
+
 fn many_keyboards() -> Result<bool> {
     let mut all = KVec::new();
     for _ in 0..100 {
         all.push(Keyboard::new(c"many", [30])?, GFP_KERNEL)?;
     }
     Ok(all.iter().all(|it| it.key(30, true).is_ok()))
+}
+
+/// A thermometer that has nothing to show, or does not know what it has.
+struct Silent<const SHOWS: bool>;
+
+impl<const SHOWS: bool> hwmon::Chip for Silent<SHOWS> {
+    const READ: &'static [Temperature] = match SHOWS {
+        true => &[Temperature::Max],
+        false => &[],
+    };
+
+    fn read(&self, _what: Temperature) -> Result<c_long> {
+        Ok(c_long::MIN)
+    }
+}
+
+fn odd_sensors() -> Result<bool> {
+    let device = faux::Registration::new(c"sensors", None)?;
+    let new = |name| {
+        let chip = Arc::new(Silent::<true>, GFP_KERNEL)?;
+        hwmon::Registration::new(device.as_ref().as_ref(), name, chip)
+    };
+    let refuses = |name| new(name).err() == Some(EINVAL);
+    let nothing = Arc::new(Silent::<false>, GFP_KERNEL)?;
+    let nothing = hwmon::Registration::new(device.as_ref().as_ref(), c"nothing", nothing);
+    let mut all = KVec::new();
+    for name in [c"x", c"x", c"..", c"a/b", c"\xff"] {
+        all.push(new(name)?, GFP_KERNEL)?;
+    }
+    let refused = [c"", c"a-b", c"a b", c"a\tb", c"a\nb", c"*"];
+    // One that goes after its device was not there any more.
+    let last = new(c"last")?;
+    let odd = refused.into_iter().all(refuses) && nothing.err() == Some(EINVAL);
+    drop(device);
+    drop(last);
+    Ok(odd)
 }
 
 /// A disk that answers each call with an error.

@@ -19,7 +19,8 @@ use kernel::{
         Mutex,
         SpinLock, //
     },
-    time::Jiffies, //
+    time::Jiffies,
+    workqueue, //
 };
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 use lkm::i8042::{
@@ -44,7 +45,7 @@ use lkm::{
     },
     kthread,
     message::Message,
-    new_timer, new_turn_queue, new_wait_queue,
+    new_timer, new_turn_queue, new_wait_queue, new_work,
     percpu::{
         self,
         PerCpu, //
@@ -52,13 +53,19 @@ use lkm::{
     rcu::Rcu,
     timer::{
         self,
+        Timer,
         TimerRestart, //
     },
     wait::{
         TurnQueue,
         WaitQueue, //
     },
+    work::{
+        self,
+        Work, //
+    },
 };
+use pin_init::stack_pin_init;
 
 mod cases;
 use cases::Case;
@@ -79,6 +86,7 @@ const CASES: &[(&str, Case)] = &[
     ("threads from thread to thread", threads_move),
     ("a thread on each CPU", a_thread_on_each_cpu),
     ("timers that go at any moment", timers),
+    ("timers and work on the stack", on_the_stack),
     ("queues without anybody", empty_queues),
     ("copies for each CPU", copies),
     ("lines that are not there", odd_lines),
@@ -245,6 +253,30 @@ fn timers() -> Result<bool> {
         kthread::spawn(c"parts", move |_| drop(timer))?.join();
     }
     Ok(dropped.load(Relaxed) == 1000)
+}
+
+impl work::Handler for Rings {
+    fn run(&self) {}
+}
+
+/// Kernels that look after timers and work are told where they are.
+fn on_the_stack() -> Result<bool> {
+    let dropped = counter()?;
+    for n in 0..20 {
+        let rings = || Rings {
+            again: n % 2,
+            _dropped: Dropped(dropped.clone()),
+        };
+        stack_pin_init!(let timer: Timer<Rings> = new_timer!(rings(), "parts"));
+        stack_pin_init!(let work: Work<Rings> = new_work!(rings(), workqueue::system(), "parts"));
+        timer.start(1);
+        // Most are taken back, and some have run.
+        work.start_after(n % 4);
+        if n % 5 == 0 {
+            kthread::spawn(c"parts", |me| me.sleep(2))?.join();
+        }
+    }
+    Ok(dropped.load(Relaxed) == 40)
 }
 
 #[pin_data]
