@@ -2,27 +2,21 @@
 
 //! configfs_lamps.
 
-use lkmpg_tests::{KernelLog, Module, errno_of};
-use rustix::{
-    io::Errno,
-    mount::{MountFlags, UnmountFlags, mount, unmount},
-};
+use lkmpg_tests::{Configfs, KernelLog, Module, errno_of};
+use rustix::io::Errno;
 use std::{fs, io::Read as _, path::Path, thread};
-
-const ROOT: &str = "/sys/kernel/config";
 
 fn lamps() -> &'static Path {
     Path::new("/sys/kernel/config/lamps")
 }
 
 /// The module, with configfs mounted.
-struct Lamps(Option<Module>);
+struct Lamps(Option<Module>, Configfs);
 
 impl Lamps {
     fn load() -> Self {
         let module = Module::load("configfs_lamps", &[]).expect("the module loads");
-        mount("none", ROOT, "configfs", MountFlags::empty(), None).expect("mount");
-        Self(Some(module))
+        Self(Some(module), Configfs::mount())
     }
 }
 
@@ -31,7 +25,6 @@ impl Drop for Lamps {
         for lamp in fs::read_dir(lamps()).into_iter().flatten().flatten() {
             let _ = fs::remove_dir(lamp.path());
         }
-        let _ = unmount(ROOT, UnmountFlags::empty());
     }
 }
 

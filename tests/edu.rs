@@ -4,18 +4,15 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, errno_of, is_asleep, ready, refuses_nonsense,
-    wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, Slot, errno_of, is_asleep, open_node, ready,
+    refuses_nonsense, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
     cell::RefCell,
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::{
-        fs::{FileExt as _, OpenOptionsExt as _},
-        process::ExitStatusExt as _,
-    },
+    os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process, thread,
     time::Duration,
@@ -37,10 +34,7 @@ fn load() -> Module {
 }
 
 fn open_with(flags: OFlags) -> File {
-    let mut options = File::options();
-    let options = options.read(true).write(true);
-    let options = options.custom_flags(flags.bits() as i32);
-    options.open(NODE).expect("open")
+    open_node(NODE, OFlags::RDWR | flags)
 }
 
 fn open() -> File {

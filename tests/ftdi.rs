@@ -3,14 +3,15 @@
 //! The USB driver: ftdi.
 
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, errno_of, refuses_nonsense, wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, Slot, errno_of, open_node, refuses_nonsense, wait_until,
+    while_asleep,
 };
 use rustix::{fs::OFlags, io::Errno};
 use std::{
     cell::RefCell,
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::unix::{fs::OpenOptionsExt as _, process::ExitStatusExt as _},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process, thread,
 };
@@ -26,10 +27,7 @@ fn load() -> Module {
 }
 
 fn open_with(flags: OFlags) -> File {
-    let mut options = File::options();
-    let options = options.read(true).write(true);
-    let options = options.custom_flags(flags.bits() as i32);
-    options.open(NODE).expect("open")
+    open_node(NODE, OFlags::RDWR | flags)
 }
 
 fn open() -> File {
@@ -281,6 +279,16 @@ fn it_is_unplugged_while_many_write() {
     }
     wait_until("the device, with its driver", || Path::new(NODE).exists());
     module.unload().expect("nobody has it open");
+}
+
+/// A driver of the same device, in safe Rust, that does what no driver should.
+#[test]
+fn a_driver_that_uses_it_badly_does_no_harm() {
+    let driver = interface().expect("the interface").join("driver");
+    let log = KernelLog::now();
+    let module = Module::load("usb_odd", &[]).expect("the module loads");
+    assert!(driver.exists(), "{:?}", log.lines());
+    module.unload().expect("not in use");
 }
 
 #[test]

@@ -32,9 +32,10 @@
 //! | allocations, copies and pages that fail | [`faults`] |
 //! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
 //! | mappings that show what they must not | [`mappings`] |
-//! | netlink, and a file system that is full | [`netlink`], [`Tmpfs`] |
+//! | netlink, configfs, and a file system that is full | [`netlink`], [`Configfs`], [`Tmpfs`] |
 //! | a test that cannot be done here, counted and named | [`skip`] |
 
+mod configfs;
 pub mod counters;
 pub mod early;
 mod evdev;
@@ -65,6 +66,7 @@ pub mod tally;
 mod tmpfs;
 mod twin;
 
+pub use configfs::Configfs;
 pub use evdev::Evdev;
 pub use footprint::Footprint;
 pub use gpio::GpioChip;
@@ -76,7 +78,7 @@ pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use namespace::Namespace;
-pub use nodes::Node;
+pub use nodes::{Node, open_node};
 pub use nonsense::refuses_nonsense;
 pub use process::{
     Program, Progress, as_user, errno_named, errno_of, is_asleep, majors, wait_until, while_asleep,

@@ -10,7 +10,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, DirEntry},
+    fs::{self, DirEntry, File},
     os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::Path,
 };
@@ -25,6 +25,12 @@ const SUBSYSTEMS: &[&str] = &[
     "/sys/devices/virtual/input",
     "/sys/devices/virtual/net",
 ];
+
+/// Opens a node that is there.
+pub fn open_node(path: &str, flags: OFlags) -> File {
+    let file = open(path, flags, Mode::empty());
+    File::from(file.unwrap_or_else(|error| panic!("{path}: {error}")))
+}
 
 /// A file of a module, or its netlink protocol or family.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
