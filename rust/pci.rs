@@ -154,6 +154,7 @@ where
         // C would warn.
         return Err(EBUSY);
     }
+    #[expect(clippy::disallowed_methods, reason = "it has none yet")]
     let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
     let irq = vectors
         .index(0)
