@@ -116,6 +116,7 @@ struct Thermometer {
     limit: Atomic<u32>,
 }
 
+// ANCHOR: properties
 impl Thermometer {
     /// Reads the properties. By `driver_override` any device may come, also one of which no firmware knows.
     fn described_by(device: &Device<Core<'_>>) -> Result<Self> {
@@ -136,6 +137,7 @@ impl Thermometer {
         })
     }
 }
+// ANCHOR_END: properties
 
 impl Attributes for Thermometer {
     const GROUPS: &'static [Group<Self>] = &[Group::new(&[
