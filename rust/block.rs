@@ -35,6 +35,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            Relaxed,
             Release, //
         },
         LockClassKey, //
@@ -198,8 +199,9 @@ impl<T: Operations> Disk<T> {
         let references = References;
         let inner = try_pin_init!(Inner {
             tags <- Tags::new(options.queues),
+            queue: core::ptr::null_mut(),
             disk: core::ptr::null_mut(),
-            released: Atomic::new(false),
+            released_by: Atomic::new(0),
             sectors: options.sectors,
             operations <- operations,
         }? Error);
@@ -249,18 +251,23 @@ impl<T: Operations> Tags<T> {
 #[pinned_drop]
 impl<T: Operations> PinnedDrop for Tags<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants. The disk that used them has gone.
+        // SAFETY: By the type invariants. The queue that used them was destroyed.
         unsafe { bindings::blk_mq_free_tag_set(self.set.get()) };
     }
 }
 
 /// # Invariants
 ///
-/// `disk` is null, or one that was added or is about to be, with a pointer to this as its own data and its queue's.
+/// `queue` is null, or owned, with a pointer to this as its data. `disk` is null, or one that was added or is about
+/// to be, with that queue and a pointer to this as its data.
 #[pin_data(PinnedDrop)]
 struct Inner<T: Operations> {
     disk: *mut bindings::gendisk,
-    released: Atomic<bool>,
+    /// The task, as a number.
+    released_by: Atomic<usize>,
+    /// The disk could have a queue of its own. But one that could not be added would then need the tags until it
+    /// is released, which nobody is told of.
+    queue: *mut bindings::request_queue,
     sectors: u64,
     #[pin]
     operations: T,
@@ -298,15 +305,15 @@ impl<T: Operations> Inner<T> {
             max_write_zeroes_sectors: MOST_DISCARDED,
             ..pin_init::zeroed()
         };
-        // SAFETY: The tags are allocated, and freed after the disk; the key is static.
-        let disk = from_err_ptr(unsafe {
-            bindings::__blk_mq_alloc_disk(
-                this.tags.set.get(),
-                &mut limits,
-                data.cast(),
-                key.as_ptr(),
-            )
+        // SAFETY: The tags are allocated, and freed after the queue was destroyed. INVARIANT: It is owned.
+        this.queue = from_err_ptr(unsafe {
+            bindings::blk_mq_alloc_queue(this.tags.set.get(), &mut limits, data.cast())
         })?;
+        // SAFETY: The queue is alive; the key is static.
+        let disk = unsafe { bindings::blk_mq_alloc_disk_for_queue(this.queue, key.as_ptr()) };
+        if disk.is_null() {
+            return Err(ENOMEM);
+        }
         // SAFETY: Nobody else knows the disk yet. The name fits, with the zero behind it: it was looked at.
         unsafe {
             (*disk).fops = &Self::OPS;
@@ -324,8 +331,8 @@ impl<T: Operations> Inner<T> {
             bindings::device_add_disk(core::ptr::null_mut(), disk, core::ptr::null_mut())
         };
         if let Err(error) = name::registered(to_result(added)) {
-            // Who looked at the disk when it was half added may still refer to it for a moment, and C then
-            // looks at the tags: as with each driver in C.
+            // Who looked at the disk when it was half added may still refer to it. C does not look at anything of
+            // this then.
             //
             // SAFETY: It was allocated, and not added; nobody has requests for it any more. INVARIANT:
             // There is none.
@@ -348,7 +355,7 @@ impl<T: Operations> Inner<T> {
     unsafe extern "C" fn free_disk(disk: *mut bindings::gendisk) {
         // SAFETY: By the type invariants. The drop waits for this.
         let this = unsafe { &*(*disk).private_data.cast::<Self>() };
-        this.released.store(true, Release);
+        this.released_by.store(this_task(), Release);
     }
 
     /// `blk_mq_ops::queue_rq`.
@@ -420,20 +427,34 @@ impl<T: Operations> Inner<T> {
 #[pinned_drop]
 impl<T: Operations> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
-        if self.disk.is_null() {
-            return;
+        if !self.disk.is_null() {
+            // SAFETY: By the type invariants. Afterwards there are no requests, and nobody can open it.
+            unsafe {
+                bindings::del_gendisk(self.disk);
+                bindings::put_disk(self.disk);
+            }
+            // Somebody may still refer to the disk, which has the functions and this.
+            lifetime::wait(
+                || self.released_by.load(Acquire) != 0,
+                || pr_warn!("Waiting for who still looks at the disk.\n"),
+            );
+            // Another task has yet to return from `free_disk`, whose code may be about to go.
+            if self.released_by.load(Relaxed) != this_task() {
+                lifetime::wait_for_returns();
+            }
         }
-        // SAFETY: By the type invariants. Afterwards there are no requests, and nobody can open it.
-        unsafe {
-            bindings::del_gendisk(self.disk);
-            bindings::put_disk(self.disk);
+        if !self.queue.is_null() {
+            // SAFETY: By the type invariants. Its disk has gone, or was never there.
+            unsafe {
+                bindings::blk_mq_destroy_queue(self.queue);
+                bindings::blk_put_queue(self.queue);
+            }
         }
-        // Somebody may still refer to the disk, which has the tags, the functions and this.
-        lifetime::wait(
-            || self.released.load(Acquire),
-            || pr_warn!("Waiting for who still looks at the disk.\n"),
-        );
     }
+}
+
+fn this_task() -> usize {
+    Task::current_raw().addr()
 }
 
 /// Looks for partitions. C would do so when the disk is added, through a file that it closes when the

@@ -110,6 +110,20 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
     }
 }
 
+/// Waits until each task that runs has slept or returned to user space. So none is still in a function of the
+/// module's that never sleeps, and that C does not call any more. May sleep, for some 100 ms
+/// (`synchronize_rcu_tasks`).
+pub(crate) fn wait_for_returns() {
+    // SAFETY: The caller may sleep.
+    #[cfg(CONFIG_TASKS_RCU)]
+    unsafe {
+        bindings::synchronize_rcu_tasks()
+    };
+    // C makes do with it there, too.
+    #[cfg(not(CONFIG_TASKS_RCU))]
+    crate::compat::synchronize_rcu();
+}
+
 /// Has a file that is being opened keep the module, and continue with `owned`.
 ///
 /// Does what `chrdev_open` does in C, for a file that was created with operations without an owner.
