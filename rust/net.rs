@@ -157,8 +157,8 @@ impl<T: Operations> Interfaces<T> {
 /// Whether an interface can have that name. To C, a `%` in it stands for a number, and sysctl has the last two
 /// for all interfaces.
 fn is_interface(name: &CStr) -> bool {
-    let odd =
-        |byte: &u8| matches!(byte, b':' | b'%') || byte.is_ascii_whitespace() || *byte == 0x0b;
+    // What `isspace` says of Latin-1 is among them.
+    let odd = |byte: &u8| matches!(byte, b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0);
     let bytes = name.to_bytes();
     is_name(name)
         && bytes.len() < bindings::IFNAMSIZ as usize

@@ -3,23 +3,35 @@
 //! Network interfaces: vnet.
 
 use lkmpg_tests::{
-    LoadError, Module, Namespace, errno_of,
+    LoadError, Module, Namespace, Progress, errno_of,
     namespace::{Counted, HERE, THERE, be_quiet, counted, ip},
-    wait_until,
+    times, wait_until,
+};
+use nix::{
+    ifaddrs::getifaddrs,
+    sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, socket},
 };
 use rustix::{
     io::Errno,
-    net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover},
+    net::{
+        RecvFlags, SendFlags, recv, send,
+        sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover},
+    },
     thread::{CpuSet, Pid, gettid, sched_setaffinity},
 };
 use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream, UdpSocket},
+    os::fd::{AsRawFd as _, OwnedFd},
     path::Path,
     process::Command,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
+    time::Instant,
 };
 
 const CLASS: &str = "/sys/class/net";
@@ -168,33 +180,59 @@ fn packets_of_all_sizes_are_counted_exactly() {
     assert_eq!(receiver.recv(&mut seen).expect("receive"), most - 1);
 }
 
-/// What a stream carries.
-fn pattern() -> impl Iterator<Item = u8> {
-    (0_u32..).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_ne_bytes())
+/// What a stream carries: in each piece its number, and bytes after which nothing fits that is moved by one.
+struct Pieces {
+    bytes: Vec<u8>,
+    number: u64,
 }
 
+impl Pieces {
+    const LENGTH: usize = 64 << 10;
+
+    fn new() -> Self {
+        let words = (0..Self::LENGTH as u32 / 4).map(|n| n.wrapping_mul(0x9e37_79b9).to_ne_bytes());
+        Self {
+            bytes: words.flatten().collect(),
+            number: 0,
+        }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        self.number += 1;
+        self.bytes[..8].copy_from_slice(&self.number.to_ne_bytes());
+        &self.bytes
+    }
+}
+
+/// `LKMPG_MIB=10240` sends ten gigabytes.
 #[test]
 fn a_stream_arrives_whole() {
-    const LENGTH: usize = 8 << 20;
-
+    let pieces = times("LKMPG_MIB", 64) * (1 << 20) / Pieces::LENGTH;
     let _module = load();
     let other = Namespace::new();
     other.connect("vnet0", "vnet1");
-    let bytes: Vec<u8> = pattern().take(LENGTH).collect();
     let listener = other.run(|| TcpListener::bind((THERE, 9)).expect("bind"));
-    let seen = thread::scope(|scope| {
-        let receiver = scope.spawn(|| {
-            let mut seen = Vec::new();
+    let start = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| {
             let (mut stream, _) = listener.accept().expect("accept");
-            stream.read_to_end(&mut seen).expect("receive");
-            seen
+            let (mut expected, mut seen) = (Pieces::new(), vec![0; Pieces::LENGTH]);
+            let mut progress = Progress::new("pieces");
+            for number in 0..pieces {
+                stream.read_exact(&mut seen).expect("receive");
+                assert!(seen == expected.next(), "piece {number} of {pieces}");
+                progress.tell(number, pieces);
+            }
+            assert_eq!(stream.read(&mut seen).expect("the end"), 0);
         });
         let mut stream = TcpStream::connect((THERE, 9)).expect("connect");
-        stream.write_all(&bytes).expect("send");
-        drop(stream);
-        receiver.join().expect("the receiver")
+        let mut all = Pieces::new();
+        for _ in 0..pieces {
+            stream.write_all(all.next()).expect("send");
+        }
     });
-    assert!(seen == bytes, "{} of {LENGTH} bytes", seen.len());
+    let mib = pieces * Pieces::LENGTH >> 20;
+    println!("{mib} MiB in {:.0} s", start.elapsed().as_secs_f64());
     // The last acknowledgement may be under way.
     wait_until("what was sent has arrived", || {
         let (here, there) = (counted("vnet0"), other.counted("vnet1"));
@@ -202,6 +240,74 @@ fn a_stream_arrives_whole() {
         (here.tx_packets, here.tx_bytes, here.rx_packets)
             == (there.rx_packets, there.rx_bytes, there.tx_packets)
     });
+}
+
+/// Has both interfaces go up.
+fn connect_here() {
+    ip("link set vnet0 up");
+    ip("link set vnet1 up");
+    wait_until("there is a carrier", || {
+        shown("vnet0", "operstate") == "up" && shown("vnet1", "operstate") == "up"
+    });
+}
+
+/// A socket for whole frames, with their headers.
+fn frames(interface: &str) -> OwnedFd {
+    let socket = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::EthAll,
+    );
+    let socket = socket.expect("a socket");
+    let mut all = getifaddrs().expect("the interfaces");
+    let address = all.find_map(|it| {
+        let address = it.address.filter(|_| it.interface_name == interface)?;
+        address.as_link_addr().copied()
+    });
+    bind(socket.as_raw_fd(), &address.expect("an address")).expect("bind");
+    socket
+}
+
+/// As no stack of protocols makes them.
+#[test]
+fn frames_of_all_sizes_arrive_or_are_refused() {
+    const LONGEST: usize = 1500 + ETHERNET;
+
+    let _module = load();
+    connect_here();
+    let (near, far) = (frames("vnet0"), frames("vnet1"));
+    let mut expected = counted("vnet1");
+    for (length, outcome) in [
+        (0, Err(Errno::INVAL)),
+        (1, Err(Errno::INVAL)),
+        (ETHERNET - 1, Err(Errno::INVAL)),
+        (ETHERNET, Ok(ETHERNET)),
+        (ETHERNET + 1, Ok(ETHERNET + 1)),
+        (LONGEST, Ok(LONGEST)),
+        (LONGEST + 1, Err(Errno::MSGSIZE)),
+    ] {
+        let frame: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        assert_eq!(send(&near, &frame, SendFlags::empty()), outcome, "{length}");
+        if outcome.is_ok() {
+            let mut seen = vec![0; LONGEST];
+            let (arrived, _) = recv(&far, &mut seen, RecvFlags::empty()).expect("receive");
+            assert_eq!(seen[..arrived], frame);
+            expected.rx_packets += 1;
+            expected.rx_bytes += length as u64;
+        }
+        assert_eq!(counted("vnet1"), expected, "{length}");
+    }
+    // Four bytes more are a tag's, and forgiven.
+    ip("link set vnet1 mtu 1400");
+    for (length, errors) in [(1400 + ETHERNET + 4, 0), (1400 + ETHERNET + 5, 1)] {
+        let sent = send(&near, &vec![0; length], SendFlags::empty());
+        assert_eq!(sent, Ok(length));
+        expected.rx_errors += errors;
+        expected.rx_packets += 1 - errors;
+        expected.rx_bytes += length as u64 * (1 - errors);
+        assert_eq!(counted("vnet1"), expected, "{length}");
+    }
 }
 
 /// The thread that polls an interface, if it was asked for.
@@ -266,38 +372,50 @@ fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
     assert_eq!(receiver.recv(&mut [0; 8]).expect("receive"), 4);
 }
 
-/// Sends as fast as it can until it is told to end.
+/// Sends as fast as it can until it is told to end. Its memory is enough for more packets than there is room for.
 fn flood(end: &AtomicBool) {
     let sender = UdpSocket::bind("0.0.0.0:0").expect("bind");
     while !end.load(Relaxed) {
         // There may be no way there.
-        let _ = sender.send_to(&[3; 1000], (THERE, 7));
+        let _ = sender.send_to(&[3; 100], (THERE, 7));
     }
 }
 
+/// A sender that waits for room is told to go on by `stop`, and by nobody else: what waits for the receiver then is dropped.
 #[test]
 fn it_may_go_down_and_away_while_it_sends() {
     let module = load();
+    // The thread that receives has its turn only when the senders wait, so they do most of the time.
+    fs::write(Path::new(CLASS).join("vnet1/threaded"), "1").expect("threaded");
+    let receiver = poller("vnet1").as_raw_nonzero();
+    run("chrt", &format!("--idle --pid 0 {receiver}"));
     let other = Namespace::new();
     other.connect("vnet0", "vnet1");
-    let end = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| flood(&end));
-        }
-        for _ in 0..10 {
-            let before = counted("vnet0").tx_packets;
-            wait_until("it sends", || counted("vnet0").tx_packets > before + 500);
-            other.run(|| ip("link set vnet1 down"));
-            other.run(|| ip("link set vnet1 up"));
-        }
-        let before = other.counted("vnet1").rx_packets;
-        wait_until("it still sends", || {
-            other.counted("vnet1").rx_packets > before + 500
-        });
-        module.unload().expect("unload");
-        end.store(true, Relaxed);
+    let received = || other.counted("vnet1").rx_packets;
+    // They may be stuck if this fails.
+    let end = Arc::new(AtomicBool::new(false));
+    let senders = [(); 2].map(|()| {
+        let end = end.clone();
+        thread::spawn(move || flood(&end))
     });
+    let (mut rounds, mut waited) = (0, false);
+    while rounds < 10 || !waited {
+        let before = received();
+        wait_until("packets arrive", || received() > before + 500);
+        let dropped = other.counted("vnet1").rx_dropped;
+        other.run(|| ip("link set vnet1 down"));
+        let dropped = other.counted("vnet1").rx_dropped - dropped;
+        waited |= dropped > ROOM / 2;
+        rounds += 1;
+        other.run(|| ip("link set vnet1 up"));
+    }
+    let before = received();
+    wait_until("packets still arrive", || received() > before + 500);
+    module.unload().expect("unload");
+    end.store(true, Relaxed);
+    for sender in senders {
+        sender.join().expect("a sender");
+    }
     assert!(!is_there("vnet0"));
     other.run(|| {
         let text = fs::read_to_string("/proc/thread-self/net/dev").expect("/proc/net/dev");
@@ -317,4 +435,50 @@ fn it_comes_back_from_a_namespace_that_goes() {
     module.unload().expect("unload");
     let interfaces: Vec<_> = fs::read_dir(CLASS).expect("read_dir").collect();
     assert_eq!(interfaces.len(), 1, "{interfaces:?}");
+}
+
+/// A driver of safe code that does all of it wrong.
+#[test]
+fn what_nobody_means_does_no_harm() {
+    be_quiet();
+    let module = Module::load("interfaces", &[]).expect("the module loads");
+    let set = |name: &str, value: &str| {
+        let path = format!("/sys/module/interfaces/parameters/{name}");
+        fs::write(path, value).expect("a parameter");
+    };
+    for error in [1, 512, 4095] {
+        set("refuse", &error.to_string());
+        assert!(!output("ip", "link set odd0 up").status.success());
+        assert_eq!(shown("odd0", "operstate"), "down");
+    }
+    set("refuse", "0");
+    ip("addr add 10.9.7.1/24 broadcast 10.9.7.255 dev odd0");
+    let sender = UdpSocket::bind("10.9.7.1:0").expect("bind");
+    sender.set_broadcast(true).expect("setsockopt");
+    sender.set_nonblocking(true).expect("fcntl");
+    let kept = || counted("odd0").tx_packets;
+    for round in 0..4 {
+        let before = kept();
+        for interface in ["odd0", "odd1"] {
+            ip(&format!("link set {interface} up"));
+        }
+        wait_until("packets are kept", || {
+            let _ = sender.send_to(&[5; 100], "10.9.7.255:9");
+            kept() > before
+        });
+        if round % 2 == 1 {
+            set("give", "1");
+            wait_until("they are given away", || kept() == 0);
+            set("give", "0");
+        }
+        for interface in ["odd1", "odd0"] {
+            ip(&format!("link set {interface} down"));
+        }
+    }
+    ip("link set odd0 up");
+    wait_until("packets are kept", || {
+        let _ = sender.send_to(&[5; 100], "10.9.7.255:9");
+        kept() > 0
+    });
+    module.unload().expect("unload");
 }

@@ -256,7 +256,7 @@ impl<T: Operations> Inner<T> {
         // SAFETY: As above.
         match unsafe { Packet::sent(skb) } {
             Some(packet) => this.operations.transmit(port, packet),
-            // SAFETY: The interface is there, and this is one of C's port.device counters.
+            // SAFETY: The interface is there, and this is one of C's own counters.
             None => unsafe {
                 bindings::netdev_core_stats_inc(device, bindings::LKM_NETDEV_TX_DROPPED as u32)
             },
