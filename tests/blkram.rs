@@ -2,7 +2,7 @@
 
 //! Block devices: blkram.
 
-use lkmpg_tests::{Module, errno_of};
+use lkmpg_tests::{KernelSetting, Module, errno_of, skip};
 use rustix::{
     fs::{FallocateFlags, OFlags, fallocate},
     io::Errno,
@@ -279,6 +279,80 @@ fn errors_are_told_and_nothing_else_is_lost() {
     disk.sync_all().expect("sync");
     open_direct_read(0, &mut seen);
     assert_eq!(seen, [3; 4096]);
+    drop(disk);
+    module.unload().expect("unload");
+}
+
+/// Has some requests fail before they reach the driver, on kernels that can (`CONFIG_FAIL_MAKE_REQUEST`).
+fn some_fail() -> Option<KernelSetting> {
+    const PROBABILITY: &str = "/sys/kernel/debug/fail_make_request/probability";
+
+    if !fs::exists(PROBABILITY).expect("stat") {
+        skip("the kernel has no CONFIG_FAIL_MAKE_REQUEST");
+        return None;
+    }
+    let set = |file: &str, value: &str| fs::write(file, value).expect(file);
+    set("/sys/kernel/debug/fail_make_request/verbose", "0");
+    set("/sys/kernel/debug/fail_make_request/times", "-1");
+    set("/sys/block/blkram/make-it-fail", "1");
+    Some(KernelSetting::new(PROBABILITY, "30"))
+}
+
+/// Who is told of an error finds what was there before, and who is not finds what he wrote.
+#[test]
+fn requests_that_fail_are_told_and_the_others_are_kept() {
+    const PAGES: u64 = 256;
+
+    let module = load(&[]);
+    let Some(failing) = some_fail() else { return };
+    let disk = open_direct();
+    let mut expected = vec![0; PAGES as usize * 4096];
+    let mut failed = 0;
+    for (round, page) in (0..4).flat_map(|round| (0..PAGES).map(move |page| (round, page))) {
+        let bytes = pattern(round * PAGES + page + 1, 4096);
+        let (memory, range) = aligned(&bytes, 0);
+        let at = page * 4096;
+        match disk.write_at(&memory[range], at).map_err(errno_of) {
+            Ok(4096) => expected[at as usize..][..4096].copy_from_slice(&bytes),
+            Err(Errno::IO) => failed += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((1..4 * PAGES).contains(&failed), "{failed}");
+    drop(failing);
+    let mut seen = vec![0xff; expected.len()];
+    open_direct_read(0, &mut seen);
+    assert!(seen == expected);
+    drop(disk);
+    module.unload().expect("unload");
+}
+
+/// A file system hears of errors, too: it can be mended, and works on.
+#[test]
+fn a_file_system_survives_requests_that_fail() {
+    let module = load(&[]);
+    run("mke2fs", &["-q", NODE]);
+    let disk = Mounted::new(NODE, "errors=continue");
+    let Some(failing) = some_fail() else { return };
+    let mut failed = 0;
+    for number in 0..50_u64 {
+        let written = File::create(disk.file(&number.to_string())).and_then(|file| {
+            file.write_all_at(&pattern(number, 8192), 0)?;
+            file.sync_all()
+        });
+        failed += u32::from(written.is_err());
+    }
+    assert!(failed > 0);
+    drop(failing);
+    drop(disk);
+    // 1: something was mended.
+    let mended = Command::new("e2fsck").args(["-f", "-y", NODE]).output();
+    let mended = mended.expect("e2fsck");
+    assert!(matches!(mended.status.code(), Some(0 | 1)), "{mended:?}");
+    run("e2fsck", &["-f", "-n", NODE]);
+    let disk = Mounted::new(NODE, "");
+    fs::write(disk.file("after"), "kept").expect("write");
+    assert_eq!(fs::read(disk.file("after")).expect("read"), b"kept");
     drop(disk);
     module.unload().expect("unload");
 }
