@@ -91,6 +91,7 @@
 //! | a queue that is stopped, and woken at that moment | stays stopped, for ever | `Inner::start_xmit` asks [`net::Operations::has_room`] a second time; that [`net::Port::wake`] is called is the driver's part |
 //! | a packet that is to be sent | in pieces, shorter than its header, with a route and marks of its namespace | `net::Packet::sent`: in one piece, or dropped; only its bytes |
 //! | how many packets `poll` returns | warns of more than the budget | `Inner::poll` counts |
+//! | the error of [`net::Interfaces::new`] | `ENOBUFS` of memory for files in `/proc/sys/net` | `Inner::register`: `ENOMEM` |
 //! | the carrier of an interface that goes | keeps it, after it was freed | [`net::Port::set_carrier`]: does nothing |
 //! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
 //! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
