@@ -3,27 +3,29 @@
 //! Chapter 17: two network interfaces, and a wire between them.
 //!
 //! What goes into `vnet0` comes out of `vnet1`, and the other way round. No program opens a network card. The
-//! kernel decides by addresses and routes which packet goes to which card, and the driver gets it:
+//! kernel decides by addresses and routes which packet goes to which card, and the driver gets it.
+//!
+//! A kernel needs no card to reach an address of its own. So for a `ping` through the wire, the other end must be in
+//! another network. `unshare -n` starts a shell in one, which then fetches `vnet1` from where its parent is:
 //!
 //! ```console
 //! # insmod vnet.ko
+//! # ip addr add 10.9.8.1/24 dev vnet0
 //! # ip link set vnet0 up
 //! # cat /sys/class/net/vnet0/carrier
 //! 0
-//! # ip link set vnet1 up
-//! # cat /sys/class/net/vnet0/carrier
-//! 1
-//! # ip addr add 10.9.8.1/24 dev vnet0
-//! # arping -c 1 -w 1 -I vnet0 10.9.8.2
+//! # unshare -n sh
 //! ...
-//! # cat /sys/class/net/vnet1/statistics/rx_bytes
-//! [..]
+//! # nsenter -t $PPID -n ip link set vnet1 netns $$
+//! # ip addr add 10.9.8.2/24 dev vnet1
+//! # ip link set vnet1 up
+//! # ping -c 1 10.9.8.1
+//! PING 10.9.8.1 (10.9.8.1): 56 data bytes
+//! 64 bytes from 10.9.8.1: seq=0 ttl=64 time=[..] ms
+//! ...
+//! # exit
 //! # rmmod vnet
 //! ```
-//!
-//! (42 bytes came in at the other end: "who has 10.9.8.2?" For a `ping` that is answered, somebody must have that
-//! address, and not the same kernel, which needs no card to reach itself. So one of the two interfaces is moved to a
-//! network of its own: `unshare -n sleep 1000 &`, `ip link set vnet1 netns $!`.)
 //!
 //! - **A packet has one owner.** `transmit` is given it. It goes into the other end's inbox, from where `poll` takes it
 //!   and gives it away. Counting comes first: afterwards it is somebody else's.
