@@ -31,10 +31,10 @@
 //!
 //! - **One driver, two tables**: the names of ACPI, and those of device trees. `PRP0001` is ACPI's name for
 //!   "see the property `compatible`", and so has a device of the second kind on a PC.
-//! - **What the firmware says is input.** A property that is not there may have a default. One that makes no sense
-//!   has not: `or` would take the default for both.
-//! - **The module stays** when a device is refused: the next may be a better one.
-//! - **What is set is of the binding**, and goes with it.
+//! - **What the firmware says is input.** A property that is not there may have a default. A property that makes
+//!   no sense must not be replaced by the default (`or` does that): the driver refuses the device.
+//! - **The module stays** when it refuses a device: it may like the next one.
+//! - **The limit that a user sets** belongs to the binding, and goes with it.
 //!
 //! In 7.3 a platform driver in Rust is not called when the machine is suspended or resumed.
 //!
@@ -69,7 +69,7 @@ kernel::module_platform_driver! {
     license: "GPL",
 }
 
-/// The highest limit, and the one of who says none, in degrees Celsius.
+/// The highest limit, and the one for a device without the property, in degrees Celsius.
 const HIGHEST: u32 = 125;
 const DEFAULT: u32 = 85;
 
@@ -118,7 +118,7 @@ struct Thermometer {
 
 // ANCHOR: properties
 impl Thermometer {
-    /// Reads the properties. By `driver_override` any device may come, also one of which no firmware knows.
+    /// Reads the properties. With `driver_override` any device may come, also one that no firmware describes.
     fn described_by(device: &Device<Core<'_>>) -> Result<Self> {
         let node = device.fwnode().ok_or(ENODEV)?;
         let label = node.property_read(c"label").required_by(device)?;

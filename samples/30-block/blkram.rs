@@ -2,12 +2,12 @@
 
 //! A block device: a disk made of memory.
 //!
-//! A character device gets each `read` and `write` as the program made it. A disk never does. Programs
-//! read and write files, or `/dev/blkram`, and the kernel keeps what they wrote in its memory (the *page
-//! cache*). Some time later the block layer makes *requests* of it: a position, a direction, and pieces
-//! of memory. It merges what is next to each other, and has one queue of requests for each processor
-//! (*blk-mq*). A driver for a disk only answers requests, and can be partitioned, formatted and mounted
-//! like any other:
+//! A driver for a character device gets each `read` and `write` as the program made it. A driver for a
+//! disk never does. Programs read and write files, or `/dev/blkram`, and the kernel keeps what they wrote
+//! in its memory (the *page cache*). Some time later the block layer makes *requests* of it: a position, a
+//! direction, and pieces of memory. It merges neighbours, and has a queue of requests for each processor
+//! (*blk-mq*). The driver only answers requests. Its disk can be partitioned, formatted and mounted like
+//! any other:
 //!
 //! ```console
 //! # insmod blkram.ko size=8
@@ -34,22 +34,21 @@
 //!
 //! (16384 sectors of 512 bytes, whatever the device's own blocks are.)
 //!
-//! - **Memory is taken when it is written to**, a page at a time, and given back when the file system says
-//!   that it does not need it any more (*discard*: `mount -o discard`, `fstrim`, `blkdiscard`). What was never written
-//!   reads as zeroes. If there is no memory left, the write fails (`MAY_FAIL`), and the file system is told; the
-//!   usual way would be to kill processes until there is some. Others need memory as well, so do not make it larger than
-//!   what can be spared.
-//! - **Answering must not write to a disk**, not even to find memory: it could be this one. In C, memory is
-//!   asked for with `GFP_NOIO`; here `lkm::block` has `GFP_KERNEL` mean that while a request is answered.
-//! - **An error is told late.** `write` has long returned when its request fails. `fsync` is told, and the
-//!   log. `fail=10` has each tenth piece that is written fail, to see it.
+//! - **The first write to a page takes memory for it.** The disk gives it back when the file system says that
+//!   it does not need the page any more (*discard*: `mount -o discard`, `fstrim`, `blkdiscard`). A page that was
+//!   never written reads as zeroes. If there is no memory left, the write fails (`MAY_FAIL`), and the file
+//!   system learns of it. With `GFP_KERNEL` alone the kernel would kill processes until there is some.
+//! - **Answering must not write to a disk**, not even to find memory: it could be this one. In C, a driver
+//!   asks for memory with `GFP_NOIO`; here `lkm::block` has `GFP_KERNEL` mean that while a request is answered.
+//! - **An error comes late.** `write` has long returned when its request fails. `fsync` gets the error, and so
+//!   does the log. To see it, `fail=10` has each tenth piece that is written fail.
 //! - **The module stays** while somebody has the disk open or mounted. Its content goes with it.
 //!
 //! In C the driver fills in a `struct blk_mq_tag_set` and a `struct gendisk`, and goes through the pieces with
-//! `rq_for_each_segment()`. `lkm::block` does that. A piece may be a process' own memory (`O_DIRECT`), which
-//! changes while one looks: so it can only be copied.
+//! `rq_for_each_segment()`. `lkm::block` does that. A piece may be the memory of a process (`O_DIRECT`), which
+//! may change it at any moment: so it can only be copied.
 //!
-//! Where to look: `Documentation/block/blk-mq.rst`, `drivers/block/brd.c`, which is the kernel's own RAM disk.
+//! Where to look: `Documentation/block/blk-mq.rst`, and `drivers/block/brd.c`, the kernel's own RAM disk.
 
 use core::ops::Range;
 use kernel::{
@@ -125,7 +124,7 @@ type Page = KBox<[u8; PAGE_SIZE]>;
 struct Memory {
     #[pin]
     pages: XArray<Page>,
-    /// Whoever puts a page there, or takes one away.
+    /// Held to put a page there, or to take one away.
     #[pin]
     change: Mutex<()>,
     written: Atomic<u32>,

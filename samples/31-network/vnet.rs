@@ -27,20 +27,20 @@
 //! # rmmod vnet
 //! ```
 //!
-//! - **A packet has one owner.** `transmit` is given it. It goes into the other end's inbox, from where `poll` takes it
-//!   and gives it away. Counting comes first: afterwards it is somebody else's.
+//! - **A packet has one owner.** `transmit` gets it, and puts it into the other end's inbox. `poll` takes it from there
+//!   and gives it away. Counting comes first: afterwards the packet belongs to somebody else.
 //! - **No interrupt, no waiting.** `transmit` must not sleep, and does not do the receiver's work. It asks for a
 //!   *poll* (NAPI), in which the kernel takes up to 64 packets at a time.
 //! - **Back-pressure**: an inbox has room for 256 packets. When it is full the sender's queue is stopped, sockets fill
 //!   up, and programs wait in `write`. When half of it is free the sender is woken.
-//! - **Carrier**: a wire that nobody listens to has none. If one end goes down, what is in its inbox is dropped, and
-//!   a sender that waits for room must be woken even so.
+//! - **Carrier**: if nobody listens at the far end of a wire, there is no carrier. When one end goes down, the packets
+//!   in its inbox are dropped. A sender that waits for room there must be woken.
 //! - **Packets that are too long** for the receiver are dropped there and counted as errors, as a card does.
 //!
 //! In C, the driver fills in a `struct net_device_ops`, stops its queue with `netif_stop_queue()` and has to look a second time
 //! after that, hands up packets with `netif_receive_skb()`, and says `napi_complete_done()`. `lkm::net` does that.
 //!
-//! Where to look: `drivers/net/veth.c`, which makes as many pairs as one likes, `Documentation/networking/`.
+//! Where to look: `drivers/net/veth.c`, which makes as many pairs as you like, and `Documentation/networking/`.
 
 use kernel::static_lock_class;
 use lkm::{
