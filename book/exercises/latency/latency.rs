@@ -26,14 +26,14 @@ struct Driver;
 
 impl usb::Driver for Driver {
     type IdInfo = ();
-    type Data<'bound> = misc::Registration<Opener>;
+    type Data<'bound> = misc::Registration<Session>;
     const ID_TABLE: usb::IdTable<()> = &TABLE;
 
     fn probe<'bound>(
         interface: &'bound usb::Interface<Core<'_>>,
         _id: &usb::DeviceId,
         _info: Option<&'bound ()>,
-    ) -> impl PinInit<misc::Registration<Opener>, Error> + 'bound {
+    ) -> impl PinInit<misc::Registration<Session>, Error> + 'bound {
         let chip = Chip {
             _link: new_usb_link!(interface)?,
             latency: Atomic::new(16),
@@ -43,7 +43,7 @@ impl usb::Driver for Driver {
 
     fn disconnect<'bound>(
         _interface: &'bound usb::Interface<Core<'_>>,
-        _file: Pin<&misc::Registration<Opener>>,
+        _file: Pin<&misc::Registration<Session>>,
     ) {
     }
 }
@@ -66,14 +66,14 @@ impl Chip {
 }
 
 /// An open file.
-struct Opener(Arc<Chip>);
+struct Session(Arc<Chip>);
 
 #[vtable]
-impl FileOperations for Opener {
+impl FileOperations for Session {
     type Data = Chip;
 
     fn open(chip: ArcBorrow<'_, Chip>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Opener(chip.into()))
+        Ok(Session(chip.into()))
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
