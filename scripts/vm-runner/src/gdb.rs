@@ -6,8 +6,8 @@ use crate::{
     kernel::{Kernel, root},
     words::Words,
 };
-use anyhow::{Context, Result};
-use std::{ffi::OsString, fmt::Write, fs, path::PathBuf};
+use anyhow::{Context, Result, ensure};
+use std::{env, ffi::OsString, fmt::Write, fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// What gdb reads first.
@@ -20,12 +20,24 @@ pub struct Gdb(TempDir);
 impl Gdb {
     /// A place for a guest with this kernel and these modules.
     pub fn new(kernel: &Kernel) -> Result<Self> {
+        let name = &kernel.name;
+        let path = env::var_os("PATH").unwrap_or_default();
+        ensure!(
+            env::split_paths(&path).any(|it| it.join("gdb").is_file()),
+            "--gdb: there is no gdb here: apt install gdb"
+        );
+        // scripts/gdb.py reads a register of it.
+        ensure!(
+            !kernel.processor.is_foreign(),
+            "--gdb: {name} is for another processor than this machine's: take --kernel dev"
+        );
+        let image = kernel.symbols().with_context(|| {
+            format!("--gdb: the kernel {name} comes without symbols: take --kernel dev, or debug")
+        })?;
         let folder = tempfile::Builder::new().prefix("gdb-").tempdir();
         let gdb = Self(folder.context("cannot make a temporary folder")?);
         let mut start = String::new();
-        if let Some(image) = kernel.symbols() {
-            writeln!(start, "file {}", image.display())?;
-        }
+        writeln!(start, "file {}", image.display())?;
         // What the script asks of the guest takes a guest.
         writeln!(start, "target remote {}", gdb.path(SOCKET).display())?;
         let script = root()?.join("scripts/gdb.py");

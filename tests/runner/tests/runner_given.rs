@@ -2,12 +2,13 @@
 
 //! The VM runner's promises: what a guest is given by options.
 
-use lkmpg_runner_tests::{any_kernel, kernel_has, root, run, vm};
+use lkmpg_runner_tests::{Fake, Ran, any_kernel, kernel_has, root, run, vm};
 use lkmpg_tests::{skip, wait_until};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -194,6 +195,26 @@ fn a_folder_can_be_shared() {
     .expect(0);
     let file = fs::read_to_string(folder.path().join("file"));
     assert_eq!(file.expect("the file"), "there\n");
+}
+
+#[test]
+fn nobody_waits_for_a_gdb_that_cannot_come() {
+    let user = Fake::new();
+    let mut without = user.vm(&["--gdb", "--", "true"]);
+    // What scripts/vm takes, and no gdb.
+    for it in ["sh", "readlink", "find"] {
+        let real = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(it));
+        let real = real.iter().find(|it| it.exists()).expect(it);
+        symlink(real, user.path("bin").join(it)).expect("a link");
+    }
+    without.env("PATH", user.path("bin"));
+    let ran: Ran = without.output().expect("scripts/vm starts").into();
+    ran.expect(125)
+        .says("there is no gdb here: apt install gdb");
+    lkmpg_tools_tests::executable(&user.path("bin/gdb"), "");
+    user.runs(&["--gdb", "--", "true"])
+        .expect(125)
+        .says("comes without symbols: take --kernel dev");
 }
 
 #[test]
