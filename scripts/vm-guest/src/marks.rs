@@ -13,11 +13,6 @@ use std::{
 const FOLDERS: &[&str] = &[
     "/dev",
     "/dev/input",
-    "/proc",
-    "/proc/driver",
-    "/proc/fs",
-    "/proc/net",
-    "/proc/sys",
     "/sys/bus/platform/drivers",
     "/sys/fs",
     "/sys/kernel",
@@ -26,7 +21,12 @@ const FOLDERS: &[&str] = &[
 ];
 
 /// Folders in each of whose folders they do, too.
-const DEEP_FOLDERS: &[&str] = &["/sys/class", "/sys/devices", "/sys/devices/virtual"];
+const DEEP_FOLDERS: &[&str] = &[
+    "/proc",
+    "/sys/class",
+    "/sys/devices",
+    "/sys/devices/virtual",
+];
 
 /// Files in which a module's lines appear.
 const FILES: &[&str] = &[
@@ -110,4 +110,17 @@ pub fn name_and_parent(process: u32) -> Option<(String, String)> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
     Some((name.to_owned(), rest.split(' ').nth(1)?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_appears_in_a_folder_that_is_there_is_seen() {
+        let all = of_modules();
+        for path in ["/proc/version", "/proc/tty/drivers", "/proc/sys/vm"] {
+            assert!(all.contains(path), "no {path}: {all:?}");
+        }
+    }
 }

@@ -54,14 +54,14 @@ impl Terminal {
     }
 
     fn patch(&self, diff: &str) {
-        let mut patch = Command::new("patch")
-            .args(["--strip=1", "--fuzz=0", "--quiet"])
+        let mut patch = Command::new("git")
+            .arg("apply")
             .current_dir(&self.folder)
             .stdin(Stdio::piped())
             .spawn()
-            .expect("patch starts");
+            .expect("git starts");
         let mut stdin = patch.stdin.take().expect("a pipe");
-        stdin.write_all(diff.as_bytes()).expect("patch reads");
+        stdin.write_all(diff.as_bytes()).expect("git reads");
         drop(stdin);
         assert!(patch.wait().expect("its end").success(), "{diff}");
     }
