@@ -204,7 +204,7 @@ impl Pieces {
     }
 }
 
-/// `LKMPG_MIB=10240` sends ten gigabytes.
+/// `LKMPG_MIB` says how long it is: 10 GiB under `make soak`.
 #[test]
 fn a_stream_arrives_whole() {
     let pieces = times("LKMPG_MIB", 64) * (1 << 20) / Pieces::LENGTH;
