@@ -169,7 +169,9 @@ impl Operations for Odd {
     }
 
     fn poll(&self, port: Port<'_>) -> Option<Packet> {
-        port.other((port.number() + 1) % 2).map(pester);
+        if let Some(other) = port.other((port.number() + 1) % 2) {
+            pester(other);
+        }
         if give.value() {
             self.kept.pop()
         } else {
