@@ -25,13 +25,14 @@ static bool flag;
 
 static struct proc_dir_entry *entry;
 
-/* Does something over and over. Returns tenths of nanoseconds for each. */
-#define run(counted, pass) ({						\
+/* Counts over and over, if asked. Returns tenths of nanoseconds for each pass. */
+#define run(counted, asked) ({						\
 	u64 __start = ktime_get_ns();					\
 									\
 	for (u64 __n = 0; __n < PASSES; __n++) {			\
 		barrier_data(&(counted));				\
-		pass;							\
+		if (asked)						\
+			(counted)++;					\
 	}								\
 	div_u64((ktime_get_ns() - __start) * 10, PASSES);		\
 })
@@ -41,9 +42,9 @@ static int static_key_show(struct seq_file *m, void *unused)
 	u64 counted = 0, other = 0;
 	u64 nothing, with_key, with_flag;
 
-	nothing = run(other, );
-	with_key = run(counted, if (static_branch_unlikely(&counting)) counted++);
-	with_flag = run(other, if (READ_ONCE(flag)) other++);
+	nothing = run(other, false);
+	with_key = run(counted, static_branch_unlikely(&counting));
+	with_flag = run(other, READ_ONCE(flag));
 
 	seq_printf(m, "%s: counted %llu of %u passes\n",
 		   static_key_enabled(&counting) ? "on" : "off", counted, PASSES);
