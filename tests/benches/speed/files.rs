@@ -240,10 +240,10 @@ fn write(clock: Clock, side: Side, node: Node, size: usize) -> Operation {
 
 /// Writes one word and then the other.
 fn write_both(clock: Clock, side: Side, node: Node, words: [&'static str; 2]) -> Operation {
-    let file = open(side, node);
+    let mut file = open(side, node);
     repeat(clock, move || {
         for word in words {
-            file.write_at(word.as_bytes(), 0).expect("write");
+            file.write_all(word.as_bytes()).expect("write");
         }
     })
 }
