@@ -264,7 +264,7 @@ pub mod sysfs;
 pub mod timer;
 #[cfg(CONFIG_TTY)]
 pub mod tty;
-#[cfg(all(CONFIG_USB, linux_7_3))]
+#[cfg(all(CONFIG_USB = "y", linux_7_3))]
 pub mod usb;
 #[cfg(CONFIG_VT)]
 pub mod vt;

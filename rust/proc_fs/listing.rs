@@ -211,11 +211,11 @@ impl<T: Sequence> Listing<T> {
             // Who asks for what comes late in a long listing has it all made.
             return EINTR.to_ptr();
         }
-        let from = pos.cast_unsigned();
+        let from = *pos as u64;
         match T::next(locked, from) {
-            Some(key) if (from..Offset::MAX.cast_unsigned()).contains(&key) => {
+            Some(key) if (from..Offset::MAX as u64).contains(&key) => {
                 open.key = key;
-                *pos = key.cast_signed();
+                *pos = key as Offset;
                 // Anything but null, and nobody looks at it.
                 core::ptr::from_mut(open).cast()
             }

@@ -65,7 +65,8 @@ struct Text<'a>(&'a [u8]);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = self.0.as_chunks().0.iter().copied().map(u16::from_le_bytes);
+        let pairs = self.0.chunks_exact(2).flat_map(<[u8; 2]>::try_from);
+        let units = pairs.map(u16::from_le_bytes);
         char::decode_utf16(units)
             .try_for_each(|it| f.write_char(it.unwrap_or(char::REPLACEMENT_CHARACTER)))
     }
