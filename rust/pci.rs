@@ -11,6 +11,13 @@
 //!
 //! Reference: chapter 14 of the book.
 
+mod bar;
+
+pub use bar::{
+    Bar,
+    DevresBar, //
+};
+
 use crate::{
     bindings,
     irq::{
@@ -33,6 +40,7 @@ use kernel::{
         DmaAddress,
         DmaMask, //
     },
+    error::to_result,
     io::{
         io_project,
         Io, //
@@ -73,7 +81,7 @@ fn as_raw(device: &Device) -> *mut bindings::pci_dev {
 /// Has the device answer to reads and writes of its registers, until it is unbound.
 ///
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
-/// or with `ENOMEM`. May sleep (`pci_enable_device_mem`).
+/// or with `ENOMEM`. May sleep (`pci_enable_device`).
 pub fn enable(device: &Device<Core<'_>>) -> Result {
     /// # Invariants
     ///
@@ -87,7 +95,8 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
         }
     }
 
-    device.enable_device_mem()?;
+    // SAFETY: Nobody else has a `Core` device, nor changes whether it is enabled.
+    to_result(unsafe { bindings::pci_enable_device(as_raw(device)) })?;
     // INVARIANT: It was just enabled.
     devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
 }

@@ -56,16 +56,16 @@ use kernel::{
         register,
         Io, //
     },
-    pci::{
-        Bar,
-        Device,
-        DevresBar, //
-    },
+    pci::Device,
     types::ScopeGuard,
 };
 use lkm::{
     irq::IrqReturn,
-    pci::Buffer,
+    pci::{
+        Bar,
+        Buffer,
+        DevresBar, //
+    },
     prelude::*, //
 };
 
@@ -180,7 +180,7 @@ impl kernel::pci::Driver for Driver {
         _kind: Option<&'bound ()>,
     ) -> impl PinInit<Bound, Error> + 'bound {
         lkm::pci::enable(device)?;
-        let registers: Registers<'_> = device.iomap_region_sized(0, c"edu")?;
+        let registers = Registers::new(device, 0, c"edu")?;
         let id = registers.read(IDENTIFICATION);
         if !is_edu(&registers) {
             dev_err!(device, "It does not say that it is an edu.\n");

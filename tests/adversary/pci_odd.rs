@@ -17,6 +17,7 @@ use lkm::{
     pci::{
         enable,
         handle_interrupt,
+        Bar,
         Buffer, //
     },
     prelude::*, //
@@ -36,6 +37,7 @@ kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1234, 0x11e8), ())]
 type Case = fn(&Device<Core<'_>>) -> Result<bool>;
 
 const CASES: &[(&str, Case)] = &[
+    ("registers that are not there", odd_registers),
     ("interrupts with odd names", odd_names),
     ("a second handler", second_handler),
     ("enabled twice, when there is a handler", late_enable),
@@ -74,6 +76,20 @@ impl irq::Handler for Nothing {
     fn handle(&self) -> IrqReturn {
         IrqReturn::None
     }
+}
+
+fn odd_registers(device: &Device<Core<'_>>) -> Result<bool> {
+    let refuses = |number, error| Bar::<'_, 0>::new(device, number, c"odd").err() == Some(error);
+    let too_large = Bar::<'_, { (1 << 20) + 4 }>::new(device, 0, c"odd").err();
+    let all: Bar<'_, { 1 << 20 }> = Bar::new(device, 0, c"odd")?;
+    let beyond = [(1 << 20) - 3, 1 << 20, usize::MAX, usize::MAX - 3];
+    Ok([1, 5, 6, 13, u32::MAX].map(|it| refuses(it, EINVAL)) == [true; 5]
+        && too_large == Some(EINVAL)
+        && refuses(0, EBUSY)
+        && beyond.map(|at| all.try_read32(at)) == [Err(EINVAL); 4]
+        && all.try_write8(1, 1 << 20) == Err(EINVAL)
+        && all.try_read16(1) == Err(EINVAL)
+        && all.try_read32(0)? == all.read32(0))
 }
 
 fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
