@@ -4,7 +4,7 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, errno_of, is_asleep, open_node, ready,
+    KernelLog, KernelSetting, Module, PciDevice, Slot, errno_of, is_asleep, open_node, ready,
     refuses_nonsense, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
@@ -13,7 +13,7 @@ use std::{
     fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process, thread,
     time::Duration,
 };
@@ -24,10 +24,7 @@ const FACTORIAL: Command<ReadWrite<u32>> = Command::iowr(b'e', 2);
 
 const NODE: &str = "/dev/edu";
 const SIZE: usize = 4095;
-/// Its configuration space's command register, and bits of it.
-const COMMAND: u64 = 4;
-const MEMORY: u16 = 1 << 1;
-const MASTER: u16 = 1 << 2;
+const DEVICE: PciDevice = PciDevice::new(0x1234, 0x11e8);
 
 fn load() -> Module {
     Module::load("edu", &[]).expect("the module loads")
@@ -66,47 +63,13 @@ fn patience(ms: u32) -> KernelSetting {
     KernelSetting::new("/sys/module/edu/parameters/timeout_ms", &ms.to_string())
 }
 
-/// The guest's device, if it is there.
-fn device() -> Option<PathBuf> {
-    let devices = fs::read_dir("/sys/bus/pci/devices").expect("the devices");
-    let mut paths = devices.map(|it| it.expect("a device").path());
-    paths.find(|it| {
-        let says = |name, what| fs::read_to_string(it.join(name)).is_ok_and(|it| it == what);
-        says("vendor", "0x1234\n") && says("device", "0x11e8\n")
-    })
-}
-
 fn is_there() -> bool {
-    device().is_some()
+    DEVICE.folder().is_some()
 }
 
 /// The device without something that a driver takes for granted, until this is dropped.
-struct Without(u16);
-
-impl Without {
-    /// Takes it away as `setpci` would.
-    fn new(bit: u16) -> Self {
-        Self::change(|command| command & !bit);
-        Self(bit)
-    }
-
-    fn change(change: impl FnOnce(u16) -> u16) {
-        // It may have been unplugged; another one has all again.
-        let Some(device) = device() else { return };
-        let mut options = File::options();
-        let config = options.read(true).write(true).open(device.join("config"));
-        let config = config.expect("its configuration space");
-        let mut command = [0; 2];
-        config.read_exact_at(&mut command, COMMAND).expect("read");
-        let command = change(u16::from_le_bytes(command)).to_le_bytes();
-        config.write_all_at(&command, COMMAND).expect("write");
-    }
-}
-
-impl Drop for Without {
-    fn drop(&mut self) {
-        Self::change(|command| command | self.0);
-    }
+fn without(bit: u16) -> impl Drop {
+    DEVICE.change(bit, 0)
 }
 
 #[test]
@@ -239,7 +202,7 @@ fn an_interrupt_that_does_not_come_costs_time_only() {
     file.write_all_at(b"kept", 0).expect("write");
     let _patience = patience(300);
     {
-        let _mute = Without::new(MASTER);
+        let _mute = without(PciDevice::MASTER);
         assert!(read(&file, 4).is_ok());
     }
     assert_eq!(read(&file, 4).expect("read"), b"kept");
@@ -250,7 +213,7 @@ fn a_device_that_does_not_answer_is_gone() {
     let _module = load();
     let file = open();
     {
-        let _deaf = Without::new(MEMORY);
+        let _deaf = without(PciDevice::MEMORY);
         assert_eq!(factorial(&file, 3), Err(Errno::NODEV));
         assert_eq!(read(&file, 3), Err(Errno::NODEV));
         assert_eq!(file.write_at(b"x", 0).map_err(errno_of), Err(Errno::NODEV));
@@ -267,7 +230,7 @@ fn a_device_that_does_not_answer_is_gone() {
 fn a_signal_ends_the_wait() {
     let _module = load();
     let _patience = patience(60_000);
-    let _mute = Without::new(MASTER);
+    let _mute = without(PciDevice::MASTER);
     let mut reader = process::Command::new("cat").arg(NODE).spawn().expect("cat");
     let id = reader.id();
     let opened = || {
@@ -292,7 +255,7 @@ fn goes_while_somebody_waits(go: impl FnOnce(), come: impl FnOnce()) {
     file.write_all_at(b"kept", 0).expect("write");
     {
         let _patience = patience(60_000);
-        let _mute = Without::new(MASTER);
+        let _mute = without(PciDevice::MASTER);
         assert_eq!(while_asleep(|| read(&file, 4), go), Err(Errno::NODEV));
     }
     assert!(!Path::new(NODE).exists());
@@ -331,18 +294,17 @@ fn it_is_unplugged_while_somebody_waits() {
 
 #[test]
 fn it_is_unbound_while_somebody_waits() {
-    let name = device().expect("the device");
-    let name = name.file_name().expect("a name").to_str().expect("text");
+    let name = DEVICE.name();
     let driver = "/sys/bus/pci/drivers/edu";
     goes_while_somebody_waits(
-        || fs::write(format!("{driver}/unbind"), name).expect("unbind"),
-        || fs::write(format!("{driver}/bind"), name).expect("bind"),
+        || fs::write(format!("{driver}/unbind"), &name).expect("unbind"),
+        || fs::write(format!("{driver}/bind"), &name).expect("bind"),
     );
 }
 
 #[test]
 fn it_is_removed_while_somebody_waits() {
-    let path = device().expect("the device").join("remove");
+    let path = DEVICE.folder().expect("the device").join("remove");
     goes_while_somebody_waits(
         || fs::write(path, "1").expect("remove"),
         || fs::write("/sys/bus/pci/rescan", "1").expect("rescan"),
@@ -367,7 +329,7 @@ fn an_order_of_the_last_driver_does_no_harm() {
 
 #[test]
 fn it_is_as_it_was_when_its_driver_has_gone() {
-    let enable = device().expect("the device").join("enable");
+    let enable = DEVICE.folder().expect("the device").join("enable");
     let enabled = || fs::read_to_string(&enable).expect("whether it is enabled");
     for _ in 0..3 {
         let module = load();
@@ -389,8 +351,7 @@ fn bad_pointers_fault_and_change_nothing() {
 /// A driver of the same device, in safe Rust, that does what no driver should.
 #[test]
 fn a_driver_that_uses_it_badly_does_no_harm() {
-    let name = device().expect("the device");
-    let name = name.file_name().expect("a name").to_str().expect("text");
+    let name = DEVICE.name();
     let log = KernelLog::now();
     let module = Module::load("pci_odd", &[]).expect("the module loads");
     let bound = format!("/sys/bus/pci/drivers/pci_odd/{name}");

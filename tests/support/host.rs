@@ -15,7 +15,7 @@ impl Host {
     /// Takes it, as soon as nobody else has it.
     pub fn new() -> Self {
         Self {
-            port: BufReader::new(super::open_port(Port::Request)),
+            port: BufReader::new(super::open_port(&Port::Request.device())),
         }
     }
 

@@ -25,10 +25,10 @@
 //! | waiting for an event, not for a time | [`wait_until`], [`ready()`], [`KernelLog::wait_for`] |
 //! | another user than root | [`as_user`] |
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
-//! | devices that are plugged in and out | [`Slot`] |
+//! | devices that are plugged in and out, and what they lack | [`Slot`], [`PciDevice`] |
 //! | a GPIO chip, and a finger on its lines | [`GpioChip`] |
 //! | an I²C bus with a chip, and its registers | [`I2cChip`] |
-//! | the far end of the second serial port; terminals | [`FarEnd`], [`pty`] |
+//! | the far ends of serial ports; terminals | [`FarEnd`], [`pty`] |
 //! | allocations, copies and pages that fail | [`faults`] |
 //! | random calls by many processes; memory that is no memory | [`hostile`], [`BadMemory`], [`refuses_nonsense`] |
 //! | mappings that show what they must not | [`mappings`] |
@@ -55,6 +55,7 @@ pub mod namespace;
 pub mod netlink;
 mod nodes;
 mod nonsense;
+mod pci;
 mod process;
 pub mod pty;
 mod ready;
@@ -80,6 +81,7 @@ pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use namespace::Namespace;
 pub use nodes::{Node, open_node};
 pub use nonsense::refuses_nonsense;
+pub use pci::PciDevice;
 pub use process::{
     Program, Progress, as_user, errno_named, errno_of, is_asleep, majors, wait_until, while_asleep,
 };
@@ -93,11 +95,11 @@ pub use tmpfs::Tmpfs;
 pub use twin::is_twins;
 
 /// Opens a port to the host, as soon as whoever has it now gives it back.
-fn open_port(port: lkmpg_guest::Port) -> std::fs::File {
+fn open_port(path: &str) -> std::fs::File {
     let mut file = None;
     wait_until("a port to the host", || {
         let mut options = std::fs::File::options();
-        file = options.read(true).write(true).open(port.device()).ok();
+        file = options.read(true).write(true).open(path).ok();
         file.is_some()
     });
     file.expect("it was opened")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The far end of the guest's second serial port.
+//! The far ends of the guest's serial ports.
 
 use crate::ready;
 use lkmpg_guest::Port;
@@ -14,20 +14,37 @@ use std::{
 /// How long the line may be silent before nothing more is expected.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// What is connected to `/dev/ttyS1` at its other end, for one test at a time.
+/// What is connected to a serial port at its other end, for one test at a time.
 #[derive(Debug)]
 pub struct FarEnd {
     port: File,
 }
 
 impl FarEnd {
-    /// Goes to the far end. What arrived there before is thrown away.
+    /// Goes to the far end of `/dev/ttyS1`. What arrived there before is thrown away.
     pub fn new() -> Self {
+        Self::at(&Port::Serial.device())
+    }
+
+    /// Goes to the far end of a line that a `gates.toml` says (`docs/reliability.md`). Nothing gets lost on it:
+    /// who sends more than the line holds waits until it was read here.
+    pub fn of(line: &str) -> Self {
+        Self::at(&format!("/dev/virtio-ports/{line}"))
+    }
+
+    fn at(path: &str) -> Self {
         let mut far_end = Self {
-            port: super::open_port(Port::Serial),
+            port: super::open_port(path),
         };
         far_end.read_for(Duration::from_millis(50), usize::MAX);
         far_end
+    }
+
+    /// The same end once more: for one who sends while another reads.
+    pub fn another(&self) -> Self {
+        Self {
+            port: self.port.try_clone().expect("a file descriptor"),
+        }
     }
 
     /// Sends bytes to the guest's end.

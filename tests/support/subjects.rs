@@ -61,6 +61,8 @@ pub struct Said {
     pub without: BTreeMap<String, String>,
     /// The devices that the runner plugs in for it.
     pub devices: Vec<String>,
+    /// The lines that lead from these devices to `/dev/virtio-ports`.
+    pub lines: Vec<String>,
     /// What else the runner tells QEMU for it.
     pub qemu: Vec<String>,
 }

@@ -85,6 +85,7 @@ fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
         move || tell(&control, &FromGuest::PowerOff)
     })?;
     let ports = Ports::open(ports::open)?;
+    ports::link()?;
     let before = Footprint::now();
     let screens = Screens::default();
     let (sender, orders) = channel();

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use lkmpg_guest::Port;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    fs::File,
+    fs::{self, File},
+    os::unix::fs::symlink,
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
@@ -34,6 +35,29 @@ pub fn open(port: Port) -> Result<File> {
     })
     .with_context(|| format!("nobody at the host's end of {device}"))?;
     Ok(file)
+}
+
+/// Gives the other ports the names that udev would, when the kernel knows all of them. Each has one.
+pub fn link() -> Result<()> {
+    const DIR: &str = "/dev/virtio-ports";
+
+    let start = Instant::now();
+    let ports = fs::read_dir("/sys/class/virtio-ports").context("cannot list the ports")?;
+    for port in ports {
+        let port = port?;
+        let file = port.path().join("name");
+        wait(start, || file.exists()).with_context(|| format!("no {}", file.display()))?;
+        let name = fs::read_to_string(&file)?;
+        let name = name.trim_end();
+        if name.starts_with("lkmpg.") {
+            continue;
+        }
+        fs::create_dir_all(DIR).with_context(|| format!("cannot make {DIR}"))?;
+        let link = Path::new(DIR).join(name);
+        symlink(Path::new("..").join(port.file_name()), &link)
+            .with_context(|| format!("cannot link {}", link.display()))?;
+    }
+    Ok(())
 }
 
 fn wait(start: Instant, mut done: impl FnMut() -> bool) -> Result<()> {

@@ -17,6 +17,8 @@ struct Said {
     #[serde(default)]
     devices: Vec<String>,
     #[serde(default)]
+    lines: Vec<String>,
+    #[serde(default)]
     qemu: Vec<String>,
 }
 
@@ -28,6 +30,9 @@ pub struct Devices {
     /// What is in the slots, as for `-device`. QEMU cannot save all of these, so they are plugged into
     /// a guest that was saved.
     pub plugged: Vec<String>,
+    /// The names of lines, which are for a device's `chardev=`, with `-line` behind. The guest has the
+    /// other ends.
+    pub lines: Vec<String>,
 }
 
 impl Devices {
@@ -57,6 +62,11 @@ impl Devices {
         for (_, said) in said.into_iter().filter(|(module, _)| is_built(module)) {
             for device in said.devices {
                 self.plug(&device)?;
+            }
+            for line in said.lines {
+                if !self.lines.contains(&line) {
+                    self.lines.push(line);
+                }
             }
             let folder = file.parent().unwrap_or(file).to_string_lossy();
             // In a list of options QEMU takes two commas for one.
@@ -124,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_module_that_is_built_has_its_device() {
-        let text = "[one]\nwords = []\ndevices = [\"edu,id=a\"]\n\n\
+        let text = "[one]\nlines = [\"l\"]\ndevices = [\"edu,id=a\"]\n\n\
                     [a_part]\ndevices = [\"usb-kbd,id=b\"]\nqemu = [\"-x\"]\n\n\
-                    [same]\ndevices = [\"edu,id=a\"]\nqemu = [\"-x\"]\n\n\
+                    [same]\nlines = [\"l\"]\ndevices = [\"edu,id=a\"]\nqemu = [\"-x\"]\n\n\
                     [not_built]\ndevices = [\"c,id=c\"]\nqemu = [\"-y\"]\n";
         let devices = said_in(text).unwrap();
         assert_eq!(
@@ -141,6 +151,7 @@ mod tests {
             "-x",
         ];
         assert_eq!(devices.arguments, slots);
+        assert_eq!(devices.lines, ["l"]);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Machine<'a> {
     pub devices: Vec<OsString>,
     /// What is in its slots when it runs a command.
     pub plugged: Vec<String>,
+    /// The lines that lead from its devices back into it.
+    pub lines: Vec<String>,
     /// What runs it.
     pub accel: Accel,
 }
@@ -110,6 +112,11 @@ impl Qemu {
             .iter()
             .map(|it| connect(&port_name(*it)))
             .collect::<Result<_>>()?;
+        for line in &machine.lines {
+            let ends = UnixStream::pair().context("cannot make a socket pair")?;
+            far_ends.push((format!("{line}-line"), ends.0.into()));
+            far_ends.push((format!("{line}-far"), ends.1.into()));
+        }
 
         let program = machine.kernel.processor.program;
         let (console, console_end) = console_pipe()?;
@@ -385,9 +392,10 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         "chardev=monitor,mode=control",
     ]);
     // Each port that is possible costs the guest time, used or not.
+    let ports = Port::ALL.len() + machine.lines.len();
     add(&[
         "-device",
-        &format!("virtio-serial-pci,max_ports={}", Port::ALL.len() + 1),
+        &format!("virtio-serial-pci,max_ports={}", ports + 1),
     ]);
     for port in Port::ALL {
         let (number, name) = (port.number(), port_name(port));
@@ -395,6 +403,10 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
             "-device",
             &format!("virtserialport,nr={number},chardev={name},name=lkmpg.{number}"),
         ]);
+    }
+    for line in &machine.lines {
+        let far_end = format!("virtserialport,chardev={line}-far,name={line}");
+        add(&["-device", &far_end]);
     }
     // A virtio device among them has a number after that of the ports.
     add(processor.devices);

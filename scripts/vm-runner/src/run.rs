@@ -149,7 +149,11 @@ impl<'a> Bench<'a> {
     pub fn new(options: &'a Options, kernel: &'a Kernel) -> Result<Self> {
         kernel.takes(options.smp)?;
         let drivers = given::drivers(options, kernel)?;
-        let Devices { arguments, plugged } = Devices::of(kernel)?;
+        let Devices {
+            arguments,
+            plugged,
+            lines,
+        } = Devices::of(kernel)?;
         let mut devices: Vec<_> = arguments.into_iter().map(OsString::from).collect();
         devices.extend(given::devices(options)?);
         if let Some(file) = &options.core {
@@ -167,6 +171,7 @@ impl<'a> Bench<'a> {
                 share: kernel.shares.then(build_dir).transpose()?,
                 devices,
                 plugged,
+                lines,
                 accel,
             },
             drivers,

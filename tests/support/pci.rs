@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Devices on the PCI bus, and what can be taken from them.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Where the command register is in a device's configuration space.
+const COMMAND: u64 = 4;
+
+/// A kind of device, of which the guest has at most one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PciDevice {
+    vendor: u16,
+    device: u16,
+}
+
+impl PciDevice {
+    /// The command register's bit for answering at I/O ports.
+    pub const PORTS: u16 = 1;
+    /// The one for answering in memory.
+    pub const MEMORY: u16 = 1 << 1;
+    /// The one for reaching memory, with data and with interrupts that are messages.
+    pub const MASTER: u16 = 1 << 2;
+    /// The one for not interrupting by a line.
+    pub const NO_INTERRUPT: u16 = 1 << 10;
+
+    /// That with these numbers.
+    pub const fn new(vendor: u16, device: u16) -> Self {
+        Self { vendor, device }
+    }
+
+    /// Its folder, if the device is there.
+    pub fn folder(self) -> Option<PathBuf> {
+        let devices = fs::read_dir("/sys/bus/pci/devices").expect("the devices");
+        let mut paths = devices.map(|it| it.expect("a device").path());
+        paths.find(|it| {
+            let says = |name, number| {
+                let text = fs::read_to_string(it.join(name));
+                text.is_ok_and(|text| text == format!("{number:#06x}\n"))
+            };
+            says("vendor", self.vendor) && says("device", self.device)
+        })
+    }
+
+    /// Its name, as `0000:01:00.0`.
+    pub fn name(self) -> String {
+        let folder = self.folder().expect("the device");
+        let name = folder.file_name().expect("a name");
+        name.to_str().expect("text").to_owned()
+    }
+
+    /// Clears bits of its command register and sets others, as `setpci` would, until the result is dropped.
+    pub fn change(self, clear: u16, set: u16) -> Changed {
+        self.command(clear, set);
+        Changed {
+            device: self,
+            clear,
+            set,
+        }
+    }
+
+    fn command(self, clear: u16, set: u16) {
+        // It may have been unplugged; another one has all again.
+        let Some(folder) = self.folder() else { return };
+        let file = config(&folder);
+        let mut command = [0; 2];
+        file.read_exact_at(&mut command, COMMAND).expect("read");
+        let command = u16::from_le_bytes(command) & !clear | set;
+        let command = command.to_le_bytes();
+        file.write_all_at(&command, COMMAND).expect("write");
+    }
+}
+
+fn config(folder: &Path) -> File {
+    let mut options = File::options();
+    let file = options.read(true).write(true).open(folder.join("config"));
+    file.expect("its configuration space")
+}
+
+/// A device of which something was taken, until this is dropped.
+#[derive(Debug)]
+#[must_use = "what was taken is given back at once"]
+pub struct Changed {
+    device: PciDevice,
+    clear: u16,
+    set: u16,
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        self.device.command(self.set, self.clear);
+    }
+}
