@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A serial port: I/O ports, FIFOs, and an interrupt for both directions.
+//!
+//! A UART makes bits on a line of bytes, and bytes of bits. The 16550A of 1987 is still the one that each
+//! PC speaks to. Its registers are no memory, but eight *I/O ports*. The bench's guests have one on a PCI
+//! card; the far end of its line is `/dev/virtio-ports/uart`.
+//!
+//! ```console
+//! # insmod uart.ko
+//! ...
+//! uart 0000:[..]: A 16550A at 115200 baud.
+//! # echo "Is anybody there?" > /dev/uart
+//! # head -n 1 /dev/virtio-ports/uart
+//! Is anybody there?
+//! # echo "I am." > /dev/virtio-ports/uart
+//! # exec 3< /dev/uart
+//! # head -n 1 <&3
+//! I am.
+//! # cat /sys/bus/pci/drivers/uart/0000:*/overruns
+//! 0
+//! # rmmod uart
+//! rmmod: ERROR: Module uart is in use
+//! # exec 3<&-; rmmod uart
+//! # insmod uart.ko loopback=1    # without a far end
+//! ...
+//! # echo "I hear myself." > /dev/uart
+//! # head -n 1 /dev/uart
+//! I hear myself.
+//! # rmmod uart
+//! ```
+//!
+//! - **One type for ports and memory**: `lkm::pci::Bar`. Here as in `edu`, registers are types.
+//! - **The FIFOs** of the chip have 16 bytes in each direction. It interrupts when 8 have come in, or fewer and then
+//!   nothing for a while, and when all have gone out. The driver has room for 4,096 in each direction besides.
+//! - **Nothing is lost.** When the driver has no room, it says so to the other end, by the line RTS, and leaves the next
+//!   bytes in the chip. When the other end says so, by CTS, it sends nothing. Bytes that come all the same are lost, and
+//!   counted: `overruns` in the device's folder. `errors` counts those of another speed or form.
+//! - **The interrupt and those who read and write** have the same state, behind a `SpinLockIrq`: who has it is not
+//!   interrupted, since an interrupt that waited for it would wait for ever. No copy to or from a process is made under it.
+//! - **An interrupt is a hint.** Both the handler and those who wait call `exchange`, which does what there is to do. If
+//!   no interrupt comes for a second, who waits looks by himself.
+//! - **A write** of up to 256 bytes is in one piece on the line, and a larger one in such pieces, between which others may
+//!   write. **Readers** take turns: each byte is for one of them.
+//! - **The device may go at any time**: then who waits gets `ENODEV`, and so does who comes later.
+//!
+//! A serial port for users is a terminal, and belongs to the serial core: the kernel's own driver (`8250_pci`) would
+//! make this one a `/dev/ttyS`. Where it is built in, as on Debian, it has the device already, and must be told to let
+//! it go (`unbind`) before this one is loaded.
+//!
+//! Where to look: `drivers/tty/serial/8250`, and chapter 14 of the book.
+
+use kernel::{
+    device::Core,
+    devres::Devres,
+    io::Io,
+    pci::Device,
+    sync::{
+        new_spinlock_irq,
+        SpinLockIrq, //
+    },
+    time::Msecs,
+};
+use lkm::{
+    irq::IrqReturn,
+    prelude::*,
+    sysfs::{
+        Attribute,
+        Attributes,
+        DeviceAttributes,
+        Group, //
+    }, //
+};
+
+mod chip;
+mod fifo;
+mod line;
+
+use chip::{
+    OwnedRegisters,
+    Registers,
+    INTERRUPT, //
+};
+use line::Line;
+
+kernel::module_pci_driver! {
+    type: Driver,
+    name: "uart",
+    authors: ["lkmpg-rs developers"],
+    description: "A driver for a serial port",
+    license: "GPL",
+}
+
+module_params! {
+    baud: u32 {
+        default: 115_200,
+        description: "How fast the line is: 115200, or a whole fraction of it, from 50",
+        permissions: 0o444,
+    },
+    loopback: bool {
+        default: false,
+        description: "Whether what is sent comes in again, and nothing goes out",
+        permissions: 0o444,
+    },
+}
+
+/// As much is written at once: either all of it is taken, or none.
+const PIECE: usize = 256;
+/// How long to trust that an interrupt comes.
+const TRUST: Msecs = 1000;
+
+kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1b36, 0x0002), ())]);
+
+struct Driver;
+
+// ANCHOR: driver
+impl kernel::pci::Driver for Driver {
+    type IdInfo = ();
+    type Data<'bound> = Bound;
+    const ID_TABLE: kernel::pci::IdTable<()> = &TABLE;
+
+    fn probe<'bound>(
+        device: &'bound Device<Core<'_>>,
+        _kind: Option<&'bound ()>,
+    ) -> impl PinInit<Bound, Error> + 'bound {
+        let speed = baud.value();
+        let divisor = chip::divisor(speed).ok_or(EINVAL).inspect_err(|_| {
+            dev_err!(device, "No line has {speed} baud: 115200 / 1 to 2304.\n");
+        })?;
+        lkm::pci::enable(device)?;
+        let registers = Registers::new(device, 0, c"uart")?;
+        chip::set_up(&registers, divisor).map_err(|why| {
+            dev_err!(device, "{why}\n");
+            ENODEV
+        })?;
+        let line = Line::new(loopback.value())?;
+        let uart = Arc::pin_init(Uart::new(registers.into_devres()?, line), GFP_KERNEL)?;
+        lkm::pci::handle_interrupt(device, c"uart", Interrupt(uart.clone()))?;
+        let attributes = DeviceAttributes::new(device.as_ref(), uart.clone())?;
+        let file = misc::Registration::new(c"uart", 0o600, uart.clone())
+            .inspect_err(|_| dev_err!(device, "There is a /dev/uart, of another device.\n"))?;
+        // From now on it interrupts.
+        uart.exchange(&mut uart.state.lock())?;
+        dev_info!(device, "A 16550A at {speed} baud.\n");
+        Ok(Bound {
+            uart,
+            _attributes: attributes,
+            _file: file,
+        })
+    }
+
+    fn unbind<'bound>(_device: &'bound Device<Core<'_>>, this: Pin<&Bound>) {
+        let mut state = this.uart.state.lock();
+        state.gone = true;
+        this.uart.registers.try_access_with(chip::silence);
+        drop(state);
+        this.uart.changed.wake_all();
+    }
+}
+// ANCHOR_END: driver
+
+/// What there is while a device is bound.
+struct Bound {
+    uart: Arc<Uart>,
+    _attributes: Devres<DeviceAttributes<Uart>>,
+    _file: misc::Registration<Opener>,
+}
+
+/// The device, for as long as somebody has it open, or it is bound.
+#[pin_data]
+struct Uart {
+    registers: OwnedRegisters,
+    /// The interrupt takes this lock, too: who has it is not interrupted.
+    #[pin]
+    state: SpinLockIrq<State>,
+    /// There are bytes to read, or room for some, or the device is gone.
+    #[pin]
+    changed: WaitQueue,
+    /// Whoever copies what came in.
+    #[pin]
+    reader: Mutex<()>,
+}
+
+struct State {
+    line: Line,
+    gone: bool,
+}
+
+// ANCHOR: interrupt
+/// What the interrupt calls.
+struct Interrupt(Arc<Uart>);
+
+impl irq::Handler for Interrupt {
+    fn handle(&self) -> IrqReturn {
+        let uart = &self.0;
+        let asks = |registers: &Registers<'_>| !registers.read(INTERRUPT).none();
+        if uart.registers.try_access_with(asks) != Some(true) {
+            return IrqReturn::None;
+        }
+        match uart.exchange(&mut uart.state.lock()) {
+            Ok(()) => IrqReturn::Handled,
+            // Nobody knows what it wants. If it goes on, the kernel turns the interrupt off.
+            Err(_) => IrqReturn::None,
+        }
+    }
+}
+// ANCHOR_END: interrupt
+
+impl Uart {
+    fn new(registers: OwnedRegisters, line: Line) -> impl PinInit<Self> {
+        pin_init!(Self {
+            registers,
+            state <- new_spinlock_irq!(State { line, gone: false }),
+            changed <- new_wait_queue!("uart"),
+            reader <- new_mutex!(()),
+        })
+    }
+
+    /// Does what there is to do, whether an interrupt came for it or not.
+    fn exchange(&self, state: &mut State) -> Result {
+        if state.gone {
+            return Err(ENODEV);
+        }
+        let exchange = |registers: &Registers<'_>| state.line.exchange(registers);
+        let moved = self.registers.try_access_with(exchange).ok_or(ENODEV)??;
+        if moved {
+            self.changed.wake_all();
+        }
+        Ok(())
+    }
+
+    // ANCHOR: wait
+    /// Waits until something can be done with the line, and does it.
+    fn wait(&self, file: &OpenFile, mut done: impl FnMut(&mut Line) -> bool) -> Result {
+        let mut look = |state: &mut State| {
+            if state.gone {
+                return Some(Err(ENODEV));
+            }
+            if done(&mut state.line) {
+                return Some(Ok(()));
+            }
+            match self.exchange(state) {
+                Ok(()) => done(&mut state.line).then_some(Ok(())),
+                Err(e) => Some(Err(e)),
+            }
+        };
+        if file.nonblocking() {
+            return look(&mut self.state.lock()).unwrap_or(Err(EAGAIN));
+        }
+        loop {
+            match self.changed.wait_timeout(&self.state, TRUST, &mut look) {
+                Ok(result) => return result,
+                Err(ERESTARTSYS) => return Err(ERESTARTSYS),
+                // No interrupt came: there was no reason, or it got lost.
+                Err(_) => {}
+            }
+        }
+    }
+    // ANCHOR_END: wait
+
+    /// Copies what came in, as far as there is any and it fits.
+    fn take(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let _reader = self.reader.lock();
+        let mut total = 0;
+        loop {
+            let mut bytes = [0; PIECE];
+            let length = self.state.lock().line.input.copy(&mut bytes);
+            let copied = out.copy_to_iter(bytes.get(..length).unwrap_or_default());
+            if length > 0 && copied == 0 && total == 0 && !out.is_empty() {
+                return Err(EFAULT);
+            }
+            let mut state = self.state.lock();
+            state.line.input.skip(copied);
+            if state.line.held {
+                self.exchange(&mut state)?;
+            }
+            total += copied;
+            if copied < PIECE {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+impl Attributes for Uart {
+    const GROUPS: &'static [Group<Self>] = &[Group::new(&[
+        Attribute::read_only(c"overruns", |uart, out| {
+            out.line(uart.state.lock().line.overruns)
+        }),
+        Attribute::read_only(c"errors", |uart, out| {
+            out.line(uart.state.lock().line.errors)
+        }),
+    ])];
+}
+
+/// An open file.
+struct Opener(Arc<Uart>);
+
+#[vtable]
+impl FileOperations for Opener {
+    type Data = Uart;
+
+    fn open(uart: ArcBorrow<'_, Uart>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Opener(uart.into()))
+    }
+
+    fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let mut copied = 0;
+        // Another reader may be faster.
+        while copied == 0 && !out.is_empty() {
+            self.0.wait(file, |line| !line.input.is_empty())?;
+            copied = self.0.take(out)?;
+        }
+        Ok(copied)
+    }
+
+    fn write(
+        &self,
+        file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let mut written = 0;
+        // What it will never send is not taken.
+        self.0.exchange(&mut self.0.state.lock())?;
+        while !data.is_empty() {
+            match self.write_piece(file, data) {
+                Ok(length) => written += length,
+                Err(e) if written == 0 => return Err(e),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
+        let uart = &self.0;
+        table.watch(&uart.changed);
+        let mut state = uart.state.lock();
+        match uart.exchange(&mut state) {
+            Ok(()) => {
+                let line = &state.line;
+                Events::READABLE.when(!line.input.is_empty())
+                    | Events::WRITABLE.when(line.output.room() >= PIECE)
+            }
+            Err(_) => Events::READABLE | Events::WRITABLE | Events::ERROR | Events::HANG_UP,
+        }
+    }
+}
+
+impl Opener {
+    /// Writes the next of what there is.
+    fn write_piece(&self, file: &OpenFile, data: &mut IovIterSource<'_>) -> Result<usize> {
+        let uart = &self.0;
+        let mut bytes = [0; PIECE];
+        let length = data.copy_from_iter(&mut bytes);
+        if length == 0 {
+            return Err(EFAULT);
+        }
+        uart.wait(file, |line| {
+            line.output.push(bytes.get(..length).unwrap_or_default())
+        })?;
+        // If the device is gone, the next call says so.
+        let _ = uart.exchange(&mut uart.state.lock());
+        Ok(length)
+    }
+}
