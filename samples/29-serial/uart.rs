@@ -2,9 +2,9 @@
 
 //! A serial port: I/O ports, FIFOs, and an interrupt for both directions.
 //!
-//! A UART makes bits on a line of bytes, and bytes of bits. The 16550A of 1987 is still the one that each
-//! PC speaks to. Its registers are no memory, but eight *I/O ports*. The bench's guests have one on a PCI
-//! card; the far end of its line is `/dev/virtio-ports/uart`.
+//! A UART makes bytes into bits on a line, and bits into bytes. PCs still speak to the 16550A of 1987. Its
+//! registers are not memory, but eight *I/O ports*. The bench's guests have one on a PCI card. The far end
+//! of its line is `/dev/virtio-ports/uart`.
 //!
 //! ```console
 //! # insmod uart.ko
@@ -30,23 +30,23 @@
 //! # rmmod uart
 //! ```
 //!
-//! - **One type for ports and memory**: `lkm::pci::Bar`. Here as in `edu`, registers are types.
-//! - **The FIFOs** of the chip have 16 bytes in each direction. It interrupts when 8 have come in, or fewer and then
-//!   nothing for a while, and when all have gone out. The driver has room for 4,096 in each direction besides.
-//! - **Nothing is lost.** When the driver has no room, it says so to the other end, by the line RTS, and leaves the next
-//!   bytes in the chip. When the other end says so, by CTS, it sends nothing. Bytes that come all the same are lost, and
-//!   counted: `overruns` in the device's folder. `errors` counts those of another speed or form.
-//! - **The interrupt and those who read and write** have the same state, behind a `SpinLockIrq`: who has it is not
-//!   interrupted, since an interrupt that waited for it would wait for ever. No copy to or from a process is made under it.
-//! - **An interrupt is a hint.** Both the handler and those who wait call `exchange`, which does what there is to do. If
-//!   no interrupt comes for a second, who waits looks by himself.
-//! - **A write** of up to 256 bytes is in one piece on the line, and a larger one in such pieces, between which others may
-//!   write. **Readers** take turns: each byte is for one of them.
-//! - **The device may go at any time**: then who waits gets `ENODEV`, and so does who comes later.
+//! - **One type is for ports and memory**, `lkm::pci::Bar`. As in `edu`, registers are types.
+//! - **The chip's FIFOs** have 16 bytes for each direction. The chip interrupts when 8 have come in, when fewer have and
+//!   the line is then quiet, and when all have gone out. The driver keeps up to 4,096 more for each direction.
+//! - **Nothing is lost.** When the driver has no room left, it tells the other end by the line RTS, and leaves the next
+//!   bytes in the chip. When the other end tells it by CTS, it sends nothing. If the chip is full and a byte comes all
+//!   the same, that byte is lost and counted: `overruns` in the device's folder. `errors` counts bytes of another speed
+//!   or form.
+//! - **The handler and the callers share the state**, behind a `SpinLockIrq`. It turns interrupts off, since a handler
+//!   would wait for ever for the caller that it has interrupted. Nothing is copied to or from a process under it.
+//! - **An interrupt is a hint.** The handler and those who wait call the same function, `exchange`, which looks at the
+//!   registers and does what there is to do. A waiter calls it each second, so that a lost interrupt only costs time.
+//! - **Writers**: up to 256 bytes stay together on the line. A longer write goes out in such pieces, and others may write
+//!   between them. **Readers** take turns: each byte goes to one of them.
+//! - **The device may go at any time**: then all calls fail with `ENODEV`, those that wait as well.
 //!
-//! A serial port for users is a terminal, and belongs to the serial core: the kernel's own driver (`8250_pci`) would
-//! make this one a `/dev/ttyS`. Where it is built in, as on Debian, it has the device already, and must be told to let
-//! it go (`unbind`) before this one is loaded.
+//! A serial port for users is a terminal. The kernel's own driver (`8250_pci`) makes this one a `/dev/ttyS`. Where it is
+//! built in, as on Debian, it has the device already: write the device's name to its `unbind`, and then load this one.
 //!
 //! Where to look: `drivers/tty/serial/8250`, and chapter 14 of the book.
 
@@ -163,7 +163,7 @@ impl kernel::pci::Driver for Driver {
 struct Bound {
     uart: Arc<Uart>,
     _attributes: Devres<DeviceAttributes<Uart>>,
-    _file: misc::Registration<Opener>,
+    _file: misc::Registration<Session>,
 }
 
 /// The device, for as long as somebody has it open, or it is bound.
@@ -294,14 +294,14 @@ impl Attributes for Uart {
 }
 
 /// An open file.
-struct Opener(Arc<Uart>);
+struct Session(Arc<Uart>);
 
 #[vtable]
-impl FileOperations for Opener {
+impl FileOperations for Session {
     type Data = Uart;
 
     fn open(uart: ArcBorrow<'_, Uart>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        Ok(Opener(uart.into()))
+        Ok(Session(uart.into()))
     }
 
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
@@ -348,7 +348,7 @@ impl FileOperations for Opener {
     }
 }
 
-impl Opener {
+impl Session {
     /// Writes the next of what there is.
     fn write_piece(&self, file: &OpenFile, data: &mut IovIterSource<'_>) -> Result<usize> {
         let uart = &self.0;
