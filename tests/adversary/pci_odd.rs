@@ -83,13 +83,15 @@ fn odd_registers(device: &Device<Core<'_>>) -> Result<bool> {
     let too_large = Bar::<'_, { (1 << 20) + 4 }>::new(device, 0, c"odd").err();
     let all: Bar<'_, { 1 << 20 }> = Bar::new(device, 0, c"odd")?;
     let beyond = [(1 << 20) - 3, 1 << 20, usize::MAX, usize::MAX - 3];
-    Ok([1, 5, 6, 13, u32::MAX].map(|it| refuses(it, EINVAL)) == [true; 5]
-        && too_large == Some(EINVAL)
-        && refuses(0, EBUSY)
-        && beyond.map(|at| all.try_read32(at)) == [Err(EINVAL); 4]
-        && all.try_write8(1, 1 << 20) == Err(EINVAL)
-        && all.try_read16(1) == Err(EINVAL)
-        && all.try_read32(0)? == all.read32(0))
+    Ok(
+        [1, 5, 6, 13, u32::MAX].map(|it| refuses(it, EINVAL)) == [true; 5]
+            && too_large == Some(EINVAL)
+            && refuses(0, EBUSY)
+            && beyond.map(|at| all.try_read32(at)) == [Err(EINVAL); 4]
+            && all.try_write8(1, 1 << 20) == Err(EINVAL)
+            && all.try_read16(1) == Err(EINVAL)
+            && all.try_read32(0)? == all.read32(0),
+    )
 }
 
 fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
