@@ -112,6 +112,7 @@
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
 //! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
+//! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
 //! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many | `EINVAL`, `ENOMEM`; `Buffer::range`: `EINVAL` |
 //! | a device that is bound no more, or has gone: [`usb::Link`], [`i2c::Link`], [`pci::Buffer`], [`gpio`] | uses what was freed | the link is cut, or C knows: `ENODEV` |

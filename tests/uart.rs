@@ -3,18 +3,15 @@
 //! The driver of a serial port: uart.
 
 use lkmpg_tests::{
-    FarEnd, KernelLog, Module, PciDevice, Slot, errno_of, is_asleep, ready, refuses_nonsense,
-    wait_until, while_asleep,
+    FarEnd, KernelLog, Module, PciDevice, Slot, errno_of, is_asleep, open_node, ready,
+    refuses_nonsense, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
     cell::RefCell,
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::unix::{
-        fs::{FileExt as _, OpenOptionsExt as _},
-        process::ExitStatusExt as _,
-    },
+    os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
     path::Path,
     process::Command,
     thread,
@@ -58,19 +55,12 @@ fn load_alone() -> Module {
     Module::load("uart", &["loopback=1"]).expect("the module loads")
 }
 
-fn open_with(flags: OFlags) -> File {
-    let mut options = File::options();
-    let options = options.read(true).write(true);
-    let options = options.custom_flags(flags.bits() as i32);
-    options.open(NODE).expect("open")
-}
-
 fn open() -> File {
-    open_with(OFlags::empty())
+    open_node(NODE, OFlags::RDWR)
 }
 
 fn hasty() -> File {
-    open_with(OFlags::NONBLOCK)
+    open_node(NODE, OFlags::RDWR | OFlags::NONBLOCK)
 }
 
 fn read(mut file: &File, length: usize) -> Result<Vec<u8>, Errno> {
