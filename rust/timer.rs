@@ -158,12 +158,13 @@ impl<T: Handler> core::ops::Deref for Timer<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants. Afterwards nobody uses it.
+        // SAFETY: By the type invariants.
+        unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
+        // SAFETY: `new` initialised it, and it was just shut down.
+        #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
         unsafe {
-            bindings::timer_shutdown_sync(self.timer.get());
-            #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
-            end(self.timer.get());
-        }
+            end(self.timer.get())
+        };
     }
 }
 

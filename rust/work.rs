@@ -180,15 +180,17 @@ impl<T: Handler> core::ops::Deref for Work<T> {
 impl<T: Handler> PinnedDrop for Work<T> {
     fn drop(self: Pin<&mut Self>) {
         let work = self.work.get();
-        // SAFETY: By the type invariants. Afterwards nobody uses it.
+        // SAFETY: By the type invariants.
+        unsafe { bindings::disable_delayed_work_sync(work) };
+        // SAFETY: `new` initialised its timer, which nobody uses any more.
+        #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
         unsafe {
-            bindings::disable_delayed_work_sync(work);
-            #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
-            timer::end(&raw mut (*work).timer);
-            #[cfg(CONFIG_DEBUG_OBJECTS_WORK)]
-            if context::stack().contains(&work.addr()) {
-                bindings::destroy_work_on_stack(&raw mut (*work).work);
-            }
+            timer::end(&raw mut (*work).timer)
+        };
+        #[cfg(CONFIG_DEBUG_OBJECTS_WORK)]
+        if context::stack().contains(&work.addr()) {
+            // SAFETY: `new` has told C that it is there, and nobody uses it any more.
+            unsafe { bindings::destroy_work_on_stack(&raw mut (*work).work) };
         }
     }
 }

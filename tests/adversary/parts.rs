@@ -268,7 +268,7 @@ fn on_the_stack() -> Result<bool> {
             _dropped: Dropped(dropped.clone()),
         };
         stack_pin_init!(let timer: Timer<Rings> = new_timer!(rings(), "parts"));
-        stack_pin_init!(let work: Work<Rings> = new_work!(rings(), workqueue::system(), "parts"));
+        stack_pin_init!(let work: Work<Rings> = new_work!(rings(), workqueue::system_highpri(), "parts"));
         timer.start(1);
         // Most are taken back, and some have run.
         work.start_after(n % 4);
