@@ -40,7 +40,7 @@ fn apart(words: &[&str]) -> Command {
         command.arg("--map-root-user");
     }
     // What the make that runs this was told is not for its own.
-    for variable in ["MAKEFLAGS", "T", "EXCEPT", "LKMPG_ONLY"] {
+    for variable in ["MAKEFLAGS", "T", "EXCEPT", "LKMPG_JUNIT", "LKMPG_ONLY"] {
         command.env_remove(variable);
     }
     command.arg("--mount").args(words).current_dir(root());

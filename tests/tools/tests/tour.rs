@@ -42,7 +42,14 @@ impl Terminal {
         let script = format!("exec 2>&1\n{lines}\nprintf '\\0%s' \"$PWD\"");
         let mut shell = Command::new("bash");
         // What the make that runs this was told is not for its own.
-        for variable in ["MAKEFLAGS", "T", "EXCEPT", "LKMPG_ONLY", "LKMPG_SUBJECT"] {
+        for variable in [
+            "MAKEFLAGS",
+            "T",
+            "EXCEPT",
+            "LKMPG_JUNIT",
+            "LKMPG_ONLY",
+            "LKMPG_SUBJECT",
+        ] {
             shell.env_remove(variable);
         }
         let shell = shell.args(["-c", &script]).current_dir(&self.folder);
