@@ -231,7 +231,7 @@ fn a_stream_arrives_whole() {
             stream.write_all(all.next()).expect("send");
         }
     });
-    let mib = pieces * Pieces::LENGTH >> 20;
+    let mib = (pieces * Pieces::LENGTH) >> 20;
     println!("{mib} MiB in {:.0} s", start.elapsed().as_secs_f64());
     // The last acknowledgement may be under way.
     wait_until("what was sent has arrived", || {
