@@ -196,13 +196,17 @@ endif
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
-# As Cargo finds them, those of the guest first. A wrong name is told before anything is built.
+# As Cargo finds them, those of the guest first.
 TESTS	:= $(basename $(notdir $(wildcard tests/*.rs $(if $(filter coverage,$(MAKECMDGOALS)),,*/*/tests/*.rs))))
-ifneq ($(filter test soak coverage,$(MAKECMDGOALS)),)
-ifneq ($(filter-out $(TESTS),$(T) $(EXCEPT)),)
-$(error there is no test $(filter-out $(TESTS),$(T) $(EXCEPT)): there are $(TESTS))
-endif
-endif
+# What scripts/bench knows: those with a twin in C, and others.
+BENCHES	:= $(patsubst tests/twins/%_c.c,%,$(wildcard tests/twins/*_c.c)) chan docs growth html_parser start vnet
+SAMPLES	= $(basename $(filter %.o,$(shell sed -n '/^obj-/p' samples/*/Kbuild)))
+# $(call check-names,GOALS,WHAT,NAMES,ALL): a wrong name is told before anything is built.
+check-names = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(filter-out $4,$3),\
+	$(error there is no $2 $(filter-out $4,$3): there are $4)))
+$(call check-names,test soak coverage,test,$(T) $(EXCEPT),$(TESTS))
+$(call check-names,bench,bench,$(T),$(BENCHES))
+$(call check-names,fuzz,module,$(T),$(SAMPLES))
 T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
 # Builds the tests, says which they are, and runs them: all of all packages, unless T says which.

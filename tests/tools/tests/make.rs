@@ -211,13 +211,17 @@ fn what_was_compiled_of_a_source_that_is_gone_goes_too() {
 }
 
 #[test]
-fn a_test_that_is_not_there_is_told_at_once() {
+fn a_name_that_nothing_has_is_told_at_once() {
     for goal in ["test", "soak", "coverage"] {
         for names in ["T=nosuch", "EXCEPT=nosuch"] {
             machine()
                 .run(&["make", goal, names])
                 .fails(&["there is no test nosuch"]);
         }
+    }
+    for (goal, what) in [("bench", "bench"), ("fuzz", "module")] {
+        let ended = machine().run(&["make", goal, "T=nosuch"]);
+        ended.fails(&[&format!("there is no {what} nosuch")]);
     }
 }
 
