@@ -4,6 +4,7 @@
 //! does what `tests/modules/known.c` does on purpose.
 
 use lkmpg_tests::{Footprint, Module, Said, Subject, mappings, some, subjects, times};
+use rustix::io::Errno;
 use std::{
     env,
     panic::{UnwindSafe, catch_unwind},
@@ -79,6 +80,52 @@ fn what_a_module_leaves_behind_is_named() {
     let left = left.expect("a difference");
     assert!(left.contains(r#"left ["/proc/known"] behind"#), "{left}");
     before.check("known");
+}
+
+#[test]
+fn a_family_of_netlink_is_seen() {
+    let before = Footprint::now();
+    let module = Module::load("family", &[]).expect("it loads");
+    let left = before.difference().expect("a difference");
+    module.unload().expect("nobody uses it");
+    assert!(left.contains(r#""genetlink:rest""#), "{left}");
+}
+
+#[test]
+fn a_node_to_leave_alone_must_be_there() {
+    let before = Footprint::now();
+    let known = |path: &str| {
+        let said = Said {
+            parameters: vec!["node=1".into()],
+            without: [(path.to_owned(), "why".to_owned())].into(),
+            ..Said::default()
+        };
+        Subject::new("known", said, &before)
+    };
+    fails(|| drop(known("/dev/nosuch")), "known has no /dev/nosuch");
+    let nodes = known("/dev/known").nodes;
+    assert!(nodes.is_empty(), "{nodes:?}");
+}
+
+#[test]
+fn a_load_without_memory_fails_as_was_said() {
+    for (refusal, may) in [
+        (None, vec![Errno::NOMEM]),
+        (Some(22), vec![Errno::NOMEM, Errno::INVAL]),
+    ] {
+        let said = Said {
+            refusal,
+            ..Said::default()
+        };
+        let subject = Subject {
+            module: "known".into(),
+            said,
+            nodes: Vec::new(),
+        };
+        for errno in [Errno::NOMEM, Errno::INVAL, Errno::NODEV] {
+            assert_eq!(subject.may_refuse(errno), may.contains(&errno), "{errno}");
+        }
+    }
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 //! Chapter 13: locks.
 
-use lkmpg_tests::{Module, errno_of};
+use lkmpg_tests::{Module, errno_of, wait_until};
 use rustix::io::Errno;
-use std::{fs, thread::available_parallelism};
+use std::{
+    fs, os::unix::process::ExitStatusExt as _, process::Command, thread::available_parallelism,
+};
 
 const FILE: &str = "/proc/lock_costs";
 
@@ -53,6 +55,22 @@ fn edges() {
         assert_eq!(torn, 0);
         module.unload().expect("unload");
     }
+}
+
+#[test]
+fn one_race_at_a_time() {
+    let module = Module::load("locks", &["reads=4294967295"]).expect("the module loads");
+    let mut reader = Command::new("cat").arg(FILE).spawn().expect("cat");
+    // The racers' threads.
+    wait_until("a race", || {
+        let tasks = fs::read_dir("/proc").expect("/proc").flatten();
+        let mut names = tasks.filter_map(|it| fs::read_to_string(it.path().join("comm")).ok());
+        names.any(|it| it == "locks\n")
+    });
+    assert_eq!(fs::read(FILE).map_err(errno_of), Err(Errno::BUSY));
+    reader.kill().expect("kill");
+    assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+    module.unload().expect("unload");
 }
 
 #[test]

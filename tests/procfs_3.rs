@@ -67,6 +67,12 @@ fn every_place_can_be_read_and_written() {
     assert_eq!(rustix::io::pwrite(&file, b"", 80), Ok(0));
     assert_eq!(rustix::io::write(&file, &[b'x'; 200]), Ok(SIZE));
     assert_eq!(fs::read(FILE).expect("read"), [b'x'; SIZE]);
+    // A write goes on where the last one ended.
+    let mut other = open_for_both();
+    for piece in [b"one, ", b"two, "] {
+        other.write_all(piece).expect("write");
+    }
+    assert_eq!(&fs::read(FILE).expect("read")[..11], b"one, two, x");
     assert_eq!(rustix::fs::seek(&file, SeekFrom::End(-1)), Ok(79));
 }
 

@@ -262,6 +262,23 @@ fn nothing_is_lost_and_nothing_comes_twice() {
     assert_eq!((sum.into_inner(), left.into_inner()), (expected, 0));
 }
 
+/// Who comes second waits for the first, and then reads what that one has left.
+#[test]
+fn readers_share_what_comes() {
+    let _module = load(&[]);
+    for _ in 0..times("LKMPG_ROUNDS", 300) {
+        let read = || rustix::io::read(open(OFlags::RDONLY), &mut [0; 1000]);
+        let readers = [(); 2].map(|()| thread::spawn(read));
+        fs::write(NODE, [1; 2000]).expect("write");
+        wait_until("both have read", || {
+            readers.iter().all(thread::JoinHandle::is_finished)
+        });
+        for reader in readers {
+            assert_eq!(reader.join().expect("it does not panic"), Ok(1000));
+        }
+    }
+}
+
 #[test]
 fn bad_pointers_fault_and_change_nothing() {
     let _module = load(&[]);

@@ -42,7 +42,9 @@ fn the_cache_counts_its_objects() {
                 .starts_with(&format!("{count} "))
         );
     }
+    let log = KernelLog::now();
     module.unload().expect("unload");
+    assert_eq!(log.lines(), [""; 0], "all were freed");
     assert_eq!(slabinfo(), None, "it goes with the module");
 }
 
