@@ -137,7 +137,7 @@ help:
 #:                   guest for each (hours); T=chardev one module's, NODE=, AS=, SEED=, CALLS=
 #: make bench        compare the samples with their twins in C; T=sleep one, T=start the bench itself
 #: make coverage     what of rust/ and samples/ the tests reach; T=chardev one's
-#: make mutants      break the project in many places, one at a time, in a copy, and say
+#: make mutants      break the project in many places, a few at a time, in a copy, and say
 #:                   what no test notices (hours); T=chardev some
 #: make check        formatting, lints, documentation, shell, the unsafe policy
 #: make doctor       say what is missing or mismatched, and what mends it
@@ -199,7 +199,7 @@ vm: all
 # As Cargo finds them, those of the guest first.
 TESTS	:= $(basename $(notdir $(wildcard tests/*.rs $(if $(filter coverage,$(MAKECMDGOALS)),,*/*/tests/*.rs))))
 # What scripts/bench knows: those with a twin in C, and others.
-BENCHES	:= $(patsubst tests/twins/%_c.c,%,$(wildcard tests/twins/*_c.c)) chan docs growth html_parser start vnet
+BENCHES	:= $(patsubst tests/twins/%_c.c,%,$(wildcard tests/twins/*_c.c)) blkram chan docs growth html_parser start vnet
 SAMPLES	= $(basename $(filter %.o,$(shell sed -n '/^obj-/p' samples/*/Kbuild)))
 # $(call check-names,GOALS,WHAT,NAMES,ALL): a wrong name is told before anything is built.
 check-names = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(filter-out $4,$3),\

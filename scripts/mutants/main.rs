@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Breaks the project in many places, one at a time, in a copy, and says what no test notices.
+//! Breaks the project in many places, a few at a time, in a copy, and says what no test notices.
 
 mod table;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, VecDeque},
     env,
     fmt::Write as _,
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 use table::{MUTANTS, Mutant};
 
-/// Break the project in many places, one at a time, and say what no test notices.
+/// Break the project in many places, a few at a time, and say what no test notices.
 ///
 /// Works on a copy in the cache, in lkmpg-rs/mutants, where it keeps what it has built. Takes hours
 /// for all of them. Exits with 1 if one was not noticed.
@@ -37,6 +37,9 @@ struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 1800)]
     limit: u32,
 }
+
+/// How a test of the guest is run; its name follows.
+const GUEST: &str = "make test T=";
 
 /// What came of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,24 +82,21 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut copy = Copy::of(&source, &folder()?, arguments.limit)?;
-    let mut tally = Tally::default();
-    for (number, mutant) in chosen.iter().enumerate() {
-        print!(
-            "{}/{} {}: {}: ",
-            number + 1,
-            chosen.len(),
-            mutant.file,
-            mutant.why
-        );
-        io::stdout().flush()?;
+    let mut tally = Tally::new(chosen.len());
+    let mut rest: VecDeque<_> = chosen.iter().map(|it| **it).collect();
+    copy.find_whole(&rest)?;
+    while let Some(first) = rest.pop_front() {
+        let round = copy.round(first, &mut rest)?;
         let start = Instant::now();
-        let verdict = copy.try_out(mutant)?;
-        println!(
-            "{verdict} ({}, {} s)",
-            mutant.test,
-            start.elapsed().as_secs()
-        );
-        tally.add(mutant, verdict);
+        let verdicts = copy.try_out_together(&round)?;
+        for (n, mutant) in round.into_iter().enumerate() {
+            let verdict = match &verdicts {
+                Some(verdicts) => verdicts[n],
+                None => copy.try_out(mutant)?,
+            };
+            tally.add(mutant, verdict);
+        }
+        println!("({} s)", start.elapsed().as_secs());
     }
     if !others.is_empty() {
         println!("{} mutants have nothing to break there", others.len());
@@ -190,6 +190,121 @@ impl Copy {
         })
     }
 
+    /// Runs tests of the guest, and says which of them failed. Whatever else went wrong is told by none.
+    fn failed(&self, tests: &BTreeSet<&str>) -> Result<Option<Vec<String>>> {
+        let names: Vec<_> = tests.iter().map(|it| &it[GUEST.len()..]).collect();
+        self.run(&format!("LKMPG_TIMEOUT=300 {GUEST}'{}'", names.join(" ")))?;
+        let text = fs::read(self.logs.join("last"))?;
+        let text = String::from_utf8_lossy(&text);
+        let outcome = text
+            .lines()
+            .find_map(|it| it.strip_prefix("test binaries: "));
+        Ok(outcome.and_then(|it| match it.split_once(" failed: ") {
+            Some((_, names)) => Some(names.split(' ').map(str::to_owned).collect()),
+            None => it.ends_with(" passed").then(Vec::new),
+        }))
+    }
+
+    /// Finds out how the guest's tests end in the tree that is whole.
+    fn find_whole(&mut self, mutants: &VecDeque<&'static Mutant>) -> Result<()> {
+        let tests = mutants.iter().map(|it| it.test);
+        let tests: BTreeSet<_> = tests.filter(|it| it.starts_with(GUEST)).collect();
+        if tests.len() > 1 {
+            for failed in self.failed(&tests)?.iter() {
+                let outcome = |test: &str| match failed.iter().any(|it| *it == test[GUEST.len()..])
+                {
+                    true => Outcome::Failed,
+                    false => Outcome::Passed,
+                };
+                self.whole.extend(tests.iter().map(|it| (*it, outcome(it))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of the samples whose tests alone see what a mutant does, and pass without: its
+    /// own, or that of all who use what it breaks in the support crate.
+    fn home(&self, mutant: &Mutant) -> Result<Option<String>> {
+        if !mutant.test.starts_with(GUEST) || self.whole.get(mutant.test) != Some(&Outcome::Passed)
+        {
+            return Ok(None);
+        }
+        let mut parts = mutant.file.split('/');
+        let name = match (parts.next(), parts.next()) {
+            (Some("samples"), Some(folder)) => return Ok(Some(folder.to_owned())),
+            (Some("rust"), Some(name)) => name.trim_end_matches(".rs"),
+            _ => return Ok(None),
+        };
+        let (mut homes, using) = (BTreeSet::new(), format!("{name}::"));
+        for file in files(&self.tree)? {
+            let folder = file.strip_prefix("samples/");
+            let folder = folder.and_then(|it| it.split_once('/'));
+            let other = file.strip_prefix("rust/");
+            let other =
+                other.filter(|it| it.trim_end_matches(".rs").split('/').next() != Some(name));
+            if !file.ends_with(".rs") || folder.is_none() && other.is_none() {
+                continue;
+            }
+            let text = fs::read_to_string(self.tree.join(&file))?;
+            let is_part = |it: char| it.is_alphanumeric() || it == '_';
+            let uses = |it: (usize, &str)| !text[..it.0].ends_with(is_part);
+            if text.match_indices(&using).any(uses) {
+                homes.insert(folder.map(|it| it.0.to_owned()));
+            }
+        }
+        Ok(homes.pop_first().flatten().filter(|_| homes.is_empty()))
+    }
+
+    /// Takes those that can be tried together with the first one: nobody has the home of another.
+    fn round(
+        &self,
+        first: &'static Mutant,
+        rest: &mut VecDeque<&'static Mutant>,
+    ) -> Result<Vec<&'static Mutant>> {
+        let mut round = vec![first];
+        let Some(home) = self.home(first)? else {
+            return Ok(round);
+        };
+        let mut homes = BTreeSet::from([home]);
+        for mutant in std::mem::take(rest) {
+            match self.home(mutant)? {
+                Some(home) if homes.insert(home.clone()) => round.push(mutant),
+                _ => rest.push_back(mutant),
+            }
+        }
+        Ok(round)
+    }
+
+    /// Breaks several places, and says what was noticed by the test of each, if that can be told.
+    fn try_out_together(&mut self, round: &[&'static Mutant]) -> Result<Option<Vec<Verdict>>> {
+        if round.len() == 1 {
+            return Ok(None);
+        }
+        let mut before = Vec::new();
+        for mutant in round {
+            before.push((self.tree.join(mutant.file), self.break_it(mutant)?));
+        }
+        let failed = self.failed(&round.iter().map(|it| it.test).collect());
+        for (file, text) in before {
+            fs::write(file, text)?;
+        }
+        let verdict = |failed: &[String], it: &Mutant| match failed
+            .contains(&it.test[GUEST.len()..].to_owned())
+        {
+            true => Verdict::Noticed,
+            false => Verdict::Survived,
+        };
+        Ok(failed?.map(|failed| round.iter().map(|it| verdict(&failed, it)).collect()))
+    }
+
+    /// Returns what was there before.
+    fn break_it(&self, mutant: &Mutant) -> Result<String> {
+        let file = self.tree.join(mutant.file);
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, text.replacen(mutant.from, mutant.to, 1))?;
+        Ok(text)
+    }
+
     fn try_out(&mut self, mutant: &'static Mutant) -> Result<Verdict> {
         if !self.whole.contains_key(mutant.test) {
             let outcome = self.run(mutant.test)?;
@@ -198,11 +313,9 @@ impl Copy {
         if self.whole[mutant.test] != Outcome::Passed {
             return Ok(Verdict::Sick);
         }
-        let file = self.tree.join(mutant.file);
-        let text = fs::read_to_string(&file)?;
-        fs::write(&file, text.replacen(mutant.from, mutant.to, 1))?;
+        let text = self.break_it(mutant)?;
         let outcome = self.run(mutant.test);
-        fs::write(&file, text)?;
+        fs::write(self.tree.join(mutant.file), text)?;
         Ok(match outcome? {
             Outcome::Passed => Verdict::Survived,
             Outcome::Failed | Outcome::TimedOut => Verdict::Noticed,
@@ -295,20 +408,37 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-#[derive(Default)]
-struct Tally(Vec<(&'static Mutant, Verdict)>);
+struct Tally {
+    verdicts: Vec<(&'static Mutant, Verdict)>,
+    all: usize,
+}
 
 impl Tally {
+    fn new(all: usize) -> Self {
+        Self {
+            verdicts: Vec::new(),
+            all,
+        }
+    }
+
     fn add(&mut self, mutant: &'static Mutant, verdict: Verdict) {
-        self.0.push((mutant, verdict));
+        self.verdicts.push((mutant, verdict));
+        let (number, all) = (self.verdicts.len(), self.all);
+        let Mutant {
+            file, why, test, ..
+        } = mutant;
+        println!("{number}/{all} {file}: {why}: {verdict} ({test})");
     }
 
     fn text(&self) -> String {
-        let of = |verdict| self.0.iter().filter(move |it| it.1 == verdict);
+        let of = |verdict| self.verdicts.iter().filter(move |it| it.1 == verdict);
         let mut text = String::new();
         for verdict in [Verdict::Survived, Verdict::Stillborn, Verdict::Sick] {
             for (mutant, _) in of(verdict) {
-                let _ = writeln!(text, "{verdict}: {}: {}", mutant.file, mutant.why);
+                let why = mutant
+                    .unseen
+                    .map_or(String::new(), |it| format!(", since {it}"));
+                let _ = writeln!(text, "{verdict}: {}: {}{why}", mutant.file, mutant.why);
             }
         }
         let (noticed, survived) = (of(Verdict::Noticed).count(), of(Verdict::Survived).count());
@@ -321,7 +451,12 @@ impl Tally {
     }
 
     fn is_clean(&self) -> bool {
-        self.0.iter().all(|it| it.1 == Verdict::Noticed)
+        let is_fine = |(mutant, verdict): &(&Mutant, Verdict)| match verdict {
+            Verdict::Noticed => true,
+            Verdict::Survived => mutant.unseen.is_some(),
+            _ => false,
+        };
+        self.verdicts.iter().all(is_fine)
     }
 }
 
