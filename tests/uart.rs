@@ -429,7 +429,7 @@ fn a_speed_that_no_line_has_is_refused() {
     assert_eq!(read_all(&open(), 4), b"slow");
 }
 
-/// What of edu's registers is read by the byte is all ones.
+/// edu answers to no access of a byte.
 #[test]
 fn a_device_that_is_none_is_refused() {
     let edu = PciDevice::new(0x1234, 0x11e8);
