@@ -5,6 +5,9 @@ import struct
 
 import gdb
 
+# The register that a function finds it in.
+SECOND_ARGUMENT = {"i386": "rsi", "aarch64": "x1", "riscv": "a1"}
+
 # name -> path of the object that it was linked of, which has its lines
 modules = {}
 
@@ -37,7 +40,9 @@ class Loaded(gdb.Command):
 
     def invoke(self, _argument, _from_tty):
         try:
-            add(gdb.selected_inferior(), int(gdb.parse_and_eval("(unsigned long)$rsi")))
+            processor = gdb.selected_frame().architecture().name().split(":")[0]
+            info = f"(unsigned long)${SECOND_ARGUMENT[processor]}"
+            add(gdb.selected_inferior(), int(gdb.parse_and_eval(info)))
         except gdb.error as error:
             print(f"no symbols of this module: {error}")
 

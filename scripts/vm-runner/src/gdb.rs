@@ -15,7 +15,11 @@ const START: &str = "start";
 const SOCKET: &str = "socket";
 
 /// Where gdb finds the guest, as long as this lives.
-pub struct Gdb(TempDir);
+pub struct Gdb {
+    folder: TempDir,
+    /// The gdb that knows the guest's processor.
+    program: &'static str,
+}
 
 impl Gdb {
     /// A place for a guest with this kernel and these modules.
@@ -35,7 +39,13 @@ impl Gdb {
             format!("--gdb: the kernel {name} comes without symbols: take --kernel dev, or debug")
         })?;
         let folder = tempfile::Builder::new().prefix("gdb-").tempdir();
-        let gdb = Self(folder.context("cannot make a temporary folder")?);
+        let gdb = Self {
+            folder: folder.context("cannot make a temporary folder")?,
+            program: match kernel.processor.is_foreign() {
+                true => "gdb-multiarch",
+                false => "gdb",
+            },
+        };
         let mut start = String::new();
         writeln!(start, "file {}", image.display())?;
         // What the script asks of the guest takes a guest.
@@ -63,12 +73,13 @@ impl Gdb {
     pub fn introduce(&self, words: &Words) {
         let start = self.path(START);
         words.insist(&format!(
-            "the guest waits for gdb: in another terminal, gdb -x {}",
+            "the guest waits for gdb: in another terminal, {} -x {}",
+            self.program,
             start.display()
         ));
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 }
