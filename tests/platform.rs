@@ -12,11 +12,18 @@ use std::{
 };
 
 const DRIVER: &str = "/sys/bus/platform/drivers/platform";
-const DOOR: &str = "LKMP0001:00";
-const OVEN: &str = "LKMP0001:01";
-const WINDOW: &str = "PRP0001:00";
+// As ACPI calls them, and as device trees do.
+#[cfg(target_arch = "x86_64")]
+const NAMES: [&str; 4] = ["LKMP0001:00", "LKMP0001:01", "PRP0001:00", "QEMU0002:00"];
+#[cfg(target_arch = "aarch64")]
+const NAMES: [&str; 4] = ["door", "oven", "window", "9020000.fw-cfg"];
+#[cfg(target_arch = "riscv64")]
+const NAMES: [&str; 4] = ["door", "oven", "window", "10100000.fw-cfg"];
+const DOOR: &str = NAMES[0];
+const OVEN: &str = NAMES[1];
+const WINDOW: &str = NAMES[2];
 /// A device of QEMU's, which has no driver and none of the properties.
-const STRANGER: &str = "QEMU0002:00";
+const STRANGER: &str = NAMES[3];
 
 fn load() -> Module {
     Module::load("platform", &[]).expect("the module loads")
@@ -71,7 +78,9 @@ fn what_the_firmware_says_is_in_the_folder() {
 fn firmware_that_lies_is_refused() {
     let log = KernelLog::now();
     let _module = load();
-    log.wait_for("platform LKMP0001:01: limit-celsius is 300, and must be 0 to 125.");
+    log.wait_for(&format!(
+        "platform {OVEN}: limit-celsius is 300, and must be 0 to 125."
+    ));
     assert!(!is_bound(OVEN));
     assert!(!file(OVEN, "limit").exists());
     assert_eq!(bind(OVEN), Err(Errno::INVAL));

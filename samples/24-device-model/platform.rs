@@ -3,8 +3,9 @@
 //! A device that the firmware tells of, with properties, and attributes in its folder.
 //!
 //! A thermometer that is wired to the processor cannot be found by asking. The firmware says that it is there, what it
-//! is called and how hot it may get. The bench's guests have three of them, in a table of ACPI of their own
-//! (`sensors.dsl`). They measure nothing: all that there is of them is what the table says.
+//! is called and how hot it may get. The bench's guests have three of them: on a PC in a table of ACPI of their own
+//! (`sensors.dsl`), on other machines in the device tree (`sensors.dtso`), where the first one's folder is called `door`.
+//! They measure nothing: all that there is of them is what is said there.
 //!
 //! ```console
 //! # insmod platform.ko

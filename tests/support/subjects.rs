@@ -65,6 +65,8 @@ pub struct Said {
     pub lines: Vec<String>,
     /// What else the runner tells QEMU for it.
     pub qemu: Vec<String>,
+    /// Files that add to what the machine's firmware says.
+    pub firmware: Vec<String>,
 }
 
 impl Said {

@@ -2,8 +2,11 @@
 
 //! The devices that modules drive: what `gates.toml` beside a module says of them.
 
-use crate::kernel::{Kernel, module_dir, root};
-use anyhow::{Context, Result};
+use crate::{
+    kernel::{Kernel, module_dir, root},
+    processor::Firmware,
+};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +23,8 @@ struct Said {
     lines: Vec<String>,
     #[serde(default)]
     qemu: Vec<String>,
+    #[serde(default)]
+    firmware: Vec<PathBuf>,
 }
 
 /// What a machine has for the modules of the build.
@@ -33,6 +38,8 @@ pub struct Devices {
     /// The names of lines, which are for a device's `chardev=`, with `-line` behind. The guest has the
     /// other ends.
     pub lines: Vec<String>,
+    /// What is added to what the firmware says, in a form that the machine has.
+    pub firmware: Vec<PathBuf>,
 }
 
 impl Devices {
@@ -42,14 +49,14 @@ impl Devices {
         let mut devices = Self::default();
         for folder in folders()? {
             let file = folder.join("gates.toml");
-            let add = devices.add(&file, &built);
+            let add = devices.add(&file, &built, kernel.processor.firmware);
             add.with_context(|| format!("{} is wrong", file.display()))?;
         }
         Ok(devices)
     }
 
     /// Adds what a file says of those that are built. Several modules may drive the same device.
-    fn add(&mut self, file: &Path, built: &BTreeSet<String>) -> Result<()> {
+    fn add(&mut self, file: &Path, built: &BTreeSet<String>, form: Firmware) -> Result<()> {
         use io::ErrorKind::{NotADirectory, NotFound};
 
         let text = match fs::read_to_string(file) {
@@ -68,16 +75,29 @@ impl Devices {
                     self.lines.push(line);
                 }
             }
-            let folder = file.parent().unwrap_or(file).to_string_lossy();
-            // In a list of options QEMU takes two commas for one.
-            let folder = folder.replace(',', ",,");
-            let here = |it: &String| it.replace("{folder}", &folder);
-            let qemu = said.qemu.iter().map(here).collect();
-            if !others.contains(&qemu) {
-                others.push(qemu);
+            if !others.contains(&said.qemu) {
+                others.push(said.qemu);
+            }
+            for name in said.firmware {
+                self.say(file.with_file_name(name), form)?;
             }
         }
         self.arguments.extend(others.into_iter().flatten());
+        Ok(())
+    }
+
+    /// Adds to what the firmware says, if the file is of its form.
+    fn say(&mut self, file: PathBuf, form: Firmware) -> Result<()> {
+        let is = |form: Firmware| file.extension().is_some_and(|it| it == form.extension());
+        ensure!(
+            is(Firmware::Acpi) || is(Firmware::DeviceTree),
+            "firmware = [\"{}\"]: it is a table of ACPI, .aml, or an overlay of a device tree, .dtbo",
+            file.display()
+        );
+        ensure!(file.exists(), "there is no {}", file.display());
+        if is(form) && !self.firmware.contains(&file) {
+            self.firmware.push(file);
+        }
         Ok(())
     }
 
@@ -122,13 +142,12 @@ pub fn folders() -> Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
-    fn said_in(text: &str) -> Result<Devices> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("gates.toml");
+    fn said_in(folder: &Path, text: &str, form: Firmware) -> Result<Devices> {
+        let file = folder.join("gates.toml");
         fs::write(&file, text).unwrap();
         let built = ["one", "a-part", "same"].map(str::to_owned).into();
         let mut devices = Devices::default();
-        devices.add(&file, &built)?;
+        devices.add(&file, &built, form)?;
         Ok(devices)
     }
 
@@ -138,7 +157,8 @@ mod tests {
                     [a_part]\ndevices = [\"usb-kbd,id=b\"]\nqemu = [\"-x\"]\n\n\
                     [same]\nlines = [\"l\"]\ndevices = [\"edu,id=a\"]\nqemu = [\"-x\"]\n\n\
                     [not_built]\ndevices = [\"c,id=c\"]\nqemu = [\"-y\"]\n";
-        let devices = said_in(text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let devices = said_in(folder.path(), text, Firmware::Acpi).unwrap();
         assert_eq!(
             devices.plugged,
             ["usb-kbd,id=b,bus=b-slot.0", "edu,id=a,bus=a-slot"]
@@ -155,30 +175,43 @@ mod tests {
     }
 
     #[test]
-    fn a_file_lies_beside_what_is_said() {
+    fn each_machine_takes_the_firmware_of_its_own_form() {
         let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("a,b");
-        fs::create_dir(&folder).unwrap();
-        let file = folder.join("gates.toml");
-        fs::write(&file, "[one]\nqemu = [\"file={folder}/x\"]\n").unwrap();
-        let mut devices = Devices::default();
-        devices.add(&file, &["one".to_owned()].into()).unwrap();
-        let place = folder.display().to_string().replace(',', ",,");
-        assert_eq!(devices.arguments, [format!("file={place}/x")]);
+        let folder = folder.path();
+        let text = "[one]\nfirmware = [\"x.aml\", \"x.dtbo\"]\n[same]\nfirmware = [\"x.aml\"]\n";
+        let missing = said_in(folder, text, Firmware::Acpi).unwrap_err();
+        assert!(format!("{missing:#}").contains("x.aml"), "{missing:#}");
+        for form in [Firmware::Acpi, Firmware::DeviceTree] {
+            fs::write(folder.join("x").with_extension(form.extension()), "").unwrap();
+        }
+        for form in [Firmware::Acpi, Firmware::DeviceTree] {
+            let devices = said_in(folder, text, form).unwrap();
+            let file = folder.join("x").with_extension(form.extension());
+            assert_eq!(devices.firmware, [file]);
+        }
+        let source = said_in(
+            folder,
+            "[one]\nfirmware = [\"x.dtso\"]\n",
+            Firmware::DeviceTree,
+        );
+        assert!(source.is_err());
     }
 
     #[test]
     fn nothing_is_said_where_there_is_no_file() {
         let mut devices = Devices::default();
         let nowhere = Path::new("/proc/version/gates.toml");
-        devices.add(nowhere, &BTreeSet::new()).unwrap();
+        let added = devices.add(nowhere, &BTreeSet::new(), Firmware::Acpi);
+        added.unwrap();
         assert_eq!(devices, Devices::default());
     }
 
     #[test]
     fn what_is_wrong_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
         for text in ["[one]\ndevices = 1\n", "[one]\ndevices = [\"edu\"]\n"] {
-            assert!(said_in(text).is_err(), "{text}");
+            let said = said_in(folder.path(), text, Firmware::Acpi);
+            assert!(said.is_err(), "{text}");
         }
     }
 }

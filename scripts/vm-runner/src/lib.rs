@@ -11,6 +11,7 @@ pub mod archive;
 pub mod cargo_test;
 pub mod console;
 pub mod cost;
+pub mod device_tree;
 pub mod devices;
 pub mod dump;
 pub mod elf;

@@ -4,6 +4,25 @@
 
 use object::elf::{EM_AARCH64, EM_RISCV, EM_X86_64, Machine};
 
+/// What tells a kernel which devices there are that cannot be found by asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firmware {
+    /// Tables of ACPI.
+    Acpi,
+    /// A device tree.
+    DeviceTree,
+}
+
+impl Firmware {
+    /// What the name of a file ends with that adds to it.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Acpi => "aml",
+            Self::DeviceTree => "dtbo",
+        }
+    }
+}
+
 /// A processor, and the machine that QEMU makes with it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Processor {
@@ -21,6 +40,8 @@ pub struct Processor {
     pub package: &'static str,
     /// The machine.
     pub machine: &'static str,
+    /// How it is described.
+    pub firmware: Firmware,
     /// All that can be emulated, without what only costs time.
     pub cpu: &'static str,
     /// What its kernel is told.
@@ -41,6 +62,7 @@ pub static PROCESSORS: [Processor; 3] = [
         // A PC without what nobody uses, which its firmware would look for. It keeps
         // that firmware, because it is what makes the keyboard speak as on any PC.
         machine: "q35,sata=off,smbus=off,smm=off,usb=off",
+        firmware: Firmware::Acpi,
         // Five-level page tables would only cost time.
         cpu: "max,la57=off",
         words: &[
@@ -61,6 +83,7 @@ pub static PROCESSORS: [Processor; 3] = [
         package: "qemu-system-arm",
         // With the older interrupt controller there are eight processors at most.
         machine: "virt,gic-version=3",
+        firmware: Firmware::DeviceTree,
         cpu: "max",
         words: &["console=ttyAMA0", "earlycon"],
         // The console is no ttyS0: that is here, and leads nowhere. (pci-serial-2x is one device for
@@ -84,6 +107,7 @@ pub static PROCESSORS: [Processor; 3] = [
         program: "qemu-system-riscv64",
         package: "qemu-system-misc",
         machine: "virt",
+        firmware: Firmware::DeviceTree,
         cpu: "rv64",
         words: &["console=ttyS0", "earlycon"],
         devices: &[

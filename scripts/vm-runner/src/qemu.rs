@@ -5,11 +5,11 @@
 
 use crate::{
     accel::Accel,
-    given,
+    device_tree, given,
     kernel::Kernel,
     monitor::Monitor,
     options::Options,
-    processor::{PROCESSORS, Processor},
+    processor::{Firmware, PROCESSORS, Processor},
 };
 use anyhow::{Context, Result, anyhow};
 use lkmpg_guest::{HOST_TAG, Port};
@@ -68,6 +68,8 @@ pub struct Machine<'a> {
     pub plugged: Vec<String>,
     /// The lines that lead from its devices back into it.
     pub lines: Vec<String>,
+    /// Files that add to what its firmware says.
+    pub firmware: Vec<PathBuf>,
     /// What runs it.
     pub accel: Accel,
 }
@@ -206,30 +208,32 @@ struct Given {
 impl Start {
     fn give(self, machine: &Machine, options: &Options) -> Result<Given> {
         Ok(match self {
-            Self::Boot { initramfs } => Given {
-                arguments: [
-                    boot(machine, &initramfs),
-                    memory(machine, options, None),
-                    plugged(machine),
-                ]
-                .concat(),
-                files: vec![initramfs.into()],
-                state: String::new(),
-            },
+            Self::Boot { initramfs } => {
+                let (mut arguments, files) = boot(machine, options, initramfs)?;
+                arguments.extend(memory(machine, options, None));
+                arguments.extend(plugged(machine));
+                Given {
+                    files,
+                    arguments,
+                    state: String::new(),
+                }
+            }
             Self::ToSave {
                 initramfs,
                 memory: file,
                 state,
-            } => Given {
-                arguments: [
-                    boot(machine, &initramfs),
-                    memory(machine, options, Some((&file, "on"))),
-                ]
-                .concat(),
+            } => {
+                let (mut arguments, mut files) = boot(machine, options, initramfs)?;
+                arguments.extend(memory(machine, options, Some((&file, "on"))));
                 // QEMU writes to no file by itself.
-                state: format!("exec:cat >/proc/$PPID/fd/{}", state.as_raw_fd()),
-                files: vec![initramfs.into(), file.into(), state.into()],
-            },
+                let to = format!("exec:cat >/proc/$PPID/fd/{}", state.as_raw_fd());
+                files.extend([file.into(), state.into()]);
+                Given {
+                    files,
+                    arguments,
+                    state: to,
+                }
+            }
             Self::Saved {
                 memory: file,
                 mut state,
@@ -252,15 +256,31 @@ impl Start {
     }
 }
 
-fn boot(machine: &Machine, initramfs: &File) -> Vec<OsString> {
-    vec![
+fn boot(
+    machine: &Machine,
+    options: &Options,
+    initramfs: File,
+) -> Result<(Vec<OsString>, Vec<OwnedFd>)> {
+    let mut line = vec![
         "-kernel".into(),
         machine.kernel.image.clone().into(),
         "-initrd".into(),
-        inherited_path(initramfs).into(),
+        inherited_path(&initramfs).into(),
         "-append".into(),
         machine.command_line.clone().into(),
-    ]
+    ];
+    let mut files = vec![initramfs.into()];
+    if is_overlaid(machine) {
+        let tree = device_tree::with_overlays(machine, options)?;
+        line.extend(["-dtb".into(), inherited_path(&tree).into()]);
+        files.push(tree.into());
+    }
+    Ok((line, files))
+}
+
+/// Whether its device tree is not as QEMU makes it.
+fn is_overlaid(machine: &Machine) -> bool {
+    machine.kernel.processor.firmware == Firmware::DeviceTree && !machine.firmware.is_empty()
 }
 
 fn plugged(machine: &Machine) -> Vec<OsString> {
@@ -368,23 +388,8 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         "none",
         "-no-reboot",
     ]);
-    add(&["-smp", &options.smp.to_string()]);
-    let processor = machine.kernel.processor;
-    match machine.accel {
-        Accel::Kvm => add(&["-accel", "kvm", "-cpu", "host"]),
-        // The processors then take turns.
-        Accel::Tcg(_) if options.icount => {
-            add(&["-accel", "tcg,thread=single", "-cpu", processor.cpu]);
-            add(&["-icount", "shift=0"]);
-        }
-        Accel::Tcg(_) => {
-            // One is emulated by one thread in any case.
-            let single = options.smp > 1 && version(processor).is_some_and(|it| it < PATCHES_CODE);
-            let threads = if single { "single" } else { "multi" };
-            add(&["-accel", &format!("tcg,thread={threads}")]);
-            add(&["-cpu", processor.cpu]);
-        }
-    }
+    line.extend(processors(machine, options));
+    let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
     add(&[
         "-serial",
         "chardev:console",
@@ -409,12 +414,44 @@ pub fn arguments(machine: &Machine, options: &Options) -> Vec<OsString> {
         add(&["-device", &far_end]);
     }
     // A virtio device among them has a number after that of the ports.
-    add(processor.devices);
+    add(machine.kernel.processor.devices);
     if let Some(folder) = &machine.share {
         line.extend(given::folder(HOST_TAG, folder, false));
     }
     line.extend(machine.devices.iter().cloned());
+    if machine.kernel.processor.firmware == Firmware::Acpi {
+        for file in &machine.firmware {
+            // In a list of options QEMU takes two commas for one.
+            let file = file.to_string_lossy().replace(',', ",,");
+            line.extend(["-acpitable".into(), format!("file={file}").into()]);
+        }
+    }
     line
+}
+
+/// Its processors, and what runs them.
+pub fn processors(machine: &Machine, options: &Options) -> Vec<OsString> {
+    let smp = options.smp.to_string();
+    let mut line = vec!["-smp", &smp];
+    let processor = machine.kernel.processor;
+    match machine.accel {
+        Accel::Kvm => line.extend(["-accel", "kvm", "-cpu", "host"]),
+        // The processors then take turns.
+        Accel::Tcg(_) if options.icount => {
+            line.extend(["-accel", "tcg,thread=single", "-cpu", processor.cpu]);
+            line.extend(["-icount", "shift=0"]);
+        }
+        Accel::Tcg(_) => {
+            // One is emulated by one thread in any case.
+            let single = options.smp > 1 && version(processor).is_some_and(|it| it < PATCHES_CODE);
+            let accel = match single {
+                true => "tcg,thread=single",
+                false => "tcg,thread=multi",
+            };
+            line.extend(["-accel", accel, "-cpu", processor.cpu]);
+        }
+    }
+    line.into_iter().map(OsString::from).collect()
 }
 
 fn inherited_path(fd: &impl AsRawFd) -> String {

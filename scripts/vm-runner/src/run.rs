@@ -153,6 +153,7 @@ impl<'a> Bench<'a> {
             arguments,
             plugged,
             lines,
+            firmware,
         } = Devices::of(kernel)?;
         let mut devices: Vec<_> = arguments.into_iter().map(OsString::from).collect();
         devices.extend(given::devices(options)?);
@@ -172,6 +173,7 @@ impl<'a> Bench<'a> {
                 devices,
                 plugged,
                 lines,
+                firmware,
                 accel,
             },
             drivers,

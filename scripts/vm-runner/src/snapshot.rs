@@ -211,6 +211,7 @@ fn key(machine: &Machine, options: &Options) -> Result<String> {
     let processor = machine.kernel.processor;
     files.push(initramfs::find(processor.program, processor.package)?);
     files.push(machine.kernel.image.clone());
+    files.extend(machine.firmware.iter().cloned());
     let mut key = String::new();
     for word in qemu::arguments(machine, options) {
         key += &format!("{}\n", word.to_string_lossy());
