@@ -123,6 +123,27 @@ impl Devices {
     }
 }
 
+/// The samples that a `Kbuild` leaves out for a kernel, each with the line that does, and its condition.
+pub fn missing(kernel: &Kernel) -> Result<BTreeMap<String, String>> {
+    let mut missing = BTreeMap::new();
+    if module_dir().is_some() {
+        return Ok(missing);
+    }
+    for folder in folders()? {
+        // A file that lies there is no chapter.
+        let text = fs::read_to_string(folder.join("Kbuild")).unwrap_or_default();
+        for line in text.lines().filter(|it| it.starts_with("obj-$")) {
+            let names = line.split_whitespace();
+            let names = names.filter_map(|it| it.strip_suffix(".o"));
+            missing.extend(names.map(|it| (it.replace('-', "_"), line.to_owned())));
+        }
+    }
+    for built in kernel.samples()? {
+        missing.remove(&built.replace('-', "_"));
+    }
+    Ok(missing)
+}
+
 /// Where there may be a `gates.toml`, in the order of the chapters.
 pub fn folders() -> Result<Vec<PathBuf>> {
     if let Some(dir) = module_dir() {

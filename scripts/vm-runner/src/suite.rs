@@ -8,7 +8,7 @@ mod binaries;
 mod shared;
 
 use crate::{
-    cost, junit, kernel::Kernel, options::Options, outcome::Outcome, qemu, report::Report,
+    cost, devices, junit, kernel::Kernel, options::Options, outcome::Outcome, qemu, report::Report,
     run::Bench, tally::Tally,
 };
 use anyhow::{Context, Result, bail};
@@ -69,6 +69,19 @@ pub fn run(options: &Options) -> Result<Outcome> {
         });
     }
     let kernel = Kernel::find(options)?;
+    let mut ended = Ended::default();
+    let missing = devices::missing(&kernel)?;
+    binaries.retain(|it| match missing.get(&it.name) {
+        Some(line) => {
+            let why = format!("the kernel {} cannot have it: {line}", kernel.name);
+            ended.skipped.insert(why, vec![it.name.clone()]);
+            false
+        }
+        None => true,
+    });
+    if let (true, Some((why, tests))) = (binaries.is_empty(), ended.skipped.first_key_value()) {
+        bail!("there is nothing to test: {}: {why}", tests.join(" "));
+    }
     let durations = Durations::of(&kernel);
     // Those that take longest come first, so that none is left for the end alone.
     binaries.sort_by(|a, b| durations.took(&b.name).total_cmp(&durations.took(&a.name)));
@@ -84,7 +97,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         all: binaries.len(),
         left: Mutex::new(binaries.iter().collect()),
         running: Mutex::default(),
-        ended: Mutex::default(),
+        ended: Mutex::new(ended),
         tallies,
     };
     let (sender, ends) = channel();

@@ -175,6 +175,25 @@ fn each_has_its_own_verdict() {
 }
 
 #[test]
+fn what_the_kernel_cannot_have_is_left_out_and_named() {
+    let suite = || Suite::default().with("edu", "false");
+    let text = suite()
+        .with("one", "true")
+        .with("two", "true")
+        .runs()
+        .expect(0)
+        .text();
+    let why = "cannot have it: obj-$(if $(CONFIG_PCI),";
+    assert!(text.contains("skipped: 1, since the kernel "), "{text}");
+    assert!(text.contains(why), "{text}");
+    assert!(text.contains("tests: 2 passed, 1 skipped\n"), "{text}");
+    suite()
+        .runs()
+        .expect(125)
+        .says("there is nothing to test: edu: ");
+}
+
+#[test]
 fn who_runs_out_of_time_is_named() {
     let suite = Suite::default()
         .with("hangs", "test -e /tmp/never || sleep 1000")
