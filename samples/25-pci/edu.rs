@@ -165,6 +165,10 @@ fn is_edu(registers: &Registers<'_>) -> bool {
 const KEPT: u32 = 0x40000;
 const SIZE: usize = 4095;
 
+/// How many bits of an address it has. Other machines than PCs have no memory so low, so their edu has
+/// more (QEMU's `dma_mask`).
+const ADDRESS_BITS: u32 = if cfg!(CONFIG_X86) { 28 } else { 32 };
+
 kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1234, 0x11e8), ())]);
 
 struct Driver;
@@ -186,7 +190,7 @@ impl kernel::pci::Driver for Driver {
             dev_err!(device, "It does not say that it is an edu.\n");
             return Err(ENODEV);
         }
-        lkm::pci::set_dma_mask(device, DmaMask::new::<28>())
+        lkm::pci::set_dma_mask(device, DmaMask::new::<ADDRESS_BITS>())
             .inspect_err(|_| dev_err!(device, "There is no memory that it can reach.\n"))?;
         let buffer = Buffer::new(device, SIZE)?;
         let edu = Arc::pin_init(Edu::new(registers.into_devres()?, buffer), GFP_KERNEL)?;

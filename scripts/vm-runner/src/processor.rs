@@ -97,6 +97,9 @@ pub static PROCESSORS: [Processor; 3] = [
             "pci-serial,chardev=serial",
             "-device",
             "virtio-keyboard-pci",
+            // Memory begins where edu's 28 bits do not reach.
+            "-global",
+            "edu.dma_mask=0xffffffff",
         ],
     },
     Processor {
@@ -115,6 +118,9 @@ pub static PROCESSORS: [Processor; 3] = [
             "pci-serial,chardev=serial",
             "-device",
             "virtio-keyboard-pci",
+            // Memory begins where edu's 28 bits do not reach.
+            "-global",
+            "edu.dma_mask=0xffffffff",
         ],
     },
 ];
