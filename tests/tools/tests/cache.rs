@@ -26,6 +26,8 @@ vmlinux:
 modules: outputmakefile
 \tmkdir -p $(O)/include/config
 \techo {version}-lkmpg >$(O)/include/config/kernel.release
+modules_prepare: outputmakefile
+\ttouch $(O)/prepared
 modules_install:
 \tmkdir -p $(INSTALL_MOD_PATH)/lib/modules/{version}-lkmpg
 ",
@@ -69,6 +71,22 @@ fn builds(machine: &Machine) -> usize {
         .expect("an image")
         .lines()
         .count()
+}
+
+#[test]
+fn what_is_prepared_only_is_no_kernel_yet() {
+    let machine = Machine::new();
+    source(&machine, CACHE, "7.3.4");
+    let prepare = || machine.run(&["scripts/kernel", "--prepare"]).passes();
+    prepare();
+    let folder = kernel(&machine);
+    let has = |it| folder.join(it).exists();
+    assert!(has("build/prepared") && has("toolchain.mk"));
+    assert!(!has("image") && !has("complete"));
+    machine.run(&["scripts/kernel"]).passes();
+    assert_eq!((kernel(&machine), builds(&machine)), (folder, 1));
+    // A kernel is more than that.
+    assert_eq!(prepare().err, "");
 }
 
 #[test]
