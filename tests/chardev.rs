@@ -298,10 +298,17 @@ fn bad_pointers_fault_and_change_nothing() {
             "{what}"
         );
     }
-    // The first bytes have room, the others do not: what was copied is what counts.
+    // The first bytes have room, the others do not: what was copied is what counts. Not each processor
+    // copies up to the edge.
     let (address, room) = memory.edge();
-    assert_eq!(raw::read(device.as_fd(), address, room + 20), Ok(room));
+    let copied = raw::read(device.as_fd(), address, room + 20).expect("some have room");
+    let least = if cfg!(target_arch = "x86_64") {
+        room
+    } else {
+        1
+    };
+    assert!((least..=room).contains(&copied), "{copied} of {room}");
     let mut rest = String::new();
     (&device).read_to_string(&mut rest).expect("read");
-    assert_eq!(rest, message(0)[room..]);
+    assert_eq!(rest, message(0)[copied..]);
 }

@@ -98,13 +98,10 @@ fn a_hang_up_is_survived() {
 
 #[test]
 fn a_keyboard_may_be_unplugged() {
-    let driver = |what: &str| {
-        let file = "/sys/bus/serio/devices/serio0/drvctl";
-        fs::write(file, what).unwrap_or_else(|error| panic!("{file}: {error}"));
-    };
+    let plug = plug();
     let module = load(&["pattern=20"]);
-    driver("none");
-    driver("atkbd");
+    plug(false);
+    plug(true);
     let mut lights = Lights::new();
     lights.on.extend(lights.keyboard.wait_for_lights(4));
     module.unload().expect("nobody uses it");
@@ -112,9 +109,29 @@ fn a_keyboard_may_be_unplugged() {
 
     // Gone when the module goes.
     let module = load(&[]);
-    driver("none");
+    plug(false);
     module.unload().expect("nobody uses it");
-    driver("atkbd");
+    plug(true);
+}
+
+/// Has the keyboard's driver let go of it, or take it.
+fn plug() -> impl Fn(bool) {
+    let (drvctl, virtio) = (
+        "/sys/bus/serio/devices/serio0/drvctl",
+        "/sys/bus/virtio/drivers/virtio_input",
+    );
+    let devices = fs::read_dir(virtio).into_iter().flatten().flatten();
+    let names = devices.map(|it| it.file_name().into_string().expect("UTF-8"));
+    let device = { names }.find(|it| it.starts_with("virtio"));
+    move |plugged| {
+        let (file, what) = match (&device, plugged) {
+            (None, true) => (drvctl.to_owned(), "atkbd"),
+            (None, false) => (drvctl.to_owned(), "none"),
+            (Some(device), true) => (format!("{virtio}/bind"), &**device),
+            (Some(device), false) => (format!("{virtio}/unbind"), &**device),
+        };
+        fs::write(&file, what).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 //! Chapter 9: sleep, and cat_noblock.
 
-use lkmpg_tests::{Module, as_user, errno_of, message, name, scaled, wait_until};
+use lkmpg_tests::{Module, as_user, errno_of, is_in, message, name, scaled, wait_until};
 use rustix::{
     fs::{Mode, OFlags, SeekFrom, seek},
     io::Errno,
@@ -21,6 +21,12 @@ use std::{
 };
 
 const FILE: &str = name!("/proc/sleep");
+/// How a file is opened.
+const OPEN: &[libc::c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    libc::SYS_openat,
+];
 
 fn load() -> Module {
     Module::load(name!("sleep"), &[]).expect("the module loads")
@@ -63,11 +69,9 @@ impl Opener {
 
     /// Waits until the process sleeps in a system call of the file system, and not in a pipe.
     fn wait_until_asleep(&self) {
-        let file = format!("/proc/{}/syscall", self.0.id());
+        let process = self.0.id();
         wait_until("a process to sleep in open", || {
-            // The number of open, or of openat.
-            fs::read_to_string(&file).is_ok_and(|it| it.starts_with("2 ") || it.starts_with("257 "))
-                && state(self.0.id()) == 'S'
+            is_in(&process.to_string(), OPEN) && state(process) == 'S'
         });
     }
 
@@ -207,8 +211,7 @@ fn openers_are_served_in_order_of_arrival() {
             // The next one must not come before this one sleeps.
             let tid = tid.recv().expect("a thread").as_raw_nonzero().get() as u32;
             wait_until("a thread to sleep in open", || {
-                let file = format!("/proc/{tid}/syscall");
-                fs::read_to_string(file).is_ok_and(|it| it.starts_with("257 ")) && state(tid) == 'S'
+                is_in(&tid.to_string(), OPEN) && state(tid) == 'S'
             });
         }
         assert_eq!(open_nonblocking().err(), Some(Errno::AGAIN));

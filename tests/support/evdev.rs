@@ -24,9 +24,12 @@ pub struct Evdev {
 }
 
 impl Evdev {
-    /// Opens the node of the PC's keyboard.
+    /// Opens the node of the guest's keyboard.
     pub fn keyboard() -> Self {
-        Self::called("AT Translated Set 2 keyboard")
+        Self::called(match () {
+            () if cfg!(target_arch = "x86_64") => "AT Translated Set 2 keyboard",
+            () => "QEMU Virtio Keyboard",
+        })
     }
 
     /// Opens the node of the input device that has this name. The kernel may still be about to find it.

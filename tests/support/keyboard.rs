@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The host's hands on the guest's PS/2 keyboard.
+//! The host's hands on the guest's keyboard.
 
 use super::Host;
 use lkmpg_guest::{Key, Request};
 use std::fs;
 
-/// How many changes the keyboard keeps while nobody fetches them is 16, two
-/// bytes each at most.
-const AT_ONCE: usize = 8;
+/// How many changes a PC's keyboard keeps while nobody fetches them is 16, two
+/// bytes each at most. A virtio device's interrupt may tell of several.
+const AT_ONCE: usize = if cfg!(target_arch = "x86_64") { 8 } else { 1 };
 
 /// The keyboard of the guest, for one test at a time.
 #[derive(Debug)]
@@ -68,7 +68,18 @@ impl Default for Keyboard {
 /// How often the keyboard has interrupted, on all CPUs.
 fn interrupts() -> u64 {
     let table = fs::read_to_string("/proc/interrupts").expect("/proc/interrupts");
-    let line = table.lines().find_map(|it| it.trim().strip_prefix("1:"));
-    let counts = line.unwrap_or_default().split_whitespace();
+    let virtio = virtio_device().map(|it| format!("{it}-virtqueues"));
+    let line = table.lines().find(|it| match &virtio {
+        Some(name) => it.ends_with(name),
+        None => it.trim_start().starts_with("1:"),
+    });
+    let counts = line.unwrap_or_default().split_whitespace().skip(1);
     counts.map_while(|it| it.parse::<u64>().ok()).sum()
+}
+
+/// The keyboard, if it is a virtio device.
+fn virtio_device() -> Option<String> {
+    let devices = fs::read_to_string("/proc/bus/input/devices").expect("the input devices");
+    let (_, rest) = devices.split_once("Phys=virtio")?;
+    Some(format!("virtio{}", rest.split_once('/')?.0))
 }

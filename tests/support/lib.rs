@@ -83,7 +83,8 @@ pub use nodes::{Node, open_node};
 pub use nonsense::refuses_nonsense;
 pub use pci::PciDevice;
 pub use process::{
-    Program, Progress, as_user, errno_named, errno_of, is_asleep, majors, wait_until, while_asleep,
+    Program, Progress, as_user, errno_named, errno_of, is_asleep, is_in, majors, wait_until,
+    while_asleep,
 };
 pub use ready::ready;
 pub use serial::FarEnd;

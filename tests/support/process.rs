@@ -48,6 +48,16 @@ pub fn is_asleep(process: u32, thread: i32) -> bool {
         .is_some_and(|(_, it)| it.starts_with(['S', 'D']))
 }
 
+/// Whether a task, by its folder below `/proc`, is in one of these system calls (`libc::SYS_…`).
+pub fn is_in(task: &str, calls: &[libc::c_long]) -> bool {
+    let text = fs::read_to_string(format!("/proc/{task}/syscall")).unwrap_or_default();
+    let number = text
+        .split_whitespace()
+        .next()
+        .and_then(|it| it.parse().ok());
+    number.is_some_and(|it| calls.contains(&it))
+}
+
 /// Has a thread do something that sleeps until `meanwhile` was done; returns what came of it.
 pub fn while_asleep<T: Send>(f: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
     let (sender, receiver) = mpsc::channel();

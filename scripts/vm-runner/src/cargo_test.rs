@@ -83,7 +83,7 @@ pub fn task(options: &Options, kernel: &Kernel, binary: &Path) -> Result<Task> {
         given: crate::given::given(options),
     };
     let mut adds = options.add.clone();
-    adds.extend(companions(binary)?);
+    adds.extend(companions(kernel, binary)?);
     adds.extend(for_gates(&options.kernel)?);
     adds.push(Add {
         file: binary.to_owned(),
@@ -111,11 +111,23 @@ fn test_name(binary: &Path) -> String {
 }
 
 /// What a test wants to have added to the guest: `tests/NAME.add` has what
-/// `--add` takes, one a line.
-fn companions(binary: &Path) -> Result<Vec<Add>> {
+/// `--add` takes, one a line. For another processor its own root has the programs.
+fn companions(kernel: &Kernel, binary: &Path) -> Result<Vec<Add>> {
     let tests = module_dir().map_or_else(root, Ok)?.join("tests");
     let list = tests.join(test_name(binary)).with_extension("add");
-    named(&list)?.iter().map(|it| it.parse()).collect()
+    let mut adds = Vec::new();
+    for line in named(&list)? {
+        adds.push(line.parse::<Add>()?);
+    }
+    if let Some(root) = &kernel.root {
+        for add in &mut adds {
+            let own = root.join(add.file.strip_prefix("/").unwrap_or(&add.file));
+            if own.exists() {
+                add.file = own;
+            }
+        }
+    }
+    Ok(adds)
 }
 
 /// The lines of such a list, if there is one.

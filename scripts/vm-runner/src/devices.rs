@@ -123,13 +123,16 @@ impl Devices {
     }
 }
 
-/// The samples that a `Kbuild` leaves out for a kernel, each with the line that does, and its condition.
+/// The samples and the tests' modules that a `Kbuild` leaves out for a kernel, each with the line that does.
 pub fn missing(kernel: &Kernel) -> Result<BTreeMap<String, String>> {
     let mut missing = BTreeMap::new();
     if module_dir().is_some() {
         return Ok(missing);
     }
-    for folder in folders()? {
+    for folder in folders()?
+        .into_iter()
+        .chain([root()?.join("tests/modules")])
+    {
         // A file that lies there is no chapter.
         let text = fs::read_to_string(folder.join("Kbuild")).unwrap_or_default();
         for line in text.lines().filter(|it| it.starts_with("obj-$")) {
@@ -138,8 +141,9 @@ pub fn missing(kernel: &Kernel) -> Result<BTreeMap<String, String>> {
             missing.extend(names.map(|it| (it.replace('-', "_"), line.to_owned())));
         }
     }
-    for built in kernel.samples()? {
-        missing.remove(&built.replace('-', "_"));
+    for built in kernel.modules()? {
+        let name = built.file_stem().unwrap_or_default().to_string_lossy();
+        missing.remove(&name.replace('-', "_"));
     }
     Ok(missing)
 }
