@@ -209,10 +209,11 @@ $(call check-names,bench,bench,$(T),$(BENCHES))
 $(call check-names,fuzz,module,$(T),$(SAMPLES))
 T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
-# Builds the tests, says which they are, and runs them: all of all packages, unless T says which.
-SUITE	= $(if $(filter $(HERE),$(TARGET)),$(CARGO) test --workspace,$(FOREIGN) $(CARGO) test $(GUESTS)) \
+# Builds the tests, says which they are, and runs them: all of all packages, unless T says which. Of another
+# processor's only those are built that run in its guest.
+SUITE	= $(if $(filter $(HERE),$(TARGET)),$(CARGO) test --workspace,$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*')) \
 		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) | \
-		scripts/vm --suite $(if $(T),,--doctests)
+		scripts/vm --suite $(if $(T)$(filter-out $(HERE),$(TARGET)),,--doctests)
 
 # How often a module is loaded and unloaded while something comes in.
 .PHONY: test

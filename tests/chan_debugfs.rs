@@ -3,7 +3,9 @@
 //! Channels: chan_debugfs.
 
 use lkm::raw;
-use lkmpg_tests::{BadMemory, Module, as_user, errno_of, is_twin, name, ready, skip, wait_until};
+use lkmpg_tests::{
+    BadMemory, Module, as_user, errno_of, is_in, is_twin, name, ready, skip, wait_until,
+};
 use rustix::{
     event::PollFlags,
     fs::{Mode, OFlags},
@@ -178,8 +180,7 @@ fn those_who_share_an_open_mailbox_do_not_wait_for_each_other() {
         });
         let tid = tid.recv().expect("the reader").as_raw_nonzero();
         wait_until("the reader to sleep in its read", || {
-            fs::read_to_string(format!("/proc/self/task/{tid}/syscall"))
-                .is_ok_and(|it| it.starts_with("0 "))
+            is_in(&format!("self/task/{tid}"), &[libc::SYS_read])
         });
         assert_eq!(rustix::io::write(&file, b"hello"), Ok(5));
         assert_eq!(reader.join().expect("no panic"), b"hello");
