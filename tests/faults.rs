@@ -45,13 +45,13 @@ struct Swept {
 }
 
 /// Has each call of `operation` that can fail do so, one at a time. `after` gets what came of it,
-/// with the number of the failure, or none if nothing failed.
+/// with the number of the failure, or none if nothing failed, and says whether all is done.
 fn sweep<P, T>(
     subject: &Subject,
     injector: &Injector,
     prepare: impl Fn() -> P,
     operation: impl Fn(&P) -> Result<T, Errno>,
-    mut after: impl FnMut(Option<u32>, Result<T, Errno>),
+    mut after: impl FnMut(Option<u32>, Result<T, Errno>) -> bool,
 ) -> Swept {
     let mut swept = Swept::default();
     let (mut n, mut is_again) = (1, false);
@@ -63,13 +63,13 @@ fn sweep<P, T>(
             after(None, result);
             return swept;
         }
+        let is_done = after(Some(n), result);
         swept.injected += 1;
-        swept.failed += u32::from(result.is_err());
+        swept.failed += u32::from(!is_done);
         tally::add(&subject.module, Column::Faults, 1);
         // What the kernel did without it may have wanted this once, as room for a new stack trace.
         // Without that, the n-th is another.
-        is_again = result.is_ok() && !is_again;
-        after(Some(n), result);
+        is_again = is_done && !is_again;
         n += u32::from(!is_again);
     }
     panic!("{}: there is no end to it", subject.module);
@@ -90,19 +90,33 @@ fn every_load_fails(subject: &Subject, scope: Scope) -> Swept {
         &injector,
         || (),
         load,
-        |n, result| match (n, result) {
-            (_, Ok(())) => Module::adopt(module).unload().expect("unload"),
-            (None, Err(error)) => panic!("{module}: does not load: {error:?}"),
-            (Some(n), Err(error)) => {
-                assert!(
-                    subject.may_refuse(error),
-                    "{module}: failure {n}: {error:?}"
-                );
+        |n, result| {
+            // A driver whose probe fails is loaded all the same, and its nodes are not there.
+            let is_done = match result {
+                Ok(()) => {
+                    let is_whole = subject.is_whole();
+                    Module::adopt(module).unload().expect("unload");
+                    is_whole
+                }
+                Err(error) => {
+                    let may = subject.may_refuse(error);
+                    assert!(may, "{module}: failure {n:?}: {error:?}");
+                    false
+                }
+            };
+            assert!(
+                is_done || n.is_some(),
+                "{module}: does not load: {result:?}"
+            );
+            if !is_done {
                 remove_misplaced_nodes();
                 if is_checked_each_time {
-                    before.check(&format!("{module}, of which failure {n} stopped the load,"));
+                    before.check(&format!(
+                        "{module}, of which failure {n:?} stopped the load,"
+                    ));
                 }
             }
+            is_done
         },
     );
     before.check(&format!(
@@ -264,6 +278,7 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Ve
                     None => "though nothing fails (or say so: gates.toml)".to_owned(),
                 };
                 assert!(ok, "{path}: {what} {how}: {result:?}");
+                result.is_ok()
             };
             let open = |_: &()| node.open(way | OFlags::NONBLOCK);
             sweep(
@@ -272,8 +287,9 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Ve
                 || document.renew(),
                 open,
                 |n, result| {
-                    check("open", n, result.map(drop));
+                    let is_done = check("open", n, result.map(drop));
                     fresh();
+                    is_done
                 },
             );
             let works = |it: &Operation<'_>| is_served(&(it.call)(&fresh()));
@@ -286,9 +302,10 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Ve
                 };
                 let swept = sweep(subject, &injector, prepare, &call, |n, result| {
                     moved |= result.is_ok_and(|it| it > 0);
-                    check(&name, n, result.map(drop));
+                    let is_done = check(&name, n, result.map(drop));
                     let retry = call(&fresh());
                     assert!(is_served(&retry), "{path}: {name}, again: {retry:?}");
+                    is_done
                 });
                 // A character device's bytes go through the hands of its module.
                 let by_hand = || fs::metadata(path).is_ok_and(|it| it.file_type().is_char_device());

@@ -53,6 +53,15 @@ impl Node {
         socket_with(AddressFamily::NETLINK, SocketType::RAW, socket, protocol)
     }
 
+    /// Whether it is there. A netlink protocol counts as there: it has no name to look for.
+    pub fn is_there(&self) -> bool {
+        match self.path.split_once(':') {
+            Some(("netlink", _)) => true,
+            Some(("genetlink", _)) => netlink::families().contains_key(&self.path),
+            _ => Path::new(&self.path).exists(),
+        }
+    }
+
     /// How to say a word, so that it gets to the module: as it is now, since a family has another
     /// number each time.
     pub fn language(&self) -> impl Fn(&str) -> Vec<u8> + use<> {

@@ -133,6 +133,11 @@ impl Subject {
         loaded.unwrap_or_else(|error| panic!("{}: {error}", self.module))
     }
 
+    /// Whether all its nodes are there, now that it is loaded.
+    pub fn is_whole(&self) -> bool {
+        self.nodes.iter().all(Node::is_there)
+    }
+
     /// Whether a load without memory may fail with an errno.
     pub fn may_refuse(&self, errno: Errno) -> bool {
         errno == Errno::NOMEM || Some(errno.raw_os_error()) == self.said.refusal
