@@ -44,19 +44,44 @@ local function image(it)
   return it
 end
 
+-- Since version 3, pandoc has a Div around each file, with a name to which it has turned the links: the
+-- chapter's title gets that name. It returns the blocks, and whether it was so.
+local function unwrap(blocks)
+  local all, wrapped = pandoc.List(), false
+  for _, block in ipairs(blocks) do
+    if block.t == "Div" then
+      wrapped = true
+      for _, inner in ipairs(block.content) do
+        if inner.t == "Header" and inner.level == 1 then
+          inner.identifier = block.identifier
+        end
+        all:insert(inner)
+      end
+    else
+      all:insert(block)
+    end
+  end
+  return all, wrapped
+end
+
 function Pandoc(doc)
+  local wrapped
+  local filter = { CodeBlock = code, Image = image }
   for file in pandoc.utils.stringify(doc.meta.chapters):gmatch("%S+") do
     table.insert(chapters, (file:gsub("%.md$", "")))
   end
   doc.meta.chapters = nil
+  doc.blocks, wrapped = unwrap(doc.blocks)
+  if not wrapped then
+    filter.Header = header
+    filter.Link = link
+  end
   for i, block in ipairs(doc.blocks) do
     if block.t == "Header" and block.level == 1 then
       chapter = chapter + 1
     end
     if chapter > 0 then
-      local whole = pandoc.walk_block(pandoc.Div({ block }), {
-        CodeBlock = code, Header = header, Image = image, Link = link,
-      })
+      local whole = pandoc.walk_block(pandoc.Div({ block }), filter)
       doc.blocks[i] = whole.content[1]
     end
   end
