@@ -44,6 +44,7 @@ impl Terminal {
         // What the make that runs this was told is not for its own.
         for variable in [
             "MAKEFLAGS",
+            "MAKELEVEL",
             "T",
             "EXCEPT",
             "LKMPG_JUNIT",
