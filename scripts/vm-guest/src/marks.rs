@@ -47,11 +47,19 @@ pub fn of_modules() -> BTreeSet<String> {
         all.insert(folder);
     }
     for file in FILES {
-        all.extend(lines(file));
+        all.extend(lines(file).into_iter().filter(|it| !is_a_devices(it)));
     }
     all.extend(interrupts());
     all.extend(threads());
     all
+}
+
+/// Whether these are the ports of a PCI device, which it has with and without a driver. It may have been
+/// plugged in since.
+fn is_a_devices(line: &str) -> bool {
+    let name = line.rsplit_once(" : ").map_or("", |it| it.1);
+    let of_address = |c: char| c.is_ascii_hexdigit() || ":.".contains(c);
+    name.split(':').count() == 3 && name.chars().all(of_address)
 }
 
 /// The lines of a file, with its name.
@@ -115,6 +123,14 @@ pub fn name_and_parent(process: u32) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pci_devices_ports_are_no_modules() {
+        assert!(is_a_devices("/proc/ioports: 2000-2007 : 0000:02:00.0"));
+        for line in ["2000-2007 : uart", "2000-2fff : PCI Bus 0000:02", "228 mem"] {
+            assert!(!is_a_devices(line), "{line}");
+        }
+    }
 
     #[test]
     fn what_appears_in_a_folder_that_is_there_is_seen() {
