@@ -46,7 +46,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Runs in a thread of the kernel's, and may sleep; on
     /// [`system_bh`](kernel::workqueue::system_bh) and
     /// [`system_bh_highpri`](kernel::workqueue::system_bh_highpri) in softirq context, with the rules
-    /// of [`timer::Handler::expired`](crate::timer::Handler::expired).
+    /// of [`timer::Handler::expired`].
     fn run(&self);
 }
 
