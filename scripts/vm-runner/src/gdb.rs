@@ -25,15 +25,14 @@ impl Gdb {
     /// A place for a guest with this kernel and these modules.
     pub fn new(kernel: &Kernel) -> Result<Self> {
         let name = &kernel.name;
+        let program = match kernel.processor.is_foreign() {
+            true => "gdb-multiarch",
+            false => "gdb",
+        };
         let path = env::var_os("PATH").unwrap_or_default();
         ensure!(
-            env::split_paths(&path).any(|it| it.join("gdb").is_file()),
-            "--gdb: there is no gdb here: apt install gdb"
-        );
-        // scripts/gdb.py reads a register of it.
-        ensure!(
-            !kernel.processor.is_foreign(),
-            "--gdb: {name} is for another processor than this machine's: take --kernel dev"
+            env::split_paths(&path).any(|it| it.join(program).is_file()),
+            "--gdb: there is no {program} here: apt install {program}"
         );
         let image = kernel.symbols().with_context(|| {
             format!("--gdb: the kernel {name} comes without symbols: take --kernel dev, or debug")
@@ -41,10 +40,7 @@ impl Gdb {
         let folder = tempfile::Builder::new().prefix("gdb-").tempdir();
         let gdb = Self {
             folder: folder.context("cannot make a temporary folder")?,
-            program: match kernel.processor.is_foreign() {
-                true => "gdb-multiarch",
-                false => "gdb",
-            },
+            program,
         };
         let mut start = String::new();
         writeln!(start, "file {}", image.display())?;
