@@ -108,13 +108,29 @@ impl Completion {
     pub fn wait_timeout(&self, limit: Msecs) -> Result {
         let jiffies = msecs_to_jiffies(limit);
         // SAFETY: By the type invariants.
-        let left = unsafe {
+        in_time(unsafe {
             bindings::wait_for_completion_interruptible_timeout(self.inner.get(), jiffies)
-        };
-        match left {
-            0 => Err(compat::errno(bindings::ETIME)),
-            1.. => Ok(()),
-            errno => Err(Error::from_errno(errno as c_int)),
-        }
+        })
+    }
+
+    /// Waits for at most `limit` milliseconds.
+    ///
+    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if the caller is killed first. May
+    /// sleep (`wait_for_completion_killable_timeout`).
+    pub fn wait_killable_timeout(&self, limit: Msecs) -> Result {
+        let jiffies = msecs_to_jiffies(limit);
+        // SAFETY: By the type invariants.
+        in_time(unsafe {
+            bindings::wait_for_completion_killable_timeout(self.inner.get(), jiffies)
+        })
+    }
+}
+
+/// What a wait with a limit returns: the time that was left, or why it ended.
+fn in_time(left: c_long) -> Result {
+    match left {
+        0 => Err(compat::errno(bindings::ETIME)),
+        1.. => Ok(()),
+        errno => Err(Error::from_errno(errno as c_int)),
     }
 }

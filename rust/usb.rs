@@ -8,8 +8,10 @@
 //! Transfers are of memory that the controller can reach: what is sent is a [`KVec`], whose memory is
 //! `kmalloc`'s and no part of anything else, and so is what is received. It is as long as what has come.
 //!
-//! Each transfer sleeps, and has a limit. The core ends those that are under way when the device is
-//! pulled.
+//! Each transfer sleeps, and has a limit. It ends at once when the caller is killed, and when the link is
+//! cut. C's own functions for this, `usb_control_msg` and `usb_bulk_msg`, go on until the limit: the core
+//! ends what is under way when a driver is unbound, but has the endpoints back before the driver's data
+//! goes, and what begins in between nobody ends.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 //!
@@ -17,12 +19,21 @@
 
 use crate::{
     bindings,
+    compat,
+    completion::Completion,
     link,
     memory::MAY_FAIL, //
 };
-use core::ptr::null_mut;
+use core::ptr::{
+    null_mut,
+    NonNull, //
+};
 use kernel::{
-    device::Core,
+    device::{
+        Core,
+        Device, //
+    },
+    devres,
     error::to_result,
     prelude::*,
     sync::{
@@ -30,10 +41,11 @@ use kernel::{
         LockClassKey, //
     },
     time::Msecs,
+    types::Opaque,
     usb::Interface, //
 };
 
-/// Creates a [`Link`] with a lock class of its own, in an [`Arc`], for a driver's `probe`.
+/// Creates a [`Link`] with lock classes of its own, for a driver's `probe`.
 ///
 /// Fails with `ENOMEM`. May sleep.
 ///
@@ -41,7 +53,14 @@ use kernel::{
 #[macro_export]
 macro_rules! new_usb_link {
     ($interface:expr) => {
-        $crate::usb::Link::new($interface, ::kernel::static_lock_class!())
+        $crate::usb::Link::new(
+            $interface,
+            [
+                ::kernel::static_lock_class!(),
+                ::kernel::static_lock_class!(),
+                ::kernel::static_lock_class!(),
+            ],
+        )
     };
 }
 
@@ -105,7 +124,103 @@ pub enum Recipient {
 ///     Ok(out)
 /// }
 /// ```
-pub type Link = link::Link<Interface>;
+#[derive(Clone)]
+pub struct Link {
+    interface: Arc<link::Link<Interface>>,
+    transfers: Arc<Transfers>,
+}
+
+/// The transfers that are under way.
+///
+/// # Invariants
+///
+/// `anchor` is initialised. It is freed only after C is done with all that was ever anchored.
+#[pin_data]
+struct Transfers {
+    #[pin]
+    anchor: Opaque<bindings::usb_anchor>,
+}
+
+// SAFETY: An anchor may be used and freed by any thread.
+unsafe impl Send for Transfers {}
+
+// SAFETY: An anchor has a lock of its own.
+unsafe impl Sync for Transfers {}
+
+impl Transfers {
+    fn new([queue, lock]: [Pin<&'static LockClassKey>; 2]) -> impl PinInit<Self> {
+        let init = move |anchor: *mut bindings::usb_anchor| {
+            // SAFETY: `anchor` is valid for writes, and the locks' classes and names live for ever. All
+            // of it is initialised here (`init_usb_anchor`).
+            unsafe {
+                anchor.write_bytes(0, 1);
+                let list = &raw mut (*anchor).urb_list;
+                (*list).next = list;
+                (*list).prev = list;
+                bindings::__init_waitqueue_head(
+                    &raw mut (*anchor).wait,
+                    c"usb_anchor".as_char_ptr(),
+                    queue.as_ptr(),
+                );
+                bindings::__spin_lock_init(
+                    &raw mut (*anchor).lock,
+                    c"usb_anchor".as_char_ptr(),
+                    lock.as_ptr(),
+                );
+            }
+        };
+        // INVARIANT: It is initialised here, and nothing was anchored.
+        pin_init!(Self {
+            // SAFETY: `init` initialises it.
+            anchor <- Opaque::ffi_init(init),
+        })
+    }
+}
+
+/// Ends all transfers, after the link was cut: none begins any more.
+struct End(Arc<Transfers>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // It waits until C is done with each, its callback, too. INVARIANT: So they may be freed now.
+        // SAFETY: By the type invariants of `Transfers`.
+        unsafe { bindings::usb_kill_anchored_urbs(self.0.anchor.get()) };
+    }
+}
+
+/// A request for a transfer.
+///
+/// # Invariants
+///
+/// It is C's, and a reference to it is ours.
+struct Urb(NonNull<bindings::urb>);
+
+impl Urb {
+    fn new() -> Result<Self> {
+        // SAFETY: It may be called by whoever may sleep. There are no packets of an isochronous transfer.
+        let urb = unsafe { bindings::usb_alloc_urb(0, bindings::GFP_KERNEL) };
+        // INVARIANT: C has made it for us.
+        NonNull::new(urb).map(Self).ok_or(ENOMEM)
+    }
+}
+
+impl Drop for Urb {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::usb_free_urb(self.0.as_ptr()) };
+    }
+}
+
+/// Tells who waits for a transfer.
+///
+/// # Safety
+///
+/// For C, with a request of [`Link::transfer`].
+unsafe extern "C" fn complete(urb: *mut bindings::urb) {
+    // SAFETY: `transfer` has set it, and waits.
+    let done: &Completion = unsafe { &*(*urb).context.cast() };
+    done.complete();
+}
 
 /// The interface as C knows it.
 fn as_raw(interface: &Interface) -> *mut bindings::usb_interface {
@@ -113,18 +228,33 @@ fn as_raw(interface: &Interface) -> *mut bindings::usb_interface {
     core::ptr::from_ref(interface).cast_mut().cast()
 }
 
-/// C takes 0 for no limit, and as a number of its own what is beyond a minute for some transfers.
-fn limit(limit: Msecs) -> c_int {
-    limit.clamp(1, bindings::USB_MAX_SYNCHRONOUS_TIMEOUT) as c_int
+/// In milliseconds: at least one, and at most what C allows where nobody can end it.
+fn limit(limit: Msecs) -> Msecs {
+    limit.clamp(1, bindings::USB_MAX_SYNCHRONOUS_TIMEOUT)
+}
+
+/// What the core says of endpoints that it has taken away, and of transfers that it has ended.
+fn gone(error: Error) -> Error {
+    match error {
+        ESHUTDOWN | ENOENT | EHOSTUNREACH => ENODEV,
+        e => e,
+    }
 }
 
 impl Link {
     /// Use [`new_usb_link!`](crate::new_usb_link).
     pub fn new(
         interface: &Interface<Core<'_>>,
-        key: Pin<&'static LockClassKey>,
-    ) -> Result<Arc<Self>> {
-        Self::to(interface.into(), interface.as_ref(), key)
+        [link, queue, lock]: [Pin<&'static LockClassKey>; 3],
+    ) -> Result<Self> {
+        let transfers = Arc::pin_init(Transfers::new([queue, lock]), GFP_KERNEL)?;
+        // What is registered last goes first: the link is cut before this is dropped.
+        let device: &Device<Core<'_>> = interface.as_ref();
+        devres::register(device, End(transfers.clone()), GFP_KERNEL)?;
+        Ok(Self {
+            interface: link::Link::to(interface.into(), device, link)?,
+            transfers,
+        })
     }
 
     /// Does something with the interface and its device, which stay bound meanwhile.
@@ -132,25 +262,74 @@ impl Link {
         &self,
         f: impl FnOnce(*mut bindings::usb_interface, *mut bindings::usb_device) -> Result<R>,
     ) -> Result<R> {
-        let result = self.with(|interface| {
+        let result = self.interface.with(|interface| {
             let interface = as_raw(interface);
             // SAFETY: It is bound.
             let device = unsafe { bindings::interface_to_usbdev(interface) };
             f(interface, device)
         });
-        // What the core says of endpoints that it has taken away, as it does first of all.
-        result.map_err(|e| match e {
-            ESHUTDOWN | ENOENT | EHOSTUNREACH => ENODEV,
-            e => e,
-        })
+        result.map_err(gone)
+    }
+
+    /// Does a transfer of `length` bytes. Returns what came of it, and how many were moved.
+    ///
+    /// # Safety
+    ///
+    /// - The interface has an endpoint of that kind, number and direction.
+    /// - `data` is memory of `kmalloc`, of that length, which nobody else writes until this returns, or
+    ///   reads if it comes from the device. So is `setup`, which a control transfer has.
+    unsafe fn transfer(
+        &self,
+        endpoint: u32,
+        setup: *mut bindings::usb_ctrlrequest,
+        data: *mut u8,
+        length: u32,
+        time: Msecs,
+    ) -> Result<(Result, usize)> {
+        let owner = Urb::new()?;
+        let urb = owner.0.as_ptr();
+        pin_init::stack_pin_init!(let done = Completion::new());
+        let done = done.into_ref();
+        self.with_raw(|_, device| {
+            // SAFETY: The request is ours, and the anchor initialised. The device is one that is bound,
+            // and what C uses is there until this function returns, which it does not before C is done.
+            unsafe {
+                (*urb).dev = device;
+                (*urb).pipe = endpoint | ((*device).devnum as u32) << 8;
+                (*urb).setup_packet = setup.cast();
+                (*urb).transfer_buffer = data.cast();
+                (*urb).transfer_buffer_length = length;
+                (*urb).context = core::ptr::from_ref(done.get_ref()).cast_mut().cast();
+                (*urb).complete = Some(complete);
+                bindings::usb_anchor_urb(urb, self.transfers.anchor.get());
+                to_result(bindings::usb_submit_urb(urb, bindings::GFP_KERNEL))
+                    .inspect_err(|_| bindings::usb_unanchor_urb(urb))
+            }
+        })?;
+        let waited = done.wait_killable_timeout(limit(time));
+        if waited.is_err() {
+            // SAFETY: The request is ours. This waits until C is done with it, and C does not look at the
+            // device of one with which it is done.
+            unsafe { bindings::usb_kill_urb(urb) };
+        }
+        // SAFETY: C is done with it.
+        let (status, moved) = unsafe { ((*urb).status, (*urb).actual_length as usize) };
+        match (waited, to_result(status)) {
+            (Err(e), Err(ENOENT)) if e == compat::errno(bindings::ETIME) => {
+                Ok((Err(ETIMEDOUT), moved))
+            }
+            (Err(e), Err(ENOENT)) => Err(e),
+            (_, Err(e)) => Err(gone(e)),
+            (_, Ok(())) => Ok((Ok(()), moved)),
+        }
     }
 
     /// Asks the device, and returns its answer of at most `length` bytes.
     ///
     /// Fails with `ENODEV` when the interface is not bound any more, with `EPIPE` if the device knows no such
     /// request, `ETIMEDOUT` if it does not answer in time, `EPROTO` or `EILSEQ` if what comes is broken, as
-    /// for a moment when it is pulled, `EINVAL` for no bytes, or `ENOMEM`. The limit is of milliseconds, at most a minute. Sleeps until
-    /// then even if the caller is killed (`usb_control_msg`).
+    /// for a moment when it is pulled, `ERESTARTSYS` if the caller is killed, `EINVAL` for no bytes, or
+    /// `ENOMEM`. The limit is of milliseconds, at most a minute. Sleeps (`usb_submit_urb`).
     pub fn control_in(&self, request: Request, length: u16, limit: Msecs) -> Result<KVec<u8>> {
         if length == 0 {
             // C would warn.
@@ -179,35 +358,33 @@ impl Link {
         time: Msecs,
     ) -> Result<usize> {
         let length = u16::try_from(data.len()).map_err(|_| EINVAL)?;
-        let kind = direction as u8 | request.kind as u8 | request.recipient as u8;
-        self.with_raw(|_, device| {
-            let pipe = pipe(device, bindings::PIPE_CONTROL, 0, direction);
-            // SAFETY: The device is one that is bound, the memory is `kmalloc`'s, of that length, and
-            // nobody else's until this returns.
-            let came = unsafe {
-                bindings::usb_control_msg(
-                    device,
-                    pipe,
-                    request.request,
-                    kind,
-                    request.value,
-                    request.index,
-                    data.as_mut_ptr().cast(),
-                    length,
-                    limit(time),
-                )
-            };
-            to_result(came)?;
-            Ok(came as usize)
-        })
+        let setup = bindings::usb_ctrlrequest {
+            bRequestType: direction as u8 | request.kind as u8 | request.recipient as u8,
+            bRequest: request.request,
+            wValue: request.value.to_le(),
+            wIndex: request.index.to_le(),
+            wLength: length.to_le(),
+        };
+        let mut setup = KBox::new(setup, GFP_KERNEL)?;
+        let endpoint = pipe(bindings::PIPE_CONTROL, 0, direction);
+        // SAFETY: Each device has endpoint 0, in both directions. The memory is `kmalloc`'s, and nobody
+        // else's until this returns.
+        let (result, moved) = unsafe {
+            self.transfer(
+                endpoint,
+                &raw mut *setup,
+                data.as_mut_ptr(),
+                length.into(),
+                time,
+            )?
+        };
+        result.and(Ok(moved))
     }
 }
 
-/// What C's macros for pipes compute.
-fn pipe(device: *mut bindings::usb_device, kind: u32, endpoint: u8, direction: u32) -> c_uint {
-    // SAFETY: Callers have a device one of whose interfaces is bound. That has its number until it is not.
-    let number = unsafe { (*device).devnum } as u32;
-    kind << 30 | u32::from(endpoint & 0xf) << 15 | number << 8 | direction
+/// What C's macros for pipes compute, without the device's number.
+fn pipe(kind: u32, endpoint: u8, direction: u32) -> u32 {
+    kind << 30 | u32::from(endpoint & 0xf) << 15 | direction
 }
 
 /// An endpoint for bulk transfers.
@@ -216,13 +393,13 @@ fn pipe(device: *mut bindings::usb_device, kind: u32, endpoint: u8, direction: u
 ///
 /// The link's interface has an endpoint of this address, for bulk transfers.
 struct Bulk {
-    link: Arc<Link>,
+    link: Link,
     address: u8,
     packet_size: u16,
 }
 
 impl Bulk {
-    fn new(link: &Arc<Link>, direction: u32) -> Result<Self> {
+    fn new(link: &Link, direction: u32) -> Result<Self> {
         let mut endpoint = null_mut();
         let (input, output): (*mut _, *mut _) = match direction {
             bindings::USB_DIR_IN => (&raw mut endpoint, null_mut()),
@@ -254,28 +431,13 @@ impl Bulk {
 
     /// Returns what came of it, and how many bytes were moved.
     fn transfer(&self, data: *mut u8, length: usize, time: Msecs) -> Result<(Result, usize)> {
-        let length = c_int::try_from(length).map_err(|_| EINVAL)?;
-        self.link.with_raw(|_, device| {
-            let direction = u32::from(self.address) & bindings::USB_DIR_IN;
-            let pipe = pipe(device, bindings::PIPE_BULK, self.address, direction);
-            let mut moved = 0;
-            // SAFETY: The device is one that is bound, and callers have memory of `kmalloc`, of that
-            // length, which nobody else writes until this returns, or reads if it is written.
-            let result = to_result(unsafe {
-                bindings::usb_bulk_msg_killable(
-                    device,
-                    pipe,
-                    data.cast(),
-                    length,
-                    &raw mut moved,
-                    limit(time),
-                )
-            });
-            match result {
-                Err(e) if e != ETIMEDOUT => Err(e),
-                result => Ok((result, moved as usize)),
-            }
-        })
+        // C counts what was moved in an `int`.
+        let length = i32::try_from(length).map_err(|_| EINVAL)? as u32;
+        let direction = u32::from(self.address) & bindings::USB_DIR_IN;
+        let endpoint = pipe(bindings::PIPE_BULK, self.address, direction);
+        // SAFETY: By the type invariants there is such an endpoint. Callers have memory of `kmalloc`, of
+        // that length, which nobody else writes until this returns, or reads if it is written.
+        unsafe { self.link.transfer(endpoint, null_mut(), data, length, time) }
     }
 }
 
@@ -285,7 +447,7 @@ pub struct BulkIn(Bulk);
 impl BulkIn {
     /// The first one of the interface. Fails with `ENXIO` if there is none, and with `ENODEV` when the
     /// interface is not bound any more.
-    pub fn new(link: &Arc<Link>) -> Result<Self> {
+    pub fn new(link: &Link) -> Result<Self> {
         Bulk::new(link, bindings::USB_DIR_IN).map(Self)
     }
 
@@ -303,7 +465,7 @@ impl BulkIn {
     /// Fails with `ENODEV` when the interface is not bound any more, with `ETIMEDOUT` if nothing has come in
     /// `limit` milliseconds, which are at most a minute, `EPIPE` if the device has stopped the endpoint,
     /// `EPROTO` or `EILSEQ` if what comes is broken, as for a moment when it is pulled, `ERESTARTSYS` if the
-    /// caller is killed, or `ENOMEM`. Sleeps (`usb_bulk_msg_killable`).
+    /// caller is killed, or `ENOMEM`. Sleeps (`usb_submit_urb`).
     pub fn read(&self, length: usize, limit: Msecs) -> Result<KVec<u8>> {
         let mut data = KVec::zeroed(length, MAY_FAIL)?;
         let (result, came) = self.0.transfer(data.as_mut_ptr(), length, limit)?;
@@ -320,14 +482,14 @@ pub struct BulkOut(Bulk);
 
 impl BulkOut {
     /// The first one of the interface. Fails as [`BulkIn::new`] does.
-    pub fn new(link: &Arc<Link>) -> Result<Self> {
+    pub fn new(link: &Link) -> Result<Self> {
         Bulk::new(link, bindings::USB_DIR_OUT).map(Self)
     }
 
     /// Sends all of the data. If it fails, some of it may have been sent.
     ///
     /// Fails with `ETIMEDOUT` if the device has not taken all in `limit` milliseconds, and else as
-    /// [`BulkIn::read`] does. Sleeps (`usb_bulk_msg_killable`).
+    /// [`BulkIn::read`] does. Sleeps (`usb_submit_urb`).
     pub fn write(&self, data: &KVec<u8>, limit: Msecs) -> Result {
         // It is only read.
         let memory = data.as_ptr().cast_mut();

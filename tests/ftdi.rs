@@ -281,6 +281,32 @@ fn it_is_unplugged_while_many_write() {
     module.unload().expect("nobody has it open");
 }
 
+/// C takes the endpoints away, gives them back, and only then lets the driver's data go: whoever tries
+/// again and again begins a transfer in between.
+#[test]
+fn it_is_unbound_while_many_try_again() {
+    let module = load();
+    let _patience = patience(60_000);
+    let interface = interface().expect("the interface");
+    let name = interface.file_name().expect("a name");
+    let name = name.to_str().expect("text");
+    for _ in 0..10 {
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                let file = open();
+                scope.spawn(move || {
+                    while Path::new(NODE).exists() {
+                        assert_eq!(read(&file, 1), Err(Errno::NODEV));
+                    }
+                });
+            }
+            fs::write(format!("{DRIVER}/unbind"), name).expect("unbind");
+        });
+        fs::write(format!("{DRIVER}/bind"), name).expect("bind");
+    }
+    module.unload().expect("nobody has it open");
+}
+
 /// A driver of the same device, in safe Rust, that does what no driver should.
 #[test]
 fn a_driver_that_uses_it_badly_does_no_harm() {

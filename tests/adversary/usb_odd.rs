@@ -39,7 +39,7 @@ kernel::module_usb_driver! {
 // QEMU's serial adapter.
 kernel::usb_device_table!(TABLE, (), [(DeviceId::from_id(0x0403, 0x6001), ())]);
 
-type Case = fn(&Arc<Link>) -> Result<bool>;
+type Case = fn(&Link) -> Result<bool>;
 
 const CASES: &[(&str, Case)] = &[
     ("questions of odd sizes", odd_questions),
@@ -100,7 +100,7 @@ const DESCRIBE: Request = Request {
     index: 0,
 };
 
-fn odd_questions(link: &Arc<Link>) -> Result<bool> {
+fn odd_questions(link: &Link) -> Result<bool> {
     let answers = |length| link.control_in(DESCRIBE, length, 1000);
     Ok(answers(0).err() == Some(EINVAL)
         && answers(1)?.len() == 1
@@ -109,7 +109,7 @@ fn odd_questions(link: &Arc<Link>) -> Result<bool> {
         && !answers(u16::MAX).is_ok_and(|it| it.len() > 18))
 }
 
-fn odd_orders(link: &Arc<Link>) -> Result<bool> {
+fn odd_orders(link: &Link) -> Result<bool> {
     let unknown = request(Kind::Vendor, Recipient::Other, 0xff);
     let bytes = |length| KVec::zeroed(length, GFP_KERNEL);
     for length in [0, 1, 63, 64, 65, usize::from(u16::MAX)] {
@@ -124,7 +124,7 @@ fn odd_orders(link: &Arc<Link>) -> Result<bool> {
 }
 
 /// Those of a class or of the maker: the standard ones may change what the core knows.
-fn any_question(link: &Arc<Link>) -> Result<bool> {
+fn any_question(link: &Link) -> Result<bool> {
     let recipients = [
         Recipient::Device,
         Recipient::Interface,
@@ -148,7 +148,7 @@ fn any_question(link: &Arc<Link>) -> Result<bool> {
     Ok(true)
 }
 
-fn odd_reads(link: &Arc<Link>) -> Result<bool> {
+fn odd_reads(link: &Link) -> Result<bool> {
     let input = BulkIn::new(link)?;
     for length in [0, 1, 2, 63, 64, 65, 4096, 1 << 16] {
         let read = input.read(length, LIMIT);
@@ -166,7 +166,7 @@ fn odd_reads(link: &Arc<Link>) -> Result<bool> {
     .all(|length| input.read(length, LIMIT).err() == Some(ENOMEM)))
 }
 
-fn odd_writes(link: &Arc<Link>) -> Result<bool> {
+fn odd_writes(link: &Link) -> Result<bool> {
     let output = BulkOut::new(link)?;
     for length in [0, 1, 63, 64, 65, 4096, 1 << 16] {
         output.write(&KVec::zeroed(length, GFP_KERNEL)?, 10_000)?;
