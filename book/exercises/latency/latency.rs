@@ -50,7 +50,7 @@ impl usb::Driver for Driver {
 
 /// The device, for as long as somebody has it open, or it is bound.
 struct Chip {
-    _link: Arc<Link>,
+    _link: Link,
     latency: Atomic<u32>,
 }
 

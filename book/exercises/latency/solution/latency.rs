@@ -70,7 +70,7 @@ impl usb::Driver for Driver {
 
 /// The device, for as long as somebody has it open, or it is bound.
 struct Chip {
-    link: Arc<Link>,
+    link: Link,
 }
 
 impl Chip {
