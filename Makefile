@@ -207,6 +207,9 @@ check-names = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(filter-out $4,$3),\
 $(call check-names,test soak coverage,test,$(T) $(EXCEPT),$(TESTS))
 $(call check-names,bench,bench,$(T),$(BENCHES))
 $(call check-names,fuzz,module,$(T),$(SAMPLES))
+$(if $(filter soak,$(MAKECMDGOALS)),$(if $(MINUTES),\
+	$(if $(shell [ '$(MINUTES)' -gt 0 ] 2> /dev/null || echo no),\
+		$(error MINUTES=$(MINUTES): it is a number above 0))))
 T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
 # Builds the tests, says which they are, and runs them: all of all packages, unless T says which. Of another

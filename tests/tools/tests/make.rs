@@ -223,6 +223,11 @@ fn a_name_that_nothing_has_is_told_at_once() {
         let ended = machine().run(&["make", goal, "T=nosuch"]);
         ended.fails(&[&format!("there is no {what} nosuch")]);
     }
+    for minutes in ["x", "0", "-3", "1 2"] {
+        let minutes = format!("MINUTES={minutes}");
+        let ended = machine().run(&["make", "soak", &minutes]);
+        ended.fails(&[&format!("{minutes}: it is a number above 0")]);
+    }
 }
 
 #[test]
