@@ -73,6 +73,7 @@ const unsigned int LKM_BLK_STS_NOSPC = (__force u32)BLK_STS_NOSPC;
 const unsigned int LKM_BLK_STS_NOTSUPP = (__force u32)BLK_STS_NOTSUPP;
 const unsigned int LKM_BLK_STS_RESOURCE = (__force u32)BLK_STS_RESOURCE;
 const gfp_t LKM_GFP_MAY_FAIL = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+const gfp_t LKM_GFP_NOIO = GFP_NOIO;
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
 const slab_flags_t LKM_SLAB_NO_MERGE = SLAB_NO_MERGE;
 

@@ -82,6 +82,7 @@
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
 //! | the name and shape of a disk: [`block::Disk::new`] | warns with a stack trace, or divides by it | `Disk::new`: `EINVAL`, `EEXIST` |
 //! | a disk that is dropped where it was added, as by an `init` that fails | has it open until the task is back in user space, to look for partitions: a wait for ever | `block::find_partitions` |
+//! | a [`block::Disk`] that is dropped while somebody has it open | calls its functions when that is closed | its drop waits |
 //! | how much is discarded at a time | all of the disk, in one call that nobody can interrupt | `Inner::add`: a GiB |
 //! | errors from [`block::Operations`] | some stand for "ask again" | `Inner::queue_rq`: four, and `EIO` for the others |
 //! | the memory of a request | changes while it is looked at | the type: a [`block::Segment`] is copied |
@@ -113,12 +114,16 @@
 //! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
+//! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
 //! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many | `EINVAL`, `ENOMEM`; `Buffer::range`: `EINVAL` |
 //! | a device that is bound no more, or has gone: [`usb::Link`], [`i2c::Link`], [`pci::Buffer`], [`gpio`] | uses what was freed | the link is cut, or C knows: `ENODEV` |
 //! | a question of no bytes to a USB device: [`usb::Link::control_in`] | warns with a stack trace | `EINVAL` |
 //! | how many bytes a USB transfer has | 16 bits of control data, an `int` of others | `EINVAL`; `ENOMEM` for what no memory has room for |
 //! | a limit of 0, for a USB transfer | waits for ever | a millisecond |
+//! | a bulk transfer that begins while the driver goes: [`usb::BulkIn`], [`usb::BulkOut`] | ends what began before it took the endpoints away; it gives them back before the driver's data goes, which may wait for who reads | `usb::is_over` |
+//! | a transfer by USB whose caller returns: [`usb::Link`] | looks at the anchor once more, after it has told the caller | `Link::transfer` waits for that (`usb_kill_urb`) |
+//! | how memory is found for a USB transfer | may wait for a disk behind the hub that waits for who transfers | `Link::transfer`: `GFP_NOIO` |
 //! | the register and the value of a transfer by SMBus: [`i2c::Link`] | nothing; what it returns is an error or a value | `i2c::value` |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |

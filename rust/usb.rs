@@ -8,10 +8,12 @@
 //! Transfers are of memory that the controller can reach: what is sent is a [`KVec`], whose memory is
 //! `kmalloc`'s and no part of anything else, and so is what is received. It is as long as what has come.
 //!
-//! Each transfer sleeps, and has a limit. It ends at once when the caller is killed, and when the link is
-//! cut. C's own functions for this, `usb_control_msg` and `usb_bulk_msg`, go on until the limit: the core
-//! ends what is under way when a driver is unbound, but has the endpoints back before the driver's data
-//! goes, and what begins in between nobody ends.
+//! Each transfer sleeps, and has a limit. It ends at once when the caller is killed, and when the driver is
+//! unbound: one of a [`Bulk`](BulkIn) endpoint before `disconnect` is called, so that the driver's data can
+//! wait for who uses it, and a control transfer after the driver's data has gone. C's own functions for this,
+//! `usb_control_msg` and `usb_bulk_msg`, go on until the limit: the core ends what is under way when a driver
+//! is unbound, but has the endpoints back before the driver's data goes, and what begins in between nobody
+//! ends.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 //!
@@ -37,6 +39,7 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         LockClassKey, //
     },
@@ -134,7 +137,7 @@ pub struct Link {
 ///
 /// # Invariants
 ///
-/// `anchor` is initialised. It is freed only after C is done with all that was ever anchored.
+/// `anchor` is initialised. Who has anchored a transfer keeps this until C is done with it.
 #[pin_data]
 struct Transfers {
     #[pin]
@@ -182,7 +185,6 @@ struct End(Arc<Transfers>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        // It waits until C is done with each, its callback, too. INVARIANT: So they may be freed now.
         // SAFETY: By the type invariants of `Transfers`.
         unsafe { bindings::usb_kill_anchored_urbs(self.0.anchor.get()) };
     }
@@ -228,6 +230,24 @@ fn as_raw(interface: &Interface) -> *mut bindings::usb_interface {
     core::ptr::from_ref(interface).cast_mut().cast()
 }
 
+/// Whether the core has ended what uses this endpoint, or is about to, and does not do so again. Who has begun
+/// before that finds that it is not over. Control transfers are for `disconnect`, too.
+///
+/// # Safety
+///
+/// The interface must be there.
+unsafe fn is_over(interface: *mut bindings::usb_interface, endpoint: u32) -> bool {
+    // SAFETY: By the safety requirements. C stores it at once, and has a lock after that, and before it ends
+    // anything, which `usb_submit_urb` has, too.
+    match unsafe { (&raw const (*interface).condition).read_volatile() } {
+        bindings::usb_interface_condition_USB_INTERFACE_UNBOUND => true,
+        bindings::usb_interface_condition_USB_INTERFACE_UNBINDING => {
+            endpoint >> PIPE_KIND != bindings::PIPE_CONTROL
+        }
+        _ => false,
+    }
+}
+
 /// In milliseconds: at least one, and at most what C allows where nobody can end it.
 fn limit(limit: Msecs) -> Msecs {
     limit.clamp(1, bindings::USB_MAX_SYNCHRONOUS_TIMEOUT)
@@ -257,18 +277,9 @@ impl Link {
         })
     }
 
-    /// Does something with the interface and its device, which stay bound meanwhile.
-    fn with_raw<R>(
-        &self,
-        f: impl FnOnce(*mut bindings::usb_interface, *mut bindings::usb_device) -> Result<R>,
-    ) -> Result<R> {
-        let result = self.interface.with(|interface| {
-            let interface = as_raw(interface);
-            // SAFETY: It is bound.
-            let device = unsafe { bindings::interface_to_usbdev(interface) };
-            f(interface, device)
-        });
-        result.map_err(gone)
+    /// Does something with the interface, which stays bound meanwhile.
+    fn with<R>(&self, f: impl FnOnce(&Interface) -> Result<R>) -> Result<R> {
+        self.interface.with(f).map_err(gone)
     }
 
     /// Does a transfer of `length` bytes. Returns what came of it, and how many were moved.
@@ -290,10 +301,17 @@ impl Link {
         let urb = owner.0.as_ptr();
         pin_init::stack_pin_init!(let done = Completion::new());
         let done = done.into_ref();
-        self.with_raw(|_, device| {
+        let interface = self.with(|interface| {
+            let raw = as_raw(interface);
+            // SAFETY: The interface is there.
+            let is_over = || unsafe { is_over(raw, endpoint) };
+            if is_over() {
+                return Err(ENODEV);
+            }
             // SAFETY: The request is ours, and the anchor initialised. The device is one that is bound,
             // and what C uses is there until this function returns, which it does not before C is done.
             unsafe {
+                let device = bindings::interface_to_usbdev(raw);
                 (*urb).dev = device;
                 (*urb).pipe = endpoint | ((*device).devnum as u32) << 8;
                 (*urb).setup_packet = setup.cast();
@@ -302,16 +320,22 @@ impl Link {
                 (*urb).context = core::ptr::from_ref(done.get_ref()).cast_mut().cast();
                 (*urb).complete = Some(complete);
                 bindings::usb_anchor_urb(urb, self.transfers.anchor.get());
-                to_result(bindings::usb_submit_urb(urb, bindings::GFP_KERNEL))
-                    .inspect_err(|_| bindings::usb_unanchor_urb(urb))
+                // To find memory nobody may wait for a disk: its hub may wait for this, to cut the link.
+                to_result(bindings::usb_submit_urb(urb, bindings::LKM_GFP_NOIO))
+                    .inspect_err(|_| bindings::usb_unanchor_urb(urb))?;
+                // Nobody else may end what has begun since.
+                if is_over() {
+                    bindings::usb_kill_urb(urb);
+                }
             }
+            Ok(ARef::from(interface))
         })?;
         let waited = done.wait_killable_timeout(limit(time));
-        if waited.is_err() {
-            // SAFETY: The request is ours. This waits until C is done with it, and C does not look at the
-            // device of one with which it is done.
-            unsafe { bindings::usb_kill_urb(urb) };
-        }
+        // It ends a transfer that has not ended. In each case it waits until C is done with it, which looks
+        // at the anchor after it has called `complete`.
+        // SAFETY: The request is ours, and there is a reference to its device.
+        unsafe { bindings::usb_kill_urb(urb) };
+        drop(interface);
         // SAFETY: C is done with it.
         let (status, moved) = unsafe { ((*urb).status, (*urb).actual_length as usize) };
         match (waited, to_result(status)) {
@@ -382,9 +406,12 @@ impl Link {
     }
 }
 
+/// Where in a pipe its kind is.
+const PIPE_KIND: u32 = 30;
+
 /// What C's macros for pipes compute, without the device's number.
 fn pipe(kind: u32, endpoint: u8, direction: u32) -> u32 {
-    kind << 30 | u32::from(endpoint & 0xf) << 15 | direction
+    kind << PIPE_KIND | u32::from(endpoint & 0xf) << 15 | direction
 }
 
 /// An endpoint for bulk transfers.
@@ -405,11 +432,11 @@ impl Bulk {
             bindings::USB_DIR_IN => (&raw mut endpoint, null_mut()),
             _ => (null_mut(), &raw mut endpoint),
         };
-        link.with_raw(|interface, _| {
+        link.with(|interface| {
             // SAFETY: The interface is bound, so its setting does not change, and is there. C stores where
             // the endpoint is described in it.
             let descriptor = unsafe {
-                let setting = (*interface).cur_altsetting;
+                let setting = (*as_raw(interface)).cur_altsetting;
                 to_result(bindings::usb_find_common_endpoints(
                     setting,
                     input,

@@ -9,6 +9,7 @@ use lkmpg_tests::{
 use rustix::{fs::OFlags, io::Errno};
 use std::{
     cell::RefCell,
+    ffi::OsStr,
     fs::{self, File},
     io::{Read as _, Write as _},
     os::unix::process::ExitStatusExt as _,
@@ -316,7 +317,15 @@ fn a_driver_that_uses_it_badly_does_no_harm() {
     let log = KernelLog::now();
     let module = Module::load("usb_odd", &[]).expect("the module loads");
     assert!(driver.exists(), "{:?}", log.lines());
+    // Its data are threads that read again and again, and for whom it waits.
+    let name = interface().expect("the interface");
+    let name = name.file_name().and_then(OsStr::to_str).expect("text");
+    for _ in 0..10 {
+        fs::write("/sys/bus/usb/drivers/usb_odd/unbind", name).expect("unbind");
+        fs::write("/sys/bus/usb/drivers/usb_odd/bind", name).expect("bind");
+    }
     module.unload().expect("not in use");
+    assert_eq!(log.lines_with("usb_odd: nobody"), [""; 0]);
 }
 
 #[test]

@@ -16,6 +16,10 @@ use kernel::{
     },
 };
 use lkm::{
+    kthread::{
+        self,
+        Thread, //
+    },
     new_usb_link,
     prelude::*,
     usb::{
@@ -54,16 +58,18 @@ const LIMIT: u32 = 20;
 
 struct Odd;
 
+type Readers = KVec<Thread<()>>;
+
 impl Driver for Odd {
     type IdInfo = ();
-    type Data<'bound> = Self;
+    type Data<'bound> = Readers;
     const ID_TABLE: IdTable<()> = &TABLE;
 
     fn probe<'bound>(
         interface: &'bound Interface<Core<'_>>,
         _id: &DeviceId,
         _info: Option<&'bound ()>,
-    ) -> impl PinInit<Self, Error> + 'bound {
+    ) -> impl PinInit<Readers, Error> + 'bound {
         let device: &device::Device<Core<'_>> = interface.as_ref();
         // Is cut when the interface goes, though nobody has it any more.
         drop(new_usb_link!(interface)?);
@@ -75,10 +81,27 @@ impl Driver for Odd {
                 return Err(EINVAL);
             }
         }
-        Ok(Odd)
+        let mut readers = KVec::new();
+        for _ in 0..4 {
+            readers.push(reads_for_ever(BulkIn::new(&link)?)?, GFP_KERNEL)?;
+        }
+        Ok(readers)
     }
 
-    fn disconnect<'bound>(_interface: &'bound Interface<Core<'_>>, _odd: Pin<&Self>) {}
+    fn disconnect<'bound>(_interface: &'bound Interface<Core<'_>>, _readers: Pin<&Readers>) {}
+}
+
+/// Reads, whatever it is told, for as long as there is the driver's data, which waits for it. If nothing comes, a
+/// read ends with the device.
+fn reads_for_ever(input: BulkIn) -> Result<Thread<()>> {
+    kthread::spawn(c"usb_odd", move |me| {
+        while !me.should_stop() {
+            match input.read(input.packet_size(), u32::MAX) {
+                Ok(_) | Err(ENODEV) => {}
+                other => pr_err!("nobody has ended a read: {other:?}\n"),
+            }
+        }
+    })
 }
 
 fn request(kind: Kind, recipient: Recipient, request: u8) -> Request {
