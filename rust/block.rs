@@ -126,7 +126,8 @@ pub struct Options {
     pub queues: u32,
 }
 
-/// A disk. Dropping it takes it away, after the requests that are being answered.
+/// A disk. Dropping it takes it away, after the requests that are being answered, and waits until nobody has it
+/// open any more: for as long as that takes.
 ///
 /// Who has it open, or has mounted it, keeps the module: it cannot be unloaded before, and a load that
 /// fails waits for that.
