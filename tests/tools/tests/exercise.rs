@@ -172,11 +172,15 @@ fn one_can_be_proved_alone_and_has_its_devices() {
     guest(
         &machine,
         "case $LKMPG_M in */task) status=1 ;; *) status=0 ;; esac
-        cat \"$LKMPG_M/gates.toml\" >&2; echo '== jar'; echo 'not ok 1'; echo \"== jar: $status\"",
+        cat \"$LKMPG_M/gates.toml\" >&2; echo \"$LKMPG_M: $*\" >&2; echo '== jar'; echo 'not ok 1'; echo \"== jar: $status\"",
     );
     let proved = machine.run(&["scripts/exercise", "--prove", "jar"]);
     let proved = proved.passes().says(&["1 solutions pass"]);
     assert_eq!(proved.err.matches(devices).count(), 2, "{proved:?}");
+    // Only a task is tried in a hurry.
+    let hurried = |it: &&str| it.ends_with(" sh yes jar");
+    let hurried: Vec<_> = proved.err.lines().filter(hurried).collect();
+    assert_eq!(hurried.len(), 1, "{proved:?}");
 }
 
 #[test]
