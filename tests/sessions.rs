@@ -6,8 +6,8 @@
 //! root, one with `$ ` by a user; each of them has a shell and a terminal. What follows is what must be
 //! seen then: first what the kernel logs, then what is on the terminal. `[..]` stands for anything in a
 //! line, and a line `...` for any lines. `# now press KEY` behind a command that waits is done. If a
-//! file is named behind `console`, the session is for kernels that have it. `LKMPG_CHAPTER=05` is about
-//! one chapter of the book.
+//! file is named behind `console`, the session is for kernels that have it: [`ASKED_FOR`] says which one does.
+//! `LKMPG_CHAPTER=05` is about one chapter of the book.
 
 use lkmpg_guest::CHATTER;
 use lkmpg_tests::{
@@ -15,6 +15,7 @@ use lkmpg_tests::{
 };
 use rustix::{
     event::PollFlags,
+    system::uname,
     termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
 };
 use snapbox::{Assert, IntoData as _, assert::Action};
@@ -41,6 +42,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ONCE: [&str; 2] = [
     "loading out-of-tree module taints kernel.",
     "module verification failed",
+];
+
+/// The files that are named behind `console`, each with one of our kernels that has it. A session for
+/// kernels that nobody has would be skipped for ever.
+const ASKED_FOR: [(&str, &str); 6] = [
+    ("/dev/ram0", "dev"),
+    ("/proc/sys/kernel/firmware_config", "dev"),
+    ("/sys/bus/platform/drivers/gpio-sim", "dev"),
+    ("/sys/bus/usb", "dev"),
+    ("/sys/class/i2c-dev", "dev"),
+    ("/sys/kernel/tracing", "trace"),
 ];
 
 /// A block of code in a text.
@@ -100,14 +112,33 @@ impl Block {
         format!("{}:{}", file.display(), self.line)
     }
 
+    /// Whether this kernel has the file that the session asks for, if any. Complains if none is known to
+    /// have it, or if this one should.
+    fn has_what_it_asks_for(&self) -> Result<bool, String> {
+        let Some((_, file)) = self.language.split_once(' ') else {
+            return Ok(true);
+        };
+        let place = self.place();
+        let Some((_, kernel)) = ASKED_FOR.iter().find(|it| it.0 == file) else {
+            return Err(format!(
+                "{place}: which kernel has {file}? ASKED_FOR in tests/sessions.rs has to say"
+            ));
+        };
+        let has_it = Path::new(file).exists();
+        let release = uname().release().to_string_lossy().into_owned();
+        if !has_it && release.ends_with(&format!("-lkmpg-{kernel}")) {
+            return Err(format!("{place}: KERNEL={kernel} is to have {file}"));
+        }
+        if !has_it {
+            skip(&format!("this kernel has no {file}, for {place}"));
+        }
+        Ok(has_it)
+    }
+
     /// Does what the session says, and complains if something else is seen.
     fn check(&self) -> Result<(), String> {
-        match self.language.split_once(' ') {
-            Some((_, file)) if !Path::new(file).exists() => {
-                skip(&format!("this kernel has no {file}, for {}", self.place()));
-                return Ok(());
-            }
-            _ => {}
+        if !self.has_what_it_asks_for()? {
+            return Ok(());
         }
         let before = Footprint::now();
         let mut session = Session::new();
