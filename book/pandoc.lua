@@ -45,9 +45,15 @@ local function image(it)
 end
 
 -- Since version 3, pandoc has a Div around each file, with a name to which it has turned the links: the
--- chapter's title gets that name. It returns the blocks, and whether it was so.
+-- chapter's title gets that name. It returns the blocks, and whether it was so. A comment before the first
+-- title would be a chapter without one.
 local function unwrap(blocks)
   local all, wrapped = pandoc.List(), false
+  local function add(block)
+    if not (block.t == "RawBlock" and block.text:match("^<!%-%-")) then
+      all:insert(block)
+    end
+  end
   for _, block in ipairs(blocks) do
     if block.t == "Div" then
       wrapped = true
@@ -55,10 +61,10 @@ local function unwrap(blocks)
         if inner.t == "Header" and inner.level == 1 then
           inner.identifier = block.identifier
         end
-        all:insert(inner)
+        add(inner)
       end
     else
-      all:insert(block)
+      add(block)
     end
   end
   return all, wrapped

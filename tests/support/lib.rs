@@ -77,6 +77,7 @@ pub use kernel_log::KernelLog;
 pub use kernel_setting::KernelSetting;
 pub use keyboard::Keyboard;
 pub use lkm::memory::BadMemory;
+pub use lkmpg_guest::skip;
 pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use namespace::Namespace;
 pub use nodes::{Node, open_node};
@@ -91,7 +92,6 @@ pub use serial::FarEnd;
 pub use settings::{only, setting, some, times};
 pub use slot::Slot;
 pub use subjects::{Said, Subject, apart, are_somebodys, left_out, needs_of_all, subjects};
-pub use tally::skip;
 pub use tmpfs::Tmpfs;
 pub use twin::is_twins;
 

@@ -2,7 +2,7 @@
 
 //! What the caller of a test says in the environment, and lists that must not be empty.
 
-use crate::tally;
+use crate::skip;
 use std::{env, num::NonZero, str::FromStr};
 
 /// The module that `LKMPG_SUBJECT` names, if only one is to be tested.
@@ -29,7 +29,7 @@ pub fn some<T>(what: &str, all: impl IntoIterator<Item = T>) -> Vec<T> {
     let all: Vec<T> = all.into_iter().collect();
     match only() {
         _ if !all.is_empty() => {}
-        Some(module) => tally::skip(&format!("{module} has no {what}")),
+        Some(module) => skip(&format!("{module} has no {what}")),
         None => panic!("there is no {what}: nothing would be tested"),
     }
     all

@@ -5,12 +5,7 @@
 //! The guest's init hands the file to the host, which adds up all test binaries'.
 
 use lkmpg_guest::TALLY;
-use std::{
-    env,
-    fs::File,
-    io::{self, Write as _},
-    thread,
-};
+use std::{fs::File, io::Write as _};
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +29,4 @@ pub fn add(module: &str, column: Column, count: u64) {
     let written =
         file.and_then(|mut it| it.write_all(format!("{module}\t{column}\t{count}\n").as_bytes()));
     written.expect("the tally is kept");
-}
-
-/// Says why a test is skipped, where the runner reads it: between libtest's `test NAME ... ` and
-/// `ok`, where they take turns, as in the guest; or in a line of its own. By `print!` libtest would
-/// hide it.
-pub fn skip(why: &str) {
-    let turns = env::var("RUST_TEST_THREADS").is_ok_and(|it| it == "1");
-    let line = match thread::current().name() {
-        Some(test) if !turns => format!("test {test} ... skipped, since {why}\n"),
-        _ => format!("skipped, since {why} ... "),
-    };
-    let written = io::stdout().write_all(line.as_bytes());
-    written.expect("it is not skipped in silence");
 }

@@ -9,7 +9,10 @@
 pub mod command;
 pub mod marks;
 pub mod pty;
+mod skip;
 pub mod terminal;
+
+pub use skip::skip;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{

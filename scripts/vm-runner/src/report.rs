@@ -5,7 +5,7 @@
 /// The reason why an `#[ignore]`d test is left out.
 const IGNORED: &str = "it is switched off (#[ignore])";
 /// Stands between libtest's `test NAME ... ` and its `ok`, before the reason why nothing was
-/// tested: see `skip` in `tests/support/tally.rs`.
+/// tested: see `skip` in `scripts/vm-guest/src/skip.rs`.
 const SKIPPED: &str = "skipped, since ";
 
 /// The report of a test binary, or of several, one after another.

@@ -322,6 +322,32 @@ fn the_chapters_follow_one_another_in_epub_and_pdf() {
 }
 
 #[test]
+fn a_chapter_that_is_not_in_the_pdf_is_missed() {
+    let machine = printer();
+    machine
+        .run(&["scripts/book"])
+        .passes()
+        .says(&["nobody has read the PDF"]);
+    machine.program(
+        "mdbook",
+        "case $1 in --version) echo mdbook v0.4.52 ;; *)
+            mkdir -p $4/html $4/markdown; cd $4/markdown
+            printf '# A\\n```console\\n# rm\\n```\\n' >00-a.md; echo '# Two long words' >02-c.md ;;
+        esac",
+    );
+    machine.program("pdftotext", "printf 'A\\nTwo\\nlong words\\n' >$2");
+    machine
+        .run(&["scripts/book"])
+        .passes()
+        .says(&["2 chapters"]);
+    machine.program("pdftotext", "printf 'A\\n' >$2");
+    machine
+        .run(&["scripts/book"])
+        .fails(&["the PDF has no chapter \"Two long words\""]);
+    machine.run(&["scripts/book", "--epub"]).passes();
+}
+
+#[test]
 fn what_the_book_lacks_is_told() {
     let machine = printer();
     machine.program("pandoc", "echo 'no such picture' >&2; exit 1");
@@ -335,6 +361,10 @@ fn what_the_book_lacks_is_told() {
     machine
         .run(&["scripts/book"])
         .fails(&["the book has no chapter"]);
+    machine.without("pandoc");
+    machine
+        .run(&["scripts/book"])
+        .fails(&["there is no pandoc", "scripts/setup --book"]);
     machine.without("mdbook");
     machine
         .run(&["scripts/book"])
