@@ -3,8 +3,8 @@
 //! A serial port: I/O ports, FIFOs, and an interrupt for both directions.
 //!
 //! A UART makes bytes into bits on a line, and bits into bytes. PCs still speak to the 16550A of 1987. Its
-//! registers are not memory, but eight *I/O ports*. The bench's guests have one on a PCI card. The far end
-//! of its line is `/dev/virtio-ports/uart`.
+//! registers are not memory, but eight *I/O ports*: an address space of x86's own, with instructions of its own.
+//! The bench's guests have one on a PCI card. The far end of its line is `/dev/virtio-ports/uart`.
 //!
 //! ```console
 //! # insmod uart.ko
@@ -30,13 +30,16 @@
 //! # rmmod uart
 //! ```
 //!
+//! Three files belong to this one. `chip.rs` has the registers, `fifo.rs` keeps bytes in their order, and in `line.rs`
+//! `Line::exchange` moves them between the two. Read that first: all else is about when it is called.
+//!
 //! - **One type is for ports and memory**, `lkm::pci::Bar`. As in `edu`, registers are types.
 //! - **The chip's FIFOs** have 16 bytes for each direction. The chip interrupts when 8 have come in, when fewer have and
 //!   the line is then quiet, and when all have gone out. The driver keeps up to 4,096 more for each direction.
-//! - **Nothing is lost.** When the driver has no room left, it tells the other end by the line RTS, and leaves the next
-//!   bytes in the chip. When the other end tells it by CTS, it sends nothing. If the chip is full and a byte comes all
-//!   the same, that byte is lost and counted: `overruns` in the device's folder. `errors` counts bytes of another speed
-//!   or form.
+//! - **Flow control**: each end has a wire for "I have room". Ours is called RTS, and the other end's comes in as CTS.
+//!   When the driver has no room left, it takes RTS back, and leaves the next bytes in the chip. Without CTS it sends
+//!   nothing. If the chip is full and a byte comes all the same, that byte is lost and counted: `overruns` in the
+//!   device's folder. `errors` counts bytes of another speed or form.
 //! - **The handler and the callers share the state**, behind a `SpinLockIrq`. It turns interrupts off, since a handler
 //!   would wait for ever for the caller that it has interrupted. Nothing is copied to or from a process under it.
 //! - **An interrupt is a hint.** The handler and those who wait call the same function, `exchange`, which looks at the
