@@ -109,6 +109,14 @@ kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(
 	KRUSTFLAGS='$(if $(LINES),-Cdebuginfo=1) $3 $(KRUSTFLAGS)'
 KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
 
+# For another processor cargo builds only what runs there, with the compiler that its libraries go with.
+IS_FOREIGN = $(filter-out $(HERE),$(TARGET))
+FOREIGN	= RUSTC='$(RUSTC)'
+BENCH	:= lkmpg-vm lkmpg-report lkmpg-mutants lkmpg-model lkmpg-runner-tests lkmpg-tools-tests
+GUESTS	= --target $(TARGET) --workspace $(addprefix --exclude ,$(BENCH))
+# Scripts that have cargo build for the guest are told so.
+TELL	= $(if $(IS_FOREIGN),TARGET=$(TARGET) $(FOREIGN))
+
 # Whether any of the modules is in Rust.
 RUST	:= yes
 
@@ -177,18 +185,13 @@ kbuild:
 	$(Q)scripts/forget $(MO)
 	+$(Q)(flock 9 && $(if $(LKMPG_ONLY),$(SOME),$(KBUILD) modules 9>&-)) 9>$(MO)/.lock
 
-# For another processor cargo builds only what runs there, with the compiler that its libraries go with.
-FOREIGN	= RUSTC='$(RUSTC)'
-BENCH	:= lkmpg-vm lkmpg-report lkmpg-mutants lkmpg-model lkmpg-runner-tests lkmpg-tools-tests
-GUESTS	= --target $(TARGET) --workspace $(addprefix --exclude ,$(BENCH))
-
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs
 
 .PHONY: programs
 programs:
 	+$(Q)$(CARGO) build --quiet --release --workspace --bins
-ifneq ($(TARGET),$(HERE))
+ifneq ($(IS_FOREIGN),)
 	+$(Q)$(FOREIGN) $(CARGO) build --quiet --release $(GUESTS) --bins
 endif
 
@@ -214,9 +217,9 @@ T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
 # Builds the tests, says which they are, and runs them: all of all packages, unless T says which. Of another
 # processor's only those are built that run in its guest.
-SUITE	= $(if $(filter $(HERE),$(TARGET)),$(CARGO) test --workspace,$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*')) \
+SUITE	= $(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*'),$(CARGO) test --workspace) \
 		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) | \
-		scripts/vm --suite $(if $(T)$(filter-out $(HERE),$(TARGET)),,--doctests)
+		scripts/vm --suite $(if $(T)$(IS_FOREIGN),,--doctests)
 
 # How often a module is loaded and unloaded while something comes in.
 .PHONY: test
@@ -253,7 +256,7 @@ fuzz: all
 
 .PHONY: bench
 bench: all
-	+$(Q)scripts/bench $(T)
+	+$(Q)$(TELL) scripts/bench $(T)
 
 .PHONY: coverage
 coverage: all

@@ -31,8 +31,16 @@ RUST	:= $(shell find $(DIR) -mindepth 1 \( -name '.*' -o -name build -o -name te
 WITH_LKM = $(if $(RUST),--extern lkm=$(LKM)/liblkm.rmeta -Zcross-crate-inline-threshold=always)
 
 .PHONY: all modules
-all modules: kernel
+all: kernel
+	+$(Q)$(MAKE) --no-print-directory $(JOBS) kbuild guest
+
+modules: kernel
 	+$(Q)$(MAKE) --no-print-directory $(JOBS) kbuild
+
+# What a guest begins with. That for this machine's processor comes with scripts/vm.
+.PHONY: guest
+guest:
+	+$(Q)$(if $(IS_FOREIGN),CARGO_TARGET_DIR=$(OWN)/cargo $(FOREIGN) $(CARGO) build --quiet --release $(GUESTS) --bin lkmpg-guest,:)
 
 # The kernel's settings may only just have come to be: this is another make.
 .PHONY: kbuild
@@ -81,7 +89,7 @@ RUN_RUST := $(if $(T),$(filter-out $(basename $(notdir $(RUN))),$(T)),$(PACKAGE)
 
 # The guest has no libraries.
 STATIC	= CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-C target-feature=+crt-static'
-CARGO_TESTS = $(if $(filter $(HERE),$(TARGET)),$(STATIC),RUSTC='$(RUSTC)') \
+CARGO_TESTS = $(if $(IS_FOREIGN),$(FOREIGN),$(STATIC)) \
 		CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=debuginfo $(CARGO) test \
 		--manifest-path $(PACKAGE) --target $(TARGET) --target-dir $(BUILD)/cargo \
 		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(RUN_RUST)))
@@ -93,7 +101,7 @@ test: all
 
 .PHONY: gates
 gates: all
-	+$(Q)scripts/gates $(OUT) $(or $(T),$(GATES))
+	+$(Q)$(TELL) scripts/gates $(OUT) $(or $(T),$(GATES))
 
 .PHONY: check .check
 check: modules
