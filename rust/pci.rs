@@ -117,7 +117,7 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 /// The interrupt is a message if the device can send one, and else a line, which it may share: a handler
 /// must ask the device whether it was the one. `name` appears in `/proc/interrupts`.
 ///
-/// Fails with `EBUSY` if the device has a handler, `EINVAL` if the name is none for a folder in
+/// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if the name is none for a folder in
 /// `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
 /// (`pci_alloc_irq_vectors`, `request_irq`).
 ///

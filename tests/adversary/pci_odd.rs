@@ -102,8 +102,11 @@ fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
 }
 
 fn second_handler(device: &Device<Core<'_>>) -> Result<bool> {
+    // PCI has lines only there, which any number of handlers share.
+    let has_lines = cfg!(target_arch = "riscv64");
     handle_interrupt(device, c"first", Nothing)?;
-    Ok(handle_interrupt(device, c"second", Nothing) == Err(EBUSY))
+    let second = handle_interrupt(device, c"second", Nothing);
+    Ok(second == if has_lines { Ok(()) } else { Err(EBUSY) })
 }
 
 /// It is disabled before its interrupt is freed.

@@ -68,9 +68,12 @@ impl Default for Keyboard {
 /// How often the keyboard has interrupted, on all CPUs.
 fn interrupts() -> u64 {
     let table = fs::read_to_string("/proc/interrupts").expect("/proc/interrupts");
-    let virtio = virtio_device().map(|it| format!("{it}-virtqueues"));
-    let line = table.lines().find(|it| match &virtio {
-        Some(name) => it.ends_with(name),
+    // Its message, or a line that it may share.
+    let names = virtio_device().map(|it| [format!("{it}-virtqueues"), it]);
+    let line = table.lines().find(|it| match &names {
+        Some(names) => it
+            .rsplit([' ', ','])
+            .any(|it| names.iter().any(|name| it == name)),
         None => it.trim_start().starts_with("1:"),
     });
     let counts = line.unwrap_or_default().split_whitespace().skip(1);

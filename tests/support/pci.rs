@@ -11,7 +11,7 @@ use std::{
 /// Where the command register is in a device's configuration space.
 const COMMAND: u64 = 4;
 
-/// A kind of device, of which the guest has at most one.
+/// A kind of device, of which the guest has at most one in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PciDevice {
     vendor: u16,
@@ -38,11 +38,15 @@ impl PciDevice {
         let devices = fs::read_dir("/sys/bus/pci/devices").expect("the devices");
         let mut paths = devices.map(|it| it.expect("a device").path());
         paths.find(|it| {
+            // Those on bus 0 are the machine's own.
+            let name = it.file_name().expect("a name").to_string_lossy();
             let says = |name, number| {
                 let text = fs::read_to_string(it.join(name));
                 text.is_ok_and(|text| text == format!("{number:#06x}\n"))
             };
-            says("vendor", self.vendor) && says("device", self.device)
+            !name.starts_with("0000:00:")
+                && says("vendor", self.vendor)
+                && says("device", self.device)
         })
     }
 

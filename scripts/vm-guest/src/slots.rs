@@ -13,19 +13,50 @@ use std::{
 const SLOTS: &str = "/sys/bus/pci/slots";
 const DEVICES: &str = "/sys/bus/pci/devices";
 const USB_DEVICES: &str = "/sys/bus/usb/devices";
+/// The kernel's own driver of serial ports on PCI, where it is built in.
+const SERIAL_DRIVER: &str = "/sys/bus/pci/drivers/serial";
 /// How long the kernel may take to find a device.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Waits until the kernel has found what is in the slots, and as many devices on USB.
+/// Waits until the kernel has found what is in the slots, and as many devices on USB. What is in a slot is
+/// for the modules: a driver that the kernel brings along lets go of it.
 pub fn wait(usb: usize) -> Result<()> {
     let start = Instant::now();
-    while let Some(missing) = missing(usb)? {
-        if start.elapsed() > LIMIT {
-            bail!("the kernel does not find {missing}");
+    let wait = |missing: &dyn Fn() -> Result<Option<String>>| {
+        while let Some(missing) = missing()? {
+            if start.elapsed() > LIMIT {
+                bail!("the kernel does not find {missing}");
+            }
+            sleep(Duration::from_millis(1));
         }
-        sleep(Duration::from_millis(1));
+        Ok(())
+    };
+    wait(&|| missing(usb))?;
+    if Path::new(SERIAL_DRIVER).exists() {
+        for name in serial_ports().with_context(|| format!("cannot look into {DEVICES}"))? {
+            let driver = Path::new(DEVICES).join(&name).join("driver");
+            wait(&|| Ok((!driver.exists()).then(|| format!("its driver for {name}"))))?;
+            fs::write(format!("{SERIAL_DRIVER}/unbind"), &name)
+                .with_context(|| format!("cannot take {name} from {SERIAL_DRIVER}"))?;
+        }
     }
     Ok(())
+}
+
+/// The serial ports that are in slots. Those on bus 0 are the machine's own.
+fn serial_ports() -> io::Result<Vec<String>> {
+    const CLASS: &str = "0x0700";
+    let mut ports = Vec::new();
+    for entry in fs::read_dir(DEVICES)? {
+        let device = entry?;
+        let name = device.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("0000:00:")
+            && fs::read_to_string(device.path().join("class"))?.starts_with(CLASS)
+        {
+            ports.push(name);
+        }
+    }
+    Ok(ports)
 }
 
 fn missing(usb: usize) -> Result<Option<String>> {

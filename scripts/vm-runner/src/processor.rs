@@ -112,7 +112,14 @@ pub static PROCESSORS: [Processor; 3] = [
         machine: "virt",
         firmware: Firmware::DeviceTree,
         cpu: "rv64",
-        words: &["console=ttyS0", "earlycon"],
+        words: &[
+            "console=ttyS0",
+            "earlycon",
+            // PCI has lines only. A slot's interrupt would let a device go whose driver then waits for the
+            // end of the handlers of their line, which it is one of.
+            "pciehp.pciehp_poll_mode=1",
+            "pciehp.pciehp_poll_time=1",
+        ],
         devices: &[
             "-device",
             "pci-serial,chardev=serial",

@@ -210,7 +210,10 @@ impl<'a> Bench<'a> {
             gdb.introduce(words);
         }
         let outcome = match session.boot() {
-            Outcome::Ended(_) if session.is_ready() => session.run(),
+            Outcome::Ended(_) if session.is_ready() => {
+                session.await_devices(&self.machine.plugged);
+                session.run()
+            }
             outcome => outcome,
         };
         let finished = session.conclude(outcome);

@@ -252,12 +252,17 @@ impl<'a> Session<'a> {
         for device in devices {
             self.qemu.monitor().plug(device)?;
         }
+        self.await_devices(devices);
+        self.phase = Phase::Ready;
+        Ok(())
+    }
+
+    /// Has the guest wait for these before its first job.
+    pub fn await_devices(&mut self, devices: &[String]) {
         if !devices.is_empty() {
             let usb = devices.iter().filter(|it| it.starts_with("usb-")).count();
             self.tell(&ToGuest::Plugged { usb });
         }
-        self.phase = Phase::Ready;
-        Ok(())
     }
 
     /// Says what is to be said of the outcome.
