@@ -6,7 +6,7 @@
 //! kernel has ways to leave work to somebody else. This module runs the same handler by each of them,
 //! and shows what it found out:
 //!
-//! ```console
+//! ```console /sys/bus/serio
 //! # insmod defer.ko
 //! # cat /proc/defer
 //! way            context  cpu  microseconds

@@ -7,7 +7,7 @@
 //! (`sensors.dsl`), on other machines in the device tree (`sensors.dtso`), where the first one's folder is called `door`.
 //! They measure nothing: all that there is of them is what is said there.
 //!
-//! ```console
+//! ```console /sys/firmware/acpi
 //! # insmod platform.ko
 //! platform LKMP0001:00: The limit of door is 42 degrees.
 //! platform LKMP0001:01: limit-celsius is 300, and must be 0 to 125.
