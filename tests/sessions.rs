@@ -46,12 +46,15 @@ const ONCE: [&str; 2] = [
 
 /// The files that are named behind `console`, each with one of our kernels that has it. A session for
 /// kernels that nobody has would be skipped for ever.
-const ASKED_FOR: [(&str, &str); 6] = [
+const ASKED_FOR: [(&str, &str); 9] = [
     ("/dev/ram0", "dev"),
     ("/proc/sys/kernel/firmware_config", "dev"),
+    ("/sys/bus/pci/devices/0000:00:1f.0", "dev"),
     ("/sys/bus/platform/drivers/gpio-sim", "dev"),
+    ("/sys/bus/serio", "dev"),
     ("/sys/bus/usb", "dev"),
     ("/sys/class/i2c-dev", "dev"),
+    ("/sys/firmware/acpi", "dev"),
     ("/sys/kernel/tracing", "trace"),
 ];
 
