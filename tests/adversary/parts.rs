@@ -22,19 +22,6 @@ use kernel::{
     time::Jiffies,
     workqueue, //
 };
-#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-use lkm::i8042::{
-    self,
-    Byte,
-    Verdict, //
-};
-#[cfg(CONFIG_KPROBES)]
-use lkm::kprobe::{
-    self,
-    Filename,
-    Probe,
-    UserString, //
-};
 use lkm::{
     file,
     irq::{
@@ -68,6 +55,11 @@ use lkm::{
 use pin_init::stack_pin_init;
 
 mod cases;
+#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+mod keyboard;
+#[cfg(CONFIG_KPROBES)]
+mod probes;
+
 use cases::Case;
 
 module! {
@@ -90,18 +82,21 @@ const CASES: &[(&str, Case)] = &[
     ("queues without anybody", empty_queues),
     ("copies for each CPU", copies),
     ("lines that are not there", odd_lines),
-    ("lines with long names", long_names),
-    ("lines a thousand times", many_lines),
-    ("lines of handlers at one address", nested_lines),
+    #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+    ("lines with long names", keyboard::long_names),
+    #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+    ("lines a thousand times", keyboard::many_lines),
+    #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
+    ("lines of handlers at one address", keyboard::nested_lines),
     ("messages at their edges", messages),
     ("files of odd names", file_names),
     ("a driver that lies", a_lying_driver),
     #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-    ("filters a thousand times", filters),
+    ("filters a thousand times", keyboard::filters),
     #[cfg(CONFIG_KPROBES)]
-    ("probes of odd names", odd_probes),
+    ("probes of odd names", probes::odd_probes),
     #[cfg(CONFIG_KPROBES)]
-    ("probes in any order", probes_in_any_order),
+    ("probes in any order", probes::probes_in_any_order),
 ];
 
 impl kernel::Module for Parts {
@@ -389,129 +384,6 @@ fn odd_lines() -> Result<bool> {
     Ok(dropped.load(Relaxed) == tried)
 }
 
-/// The keyboard's, which others share.
-#[cfg(target_arch = "x86_64")]
-const LINE: u32 = 1;
-
-/// Their folders would have the same name.
-fn long_names() -> Result<bool> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        const LONG: [u8; 130] = {
-            let mut bytes = [b'n'; 130];
-            bytes[129] = 0;
-            bytes
-        };
-        let dropped = counter()?;
-        let long = CStr::from_bytes_with_nul(&LONG).map_err(|_| EINVAL)?;
-        for (without, expected) in [(1, Some(EINVAL)), (2, None)] {
-            let name = long.to_bytes_with_nul().get(without..).unwrap_or_default();
-            let name = CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)?;
-            let handler = Interrupts::new(&dropped);
-            let line = irq::Registration::new(LINE, Flags::SHARED, name, handler);
-            if KBox::pin_init(line, GFP_KERNEL).err() != expected {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Ok(true)
-}
-
-fn many_lines() -> Result<bool> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let dropped = counter()?;
-        let mut kept = KVec::new();
-        for n in 0..200 {
-            let handler = Interrupts::new(&dropped);
-            let line = irq::Registration::new(LINE, Flags::SHARED, c"parts", handler);
-            let line = KBox::pin_init(line, GFP_KERNEL)?;
-            if n % 8 == 0 {
-                kept.push(line, GFP_KERNEL)?;
-            }
-        }
-        for n in 0..50 {
-            let handler = Interrupts::new(&dropped);
-            let line = irq::ThreadedRegistration::new(LINE, Flags::SHARED, c"parts", handler);
-            let line = KBox::pin_init(line, GFP_KERNEL)?;
-            if n % 2 == 0 {
-                line.wake_thread();
-            }
-        }
-        // From the middle on, to both ends.
-        while !kept.is_empty() {
-            let at = kept.len() / 2;
-            drop(kept.remove(at).map_err(|_| EINVAL)?);
-        }
-        Ok(dropped.load(Relaxed) == 250)
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Ok(true)
-}
-
-/// Whether only the right one of two handlers at the same address was gone when one was freed.
-#[cfg(target_arch = "x86_64")]
-static TOLD_APART: Atomic<bool> = Atomic::new(false);
-
-/// Dropped when the line of the outer handler is freed, and that of the inner one is not.
-#[cfg(target_arch = "x86_64")]
-struct Between;
-
-#[cfg(target_arch = "x86_64")]
-impl Drop for Between {
-    fn drop(&mut self) {
-        let lines = file::read(c"/proc/interrupts", 1 << 16).unwrap_or_default();
-        let has = |name: &[u8]| lines.windows(name.len()).any(|it| it == name);
-        TOLD_APART.store(has(b"parts inner") && !has(b"parts outer"), Relaxed);
-    }
-}
-
-/// Begins where it begins in whatever it is part of.
-#[cfg(target_arch = "x86_64")]
-#[repr(align(64))]
-struct Aligned;
-
-#[cfg(target_arch = "x86_64")]
-impl irq::Handler for Aligned {
-    fn handle(&self) -> IrqReturn {
-        IrqReturn::None
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[pin_data]
-#[repr(C)]
-struct Nested {
-    _between: Between,
-    #[pin]
-    _inner: irq::Registration<Aligned>,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl irq::Handler for Nested {
-    fn handle(&self) -> IrqReturn {
-        IrqReturn::None
-    }
-}
-
-/// A handler that is a registration, of a handler without a size, all at one address.
-fn nested_lines() -> Result<bool> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let nested = try_pin_init!(Nested {
-            _between: Between,
-            _inner <- irq::Registration::new(LINE, Flags::SHARED, c"parts inner", Aligned),
-        });
-        let outer = irq::Registration::new(LINE, Flags::SHARED, c"parts outer", nested);
-        drop(KBox::pin_init(outer, GFP_KERNEL)?);
-        Ok(TOLD_APART.load(Relaxed))
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Ok(true)
-}
-
 fn messages() -> Result<bool> {
     let mut none = Message::<0>::new();
     let mut four = Message::<4>::format(fmt!("{:>20}", 7));
@@ -576,106 +448,4 @@ fn a_lying_driver() -> Result<bool> {
         && content.iter().all(|byte| *byte == 0)
         && (count, taken) == (16, 4)
         && !file.is_tty())
-}
-
-#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-struct Passes {
-    _dropped: Dropped,
-}
-
-#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-impl Passes {
-    fn new(dropped: &Arc<Atomic<u32>>) -> Self {
-        Self {
-            _dropped: Dropped(dropped.clone()),
-        }
-    }
-}
-
-#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-impl i8042::Filter for Passes {
-    fn byte(&self, _byte: Byte) -> Verdict {
-        Verdict::Pass
-    }
-}
-
-#[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
-fn filters() -> Result<bool> {
-    let dropped = counter()?;
-    for _ in 0..1000 {
-        let passes = Passes::new(&dropped);
-        let one = KBox::pin_init(i8042::Registration::new(passes), GFP_KERNEL)?;
-        let passes = Passes::new(&dropped);
-        let two = KBox::pin_init(i8042::Registration::new(passes), GFP_KERNEL);
-        if two.err() != Some(EBUSY) {
-            return Ok(false);
-        }
-        // The one that failed has taken nothing off.
-        drop(one);
-    }
-    Ok(dropped.load(Relaxed) == 2000)
-}
-
-/// Reads what is no string and no path, wherever that is.
-#[cfg(CONFIG_KPROBES)]
-struct Reads {
-    _dropped: Dropped,
-}
-
-#[cfg(CONFIG_KPROBES)]
-impl Reads {
-    fn new(dropped: &Arc<Atomic<u32>>) -> Self {
-        Self {
-            _dropped: Dropped(dropped.clone()),
-        }
-    }
-}
-
-#[cfg(CONFIG_KPROBES)]
-impl kprobe::Handler for Reads {
-    type Arguments = (UserString, Filename, bool, i8, usize, u64);
-
-    fn entered(&self, (user, name, ..): Self::Arguments) {
-        let mut room = [0; 32];
-        for offset in [0, 1, 4095, usize::MAX] {
-            let _ = user.read(offset, &mut room);
-            let _ = user.read(offset, &mut []);
-        }
-        // A wrong type gives a wrong value or an error.
-        let _ = name.read(0, &mut room);
-    }
-}
-
-#[cfg(CONFIG_KPROBES)]
-fn probe(symbol: &'static CStr, dropped: &Arc<Atomic<u32>>) -> Result<Pin<KBox<Probe<Reads>>>> {
-    KBox::pin_init(Probe::new(symbol, Reads::new(dropped)), GFP_KERNEL)
-}
-
-#[cfg(CONFIG_KPROBES)]
-fn odd_probes() -> Result<bool> {
-    let dropped = counter()?;
-    let long = c"a_name_that_is_as_long_as_no_function_of_the_kernel_is_and_a_bit_longer";
-    for symbol in [c"", c".", c"..", c"a/b", c"\xff", c":", c"no:where", long] {
-        if probe(symbol, &dropped).is_ok() {
-            return Ok(false);
-        }
-    }
-    // What is on the way to a handler must not be probed.
-    let refused = probe(c"get_kprobe", &dropped).err();
-    Ok(refused == Some(EINVAL) && dropped.load(Relaxed) == 9)
-}
-
-#[cfg(CONFIG_KPROBES)]
-fn probes_in_any_order() -> Result<bool> {
-    let dropped = counter()?;
-    let mut probes = KVec::new();
-    for _ in 0..6 {
-        probes.push(probe(c"do_file_open", &dropped)?, GFP_KERNEL)?;
-    }
-    while !probes.is_empty() {
-        // They see what is opened, until they go.
-        file::read(c"/proc/version", 4096).err();
-        drop(probes.remove(probes.len() * 2 / 3).map_err(|_| EINVAL)?);
-    }
-    Ok(dropped.load(Relaxed) == 6)
 }
