@@ -76,7 +76,7 @@ impl<T: FileOperations> Registration<T> {
     /// mode is none, `EBUSY` if there is no number left, or `ENOMEM`. May sleep (`misc_register`).
     ///
     /// The device may be opened before this returns. C opens one miscellaneous device at a time, so
-    /// [`FileOperations::open`] must not open another, nor wait.
+    /// [`FileOperations::open`] must not open another, register or drop one, nor wait.
     pub fn new(name: &'static CStr, mode: u16, data: Arc<T::Data>) -> Result<Self> {
         if !is_device(name) {
             return Err(EINVAL);

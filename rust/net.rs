@@ -40,8 +40,9 @@ pub const fn longest(mtu: u32) -> usize {
 
 /// What interfaces do. One value does it for all of them; `port` is the one that it is about.
 ///
-/// `open` and `stop` of all of them come one after the other, under the [`Rtnl`]. The others are called on
-/// any CPU, several at a time, and must not sleep.
+/// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping
+/// interfaces takes, too: they must do neither. The others are called on any CPU, several at a time, and must not
+/// sleep.
 pub trait Operations: Send + Sync + 'static {
     /// The sizes of packets, without their header, that a user may set, 1,500 among them.
     const MTU: RangeInclusive<u32> = bindings::ETH_MIN_MTU..=1500;

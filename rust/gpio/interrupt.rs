@@ -41,8 +41,8 @@ use pin_init::pin_init_scope;
 /// to be told by its `drop`. In C nobody is told. There the chip frees the interrupt behind its user's
 /// back, who then frees it again, when the number may be that of another one.
 ///
-/// Neither half of a handler, nor its `drop`, may make or drop an interrupt of the same chip: the chip is
-/// locked while one goes, until its handler has returned.
+/// Neither half of a handler, nor its initialiser or `drop`, may make or drop an interrupt of the same chip: the
+/// chip is locked while one comes, and while one goes, until its handler has returned.
 ///
 /// The line of a chip behind a slow bus interrupts in a thread. Then there is no first half:
 /// [`handle`](ThreadedHandler::handle) is not called.
