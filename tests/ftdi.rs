@@ -317,7 +317,7 @@ fn a_driver_that_uses_it_badly_does_no_harm() {
     let log = KernelLog::now();
     let module = Module::load("usb_odd", &[]).expect("the module loads");
     assert!(driver.exists(), "{:?}", log.lines());
-    // Its data are threads that read again and again, and for whom it waits.
+    // Its data is a thread that reads again and again, and waits for that.
     let name = interface().expect("the interface");
     let name = name.file_name().and_then(OsStr::to_str).expect("text");
     for _ in 0..10 {

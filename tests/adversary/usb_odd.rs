@@ -58,18 +58,16 @@ const LIMIT: u32 = 20;
 
 struct Odd;
 
-type Readers = KVec<Thread<()>>;
-
 impl Driver for Odd {
     type IdInfo = ();
-    type Data<'bound> = Readers;
+    type Data<'bound> = Thread<()>;
     const ID_TABLE: IdTable<()> = &TABLE;
 
     fn probe<'bound>(
         interface: &'bound Interface<Core<'_>>,
         _id: &DeviceId,
         _info: Option<&'bound ()>,
-    ) -> impl PinInit<Readers, Error> + 'bound {
+    ) -> impl PinInit<Thread<()>, Error> + 'bound {
         let device: &device::Device<Core<'_>> = interface.as_ref();
         // Is cut when the interface goes, though nobody has it any more.
         drop(new_usb_link!(interface)?);
@@ -81,14 +79,10 @@ impl Driver for Odd {
                 return Err(EINVAL);
             }
         }
-        let mut readers = KVec::new();
-        for _ in 0..4 {
-            readers.push(reads_for_ever(BulkIn::new(&link)?)?, GFP_KERNEL)?;
-        }
-        Ok(readers)
+        reads_for_ever(BulkIn::new(&link)?)
     }
 
-    fn disconnect<'bound>(_interface: &'bound Interface<Core<'_>>, _readers: Pin<&Readers>) {}
+    fn disconnect<'bound>(_interface: &'bound Interface<Core<'_>>, _reader: Pin<&Thread<()>>) {}
 }
 
 /// Reads, whatever it is told, for as long as there is the driver's data, which waits for it. If nothing comes, a
