@@ -6,7 +6,10 @@ use crate::processor::Processor;
 use anyhow::{Context, Result, bail};
 use object::{
     Endianness, ReadCache,
-    elf::{DT_NEEDED, Dyn64, ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID},
+    elf::{
+        DT_NEEDED, DT_RUNPATH, Dyn64, DynamicTag, ELF_NOTE_GNU, FileHeader32, FileHeader64,
+        NT_GNU_BUILD_ID,
+    },
     read::elf::{Dyn, FileHeader, ProgramHeader},
 };
 use std::{
@@ -51,14 +54,25 @@ fn listed(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
     let mut left = vec![program.to_owned()];
     while let Some(content) = left.pop() {
         let loader = interpreter::<FileHeader64<Endianness>>(&content);
-        let libraries = needed(&content).unwrap_or_default();
+        let libraries = names(&content, DT_NEEDED).unwrap_or_default();
+        let folders = names(&content, DT_RUNPATH).unwrap_or_default();
         for name in libraries.into_iter().chain(loader) {
-            let file = library(&name, root)
-                .with_context(|| format!("there is no {} in {}", name.display(), root.display()))?;
-            // It is where the program says, and the libraries where it looks.
-            let target = match name.is_absolute() {
-                true => name,
-                false => Path::new("/").join(file.strip_prefix(root.join("usr"))?),
+            // Some are in a folder that only those know that need them.
+            let own = folders.iter().map(|it| it.join(&name));
+            let mut own = own.map(|it| (below(root, &it), it));
+            let (file, target) = match own.find(|(file, _)| file.is_file()) {
+                Some(found) => found,
+                None => {
+                    let file = library(&name, root).with_context(|| {
+                        format!("there is no {} in {}", name.display(), root.display())
+                    })?;
+                    // It is where the program says, and the libraries where it looks.
+                    let target = match name.is_absolute() {
+                        true => name,
+                        false => Path::new("/").join(file.strip_prefix(root.join("usr"))?),
+                    };
+                    (file, target)
+                }
             };
             if found.iter().all(|(it, _)| *it != target) {
                 left.push(fs::read(&file)?);
@@ -69,21 +83,25 @@ fn listed(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
     Ok(found)
 }
 
-/// The libraries that a program names.
-fn needed(program: &[u8]) -> Option<Vec<PathBuf>> {
+/// What a program names: the libraries that it needs, or the folders with some of them.
+fn names(program: &[u8], tag: DynamicTag) -> Option<Vec<PathBuf>> {
     let header = FileHeader64::<Endianness>::parse(program).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, program).ok()?;
     let (entries, link) = sections.dynamic(endian, program).ok()??;
     let names = sections.strings(endian, program, link).ok()?;
-    let entries = entries.iter().filter(|it| it.tag(endian) == DT_NEEDED);
+    let entries = entries.iter().filter(|it| it.tag(endian) == tag);
     let name = |it: &Dyn64<Endianness>| it.string(endian, names).ok();
-    Some(
-        entries
-            .filter_map(name)
-            .map(|it| OsStr::from_bytes(it).into())
-            .collect(),
-    )
+    // A folder may be one of a list.
+    let names = entries
+        .filter_map(name)
+        .flat_map(|it| it.split(|it| *it == b':'));
+    Some(names.map(|it| OsStr::from_bytes(it).into()).collect())
+}
+
+/// An absolute path, of that root.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// Where it is below a root of Debian's.
@@ -253,12 +271,15 @@ mod tests {
     #[test]
     fn a_program_of_another_root_tells_itself_what_it_needs() {
         let name = |(target, _): Needed| target.file_name().unwrap().to_owned();
-        let names = |root| {
-            let needed = needs(Path::new("/bin/bash"), Processor::host(), root).unwrap();
-            needed.into_iter().map(name).collect::<BTreeSet<_>>()
-        };
-        assert_eq!(names(Some(Path::new("/"))), names(None));
-        assert!(!names(None).is_empty());
+        // The second has libraries in a folder of their own.
+        for program in ["/bin/bash", "/usr/bin/fio"] {
+            let names = |root| {
+                let needed = needs(Path::new(program), Processor::host(), root).unwrap();
+                needed.into_iter().map(name).collect::<BTreeSet<_>>()
+            };
+            assert_eq!(names(Some(Path::new("/"))), names(None));
+            assert!(!names(None).is_empty());
+        }
     }
 
     #[test]
