@@ -14,7 +14,9 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
     path::Path,
-    process, thread,
+    process,
+    sync::mpsc::{self, TryRecvError},
+    thread,
     time::Duration,
 };
 
@@ -23,6 +25,7 @@ const INVERT: Command<ReadWrite<u32>> = Command::iowr(b'e', 1);
 const FACTORIAL: Command<ReadWrite<u32>> = Command::iowr(b'e', 2);
 
 const NODE: &str = "/dev/edu";
+const DRIVER: &str = "/sys/bus/pci/drivers/edu";
 const SIZE: usize = 4095;
 const DEVICE: PciDevice = PciDevice::new(0x1234, 0x11e8);
 
@@ -299,11 +302,71 @@ fn it_is_unplugged_while_somebody_waits() {
 #[test]
 fn it_is_unbound_while_somebody_waits() {
     let name = DEVICE.name();
-    let driver = "/sys/bus/pci/drivers/edu";
     goes_while_somebody_waits(
-        || fs::write(format!("{driver}/unbind"), &name).expect("unbind"),
-        || fs::write(format!("{driver}/bind"), &name).expect("bind"),
+        || fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind"),
+        || fs::write(format!("{DRIVER}/bind"), &name).expect("bind"),
     );
+}
+
+/// Who was told once that it is gone is told so for ever.
+#[test]
+fn it_is_unbound_while_many_try_again() {
+    let module = load();
+    let name = DEVICE.name();
+    let calls: [fn(&File) -> Result<u32, Errno>; 3] = [
+        |file| read(file, 10).map(|it| it.len() as u32),
+        |file| factorial(file, 3),
+        |file| invert(file, 3),
+    ];
+    for _ in 0..10 {
+        thread::scope(|scope| {
+            for call in calls {
+                for flags in [OFlags::empty(), OFlags::NONBLOCK] {
+                    let file = open_with(flags);
+                    scope.spawn(move || {
+                        while call(&file) != Err(Errno::NODEV) {}
+                        while Path::new(NODE).exists() {
+                            assert_eq!(call(&file), Err(Errno::NODEV));
+                        }
+                    });
+                }
+            }
+            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
+        });
+        fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
+    }
+    module.unload().expect("nobody has it open");
+}
+
+/// It answers and does not, again and again, whatever `probe` has just done.
+#[test]
+fn it_is_lost_while_it_is_probed() {
+    let _module = load();
+    let name = DEVICE.name();
+    let (mut bound, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        let (end, ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while ended.try_recv() == Err(TryRecvError::Empty) {
+                drop(without(PciDevice::MEMORY));
+            }
+        });
+        wait_until("both outcomes", || {
+            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
+            while let Err(error) = fs::write(format!("{DRIVER}/bind"), &name) {
+                assert_eq!(errno_of(error), Errno::NODEV);
+                assert!(!Path::new(NODE).exists());
+                refused += 1;
+            }
+            bound += 1;
+            bound >= 10 && refused >= 10
+        });
+        drop(end);
+    });
+    // What was written to its command register at the same time may have kept it from memory.
+    fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
+    fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
+    assert_eq!(factorial(&open(), 3), Ok(6));
 }
 
 #[test]
@@ -333,13 +396,11 @@ fn an_order_of_the_last_driver_does_no_harm() {
 
 #[test]
 fn it_is_as_it_was_when_its_driver_has_gone() {
-    let enable = DEVICE.folder().expect("the device").join("enable");
-    let enabled = || fs::read_to_string(&enable).expect("whether it is enabled");
     for _ in 0..3 {
         let module = load();
-        assert_eq!(enabled(), "1\n");
+        assert!(DEVICE.is_enabled());
         module.unload().expect("nobody has it open");
-        assert_eq!(enabled(), "0\n");
+        assert!(!DEVICE.is_enabled());
     }
 }
 

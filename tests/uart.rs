@@ -2,18 +2,28 @@
 
 //! The driver of a serial port: uart.
 
+use lkm::{memory::BadMemory, raw};
 use lkmpg_tests::{
     FarEnd, KernelLog, Module, PciDevice, Slot, errno_of, is_asleep, open_node, ready,
     refuses_nonsense, skip, wait_until, while_asleep,
 };
-use rustix::{event::PollFlags, fs::OFlags, io::Errno};
+use rustix::{
+    buffer::spare_capacity,
+    event::{PollFlags, epoll},
+    fs::OFlags,
+    io::Errno,
+};
 use std::{
     cell::RefCell,
     fs::{self, File},
-    io::{Read as _, Write as _},
-    os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
+    io::{IoSlice, IoSliceMut, Read as _, Write as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::FileExt as _, process::ExitStatusExt as _},
+    },
     path::Path,
     process::Command,
+    sync::mpsc::{self, TryRecvError},
     thread,
     time::Duration,
 };
@@ -43,11 +53,14 @@ fn connect() -> (Module, File, FarEnd) {
     (module, file, far_end)
 }
 
-fn until_mark(mut next: impl FnMut() -> Vec<u8>) {
+/// Returns what comes before them.
+fn until_mark(mut next: impl FnMut() -> Vec<u8>) -> Vec<u8> {
     let mut seen = Vec::new();
     while !seen.ends_with(MARK) {
         seen.extend(next());
     }
+    seen.truncate(seen.len() - MARK.len());
+    seen
 }
 
 /// What is sent comes back.
@@ -222,6 +235,105 @@ fn who_will_not_wait_is_told_and_may_poll() {
 }
 
 #[test]
+fn a_call_takes_memory_in_pieces_and_ends_where_there_is_none() {
+    let _module = load_alone();
+    let file = open();
+    let bytes = pattern(306);
+    let (first, rest) = bytes.split_at(1);
+    let (second, last) = rest.split_at(300);
+    let pieces = [first, &[], second, last].map(IoSlice::new);
+    assert_eq!((&file).write_vectored(&pieces).expect("write"), 306);
+    assert_eq!(read_all(&file, 306), bytes);
+    // And in, where there is so much; and the next call ends at a page that is none.
+    let sent = fill_alone();
+    let (mut first, mut second, mut last) = ([0; 5], [0; 300], [0; 1]);
+    let mut pieces = [&mut first[..], &mut [], &mut second, &mut last].map(IoSliceMut::new);
+    assert_eq!((&file).read_vectored(&mut pieces).expect("read"), 306);
+    assert_eq!([&first[..], &second, &last].concat(), sent[..306]);
+    let memory = BadMemory::new();
+    let (address, room) = memory.before_the_edge(PIECE + 44);
+    assert_eq!(raw::read(file.as_fd(), address, 2 * PIECE), Ok(room));
+    let (bytes, left) = sent[306..].split_at(room);
+    let rest = thread::scope(|scope| {
+        scope.spawn(|| (&file).write_all(MARK).expect("write"));
+        until_mark(|| read(&file, PIECE).expect("bytes"))
+    });
+    assert!(rest == left, "what is left");
+    assert_eq!(raw::write(file.as_fd(), address, 2 * PIECE), Ok(room));
+    assert_eq!(read_all(&file, room), bytes);
+    assert_eq!(read(&hasty(), 1), Err(Errno::AGAIN));
+}
+
+#[test]
+fn signals_cut_calls_short_and_lose_nothing() {
+    const LENGTH: usize = 20_000;
+
+    let (_module, file, mut far_end) = connect();
+    let mut sender = far_end.another();
+    let there = pattern(LENGTH);
+    let back = pattern(LENGTH + 7).split_off(7);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            raw::interrupt_every(Duration::from_millis(10));
+            let (mut written, mut calls) = (0, 0);
+            while written < LENGTH {
+                match write(&file, &there[written..]) {
+                    Ok(length) => written += length,
+                    Err(errno) => assert_eq!(errno, Errno::INTR),
+                }
+                calls += 1;
+            }
+            calls
+        });
+        // It only gets more when it has waited in vain.
+        let (interrupted, interruptions) = mpsc::channel();
+        let reader = scope.spawn(|| {
+            let interrupted = interrupted;
+            raw::interrupt_every(Duration::from_millis(10));
+            let mut seen = Vec::new();
+            while seen.len() < LENGTH {
+                match read(&file, LENGTH) {
+                    Ok(bytes) => seen.extend(bytes),
+                    Err(errno) => {
+                        assert_eq!(errno, Errno::INTR);
+                        let _ = interrupted.send(());
+                    }
+                }
+            }
+            seen
+        });
+        scope.spawn(|| {
+            for (piece, ()) in back.chunks(1000).zip(interruptions) {
+                sender.write(piece);
+            }
+        });
+        assert!(far_end.read(LENGTH) == there, "what went out");
+        let seen = reader.join().expect("a reader");
+        assert!(seen == back, "what came in");
+        // What is not cut short takes all.
+        assert!(writer.join().expect("a writer") > 1);
+    });
+}
+
+/// Those who want to hear only of what is new are told of each byte.
+#[test]
+fn epoll_tells_of_what_is_new() {
+    let (_module, file, mut far_end) = connect();
+    let events = epoll::create(epoll::CreateFlags::empty()).expect("epoll");
+    let data = epoll::EventData::new_u64(7);
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    epoll::add(&events, &file, data, flags).expect("add");
+    for _ in 0..3 {
+        far_end.write(b"x");
+        let mut told = Vec::with_capacity(4);
+        epoll::wait(&events, spare_capacity(&mut told), None).expect("wait");
+        let told: Vec<_> = told.iter().map(|it| (it.flags, it.data.u64())).collect();
+        assert_eq!(told, [(epoll::EventFlags::IN, 7)]);
+    }
+    assert_eq!(read_all(&file, 3), b"xxx");
+}
+
+#[test]
 fn a_reader_sleeps_until_a_byte_comes() {
     let (_module, file, mut far_end) = connect();
     let seen = while_asleep(|| read(&file, 10), || far_end.write(b"x"));
@@ -279,7 +391,7 @@ fn two_readers_share_what_comes_in() {
 
 #[test]
 fn a_signal_ends_the_wait() {
-    let _module = load();
+    let (_module, file, mut far_end) = connect();
     let mut reader = Command::new("cat").arg(NODE).spawn().expect("cat");
     let id = reader.id();
     let opened = || {
@@ -292,6 +404,8 @@ fn a_signal_ends_the_wait() {
     });
     reader.kill().expect("kill");
     assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+    far_end.write(b"x");
+    assert_eq!(read(&file, 10).expect("a byte"), b"x");
 }
 
 #[test]
@@ -380,9 +494,19 @@ fn goes_while_somebody_waits(go: impl Fn(), come: impl Fn()) {
     let file = open();
     fill_alone();
     let bytes = [0; PIECE];
-    assert_eq!(while_asleep(|| write(&file, &bytes), go), Err(Errno::NODEV));
+    assert_eq!(
+        while_asleep(|| write(&file, &bytes), &go),
+        Err(Errno::NODEV)
+    );
     back();
-    assert_eq!(read(&hasty(), 1), Err(Errno::AGAIN));
+    let file = hasty();
+    assert_eq!(read(&file, 1), Err(Errno::AGAIN));
+    let events = while_asleep(|| ready(&file, PollFlags::IN, None), go);
+    assert!(
+        events.contains(PollFlags::HUP | PollFlags::ERR),
+        "{events:?}"
+    );
+    back();
 }
 
 /// Where the kernel's own driver is built in, that gets what is plugged in.
@@ -419,6 +543,64 @@ fn it_is_unbound_while_somebody_waits() {
         || fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind"),
         || fs::write(format!("{DRIVER}/bind"), &name).expect("bind"),
     );
+}
+
+/// Who was told once that it is gone is told so for ever.
+#[test]
+fn it_is_unbound_while_many_try_again() {
+    let (module, file, _far_end) = connect();
+    drop(file);
+    let name = DEVICE.name();
+    let calls: [fn(&File) -> Result<usize, Errno>; 2] = [
+        |file| read(file, 10).map(|it| it.len()),
+        |file| write(file, &[b'x'; PIECE]),
+    ];
+    for _ in 0..10 {
+        thread::scope(|scope| {
+            for call in calls {
+                for file in [open(), hasty()] {
+                    scope.spawn(move || {
+                        while call(&file) != Err(Errno::NODEV) {}
+                        while Path::new(NODE).exists() {
+                            assert_eq!(call(&file), Err(Errno::NODEV));
+                        }
+                    });
+                }
+            }
+            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
+        });
+        fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
+    }
+    module.unload().expect("nobody has it open");
+}
+
+/// It answers and does not, again and again, whatever `probe` has just done.
+#[test]
+fn it_is_lost_while_it_is_probed() {
+    let _module = load_alone();
+    let name = DEVICE.name();
+    let (mut bound, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        let (end, ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while ended.try_recv() == Err(TryRecvError::Empty) {
+                drop(DEVICE.change(PciDevice::PORTS, 0));
+            }
+        });
+        wait_until("both outcomes", || {
+            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
+            while let Err(error) = fs::write(format!("{DRIVER}/bind"), &name) {
+                assert_eq!(errno_of(error), Errno::NODEV);
+                assert!(!Path::new(NODE).exists());
+                refused += 1;
+            }
+            bound += 1;
+            bound >= 10 && refused >= 10
+        });
+        drop(end);
+    });
+    let sent = fill_alone();
+    assert!(read_all(&open(), sent.len()) == sent, "what came back");
 }
 
 #[test]
@@ -469,13 +651,11 @@ fn a_device_that_is_none_is_refused() {
 
 #[test]
 fn it_is_as_it_was_when_its_driver_has_gone() {
-    let enable = DEVICE.folder().expect("the device").join("enable");
-    let enabled = || fs::read_to_string(&enable).expect("whether it is enabled");
     for _ in 0..3 {
         let module = load();
-        assert_eq!(enabled(), "1\n");
+        assert!(DEVICE.is_enabled());
         module.unload().expect("nobody has it open");
-        assert_eq!(enabled(), "0\n");
+        assert!(!DEVICE.is_enabled());
     }
 }
 

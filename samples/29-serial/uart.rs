@@ -45,7 +45,8 @@
 //! - **An interrupt is a hint.** The handler and those who wait call the same function, `exchange`, which looks at the
 //!   registers and does what there is to do. A waiter calls it each second, so that a lost interrupt only costs time.
 //! - **Writers**: up to 256 bytes stay together on the line. A longer write goes out in such pieces, and others may write
-//!   between them. **Readers** take turns: each byte goes to one of them.
+//!   between them. **Readers** take turns: each byte goes to one of them. Their turn is no lock: who waits for it can be
+//!   interrupted, and with `O_NONBLOCK` gets `EAGAIN`.
 //! - **The device may go at any time**: then all calls fail with `ENODEV`, those that wait as well.
 //!
 //! A serial port for users is a terminal. The kernel's own driver (`8250_pci`) makes this one a `/dev/ttyS`. Where it is
@@ -63,6 +64,7 @@ use kernel::{
         SpinLockIrq, //
     },
     time::Msecs,
+    types::ScopeGuard, //
 };
 use lkm::{
     irq::IrqReturn,
@@ -176,17 +178,22 @@ struct Uart {
     /// The interrupt takes this lock, too: who has it is not interrupted.
     #[pin]
     state: SpinLockIrq<State>,
-    /// There are bytes to read, or room for some, or the device is gone.
+    /// There are bytes to read, or room for some, a reader is done, or the device is gone.
     #[pin]
     changed: WaitQueue,
-    /// Whoever copies what came in.
-    #[pin]
-    reader: Mutex<()>,
 }
 
 struct State {
     line: Line,
+    /// Somebody copies what came in, which may take long: it is under no lock.
+    taken: bool,
     gone: bool,
+}
+
+impl State {
+    fn is_readable(&self) -> bool {
+        !self.taken && !self.line.input.is_empty()
+    }
 }
 
 // ANCHOR: interrupt
@@ -213,9 +220,12 @@ impl Uart {
     fn new(registers: OwnedRegisters, line: Line) -> impl PinInit<Self> {
         pin_init!(Self {
             registers,
-            state <- new_spinlock_irq!(State { line, gone: false }),
+            state <- new_spinlock_irq!(State {
+                line,
+                taken: false,
+                gone: false,
+            }),
             changed <- new_wait_queue!("uart"),
-            reader <- new_mutex!(()),
         })
     }
 
@@ -233,17 +243,17 @@ impl Uart {
     }
 
     // ANCHOR: wait
-    /// Waits until something can be done with the line, and does it.
-    fn wait(&self, file: &OpenFile, mut done: impl FnMut(&mut Line) -> bool) -> Result {
+    /// Waits until something can be done, and does it.
+    fn wait(&self, file: &OpenFile, mut done: impl FnMut(&mut State) -> bool) -> Result {
         let mut look = |state: &mut State| {
             if state.gone {
                 return Some(Err(ENODEV));
             }
-            if done(&mut state.line) {
+            if done(state) {
                 return Some(Ok(()));
             }
             match self.exchange(state) {
-                Ok(()) => done(&mut state.line).then_some(Ok(())),
+                Ok(()) => done(state).then_some(Ok(())),
                 Err(e) => Some(Err(e)),
             }
         };
@@ -261,21 +271,34 @@ impl Uart {
     }
     // ANCHOR_END: wait
 
-    /// Copies what came in, as far as there is any and it fits.
-    fn take(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let _reader = self.reader.lock();
+    /// Waits until there is something to read, and nobody else reads it, until the result is dropped.
+    fn take(&self, file: &OpenFile) -> Result<impl Drop + use<'_>> {
+        self.wait(file, |state| {
+            let readable = state.is_readable();
+            state.taken |= readable;
+            readable
+        })?;
+        Ok(ScopeGuard::new(|| {
+            self.state.lock().taken = false;
+            self.changed.wake_all();
+        }))
+    }
+
+    /// Copies what came in, as far as it fits, for who has taken it.
+    fn copy(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut total = 0;
         loop {
             let mut bytes = [0; PIECE];
             let length = self.state.lock().line.input.copy(&mut bytes);
             let copied = out.copy_to_iter(bytes.get(..length).unwrap_or_default());
-            if length > 0 && copied == 0 && total == 0 && !out.is_empty() {
+            if copied == 0 && total == 0 {
                 return Err(EFAULT);
             }
             let mut state = self.state.lock();
             state.line.input.skip(copied);
             if state.line.held {
-                self.exchange(&mut state)?;
+                // If the device is gone, the next call says so.
+                let _ = self.exchange(&mut state);
             }
             total += copied;
             if copied < PIECE {
@@ -308,13 +331,11 @@ impl FileOperations for Session {
     }
 
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let mut copied = 0;
-        // Another reader may be faster.
-        while copied == 0 && !out.is_empty() {
-            self.0.wait(file, |line| !line.input.is_empty())?;
-            copied = self.0.take(out)?;
+        if out.is_empty() {
+            return Ok(0);
         }
-        Ok(copied)
+        let _taken = self.0.take(file)?;
+        self.0.copy(out)
     }
 
     fn write(
@@ -342,9 +363,8 @@ impl FileOperations for Session {
         let mut state = uart.state.lock();
         match uart.exchange(&mut state) {
             Ok(()) => {
-                let line = &state.line;
-                Events::READABLE.when(!line.input.is_empty())
-                    | Events::WRITABLE.when(line.output.room() >= PIECE)
+                Events::READABLE.when(state.is_readable())
+                    | Events::WRITABLE.when(state.line.output.room() >= PIECE)
             }
             Err(_) => Events::READABLE | Events::WRITABLE | Events::ERROR | Events::HANG_UP,
         }
@@ -360,8 +380,9 @@ impl Session {
         if length == 0 {
             return Err(EFAULT);
         }
-        uart.wait(file, |line| {
-            line.output.push(bytes.get(..length).unwrap_or_default())
+        uart.wait(file, |state| {
+            let bytes = bytes.get(..length).unwrap_or_default();
+            state.line.output.push(bytes)
         })?;
         // If the device is gone, the next call says so.
         let _ = uart.exchange(&mut uart.state.lock());

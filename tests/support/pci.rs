@@ -57,6 +57,12 @@ impl PciDevice {
         name.to_str().expect("text").to_owned()
     }
 
+    /// Whether it was told to answer, by its driver or by somebody else.
+    pub fn is_enabled(self) -> bool {
+        let file = self.folder().expect("the device").join("enable");
+        fs::read_to_string(file).expect("whether it is enabled") != "0\n"
+    }
+
     /// Clears bits of its command register and sets others, as `setpci` would, until the result is dropped.
     pub fn change(self, clear: u16, set: u16) -> Changed {
         self.command(clear, set);
