@@ -71,6 +71,10 @@ impl Devices {
                 self.plug(&device)?;
             }
             for line in said.lines {
+                ensure!(
+                    is_line(&line),
+                    "lines = [{line:?}]: a name begins with a letter, and has letters, digits, - and _"
+                );
                 if !self.lines.contains(&line) {
                     self.lines.push(line);
                 }
@@ -121,6 +125,12 @@ impl Devices {
         self.arguments.extend(["-device".to_owned(), slot]);
         Ok(())
     }
+}
+
+/// Whether a line may have this name, which becomes QEMU's and a file's in the guest.
+fn is_line(name: &str) -> bool {
+    let may_be = |it: u8| it.is_ascii_alphanumeric() || b"-_".contains(&it);
+    name.starts_with(|it: char| it.is_ascii_alphabetic()) && name.bytes().all(may_be)
 }
 
 /// The samples and the tests' modules that a `Kbuild` leaves out for a kernel, each with the line that does.
@@ -234,8 +244,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        for text in ["[one]\ndevices = 1\n", "[one]\ndevices = [\"edu\"]\n"] {
-            let said = said_in(folder.path(), text, Firmware::Acpi);
+        let lines = ["", "a,b", "a/b", "1", "a b", "ä"].map(|it| format!("lines = [\"{it}\"]"));
+        for said in ["devices = 1", "devices = [\"edu\"]"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(lines)
+        {
+            let text = format!("[one]\n{said}\n");
+            let said = said_in(folder.path(), &text, Firmware::Acpi);
             assert!(said.is_err(), "{text}");
         }
     }
