@@ -148,6 +148,21 @@ fn a_speed_that_no_line_has_is_refused() {
 }
 
 #[test]
+fn lsusb_finds_it_and_its_driver() {
+    let _module = load();
+    let run = |arguments: &[&str]| {
+        let seen = process::Command::new("lsusb").args(arguments).output();
+        let seen = seen.expect("lsusb");
+        assert!(seen.status.success(), "{seen:?}");
+        String::from_utf8_lossy(&seen.stdout).into_owned()
+    };
+    let text = run(&["-d", "0403:6001"]);
+    assert!(text.contains(": ID 0403:6001 "), "{text}");
+    let text = run(&["-t"]);
+    assert!(text.contains(" Driver=ftdi, "), "{text}");
+}
+
+#[test]
 fn silence_ends_a_read_and_no_other() {
     let _module = load();
     let file = open();

@@ -595,7 +595,7 @@ fn it_is_lost_while_it_is_probed() {
                 refused += 1;
             }
             bound += 1;
-            bound >= 10 && refused >= 10
+            bound >= 3 && refused >= 3
         });
         drop(end);
     });

@@ -4,7 +4,11 @@
 
 use lkmpg_tests::{Evdev, Module, errno_of};
 use rustix::io::Errno;
-use std::{fs::File, io::Write as _};
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Stdio},
+};
 
 const SHIFT: u16 = 42;
 
@@ -42,6 +46,29 @@ fn a_text_is_typed() {
     ];
     let wanted = wanted.concat();
     assert_eq!(keys.wait_for_keys(wanted.len()), wanted);
+}
+
+#[test]
+fn evtest_shows_what_is_typed() {
+    let (_module, keys) = load();
+    let mut evtest = Command::new("evtest")
+        .arg(keys.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("evtest");
+    let output = evtest.stdout.take().expect("its output");
+    let mut lines = BufReader::new(output).lines().map(|it| it.expect("text"));
+    let name = lines.find(|it| it.starts_with("Input device name:"));
+    assert_eq!(name.as_deref(), Some("Input device name: \"vkbd\""));
+    assert!(lines.any(|it| it.starts_with("Testing ...")));
+    assert_eq!(write(b"a"), Ok(1));
+    for value in [1, 0] {
+        let key = lines.find(|it| it.contains("(EV_KEY)")).expect("a key");
+        let wanted = format!(", type 1 (EV_KEY), code 30 (KEY_A), value {value}");
+        assert!(key.ends_with(&wanted), "{key}");
+    }
+    evtest.kill().expect("kill");
+    evtest.wait().expect("its end");
 }
 
 /// All that ASCII can print has a key of its own, with Shift or without.

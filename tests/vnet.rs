@@ -21,11 +21,11 @@ use rustix::{
 };
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream, UdpSocket},
     os::fd::{AsRawFd as _, OwnedFd},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -249,6 +249,36 @@ fn connect_here() {
     wait_until("there is a carrier", || {
         shown("vnet0", "operstate") == "up" && shown("vnet1", "operstate") == "up"
     });
+}
+
+/// A stream, four at once, and one that goes the other way.
+#[test]
+fn iperf3_finds_no_fault() {
+    let _module = load();
+    let other = Namespace::new();
+    other.connect("vnet0", "vnet1");
+    for way in ["", " -P 4", " -R"] {
+        let mut server = other.run(|| {
+            let server = Command::new("iperf3")
+                .args(["-4s1", "--forceflush"])
+                .stdout(Stdio::piped())
+                .spawn();
+            server.expect("iperf3")
+        });
+        let mut lines = BufReader::new(server.stdout.take().expect("its output")).lines();
+        let is_ready = |line: io::Result<String>| line.expect("text").contains("listening");
+        assert!(lines.any(is_ready));
+        run("iperf3", &format!("-4c {THERE} -n 4M{way}"));
+        // It ends when it has written all.
+        assert!(lines.all(|it| it.is_ok()));
+        assert!(server.wait().expect("its end").success());
+    }
+    let seen = other.counted("vnet1");
+    assert_eq!((seen.rx_errors, seen.rx_dropped), (0, 0));
+    assert!(
+        seen.rx_bytes > 8 << 20 && seen.tx_bytes > 4 << 20,
+        "{seen:?}"
+    );
 }
 
 /// A socket for whole frames, with their headers.

@@ -6,7 +6,11 @@ use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
-use std::{fs, os::fd::OwnedFd};
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 /// `struct input_event` on 64-bit machines: time, type, code, value.
 const EVENT: usize = 24;
@@ -20,6 +24,7 @@ const REPEATED: i32 = 2;
 /// A keyboard, at its evdev node.
 #[derive(Debug)]
 pub struct Evdev {
+    path: PathBuf,
     node: OwnedFd,
 }
 
@@ -35,15 +40,21 @@ impl Evdev {
     /// Opens the node of the input device that has this name. The kernel may still be about to find it.
     pub fn called(device: &str) -> Self {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        let mut node = None;
+        let mut found = None;
         crate::wait_until(device, || {
-            let name = name(device);
-            node = name.and_then(|it| open(format!("/dev/input/{it}"), flags, Mode::empty()).ok());
-            node.is_some()
+            let path = name(device).map(|it| Path::new("/dev/input").join(it));
+            found = path.and_then(|path| {
+                let node = open(&path, flags, Mode::empty()).ok()?;
+                Some(Self { path, node })
+            });
+            found.is_some()
         });
-        Self {
-            node: node.expect("it was opened"),
-        }
+        found.expect("it was opened")
+    }
+
+    /// Where the node is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Waits until `count` keys have changed since the last call, and returns them, and whether each

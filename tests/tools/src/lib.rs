@@ -21,7 +21,7 @@ const REAL: &str = "awk basename bash cat chmod comm cp cut date df diff dirname
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.
 const INSTALLED: &str = "gcc flex bison bc xz kmod busybox qemu-system-x86_64 genl shellcheck python3 \
-    rust-analyzer gpioget fio";
+    rust-analyzer gpioget fio iperf3 lspci lsusb evtest";
 /// What the stub of rustc says that it is.
 pub const RUSTC: &str = "rustc 1.96.0 (ac68faa20 2026-05-25)";
 
