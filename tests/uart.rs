@@ -548,10 +548,11 @@ fn it_is_unbound_while_somebody_waits() {
 /// Who was told once that it is gone is told so for ever.
 #[test]
 fn it_is_unbound_while_many_try_again() {
+    type Call = fn(&File) -> Result<usize, Errno>;
     let (module, file, _far_end) = connect();
     drop(file);
     let name = DEVICE.name();
-    let calls: [fn(&File) -> Result<usize, Errno>; 2] = [
+    let calls: [Call; 2] = [
         |file| read(file, 10).map(|it| it.len()),
         |file| write(file, &[b'x'; PIECE]),
     ];
