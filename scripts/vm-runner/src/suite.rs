@@ -71,10 +71,16 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let kernel = Kernel::find(options)?;
     let mut ended = Ended::default();
     let missing = devices::missing(&kernel)?;
+    let is_script = |it: &Binary| {
+        it.path
+            .as_ref()
+            .is_some_and(|it| options.script.contains(it))
+    };
+    let is_guests = |it: &Binary| it.in_guest().is_some() || is_script(it);
     binaries.retain(|it| {
         let why = match missing.get(&it.name) {
             Some(line) => format!("the kernel {} cannot have it: {line}", kernel.name),
-            None if kernel.processor.is_foreign() && it.in_guest().is_none() => {
+            None if kernel.processor.is_foreign() && !is_guests(it) => {
                 "it is no test of a guest's: KERNEL=dev".to_owned()
             }
             None => return true,
