@@ -325,9 +325,10 @@ fn it_is_unbound_while_somebody_waits() {
 /// Who was told once that it is gone is told so for ever.
 #[test]
 fn it_is_unbound_while_many_try_again() {
+    type Call = fn(&File) -> Result<u32, Errno>;
     let module = load();
     let name = DEVICE.name();
-    let calls: [fn(&File) -> Result<u32, Errno>; 3] = [
+    let calls: [Call; 3] = [
         |file| read(file, 10).map(|it| it.len() as u32),
         |file| factorial(file, 3),
         |file| invert(file, 3),
