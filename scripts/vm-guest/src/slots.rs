@@ -15,8 +15,9 @@ const DEVICES: &str = "/sys/bus/pci/devices";
 const USB_DEVICES: &str = "/sys/bus/usb/devices";
 /// The kernel's own driver of serial ports on PCI, where it is built in.
 const SERIAL_DRIVER: &str = "/sys/bus/pci/drivers/serial";
-/// How long the kernel may take to find a device.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long the kernel may take to find a device. One that asks its slots does so after 10 seconds for
+/// the first time (`pciehp_poll` in `drivers/pci/hotplug/pciehp_hpc.c`).
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until the kernel has found what is in the slots, and as many devices on USB. What is in a slot is
 /// for the modules: a driver that the kernel brings along lets go of it.
