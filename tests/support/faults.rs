@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
+    sync::LazyLock,
 };
 
 /// The kinds of failure, as folders of debugfs.
@@ -23,6 +24,10 @@ const KINDS: &[&str] = &[
 /// The function that adds a page to what the kernel has of a file. Of those that can be made to
 /// fail it is the only one below a module, besides what allocates.
 const ADD_PAGE: &str = "__filemap_add_folio";
+
+/// Makes the files of an interrupt in `/proc/irq`. It does without those that it has no memory for, and C warns
+/// of each with a stack trace when the interrupt goes: `docs/upstream.md`.
+const IRQ_FILES: &str = "register_irq_proc";
 
 /// What may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +76,20 @@ pub struct Injector {
 impl Injector {
     /// Chooses what fails, for the calling thread.
     pub fn new(fault: Fault, scope: Scope) -> Self {
+        static SPARED: LazyLock<(u64, u64)> = LazyLock::new(|| function(IRQ_FILES));
         for kind in KINDS {
-            let (depth, (start, end)) = match (fault.kinds().contains(kind), scope) {
-                (true, Scope::All) => (0, (0, u64::MAX)),
-                (true, Scope::Below(range)) => (32, range),
+            let (start, end) = match (fault.kinds().contains(kind), scope) {
+                (true, Scope::All) => (0, u64::MAX),
+                (true, Scope::Below(range)) => range,
                 // There is no code at 1.
-                (false, _) => (32, (1, 2)),
+                (false, _) => (1, 2),
             };
             set(kind, "verbose", 0);
-            set(kind, "stacktrace-depth", depth);
+            set(kind, "stacktrace-depth", 32);
             set(kind, "require-start", start);
             set(kind, "require-end", end);
+            set(kind, "reject-start", SPARED.0);
+            set(kind, "reject-end", SPARED.1);
         }
         set("failslab", "ignore-gfp-wait", 'N');
         set("fail_page_alloc", "ignore-gfp-wait", 'N');
