@@ -43,7 +43,7 @@ export LKMPG_JUNIT := $(if $(filter /%,$(JUNIT)),,$(or $(LKMPG_M),$(CURDIR))/)$(
 endif
 
 # What is built is looked for in build/cargo, and the guest's programs are static.
-unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
 
 # What the caller's shell happens to have, and would change a build: it counts on
@@ -74,8 +74,9 @@ endif
 endif
 
 # What rustc calls what runs here, and in the guest.
-HERE	:= x86_64-unknown-linux-gnu
+HERE	:= $(shell scripts/here)
 TARGET	:= $(HERE)
+export CARGO_BUILD_TARGET := $(HERE)
 
 ifdef KDIR
 $(call check-path,$(KDIR))

@@ -32,15 +32,23 @@ mdbook_min=0.4.40
 mdbook_version=0.4.52
 mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
+# This machine's processor, as the table below names it.
+here=$(uname -m)
+case $here in
+x86_64) here=x86 ;;
+aarch64) here=arm64 ;;
+esac
+
 # The kernels that are built here, each with the fragments of its configuration: a later
 # one wins over an earlier. The second names the processor. KERNEL+NAME is one of them with
 # what make's CONFIG=NAME.config adds.
 declare -A fragments_of=(
-	[dev]='dev x86' [debug]='dev x86 debug' [debug-kobject]='dev x86 debug kobject' [trace]='dev x86 trace'
+	[dev]="dev $here" [debug]="dev $here debug" [debug-kobject]="dev $here debug kobject" [trace]="dev $here trace"
+	[x86]='dev x86' [debug-x86]='dev x86 debug'
 	[arm64]='dev arm64' [debug-arm64]='dev arm64 debug'
 	[riscv64]='dev riscv64' [debug-riscv64]='dev riscv64 debug'
 )
-kernels='dev, debug, debug-kobject, trace; arm64, riscv64, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+kernels='dev, debug, debug-kobject, trace; x86, arm64, riscv64, debug-x86, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
 
 # The processors: what Kbuild, Debian, clang and rustc call each, and what QEMU boots there, in the
 # folder that the kernel was built in. scripts/vm-runner/src/processor.rs knows QEMU's side.
@@ -54,19 +62,21 @@ riscv64 riscv   riscv64 riscv64-linux-gnu riscv64gc-unknown-linux-gnu arch/riscv
 # machine's.
 processor_of() {
 	local fragments
-	read -ra fragments <<<"${fragments_of[${1%+*}]-debian x86}"
+	read -ra fragments <<<"${fragments_of[${1%+*}]-debian $here}"
 	use_processor "${fragments[1]}"
 }
 
 # use_processor NAME
 use_processor() {
 	processor=$1
-	read -r arch debian triple target image < <(sed -n "s/^$1 //p" <<<"$processors")
+	read -r arch debian triple target image < <(sed -n "s/^$1 //p" <<<"$processors") ||
+		die "there are no kernels here for a machine that is a $1" \
+			'Those that can be built are for x86-64, arm64 and riscv64: KERNEL=arm64.'
 }
 
 # is_foreign: whether that is not this machine's.
 is_foreign() {
-	[ "${triple%%-*}" != "$(uname -m)" ]
+	[ "$processor" != "$here" ]
 }
 
 # is_kernel NAME: whether there is such a KERNEL.

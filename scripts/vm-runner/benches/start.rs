@@ -4,7 +4,10 @@
 //! turn, on this machine. `make bench T=start`; `LKMPG_ROUNDS=` of them.
 
 use anyhow::{Context, Result, bail};
-use lkmpg_vm::archive::Archive;
+use lkmpg_vm::{
+    archive::Archive,
+    processor::{Firmware, Processor},
+};
 use std::{
     env,
     fs::{self, File},
@@ -103,11 +106,23 @@ fn bare_boot(image: &Path, scratch: &Path) -> Result<Command> {
     archive.folder("/dev")?;
     archive.file("/poweroff", &busybox()?)?;
     archive.finish()?;
-    let mut command = Command::new("qemu-system-x86_64");
+    let processor = Processor::host();
+    let mut command = Command::new(processor.program);
+    // Only of a PC has QEMU a machine that nobody has to name.
+    if processor.firmware == Firmware::DeviceTree {
+        command.args(["-machine", processor.machine, "-cpu", processor.cpu]);
+    }
+    let line = [
+        processor.words[0],
+        "panic=-1",
+        "rdinit=/poweroff",
+        "--",
+        "-f",
+    ];
     command
         .args(["-nographic", "-no-reboot", "-m", "512M"])
         .args(["-accel", if kvm_works() { "kvm" } else { "tcg" }])
-        .args(["-append", "console=ttyS0 panic=-1 rdinit=/poweroff -- -f"])
+        .args(["-append", &line.join(" ")])
         .arg("-initrd")
         .arg(initramfs)
         .arg("-kernel")

@@ -105,12 +105,7 @@ impl Kernel {
 
     /// What gdb reads its symbols from: distributions keep it elsewhere.
     pub fn symbols(&self) -> Option<PathBuf> {
-        let beside = self.image.with_file_name("build/vmlinux");
-        let image = if self.processor.is_foreign() {
-            beside
-        } else {
-            self.image.clone()
-        };
+        let image = self.image.with_file_name("build/vmlinux");
         let image = image.canonicalize().ok()?;
         elf::has_section(&image, ".symtab").ok()?.then_some(image)
     }

@@ -155,8 +155,13 @@ impl Fake {
         for (file, text) in [("image", ""), ("release", "1.2.3\n")] {
             fs::write(new.path("kernel").join(file), text).expect("a kernel");
         }
-        symlink(Self::qemu(), new.path("bin/qemu-system-x86_64")).expect("a link");
+        symlink(Self::qemu(), new.program()).expect("a link");
         new
+    }
+
+    /// What is QEMU for this user.
+    pub fn program(&self) -> PathBuf {
+        self.path(&format!("bin/qemu-system-{}", env::consts::ARCH))
     }
 
     /// The program, which Cargo puts beside the folder of the tests.

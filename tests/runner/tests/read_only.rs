@@ -17,7 +17,8 @@ if touch build 2>/dev/null; then echo 'it can be written to'; exit 1; fi
 own=$(scripts/own)
 case $own in "$PWD"/*) echo "$own is in the checkout"; exit 1 ;; esac
 trap 'rm -rf "$own"' EXIT
-for built in vm-runner.built x86_64-unknown-linux-gnu/release/lkmpg-vm x86_64-unknown-linux-gnu/release/lkmpg-guest; do
+here=$(scripts/here)
+for built in vm-runner.built "$here/release/lkmpg-vm" "$here/release/lkmpg-guest"; do
 	mkdir -p "$(dirname "$own/cargo/$built")"
 	cp -p "build/cargo/$built" "$own/cargo/$built"
 done

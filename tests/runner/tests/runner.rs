@@ -346,7 +346,7 @@ fn what_qemu_complains_about_is_shown() {
         .expect(125)
         .says("nonsense");
     let fake = Fake::new();
-    let broken = fake.path("bin/qemu-system-x86_64");
+    let broken = fake.program();
     fs::remove_file(&broken).expect("it is removed");
     executable(&broken, "echo 'this is broken' >&2\nexit 3");
     fake.runs(&["--", "true"])

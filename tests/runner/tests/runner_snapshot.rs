@@ -181,7 +181,7 @@ fn damage(file: &Path) {
 fn another_qemu_starts_from_another_snapshot() {
     let fake = Fake::new();
     runs_true(&fake);
-    let qemu = fake.path("bin/qemu-system-x86_64");
+    let qemu = fake.program();
     fs::remove_file(&qemu).expect("it is removed");
     fs::copy(Fake::qemu(), &qemu).expect("a copy");
     runs_true(&fake).says(BOOTS);

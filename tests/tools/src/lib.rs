@@ -20,8 +20,27 @@ const REAL: &str = "awk basename bash cat chmod comm cp cut date df diff dirname
     install ldd ln ls make mkdir mktemp mv nproc od paste printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.
-const INSTALLED: &str = "gcc flex bison bc xz kmod busybox qemu-system-x86_64 genl shellcheck python3 \
+const INSTALLED: &str = "gcc flex bison bc xz kmod busybox genl shellcheck python3 \
     rust-analyzer gpioget fio iperf3 lspci lsusb evtest";
+/// What rustc calls this machine.
+pub fn target() -> String {
+    let machine = match env::consts::ARCH {
+        "riscv64" => "riscv64gc",
+        machine => machine,
+    };
+    format!("{machine}-unknown-linux-gnu")
+}
+
+/// QEMU for this machine's processor, and Debian's package of it.
+pub fn qemu() -> (String, &'static str) {
+    let package = match env::consts::ARCH {
+        "x86_64" => "qemu-system-x86",
+        "aarch64" => "qemu-system-arm",
+        _ => "qemu-system-misc",
+    };
+    (format!("qemu-system-{}", env::consts::ARCH), package)
+}
+
 /// What the stub of rustc says that it is.
 pub const RUSTC: &str = "rustc 1.96.0 (ac68faa20 2026-05-25)";
 
@@ -89,7 +108,7 @@ impl Machine {
         for it in REAL.split_whitespace() {
             machine.real(it);
         }
-        for it in INSTALLED.split_whitespace() {
+        for it in INSTALLED.split_whitespace().chain([qemu().0.as_str()]) {
             machine.program(it, "");
         }
         // A script has no libraries, and what the others are links to has.
@@ -97,6 +116,13 @@ impl Machine {
         machine.compilers();
         machine.check_out();
         machine
+    }
+
+    /// Has it run that kernel, by what `uname -r` says.
+    pub fn runs_linux(&self, release: &str) {
+        let machine = env::consts::ARCH;
+        let script = format!("case $1 in -m) echo {machine} ;; *) echo {release} ;; esac");
+        self.program("uname", &script);
     }
 
     fn compilers(&self) {

@@ -124,7 +124,7 @@ fn the_size_of_the_cache_is_told() {
 #[test]
 fn a_kernel_of_ones_own_is_told_in_plain_words() {
     let machine = Machine::new();
-    machine.program("uname", "echo 7.3.0-mine");
+    machine.runs_linux("7.3.0-mine");
     machine.program("dpkg", "echo amd64");
     machine.run(&["make", "modules", "KERNEL=host"]).fails(&[
         "the kernel 7.3.0-mine",

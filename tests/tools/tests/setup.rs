@@ -2,7 +2,7 @@
 
 //! scripts/setup: what it finds missing, and how it gets that.
 
-use lkmpg_tools_tests::{Machine, root};
+use lkmpg_tools_tests::{Machine, qemu, root};
 use std::fs;
 
 /// A machine whose apt installs stubs, and whose sudo keeps what it was asked for.
@@ -34,18 +34,29 @@ fn nothing_is_missing() {
 #[test]
 fn what_is_missing_is_told_by_what_it_is() {
     let machine = Machine::new();
-    for it in ["flex", "busybox", "qemu-system-x86_64"] {
+    let (qemu, package) = qemu();
+    for it in ["flex", "busybox", &qemu] {
         machine.without(it);
     }
     machine.run(&["scripts/setup", "--check"]).fails(&[
         "flex, which configures the kernel (package flex)",
         "a busybox that is linked statically, which is the user space of the VM (package busybox-static)",
-        "qemu-system-x86_64, which runs the VM (package qemu-system-x86)",
+        &format!("{qemu}, which runs the VM"),
+        &format!("(package {package})"),
     ]);
     // Not Debian: no apt-get.
     machine
         .run(&["scripts/setup"])
         .fails(&["flex, which", "not Debian", "KDIR="]);
+}
+
+#[test]
+fn a_machine_of_another_kind_is_told_so() {
+    let machine = Machine::new();
+    machine.program("uname", "echo s390x");
+    machine
+        .run(&["scripts/setup", "--check"])
+        .fails(&["a machine that is a s390x", "x86-64, arm64 and riscv64"]);
 }
 
 #[test]
@@ -168,7 +179,7 @@ mkdir -p bin && printf '#!/bin/sh\\necho bindgen 0.72.1\\n' >bin/bindgen && chmo
 fn the_book_takes_its_own_tools_and_no_others() {
     let machine = Machine::new();
     with_apt(&machine);
-    for it in ["flex", "qemu-system-x86_64", "bindgen"] {
+    for it in ["flex", &qemu().0, "bindgen"] {
         machine.without(it);
     }
     let home = machine.path("home").display().to_string();

@@ -2,7 +2,7 @@
 
 //! `scripts/vm` before it becomes the runner: what it builds, and where it cannot.
 
-use lkmpg_tools_tests::{executable, root};
+use lkmpg_tools_tests::{executable, root, target};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 /// A cargo that makes runners which say that they ran.
-const CARGO: &str = "folder=$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release
+const CARGO: &str = "folder=$CARGO_TARGET_DIR/$CARGO_BUILD_TARGET/release
 mkdir -p $folder
 echo '#!/bin/sh
 echo ran' >$folder/lkmpg-vm
@@ -29,7 +29,7 @@ fn checkout(name: &str) -> (TempDir, PathBuf) {
     for it in ["Cargo.toml", "Cargo.lock"] {
         fs::write(checkout.join(it), "").expect(it);
     }
-    for it in ["scripts/vm", "scripts/own"] {
+    for it in ["scripts/vm", "scripts/own", "scripts/here"] {
         // Another process copies them, as it does for what is `executable`.
         let copy = Command::new("cp")
             .args([root().join(it), checkout.join(it)])
@@ -69,8 +69,8 @@ fn it_builds_what_is_not_there() {
     passes(&checkout, false);
     // As `cargo clean --package` does.
     for program in ["lkmpg-vm", "lkmpg-guest"] {
-        let release = checkout.join("build/cargo/x86_64-unknown-linux-gnu/release");
-        fs::remove_file(release.join(program)).expect(program);
+        let built = checkout.join("build/cargo").join(target());
+        fs::remove_file(built.join("release").join(program)).expect(program);
         passes(&checkout, true);
     }
 }
