@@ -15,7 +15,7 @@
 //! loglevels: 4, warning: something is odd
 //! loglevels: 5, notice: normal, and worth knowing
 //! loglevels: 6, information: what is going on
-//! ...
+//! loglevels: 7, debug: for those who look for an error
 //! # rmmod loglevels
 //! ```
 //!
@@ -28,8 +28,8 @@
 //! once.
 //!
 //! C writes the level in front of the text: `printk(KERN_INFO "...")`, or `pr_info("...")`. Rust has
-//! the same macros. `pr_debug` is compiled away unless the kernel has debug assertions
-//! (`KERNEL=debug`); in C it waits for `#define DEBUG`.
+//! the same macros. `pr_debug` is compiled away, unless the module is built with debug assertions: see the
+//! line `RUSTFLAGS_loglevels.o` in `Kbuild`. In C it is `#define DEBUG`, or `CFLAGS_loglevels.o := -DDEBUG`.
 
 use kernel::prelude::*;
 
