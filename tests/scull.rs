@@ -74,6 +74,21 @@ fn opening_for_writing_empties_it() {
     assert_eq!(content(NODE), b"short, and more");
     drop(OpenOptions::new().write(true).open(NODE).expect("open"));
     assert_eq!(content(NODE), b"");
+    // As fopen(3) does with "w+".
+    fs::write(NODE, "old").expect("write");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(true);
+    drop(options.open(NODE).expect("open"));
+    assert_eq!(content(NODE), b"");
+    // Who is not let in changes nothing.
+    let mut first = open_for_both(SINGLE);
+    first.write_all(b"kept").expect("write");
+    assert_eq!(
+        options.open(SINGLE).map_err(errno_of).err(),
+        Some(Errno::BUSY)
+    );
+    drop(first);
+    assert_eq!(content(SINGLE), b"kept");
 }
 
 #[test]

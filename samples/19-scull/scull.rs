@@ -29,7 +29,8 @@
 //!   it was asked for, if it says how much. Here a call does at most a page. It copies to a page of its
 //!   own first, so that nobody else waits while a caller's memory is fetched from a disk.
 //! - **Opening for writing** empties the device, as the shell expects of `>`. With `>>`
-//!   (`O_APPEND`) it goes on at the end.
+//!   (`O_APPEND`) it goes on at the end. Opening for both keeps what is there, unless the program says
+//!   otherwise (`O_TRUNC`).
 //! - **Limits.** The kernel has no other memory than the machine. A device takes `limit` bytes, and
 //!   then there is `No space left on device`.
 //! - **Several openers.** All share what is in the device. A mutex lets one of them in at a time.
@@ -46,6 +47,7 @@ use kernel::{
     fs::file::flags::{
         O_ACCMODE,
         O_APPEND,
+        O_TRUNC,
         O_WRONLY, //
     },
     page::PAGE_SIZE,
@@ -185,7 +187,9 @@ impl FileOperations for Session {
         device.enter()?;
         // From here on the drop of this leaves the device.
         let session = Session { device };
-        if file.flags() & O_ACCMODE == O_WRONLY && file.flags() & O_APPEND == 0 {
+        let flags = file.flags();
+        let overwrites = flags & O_ACCMODE == O_WRONLY && flags & O_APPEND == 0;
+        if overwrites || flags & O_TRUNC != 0 {
             let old = mem::replace(&mut *session.device.content.lock(), Content::new());
             // To free much takes long, and needs no lock.
             drop(old);

@@ -149,8 +149,9 @@ static int scull_open(struct inode *inode, struct file *file)
 
 	if (err)
 		return err;
-	if ((file->f_flags & O_ACCMODE) == O_WRONLY &&
-	    !(file->f_flags & O_APPEND)) {
+	if ((file->f_flags & O_TRUNC) ||
+	    ((file->f_flags & O_ACCMODE) == O_WRONLY &&
+	     !(file->f_flags & O_APPEND))) {
 		mutex_lock(&scull->content);
 		empty(scull);
 		mutex_unlock(&scull->content);
