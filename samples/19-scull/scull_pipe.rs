@@ -63,6 +63,8 @@
 //! of its own. A reader marks what it reads, and takes it out when it is copied.
 //!
 //! A FIFO ends when its last writer closes it. This device does not: a reader waits for the next writer.
+//! A FIFO keeps a write of up to 4,096 bytes (`PIPE_BUF`) together. This device takes what there is room
+//! for, and another writer may come before the rest.
 //!
 //! Where to look: `fs/pipe.c`, and `fs/fcntl.c` for `SIGIO`.
 
