@@ -64,6 +64,7 @@ fn odd_words_are_refused() {
         ("-", Errno::INVAL),
         ("two words", Errno::INVAL),
         ("a-word-of-17-byte", Errno::NAMETOOLONG),
+        (&format!("once{:40}twice", ""), Errno::NAMETOOLONG),
     ] {
         let file = fs::File::options().write(true).open(FILE).map_err(errno_of);
         let seen = rustix::io::write(file.expect("open"), word.as_bytes());

@@ -84,6 +84,17 @@ fn who_comes_and_who_goes() {
     ] {
         assert_eq!(refused(line), errno, "{line:?}");
     }
+    // What is cut would be another number.
+    assert_eq!(refused(&format!("-{:031}", 22)), Errno::NOENT);
+    assert_eq!(refused(&format!("-{:032}", 22)), Errno::NAMETOOLONG);
+    assert_eq!(refused(&"x".repeat(33)), Errno::NAMETOOLONG);
+    // What would break the lines is escaped.
+    tell(&"x".repeat(32));
+    tell("two\nlines\n");
+    tell("-2\n");
+    tell("-3\n");
+    let all = format!("4 {}\n5 two\\nlines\n", "x".repeat(32));
+    assert_eq!(fs::read_to_string(FILE).expect("read"), all);
 }
 
 #[test]

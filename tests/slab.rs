@@ -57,6 +57,8 @@ fn odd_words_are_refused() {
         ("many", Errno::INVAL),
         ("100001", Errno::NOSPC),
         ("18446744073709551616", Errno::INVAL),
+        // Cut, it would be 1.
+        (&format!("{:033}", 10), Errno::INVAL),
     ] {
         assert_eq!(rustix_write(word), Err(errno), "{word:?}");
     }

@@ -43,10 +43,9 @@ fn the_branch_is_there_when_it_is_on() {
         tell("off\n");
         assert!(is(state(), "off", "0"));
     }
-    assert_eq!(
-        fs::write(FILE, "perhaps").map_err(errno_of),
-        Err(Errno::INVAL)
-    );
+    for word in ["perhaps", "on      or not"] {
+        assert_eq!(fs::write(FILE, word).map_err(errno_of), Err(Errno::INVAL));
+    }
     // It goes while it is on, and is off the next time.
     tell("on");
     module.unload().expect("unload");

@@ -15,7 +15,7 @@
 //! # rmmod procfs_4
 //! ```
 //!
-//! A line with a name adds it to the list, a minus and a number removes it.
+//! A line with a name adds it to the list, a minus and a number removes it. A line has up to 32 bytes.
 //!
 //! The list may be longer than the reader's buffer, so it is read in pieces, and it may change between
 //! two of them. The module must not keep it locked for so long: the reader may never come back.
@@ -113,6 +113,9 @@ impl proc_fs::Sequence for Book {
     fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = data.len();
         let input = Message::<32>::copy_from(data)?;
+        if input.len() < length {
+            return Err(ENAMETOOLONG);
+        }
         let line = input.as_bytes().trim_ascii();
         match line {
             [] => return Err(EINVAL),

@@ -18,7 +18,7 @@
 //! # rmmod slab
 //! ```
 //!
-//! The columns are: objects in use, objects that there is room for, bytes of each, how many fit one
+//! The columns are: objects in use (and those that CPUs keep ready for the next one), objects that there is room for, bytes of each, how many fit one
 //! *slab*, which is a piece of memory, and how many pages a slab has.
 //!
 //! In Rust a ticket is freed when it is dropped. But `core::mem::forget` is safe, and a ticket that is
@@ -128,6 +128,9 @@ impl proc_fs::Show for Drawer {
     fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = data.len();
         let word = Message::<32>::copy_from(data)?;
+        if word.len() < length {
+            return Err(EINVAL);
+        }
         match core::str::from_utf8(word.as_bytes().trim_ascii()) {
             Ok("forget") => mem::forget(self.ticket(0)?),
             Ok(number) => self.keep(number.parse().map_err(|_| EINVAL)?)?,

@@ -87,10 +87,12 @@ struct Item {
     links: ListLinks,
 }
 
+// Nothing in an item tells whether it has a `ListArc`.
 impl_list_arc_safe! {
     impl ListArcSafe<0> for Item { untracked; }
 }
 
+// Where the links number 0 are. An item with two pairs of them could be in two lists.
 impl_list_item! {
     impl ListItem<0> for Item { using ListLinks { self.links }; }
 }
@@ -197,6 +199,9 @@ impl proc_fs::Show for Words {
     fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = data.len();
         let input = Message::<32>::copy_from(data)?;
+        if input.len() < length {
+            return Err(ENAMETOOLONG);
+        }
         let input = input.as_bytes().trim_ascii();
         let (removed, text) = match input {
             [b'-', word @ ..] => (true, word),

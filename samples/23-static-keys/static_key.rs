@@ -125,6 +125,9 @@ impl proc_fs::Show for Passes {
     fn write(&self, data: &mut IovIterSource<'_>) -> Result<usize> {
         let length = data.len();
         let word = Message::<8>::copy_from(data)?;
+        if word.len() < length {
+            return Err(EINVAL);
+        }
         match word.as_bytes().trim_ascii() {
             b"on" => COUNTING.enable(),
             b"off" => COUNTING.disable(),

@@ -57,7 +57,10 @@ static void procfs_4_stop(struct seq_file *m, void *name)
 
 static int procfs_4_show(struct seq_file *m, void *name)
 {
-	seq_printf(m, "%lld %s\n", *(loff_t *)m->private, (char *)name);
+	int length = strlen(name);
+
+	/* Escaped: a name may be any bytes. */
+	seq_printf(m, "%lld %*pE\n", *(loff_t *)m->private, length, name);
 	return 0;
 }
 
@@ -117,6 +120,8 @@ static ssize_t procfs_4_write(struct file *file, const char __user *buf,
 
 	if (copy_from_user(text, buf, min_t(size_t, count, NAME_LENGTH)))
 		return -EFAULT;
+	if (count > NAME_LENGTH)
+		return -ENAMETOOLONG;
 	line = strim(text);
 	if (!*line)
 		return -EINVAL;

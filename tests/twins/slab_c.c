@@ -105,6 +105,8 @@ static ssize_t slab_write(struct file *file, const char __user *buf,
 
 	if (copy_from_user(text, buf, min_t(size_t, count, WORD_LENGTH)))
 		return -EFAULT;
+	if (count > WORD_LENGTH)
+		return -EINVAL;
 	word = strim(text);
 	if (!strcmp(word, "forget"))
 		return ticket_new(0) ? count : -ENOMEM;

@@ -67,6 +67,8 @@ static ssize_t static_key_write(struct file *file, const char __user *buf,
 
 	if (copy_from_user(text, buf, min_t(size_t, count, WORD_LENGTH)))
 		return -EFAULT;
+	if (count > WORD_LENGTH)
+		return -EINVAL;
 	word = strim(text);
 	if (!strcmp(word, "on"))
 		static_branch_enable(&counting);
