@@ -29,7 +29,12 @@
 //! minor number is the driver's own business, and this one treats all of them alike. What a process
 //! does with the node arrives in `FileOperations`: `open` makes a `Session`, which the calls on that
 //! open file get as `self`, and the last `close` drops it. This is C's `struct file` with its
-//! `private_data`, and `struct file_operations`.
+//! `private_data`, and `struct file_operations`. `#[vtable]` notes which of the functions there are. To
+//! the other calls the kernel answers itself.
+//!
+//! All openers share the `Visits`. They are lent to `open` (`ArcBorrow`), and `into` makes a share of
+//! its own for the session (`Arc`). In the kernel every allocation can fail: hence the `?`. The caller
+//! says whether it may sleep until there is memory. With `GFP_KERNEL` it may.
 //!
 //! `cat` reads twice: the first read gets the message, and the second one 0 bytes, which means the
 //! end. The position is the open file's, and two threads that read one open file at the same moment

@@ -156,6 +156,7 @@ impl FileOperations for Session {
 
     // ANCHOR: ioctl
     fn ioctl(&self, file: &OpenFile, request: Request) -> Result<isize> {
+        // Each looks whether the request has its number. If none of them has, `finish` is `ENOTTY`.
         request
             .write_string(SET_MSG, |text| self.set(file, text))
             .read_string(GET_MSG, || Ok(self.get()))

@@ -97,6 +97,7 @@ impl kernel::Module for KbLeds {
 /// The thread. It ends when it is asked to, or when its terminal has gone.
 fn blink(me: &kthread::Current<'_>, lights: &mut vt::Lights, steps: &[u8], period: Msecs) {
     for digit in steps.iter().cycle() {
+        // The lowest bits of a digit's character are its value.
         if let Err(e) = lights.show(digit & 7) {
             pr_err!("The lights cannot be changed any more: {e:?}\n");
             return;

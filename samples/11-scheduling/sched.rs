@@ -62,6 +62,7 @@ impl kernel::InPlaceModule for Sched {
                 Count(_calls.clone()),
             ),
             _timer <- new_timer!(Tick(_calls.clone()), "sched"),
+            // No field: this is done when those above are made.
             _: { _timer.start(1) },
         })
     }

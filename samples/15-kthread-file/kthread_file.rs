@@ -87,6 +87,7 @@ struct KthreadFile {
 
 impl kernel::InPlaceModule for KthreadFile {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // What is to be done before the fields are made.
         pin_init_scope(|| {
             let period = period_ms.value();
             if !path.value().to_bytes().starts_with(b"/") || period == 0 {

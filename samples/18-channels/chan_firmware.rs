@@ -168,6 +168,8 @@ impl Loader {
     fn close(&self) {
         self.outcome.close();
         let _ = self.cancel(StoreBuf::default());
+        // A `load` asks user space, too, if the administrator has it so. C can only end that by the file
+        // in `/sys/class/firmware`, which comes a little later than the question.
         while let Some(line) = self.outcome.pending() {
             let _ = name(&line).and_then(firmware::abort);
             fsleep(Delta::from_millis(1));
