@@ -181,8 +181,8 @@ impl<T: Item> Drop for Subsystem<T> {
                 );
             },
         );
-        // SAFETY: By the type invariants. There are no directories in it, and C waits for who makes or
-        // has just removed one. Nobody has a reference any more but us, who give it back.
+        // SAFETY: By the type invariants. There are no directories in it, and C waits for those who make one
+        // or have just removed one. Nobody has a reference any more but us, who give it back.
         unsafe {
             let root = self.root.as_ptr();
             bindings::configfs_unregister_subsystem((*root).subsystem.get());
@@ -205,7 +205,7 @@ struct Member(Arc<Members>);
 impl Member {
     /// Fails with `ENODEV` if the subsystem is about to go.
     fn new(members: &Arc<Members>) -> Result<Self> {
-        // Whoever closes looks at the count after that, so one of the two sees the other.
+        // The thread that closes looks at the count after that, so one of the two sees the other.
         members.count.fetch_add(1, Full);
         let member = Self(members.clone());
         if members.closed.load(Relaxed) {

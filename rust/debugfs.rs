@@ -2,8 +2,8 @@
 
 //! Files in debugfs that a module may be unloaded under.
 //!
-//! [`kernel::debugfs`] writes and reads Rust values, but its files do not keep the module: whoever
-//! closes one after `rmmod` has the kernel follow a pointer into the module that is gone. The
+//! [`kernel::debugfs`] writes and reads Rust values, but its files do not keep the module: to
+//! close one after `rmmod` has the kernel follow a pointer into the module that is gone. The
 //! files here are safe then, and are those that it lacks: the plain numbers that C makes in one
 //! line ([`Number`]), immutable bytes ([`Blob`]), and files with a state for each opener
 //! ([`Node`]). Errors are reported, not swallowed.
@@ -254,7 +254,7 @@ impl<T: Scalar> Number<T> {
 }
 
 impl Number<u64> {
-    /// Adds to the number, whoever else does so at the same time; it wraps around. Callable from
+    /// Adds to the number; others may do so at the same time. It wraps around. Callable from
     /// any context (`atomic64_add`).
     pub fn add(&self, more: u64) {
         // SAFETY: The value is initialised, aligned, and lives as long as the number. All other

@@ -116,13 +116,13 @@ fn loading(name: &CStr) -> Result<CString> {
 }
 
 /// Says that user space has no answer, in the only way that there is. For a thread of the kernel's:
-/// whoever wants the request to end may be in a folder of its own, or may not write there.
+/// a process that wants the request to end may be in a folder of its own, or may not write there.
 fn give_up(loading: &CStr) -> Result {
     file::Options::new().write().open(loading)?.write_all(b"-1")
 }
 
 /// Ends the request for an image that user space was asked to answer, as if `-1` had been written to
-/// its file `loading`. Whoever asked for an image of that name gets the same answer.
+/// its file `loading`. All who asked for an image of that name get the same answer.
 ///
 /// Fails with `ENOENT` if there is no such request, perhaps not yet, `EINVAL` if there cannot be one,
 /// `EINTR` if the process is being killed, or `ENOMEM`. May sleep.

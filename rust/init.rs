@@ -77,7 +77,7 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 /// The macro wraps the module's `impl kernel::Module`. What the function does goes to `.init.text`,
 /// as with C's `__init`; each `static` in front of it goes to `.init.data`, as with `__initdata`.
 /// Inside the function a static's name stands for a copy of its value, so that no reference to it
-/// can outlive `init`. The function itself stays, for whoever kept a pointer to it: it fails with
+/// can outlive `init`. The function itself stays, in case somebody kept a pointer to it: it fails with
 /// `EBUSY` when it is called again.
 ///
 /// # Examples

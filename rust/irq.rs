@@ -297,7 +297,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         let this = kernel::container_of!(line.cast::<Line>(), Self, line);
         // SAFETY: As in `handle`; freeing the line waits for the thread.
         let halves = unsafe { &(*this).halves };
-        // Whoever sets it from now on has the bottom half run once more.
+        // If somebody sets it from now on, the bottom half runs once more.
         halves.woken.xchg(false, Acquire);
         halves.handler.handle_threaded() as bindings::irqreturn_t
     }

@@ -318,7 +318,7 @@ impl<R> Thread<R> {
     /// If the caller is killed meanwhile, the thread is asked to stop, as [`Self::stop`] does. May sleep
     /// (`wait_for_completion_killable`).
     pub fn join(self) -> Option<R> {
-        // Whoever is killed has no time to wait.
+        // A process that is killed has no time to wait.
         let _ = self.packet.ended.wait();
         self.stop()
     }

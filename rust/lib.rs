@@ -61,7 +61,7 @@
 //! | names of attributes and groups: [`sysfs::Attributes::GROUPS`], [`configfs::Item::ATTRIBUTES`] | the same | the build: `sysfs::names`, `configfs::Node` |
 //! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn |
 //! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] cuts them to what the attribute does |
-//! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody need |
+//! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody has to |
 //! | [`chrdev::Options::major`], `minors`, `nodes` | they run into the next major number | `Numbers::new`: `EINVAL` |
 //! | errors from `open`, `read`, `write`, `ioctl`, `mmap` | `EIOCBQUEUED` is a `BUG`, a restart without a signal reaches the process, the kernel's own numbers do | `Caller::Vfs` |
 //! | errors from [`proc_fs::Show::show`], an attribute's `show`, [`hwmon::Chip::read`] | `EAGAIN` is tried again for ever | `Caller::SeqFile` |
@@ -121,9 +121,9 @@
 //! | a question of no bytes to a USB device: [`usb::Link::control_in`] | warns with a stack trace | `EINVAL` |
 //! | how many bytes a USB transfer has | 16 bits of control data, an `int` of others | `EINVAL`; `ENOMEM` for what no memory has room for |
 //! | a limit of 0, for a USB transfer | waits for ever | a millisecond |
-//! | a bulk transfer that begins while the driver goes: [`usb::BulkIn`], [`usb::BulkOut`] | ends what began before it took the endpoints away; it gives them back before the driver's data goes, which may wait for who reads | `usb::is_over` |
+//! | a bulk transfer that begins while the driver goes: [`usb::BulkIn`], [`usb::BulkOut`] | ends what began before it took the endpoints away; it gives them back before the driver's data goes, which may wait for those who read | `usb::is_over` |
 //! | a transfer by USB whose caller returns: [`usb::Link`] | looks at the anchor once more, after it has told the caller | `Link::transfer` waits for that (`usb_kill_urb`) |
-//! | how memory is found for a USB transfer | may wait for a disk behind the hub that waits for who transfers | `Link::transfer`: `GFP_NOIO` |
+//! | how memory is found for a USB transfer | may wait for a disk behind the hub, which waits for the transfer | `Link::transfer`: `GFP_NOIO` |
 //! | the register and the value of a transfer by SMBus: [`i2c::Link`] | nothing; what it returns is an error or a value | `i2c::value` |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
@@ -134,7 +134,7 @@
 //! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |
 //! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | the type's invariant; `end_attribute`: `EMSGSIZE` |
 //! | [`netlink::Key::new`] | the upper bits are flags | the build |
-//! | names of images and of who asks: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
+//! | names of images and of devices that ask: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
 //! | how many images are asked for at once | each has a worker, of which there are 1,024 | one [`firmware::Request`] a device: `EBUSY` |
 //! | a [`file::File`] that leads back to itself | uses up the stack | `file::enter`: `ELOOP` |
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |

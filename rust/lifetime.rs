@@ -73,7 +73,7 @@ pub(crate) fn module_kobject() -> *mut bindings::kobject {
 /// when this is dropped. If that happens while the module is being loaded, most likely since `init`
 /// fails, or while a load that has failed is undone, the drop waits until at most the loader has a
 /// reference. Nothing else may end the wait, since the others are about to call the module. It is told
-/// to who reads the log.
+/// to the log.
 pub(crate) struct References;
 
 impl Drop for References {

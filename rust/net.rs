@@ -64,7 +64,7 @@ pub trait Operations: Send + Sync + 'static {
     /// where they are, and who sends more of them waits.
     fn has_room(&self, port: Port<'_>) -> bool;
 
-    /// Returns a packet that has come in, which goes to who listens. One at a time for each interface, and
+    /// Returns a packet that has come in, which goes to those who listen. One at a time for each interface, and
     /// as often as there are some, after [`Port::schedule`].
     fn poll(&self, port: Port<'_>) -> Option<Packet>;
 

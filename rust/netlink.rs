@@ -248,7 +248,7 @@ impl<'a> Sender<'a> {
         unsafe { (*self.skb).sk }
     }
 
-    /// Whether the sender, and whoever opened its socket, have `CAP_NET_ADMIN`.
+    /// Whether the sender, and the process that opened its socket, have `CAP_NET_ADMIN`.
     fn is_privileged(&self) -> bool {
         // SAFETY: By the type invariants.
         unsafe { bindings::netlink_capable(self.skb, bindings::CAP_NET_ADMIN as c_int) }

@@ -3,7 +3,7 @@
 //! Relay channels: much data, from any context, to user space.
 //!
 //! A [`Channel`] has a ring buffer for each CPU, and each ring is a file in debugfs: `<name>0`,
-//! `<name>1` and so on. A ring consists of sub-buffers. Whoever writes fills the one of the CPU it
+//! `<name>1` and so on. A ring consists of sub-buffers. A writer fills the one of the CPU it
 //! runs on; a reader gets finished ones through poll(2) and mmap(2), or whatever there is through
 //! read(2). A write never crosses the end of a sub-buffer; what is left over there is padding.
 //!
@@ -230,7 +230,7 @@ impl Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        // Whoever polls gets the last data.
+        // Those who poll get the last data.
         for ring in &self.rings {
             ring.flush();
             ring.close();

@@ -10,7 +10,7 @@
 //!
 //! Each transfer sleeps, and has a limit. It ends at once when the caller is killed, and when the driver is
 //! unbound: one of a [`Bulk`](BulkIn) endpoint before `disconnect` is called, so that the driver's data can
-//! wait for who uses it, and a control transfer after the driver's data has gone. C's own functions for this,
+//! wait for those who use it, and a control transfer after the driver's data has gone. C's own functions for this,
 //! `usb_control_msg` and `usb_bulk_msg`, go on until the limit: the core ends what is under way when a driver
 //! is unbound, but has the endpoints back before the driver's data goes, and what begins in between nobody
 //! ends.
@@ -199,7 +199,7 @@ struct Urb(NonNull<bindings::urb>);
 
 impl Urb {
     fn new() -> Result<Self> {
-        // SAFETY: It may be called by whoever may sleep. There are no packets of an isochronous transfer.
+        // SAFETY: The caller may sleep. There are no packets of an isochronous transfer.
         let urb = unsafe { bindings::usb_alloc_urb(0, bindings::GFP_KERNEL) };
         // INVARIANT: C has made it for us.
         NonNull::new(urb).map(Self).ok_or(ENOMEM)

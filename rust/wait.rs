@@ -4,7 +4,7 @@
 //!
 //! A [`WaitQueue`] is the kernel's `wait_queue_head`. A waiter names the lock that protects the
 //! condition and a closure that checks it with the lock held; the queue takes and drops the lock
-//! around the sleep. Whoever changes the condition wakes one waiter or all of them.
+//! around the sleep. A thread that changes the condition wakes one waiter or all of them.
 //!
 //! Two properties set it apart from [`kernel::sync::CondVar`]. The condition is checked once more
 //! when a signal arrives, so that a waiter that was chosen by [`WaitQueue::wake_one`] and is

@@ -37,8 +37,8 @@ use pin_init::pin_init_scope;
 /// Dropping it frees the interrupt, and returns when neither half of the handler can run any more. That
 /// may sleep, and must not happen [in its own callback](crate#pitfalls).
 ///
-/// **When the chip goes, the handler is dropped**, before the chip is gone: whoever waits for an edge is
-/// to be told by its `drop`. In C nobody is told. There the chip frees the interrupt behind its user's
+/// **When the chip goes, the handler is dropped**, before the chip is gone: its `drop` is to
+/// tell those who wait for an edge. In C nobody is told. There the chip frees the interrupt behind its user's
 /// back, who then frees it again, when the number may be that of another one.
 ///
 /// Neither half of a handler, nor its initialiser or `drop`, may make or drop an interrupt of the same chip: the

@@ -262,7 +262,7 @@ impl<T: Operations> Inner<T> {
             },
         }
         if !this.operations.has_room(port) {
-            // SAFETY: As above. The barrier is for who makes room meanwhile, and does not see the bit yet.
+            // SAFETY: As above. The barrier is for a thread that makes room meanwhile, and does not see the bit yet.
             unsafe {
                 let state = queue_state(port.device);
                 bindings::set_bit(bindings::LKM_QUEUE_STATE_DRV_XOFF, state);

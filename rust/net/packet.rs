@@ -12,7 +12,7 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// A packet, with its Ethernet header. Dropping it throws it away, and says so to who looks for dropped packets;
+/// A packet, with its Ethernet header. Dropping it throws it away, and says so to those who look for dropped packets;
 /// one that has been sent is [consumed](Self::consume). Both are callable from any context but an NMI.
 ///
 /// It refers to nothing but its sender's socket, which gets its memory back when the packet has gone.
@@ -100,7 +100,7 @@ impl Packet {
         Self { skb }
     }
 
-    /// Hands the packet to who listens on an interface (`netif_receive_skb`).
+    /// Hands the packet to those who listen on an interface (`netif_receive_skb`).
     ///
     /// # Safety
     ///

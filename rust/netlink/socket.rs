@@ -73,8 +73,8 @@ impl<'a> Request<'a> {
         Attributes::new(self.payload())
     }
 
-    /// Whether the sender may administer the network: it, and whoever opened its socket, have
-    /// `CAP_NET_ADMIN` (`netlink_capable`).
+    /// Whether the sender may administer the network: it, and the process that opened its socket,
+    /// have `CAP_NET_ADMIN` (`netlink_capable`).
     pub fn is_privileged(&self) -> bool {
         self.sender.is_privileged()
     }
@@ -184,8 +184,8 @@ impl<T: Protocol> Socket<T> {
     /// memory), or if the module is loaded and somebody has a file or a socket of it open; or `EINVAL` if there is no such number, or more groups than
     /// there can be. May sleep (`netlink_kernel_create`).
     ///
-    /// Whoever has a socket of this protocol open keeps the module, and a load that fails waits for
-    /// that.
+    /// An open socket of this protocol keeps the module, and a load that fails waits until it is
+    /// closed.
     pub fn new(options: Config, protocol: Arc<T>) -> Result<Self> {
         if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
             return Err(EINVAL);

@@ -75,7 +75,7 @@ impl<const SIZE: usize> ForLt for Bar<'static, SIZE> {
 // SAFETY: The lifetime is that of a reference to what does not depend on it.
 unsafe impl<const SIZE: usize> CovariantForLt for Bar<'static, SIZE> {}
 
-/// A [`Bar`] that goes with the binding, whoever has it.
+/// A [`Bar`] that goes with the binding, even if somebody still has it.
 pub type DevresBar<const SIZE: usize = 0> = DevresLt<Bar<'static, SIZE>>;
 
 impl<'a, const SIZE: usize> Bar<'a, SIZE> {

@@ -119,7 +119,7 @@ impl Ring {
     /// Has the readers woken if a sub-buffer is finished. Not with the lock held, since what this
     /// calls may be probed by somebody who writes.
     fn tell(&self, finished: bool) {
-        // A reader looks at the content after it is in the queue, so whoever does not see the end
+        // A reader looks at the content after it is in the queue, so one that does not see the end
         // of this sub-buffer is there.
         if finished && !self.readers.is_empty() {
             // SAFETY: By the type invariants; `drop` waits for it.

@@ -159,7 +159,7 @@ impl Loader {
     // ANCHOR_END: load
 
     fn cancel(&self, _input: StoreBuf<'_>) -> Result {
-        // Dropping it takes some time; nobody need wait for that.
+        // Dropping it takes some time, and others should not wait for that.
         let asking = self.asking.lock().take();
         asking.map(drop).ok_or(ENOENT)
     }

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! - **One driver, two tables**: the names of ACPI, and those of device trees. `PRP0001` is ACPI's name for
-//!   "see the property `compatible`", and so has a device of the second kind on a PC.
+//!   "see the property `compatible`". So a PC can have a device with a name from the second table.
 //! - **What the firmware says is input.** A property that is not there may have a default. A property that makes
 //!   no sense must not be replaced by the default (`or` does that): the driver refuses the device.
 //! - **The module stays** when it refuses a device: it may like the next one.

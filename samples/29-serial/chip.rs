@@ -73,7 +73,7 @@ register! {
         4:4 loopback => bool;
         /// On a PC: the interrupt is connected.
         3:3 interrupts => bool;
-        /// Who sends to us may send (RTS).
+        /// The other end may send to us (RTS).
         1:1 ready_to_receive => bool;
         /// Somebody is here (DTR).
         0:0 present => bool;
@@ -98,7 +98,7 @@ register! {
         7:7 carrier => bool;
         6:6 rings => bool;
         5:5 present => bool;
-        /// Who receives can take bytes (CTS).
+        /// The other end can take bytes (CTS).
         4:4 clear_to_send => bool;
     }
 

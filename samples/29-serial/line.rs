@@ -25,7 +25,7 @@ use lkm::prelude::*;
 pub(crate) struct Line {
     pub(crate) input: Fifo,
     pub(crate) output: Fifo,
-    /// Who sends to us was told to wait.
+    /// The other end was told to wait.
     pub(crate) held: bool,
     loopback: bool,
     /// How often a byte found no room in the chip.

@@ -45,8 +45,8 @@
 //! - **An interrupt is a hint.** The handler and those who wait call the same function, `exchange`, which looks at the
 //!   registers and does what there is to do. A waiter calls it each second, so that a lost interrupt only costs time.
 //! - **Writers**: up to 256 bytes stay together on the line. A longer write goes out in such pieces, and others may write
-//!   between them. **Readers** take turns: each byte goes to one of them. Their turn is no lock: who waits for it can be
-//!   interrupted, and with `O_NONBLOCK` gets `EAGAIN`.
+//!   between them. **Readers** take turns: each byte goes to one of them. Their turn is no lock: a reader that waits for
+//!   it can be interrupted, and with `O_NONBLOCK` gets `EAGAIN`.
 //! - **The device may go at any time**: then all calls fail with `ENODEV`, those that wait as well.
 //!
 //! A serial port for users is a terminal. The kernel's own driver (`8250_pci`) makes this one a `/dev/ttyS`. Where it is
@@ -175,7 +175,7 @@ struct Bound {
 #[pin_data]
 struct Uart {
     registers: OwnedRegisters,
-    /// The interrupt takes this lock, too: who has it is not interrupted.
+    /// The interrupt takes this lock, too. So interrupts are off while somebody has it.
     #[pin]
     state: SpinLockIrq<State>,
     /// There are bytes to read, or room for some, a reader is done, or the device is gone.
@@ -284,7 +284,7 @@ impl Uart {
         }))
     }
 
-    /// Copies what came in, as far as it fits, for who has taken it.
+    /// Copies what came in, as far as it fits, for the reader that has taken it.
     fn copy(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut total = 0;
         loop {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A bell that whoever waits for it hears.
+//! A bell, for all who wait for it.
 
 use lkm::prelude::*;
 

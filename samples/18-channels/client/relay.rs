@@ -192,7 +192,7 @@ fn drain(by: By, report: &Report, ring: &Ring, over: &AtomicBool) -> Result<Vec<
         // What was written before all was over is found after that.
         let last = over.load(SeqCst);
         if report.mode == "overwrite" && !last {
-            // Who reads now may find new events in the place of old ones.
+            // A read now may find new events in the place of old ones.
             thread::sleep(Duration::from_millis(1));
             continue;
         }

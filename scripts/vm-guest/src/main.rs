@@ -35,7 +35,7 @@ use std::{
 /// What the modules counted of their own code, as lines for the tally.
 const COVERAGE: &str = "/sys/kernel/debug/coverage";
 
-/// The way to the runner, for whoever has something to say.
+/// The way to the runner, for all who have something to say.
 type Control = Arc<Mutex<File>>;
 /// The terminal of the command that runs, if it has one.
 type Screens = Arc<Mutex<Option<Screen>>>;

@@ -65,7 +65,7 @@ fn try_link(paths: &[String]) -> Result<()> {
             symlink(Path::new(HOST_DIR).join(path), Path::new(dir).join(name))?;
         }
     }
-    // Whoever reaps the child, it has run.
+    // It has run, and it does not matter who reaps it.
     let _ = Command::new("/sbin/depmod")
         .arg("-a")
         // In the midst of a build it complains, and is called again.
