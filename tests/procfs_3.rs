@@ -74,6 +74,17 @@ fn every_place_can_be_read_and_written() {
     }
     assert_eq!(&fs::read(FILE).expect("read")[..11], b"one, two, x");
     assert_eq!(rustix::fs::seek(&file, SeekFrom::End(-1)), Ok(79));
+    // `>>`, and `>`.
+    for (open, text) in [
+        (OpenOptions::new().append(true), "at"),
+        (OpenOptions::new().write(true).truncate(true), "the"),
+    ] {
+        open.open(FILE)
+            .expect("open")
+            .write_all(text.as_bytes())
+            .expect("write");
+    }
+    assert_eq!(&fs::read(FILE).expect("read")[..11], b"the, two, x");
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn habits_of_the_shell() {
         dd if=/tmp/numbers of=$0 bs=77 seek=3 2>/dev/null
         dd if=$0 bs=77 skip=3 2>/dev/null | head -c $(wc -c </tmp/numbers) | cmp - /tmp/numbers
         tee $0 </tmp/numbers | cmp - /tmp/numbers
+        echo start >>$0 && test $(head -c 5 $0) = start
         dd if=$0 bs=1001 2>/dev/null | wc -c | grep -qx 65536
         test -z \"$(tail -c 5 $0 | tr -d '\\0')\"
         ! dd if=/dev/zero of=$0 bs=1000 count=66 2>/tmp/error

@@ -108,6 +108,35 @@ fn a_reader_sleeps_until_there_is_something() {
 }
 
 #[test]
+fn a_writer_sleeps_until_there_is_room_or_a_signal() {
+    let module = load(&["size=10"]);
+    let mut end = open(OFlags::RDWR | OFlags::NONBLOCK);
+    let mut seen = [0; 10];
+    let writer = || {
+        let output = format!("of={NODE}");
+        asleep(Command::new("dd").args(["if=/dev/zero", &output, "bs=5", "count=2"]))
+    };
+    end.write_all(b"0123456789").expect("write");
+    let mut killed = writer();
+    kill_process(Pid::from_child(&killed), Signal::INT).expect("kill");
+    let status = killed.wait().expect("its end");
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+    // Of the one that was killed there is nothing.
+    end.read_exact(&mut seen).expect("read");
+    assert_eq!(&seen, b"0123456789");
+    assert_eq!(rustix::io::read(&end, &mut seen), Err(Errno::AGAIN));
+
+    end.write_all(&seen).expect("write");
+    let mut waiting = writer();
+    end.read_exact(&mut seen).expect("read");
+    assert!(waiting.wait().expect("its end").success());
+    end.read_exact(&mut seen).expect("read");
+    assert_eq!(seen, [0; 10]);
+    drop(end);
+    module.unload().expect("unload");
+}
+
+#[test]
 fn poll_and_epoll_tell() {
     let _module = load(&["size=4"]);
     let mut end = open(OFlags::RDWR);

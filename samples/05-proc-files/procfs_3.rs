@@ -19,7 +19,9 @@
 //! The module says who owns the file, with which mode and which size, when it makes the file. The
 //! kernel itself checks the mode: it does not ask the module. The size is only shown, and is 0 if
 //! nobody gives one. Here it is true: the note has 80 bytes, which are zeros at first. A process can
-//! read and write at any place in them. Behind them nothing fits (`No space left on device`).
+//! read and write at any place in them. Behind them nothing fits (`No space left on device`). A shell's `>`
+//! does not empty the note, and `>>` writes to its start as well: what is to become of `O_TRUNC` and
+//! `O_APPEND` is the module's business, and this one does nothing (`scull` does).
 //!
 //! The module learns when the file is opened and when it is closed: a `Session` is made, and dropped.
 //! C has `proc_open` and `proc_release` in `struct proc_ops`, and `proc_set_user()` and

@@ -22,7 +22,8 @@
 //! Memory is mapped in pages, of 4,096 bytes on most machines. `mmap` itself maps none here. When the
 //! program touches a page that is not there, the processor faults, and the kernel asks the module
 //! (`fault`). It answers with a page, and the program goes on without noticing. So only the pages that
-//! somebody uses cost memory.
+//! somebody uses cost memory. The device has its size from the beginning: `>` does not empty it, and `>>`
+//! writes to its start as well.
 //!
 //! The program can read and change all of a mapped page, at any moment. So there must be nothing else in
 //! the page, not even what was there before, and the module must not believe what it finds there. A
