@@ -72,8 +72,8 @@ pub(crate) fn module_kobject() -> *mut bindings::kobject {
 /// To be a field behind the one whose drop unregisters, so that no reference is handed out any more
 /// when this is dropped. If that happens while the module is being loaded, most likely since `init`
 /// fails, or while a load that has failed is undone, the drop waits until at most the loader has a
-/// reference. Nothing else may end the wait, since the others are about to call the module. It is told
-/// to the log.
+/// reference. Nothing else may end the wait, since the others are about to call the module. The log
+/// says that it waits.
 pub(crate) struct References;
 
 impl Drop for References {
