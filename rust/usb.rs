@@ -181,6 +181,10 @@ impl Transfers {
 }
 
 /// Ends all transfers, after the link was cut: none begins any more.
+///
+/// By now these are control transfers only. The core leaves endpoint 0 alone, since it is the device's:
+/// without this, the next driver would have the device while one of ours is still under way, for up to a
+/// minute.
 struct End(Arc<Transfers>);
 
 impl Drop for End {
