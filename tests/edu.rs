@@ -4,8 +4,8 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, PciDevice, Slot, errno_of, is_asleep, open_node, ready,
-    refuses_nonsense, wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of, is_asleep, open_node,
+    ready, refuses_nonsense, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
@@ -14,9 +14,7 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
     path::Path,
-    process,
-    sync::mpsc::{self, TryRecvError},
-    thread,
+    process, thread,
     time::Duration,
 };
 
@@ -25,9 +23,9 @@ const INVERT: Command<ReadWrite<u32>> = Command::iowr(b'e', 1);
 const FACTORIAL: Command<ReadWrite<u32>> = Command::iowr(b'e', 2);
 
 const NODE: &str = "/dev/edu";
-const DRIVER: &str = "/sys/bus/pci/drivers/edu";
 const SIZE: usize = 4095;
 const DEVICE: PciDevice = PciDevice::new(0x1234, 0x11e8);
+const DRIVER: PciDriver = PciDriver::new("/sys/bus/pci/drivers/edu", DEVICE, NODE);
 
 fn load() -> Module {
     Module::load("edu", &[]).expect("the module loads")
@@ -317,70 +315,29 @@ fn it_is_unplugged_while_somebody_waits() {
 fn it_is_unbound_while_somebody_waits() {
     let name = DEVICE.name();
     goes_while_somebody_waits(
-        || fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind"),
-        || fs::write(format!("{DRIVER}/bind"), &name).expect("bind"),
+        || DRIVER.unbind(&name),
+        || DRIVER.bind(&name).expect("bind"),
     );
 }
 
-/// Who was told once that it is gone is told so for ever.
 #[test]
 fn it_is_unbound_while_many_try_again() {
-    type Call = fn(&File) -> Result<u32, Errno>;
     let module = load();
-    let name = DEVICE.name();
-    let calls: [Call; 3] = [
-        |file| read(file, 10).map(|it| it.len() as u32),
-        |file| factorial(file, 3),
-        |file| invert(file, 3),
-    ];
-    for _ in 0..10 {
-        thread::scope(|scope| {
-            for call in calls {
-                for flags in [OFlags::empty(), OFlags::NONBLOCK] {
-                    let file = open_with(flags);
-                    scope.spawn(move || {
-                        while call(&file) != Err(Errno::NODEV) {}
-                        while Path::new(NODE).exists() {
-                            assert_eq!(call(&file), Err(Errno::NODEV));
-                        }
-                    });
-                }
-            }
-            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
-        });
-        fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
-    }
+    DRIVER.unbind_while_used(
+        &[
+            |file| read(file, 10).map(|it| it.len()),
+            |file| factorial(file, 3).map(|_| 0),
+            |file| invert(file, 3).map(|_| 0),
+        ],
+        || {},
+    );
     module.unload().expect("nobody has it open");
 }
 
-/// It answers and does not, again and again, whatever `probe` has just done.
 #[test]
 fn it_is_lost_while_it_is_probed() {
     let _module = load();
-    let name = DEVICE.name();
-    let (mut bound, mut refused) = (0, 0);
-    thread::scope(|scope| {
-        let (end, ended) = mpsc::channel::<()>();
-        scope.spawn(move || {
-            while ended.try_recv() == Err(TryRecvError::Empty) {
-                drop(without(PciDevice::MEMORY));
-            }
-        });
-        wait_until("both outcomes", || {
-            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
-            while let Err(error) = fs::write(format!("{DRIVER}/bind"), &name) {
-                assert_eq!(errno_of(error), Errno::NODEV);
-                assert!(!Path::new(NODE).exists());
-                refused += 1;
-            }
-            bound += 1;
-            bound >= 3 && refused >= 3
-        });
-        drop(end);
-    });
-    // What was written to its command register at the same time may have kept it from memory.
-    fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
-    fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
+    DRIVER.lose_while_probed(PciDevice::MEMORY);
     assert_eq!(factorial(&open(), 3), Ok(6));
 }
 

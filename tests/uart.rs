@@ -4,7 +4,7 @@
 
 use lkm::{memory::BadMemory, raw};
 use lkmpg_tests::{
-    FarEnd, KernelLog, Module, PciDevice, Slot, errno_of, is_asleep, open_node, ready,
+    FarEnd, KernelLog, Module, PciDevice, PciDriver, Slot, errno_of, is_asleep, open_node, ready,
     refuses_nonsense, skip, wait_until, while_asleep,
 };
 use rustix::{
@@ -23,14 +23,15 @@ use std::{
     },
     path::Path,
     process::Command,
-    sync::mpsc::{self, TryRecvError},
+    sync::mpsc,
     thread,
     time::Duration,
 };
 
 const NODE: &str = "/dev/uart";
-const DRIVER: &str = "/sys/bus/pci/drivers/uart";
+const FOLDER: &str = "/sys/bus/pci/drivers/uart";
 const DEVICE: PciDevice = PciDevice::new(0x1b36, 0x0002);
+const DRIVER: PciDriver = PciDriver::new(FOLDER, DEVICE, NODE);
 /// What is written at once, or not at all; and what the driver keeps in each direction.
 const PIECE: usize = 256;
 const KEPT: usize = 4096;
@@ -103,6 +104,13 @@ fn count(name: &str) -> u64 {
     let file = DEVICE.folder().expect("the device").join(name);
     let text = fs::read_to_string(file).expect("an attribute");
     text.trim().parse().expect("a number")
+}
+
+/// Its registers, behind the driver's back.
+fn ports() -> File {
+    let file = DEVICE.folder().expect("the device").join("resource0");
+    let ports = File::options().read(true).write(true).open(file);
+    ports.expect("its ports")
 }
 
 /// Writes in pieces until none is taken.
@@ -451,9 +459,7 @@ fn a_device_that_does_not_answer_is_gone() {
 #[test]
 fn bytes_that_found_no_room_are_counted() {
     let _module = load_alone();
-    let folder = DEVICE.folder().expect("the device");
-    let ports = File::options().write(true).open(folder.join("resource0"));
-    let ports = ports.expect("its ports");
+    let ports = ports();
     {
         let _mute = DEVICE.change(0, PciDevice::NO_INTERRUPT);
         for byte in 0..20 {
@@ -519,8 +525,8 @@ fn take_from_kernel() {
     let is_taken = || Path::new(OWN).join(&name).exists();
     wait_until("the kernel's own driver", is_taken);
     fs::write(format!("{OWN}/unbind"), &name).expect("unbind");
-    if Path::new(DRIVER).exists() {
-        fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
+    if Path::new(FOLDER).exists() {
+        DRIVER.bind(&name).expect("bind");
     }
 }
 
@@ -540,66 +546,40 @@ fn it_is_unplugged_while_somebody_waits() {
 fn it_is_unbound_while_somebody_waits() {
     let name = DEVICE.name();
     goes_while_somebody_waits(
-        || fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind"),
-        || fs::write(format!("{DRIVER}/bind"), &name).expect("bind"),
+        || DRIVER.unbind(&name),
+        || DRIVER.bind(&name).expect("bind"),
     );
 }
 
-/// Who was told once that it is gone is told so for ever.
+/// Those who try do not wake the chip up when it was told to be silent.
 #[test]
 fn it_is_unbound_while_many_try_again() {
-    type Call = fn(&File) -> Result<usize, Errno>;
+    /// What it interrupts for, and what it tells the other end.
+    const INTERRUPTS_AND_LINES: [u64; 2] = [1, 4];
+
     let (module, file, _far_end) = connect();
     drop(file);
-    let name = DEVICE.name();
-    let calls: [Call; 2] = [
-        |file| read(file, 10).map(|it| it.len()),
-        |file| write(file, &[b'x'; PIECE]),
-    ];
-    for _ in 0..10 {
-        thread::scope(|scope| {
-            for call in calls {
-                for file in [open(), hasty()] {
-                    scope.spawn(move || {
-                        while call(&file) != Err(Errno::NODEV) {}
-                        while Path::new(NODE).exists() {
-                            assert_eq!(call(&file), Err(Errno::NODEV));
-                        }
-                    });
-                }
+    DRIVER.unbind_while_used(
+        &[
+            |file| read(file, 10).map(|it| it.len()),
+            |file| write(file, &[b'x'; PIECE]),
+        ],
+        || {
+            let ports = ports();
+            for register in INTERRUPTS_AND_LINES {
+                let mut byte = [0xff];
+                ports.read_exact_at(&mut byte, register).expect("inb");
+                assert_eq!(byte, [0], "register {register}");
             }
-            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
-        });
-        fs::write(format!("{DRIVER}/bind"), &name).expect("bind");
-    }
+        },
+    );
     module.unload().expect("nobody has it open");
 }
 
-/// It answers and does not, again and again, whatever `probe` has just done.
 #[test]
 fn it_is_lost_while_it_is_probed() {
     let _module = load_alone();
-    let name = DEVICE.name();
-    let (mut bound, mut refused) = (0, 0);
-    thread::scope(|scope| {
-        let (end, ended) = mpsc::channel::<()>();
-        scope.spawn(move || {
-            while ended.try_recv() == Err(TryRecvError::Empty) {
-                drop(DEVICE.change(PciDevice::PORTS, 0));
-            }
-        });
-        wait_until("both outcomes", || {
-            fs::write(format!("{DRIVER}/unbind"), &name).expect("unbind");
-            while let Err(error) = fs::write(format!("{DRIVER}/bind"), &name) {
-                assert_eq!(errno_of(error), Errno::NODEV);
-                assert!(!Path::new(NODE).exists());
-                refused += 1;
-            }
-            bound += 1;
-            bound >= 3 && refused >= 3
-        });
-        drop(end);
-    });
+    DRIVER.lose_while_probed(PciDevice::PORTS);
     let sent = fill_alone();
     assert!(read_all(&open(), sent.len()) == sent, "what came back");
 }
@@ -642,9 +622,9 @@ fn a_device_that_is_none_is_refused() {
     let wanted = edu.folder().expect("edu").join("driver_override");
     fs::write(&wanted, "uart").expect("driver_override");
     let log = KernelLog::now();
-    let bound = fs::write(format!("{DRIVER}/bind"), edu.name());
+    let bound = DRIVER.bind(&edu.name());
     fs::write(&wanted, "\n").expect("driver_override");
-    assert_eq!(bound.map_err(errno_of), Err(Errno::NODEV));
+    assert_eq!(bound, Err(Errno::NODEV));
     let said = log.lines_with(&format!("uart {}", edu.name()));
     let line = ": It does not answer as a UART does.";
     assert!(said.iter().any(|it| it.ends_with(line)), "{said:?}");

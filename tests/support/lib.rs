@@ -26,6 +26,7 @@
 //! | another user than root | [`as_user`] |
 //! | keys that the host types, and what programs see of them | [`Keyboard`], [`Evdev`] |
 //! | devices that are plugged in and out, and what they lack | [`Slot`], [`PciDevice`] |
+//! | drivers that lose their device at any moment | [`PciDriver`] |
 //! | a GPIO chip, and a finger on its lines | [`GpioChip`] |
 //! | an I²C bus with a chip, and its registers | [`I2cChip`] |
 //! | the far ends of serial ports; terminals | [`FarEnd`], [`pty`] |
@@ -82,7 +83,7 @@ pub use module::{InUse, LoadError, Module, is_built_in, is_loaded, module_file};
 pub use namespace::Namespace;
 pub use nodes::{Node, open_node};
 pub use nonsense::refuses_nonsense;
-pub use pci::PciDevice;
+pub use pci::{PciDevice, PciDriver};
 pub use process::{
     Program, Progress, as_user, errno_named, errno_of, is_asleep, is_in, majors, wait_until,
     while_asleep,

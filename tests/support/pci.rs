@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Devices on the PCI bus, and what can be taken from them.
+//! Devices on the PCI bus, what can be taken from them, and drivers that lose them.
 
+use super::{errno_of, open_node, wait_until};
+use rustix::{fs::OFlags, io::Errno};
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::mpsc::{self, TryRecvError},
+    thread,
 };
 
 /// Where the command register is in a device's configuration space.
@@ -103,5 +107,91 @@ pub struct Changed {
 impl Drop for Changed {
     fn drop(&mut self) {
         self.device.command(self.set, self.clear);
+    }
+}
+
+/// What is done with an open file.
+type Call = fn(&File) -> Result<usize, Errno>;
+
+/// A driver of PCI devices that makes a node for one of them.
+#[derive(Clone, Copy, Debug)]
+pub struct PciDriver {
+    folder: &'static str,
+    device: PciDevice,
+    node: &'static str,
+}
+
+impl PciDriver {
+    /// That with this folder in `/sys`, for such a device, which then is this node.
+    pub const fn new(folder: &'static str, device: PciDevice, node: &'static str) -> Self {
+        Self {
+            folder,
+            device,
+            node,
+        }
+    }
+
+    /// Binds the device of this name.
+    pub fn bind(self, name: &str) -> Result<(), Errno> {
+        fs::write(format!("{}/bind", self.folder), name).map_err(errno_of)
+    }
+
+    /// Unbinds the device of this name, which it has.
+    pub fn unbind(self, name: &str) {
+        fs::write(format!("{}/unbind", self.folder), name).expect("unbind");
+    }
+
+    /// Unbinds the device while others do each of the calls again and again, be it that they wait or not; has
+    /// `look` see it then, and binds it. Who was told once that it is gone must be told so for ever.
+    pub fn unbind_while_used(self, calls: &[Call], look: impl Fn()) {
+        let name = self.device.name();
+        for _ in 0..10 {
+            thread::scope(|scope| {
+                for call in calls {
+                    for flags in [OFlags::empty(), OFlags::NONBLOCK] {
+                        let file = open_node(self.node, OFlags::RDWR | flags);
+                        scope.spawn(move || {
+                            while call(&file) != Err(Errno::NODEV) {}
+                            while Path::new(self.node).exists() {
+                                assert_eq!(call(&file), Err(Errno::NODEV));
+                            }
+                        });
+                    }
+                }
+                self.unbind(&name);
+            });
+            look();
+            self.bind(&name).expect("bind");
+        }
+    }
+
+    /// Has the driver probe the device while that answers and does not, by this bit of its command register,
+    /// until either has happened a few times, whatever `probe` had just done. The device is bound, and answers,
+    /// when this returns.
+    pub fn lose_while_probed(self, bit: u16) {
+        let name = self.device.name();
+        let (mut bound, mut refused) = (0, 0);
+        thread::scope(|scope| {
+            let (end, ended) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                while ended.try_recv() == Err(TryRecvError::Empty) {
+                    drop(self.device.change(bit, 0));
+                }
+            });
+            wait_until("both outcomes", || {
+                self.unbind(&name);
+                while let Err(error) = self.bind(&name) {
+                    assert_eq!(error, Errno::NODEV);
+                    assert!(!Path::new(self.node).exists());
+                    refused += 1;
+                }
+                bound += 1;
+                bound >= 3 && refused >= 3
+            });
+            drop(end);
+        });
+        // What was written to its command register at the same time may have kept it from memory.
+        self.unbind(&name);
+        self.bind(&name).expect("bind");
     }
 }
