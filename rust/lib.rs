@@ -106,7 +106,7 @@
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
-//! | [`netlink::Config`]: protocol, groups | reads behind its table of protocols | `Socket::new`: `EINVAL` |
+//! | [`netlink::Config`]: protocol, groups | reads behind its table of protocols; has a `BUG` for who sends by user space's own while it is made | `Socket::new`: `EINVAL` |
 //! | a family's name, groups, commands, attributes | copies 16 bytes, keeps the lowest eight bits of how many there are | the build: `Family::RAW`, `Tables::new` |
 //! | the name of a family that C knows: `NET_DM`, `VFS_DQUOT`, `pmcraid` | a `BUG` unless it has one group | the build: `Family::RAW` |
 //! | the kind of an attribute ([`netlink::Value`]) | a `BUG` beyond the last | the type: nobody else makes a `Kind` |

@@ -116,7 +116,7 @@ pub struct Config {
 
 impl Config {
     /// The protocol `number`, from 0 to 31, of which those below 23 are given away in
-    /// `include/uapi/linux/netlink.h`.
+    /// `include/uapi/linux/netlink.h`. User space has 2 for itself (`NETLINK_USERSOCK`).
     pub const fn new(number: u8) -> Self {
         Self {
             number,
@@ -187,12 +187,17 @@ impl<T: Protocol> Socket<T> {
     /// An open socket of this protocol keeps the module, and a load that fails waits until it is
     /// closed.
     pub fn new(options: Config, protocol: Arc<T>) -> Result<Self> {
-        if u32::from(options.number) >= bindings::MAX_LINKS || options.groups > 1 << 16 {
+        let number = u32::from(options.number);
+        if number >= bindings::MAX_LINKS
+            || number == bindings::NETLINK_USERSOCK
+            || options.groups > 1 << 16
+        {
             return Err(EINVAL);
         }
         // C makes a socket that can be found before it is marked as the kernel's: who sends in that
-        // moment meets a `BUG`. Only who has a socket from an earlier time of the number can, and that
-        // keeps the module. While it is being loaded, an earlier end has waited for those.
+        // moment meets a `BUG`. By user space's own number anybody can. By others only who has a socket
+        // from an earlier time of the number can, and that keeps the module. While it is being loaded, an
+        // earlier end has waited for those.
         if lifetime::is_in_use() {
             return Err(EBUSY);
         }
@@ -207,7 +212,7 @@ impl<T: Protocol> Socket<T> {
         let socket = unsafe {
             bindings::__netlink_kernel_create(
                 &raw mut bindings::init_net,
-                options.number.into(),
+                number as c_int,
                 this_module().as_ptr(),
                 &mut config,
             )

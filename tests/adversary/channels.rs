@@ -298,8 +298,8 @@ fn netlink() -> Result<(Registration<Talk>, Socket<Talk>)> {
         family.multicast(0, family.message(0)?)?;
     }
     for number in 0..=255 {
-        // The kernel's own, or beyond the last.
-        if number == 16 || number >= 32 {
+        // User space's own, the kernel's, or beyond the last.
+        if matches!(number, 2 | 16 | 32..) {
             let error = if number == 16 { EBUSY } else { EINVAL };
             refused(
                 "a protocol",
