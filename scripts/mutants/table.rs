@@ -29,6 +29,7 @@ const INSTALL: &str = "make test T=install";
 
 const EDU: &str = "make test T=edu";
 const FTDI: &str = "make test T=ftdi";
+const UART: &str = "make test T=uart";
 
 macro_rules! mutants {
     ($($test:expr => $file:literal: $why:literal, $from:expr => $to:expr $(, unseen: $unseen:literal)?;)*) => {
@@ -293,6 +294,12 @@ mutants! {
     EDU => "rust/pci.rs": "who is the device's second handler is warned about",
         "!= bindings::PCI_IRQ_INTX {"
         => "== u32::MAX {";
+    UART => "samples/29-serial/uart.rs": "who uses a device that goes wakes it up again",
+        "        state.gone = true;\n"
+        => "        state.gone = false;\n";
+    UART => "samples/29-serial/uart.rs": "a device that is no UART gets another errno",
+        "            ENODEV\n        })?;\n"
+        => "            EIO\n        })?;\n";
     EDU => "tests/support/slot.rs": "a device is never pulled out",
         "self.host.ask(&Request::Unplug(id.to_owned()));"
         => "let _ = Request::Unplug(id.to_owned());";
