@@ -78,6 +78,27 @@ fn as_raw(device: &Device) -> *mut bindings::pci_dev {
     core::ptr::from_ref(device).cast_mut().cast()
 }
 
+/// A device's command register, for one at a time.
+///
+/// C changes a bit there by writing all of them as it has read them. Two at a time could undo what the other does,
+/// such as keeping the device from memory that is then freed.
+struct Command<'a>(&'a Device);
+
+impl<'a> Command<'a> {
+    fn lock(device: &'a Device) -> Self {
+        // SAFETY: There is such a device; this waits for whoever has it locked.
+        unsafe { bindings::pci_cfg_access_lock(as_raw(device)) };
+        Self(device)
+    }
+}
+
+impl Drop for Command<'_> {
+    fn drop(&mut self) {
+        // SAFETY: It was locked when this was made.
+        unsafe { bindings::pci_cfg_access_unlock(as_raw(self.0)) };
+    }
+}
+
 /// Has the device answer to reads and writes of its registers, until it is unbound.
 ///
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
@@ -95,8 +116,10 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
         }
     }
 
+    let command = Command::lock(device);
     // SAFETY: Nobody else has a `Core` device, nor changes whether it is enabled.
     to_result(unsafe { bindings::pci_enable_device(as_raw(device)) })?;
+    drop(command);
     // INVARIANT: It was just enabled.
     devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
 }
@@ -116,6 +139,9 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 ///
 /// The interrupt is a message if the device can send one, and else a line, which it may share: a handler
 /// must ask the device whether it was the one. `name` appears in `/proc/interrupts`.
+///
+/// When the handler is gone the device does not use its line either (`pci_intx`), whatever it was told to do. Nobody
+/// would tell it to let go, and others may share the line.
 ///
 /// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if the name is none for a folder in
 /// `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
@@ -155,7 +181,22 @@ where
         // Goes first: vectors that have a handler are not freed.
         #[pin]
         registration: Registration<T>,
-        _vectors: IrqVectorRegistration<'static>,
+        _vectors: Vectors,
+    }
+
+    struct Vectors {
+        device: ARef<Device>,
+        vectors: Option<IrqVectorRegistration<'static>>,
+    }
+
+    impl Drop for Vectors {
+        fn drop(&mut self) {
+            let _command = Command::lock(&self.device);
+            // A device without messages has its line again.
+            self.vectors = None;
+            // SAFETY: The device is still bound, since this goes before.
+            unsafe { bindings::pci_intx(as_raw(&self.device), 0) };
+        }
     }
 
     // SAFETY: A bound device may be looked at.
@@ -163,13 +204,19 @@ where
         // C would warn.
         return Err(EBUSY);
     }
+    let command = Command::lock(device);
     #[expect(clippy::disallowed_methods, reason = "it has none yet")]
     let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
+    drop(command);
     let irq = vectors
         .index(0)
         .map(|it| kernel::irq::IrqRequest::from(it).irq())?;
     // SAFETY: The device is bound for as long as it has what is registered with it below.
     let vectors: IrqVectorRegistration<'static> = unsafe { core::mem::transmute(vectors) };
+    let vectors = Vectors {
+        device: device.into(),
+        vectors: Some(vectors),
+    };
     let interrupt = try_pin_init!(Interrupt {
         registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
         _vectors: vectors,
@@ -183,7 +230,7 @@ where
 /// more, but may be half of what the device was about to write.
 ///
 /// Before it is freed the device is kept from all memory (`pci_clear_master`), whatever it was told to
-/// write, and where. That is so if the driver drops one of several buffers as well.
+/// write, and where. That is so if the driver drops one of several buffers as well. Dropping it may sleep.
 ///
 /// # Examples
 ///
@@ -211,6 +258,7 @@ struct Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        let _command = Command::lock(&self.device);
         // SAFETY: The device is still bound: `Devres` drops the value before.
         unsafe { bindings::pci_clear_master(as_raw(&self.device)) };
     }

@@ -108,6 +108,18 @@ fn lspci_finds_it_and_its_driver() {
     assert!(text.contains("Kernel driver in use: edu\n"), "{text}");
 }
 
+/// Others may have its line.
+#[test]
+fn it_interrupts_nobody_when_its_driver_has_gone() {
+    load().unload().expect("nobody has it open");
+    let slot = DEVICE.name();
+    let seen = process::Command::new("lspci")
+        .args(["-vvs", &slot])
+        .output();
+    let text = String::from_utf8(seen.expect("lspci").stdout).expect("text");
+    assert!(text.contains(" DisINTx+\n"), "{text}");
+}
+
 #[test]
 fn it_computes_factorials() {
     let _module = load();

@@ -291,6 +291,9 @@ mutants! {
     EDU => "rust/pci.rs": "a device stays enabled",
         "unsafe { bindings::pci_disable_device(as_raw(&self.0)) };"
         => "let _ = &self.0;";
+    EDU => "rust/pci.rs": "a device may use its line when its handler has gone",
+        "unsafe { bindings::pci_intx(as_raw(&self.device), 0) };"
+        => "let _ = &self.device;";
     EDU => "rust/pci.rs": "who is the device's second handler is warned about",
         "!= bindings::PCI_IRQ_INTX {"
         => "== u32::MAX {";
