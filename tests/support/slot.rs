@@ -2,8 +2,8 @@
 
 //! The host's hands on the slots of the guest.
 
-use super::Host;
-use lkmpg_guest::Request;
+use super::{Host, wait_until};
+use lkmpg_guest::{Request, slot};
 
 /// A slot of the guest into which a device can be plugged, for one test at a time.
 ///
@@ -29,6 +29,12 @@ impl Slot {
     /// Asks the guest to let go of the device with this id, waits until it has, and pulls it out. Nobody is asked
     /// about a USB device: the guest hears of it afterwards.
     pub fn unplug(&mut self, id: &str) {
+        if slot::are_asked() {
+            // It takes the question for one to let the device in, if it has not seen it come.
+            wait_until("the kernel's look into its slots", || {
+                !slot::has_news().expect("what is new in the slots")
+            });
+        }
         self.host.ask(&Request::Unplug(id.to_owned()));
     }
 }

@@ -10,6 +10,7 @@ pub mod command;
 pub mod marks;
 pub mod pty;
 mod skip;
+pub mod slot;
 pub mod terminal;
 
 pub use skip::skip;

@@ -3,6 +3,7 @@
 //! Devices that are plugged in while the guest runs.
 
 use anyhow::{Context, Result, bail};
+use lkmpg_guest::slot;
 use std::{
     fs, io,
     path::Path,
@@ -15,14 +16,16 @@ const DEVICES: &str = "/sys/bus/pci/devices";
 const USB_DEVICES: &str = "/sys/bus/usb/devices";
 /// The kernel's own driver of serial ports on PCI, where it is built in.
 const SERIAL_DRIVER: &str = "/sys/bus/pci/drivers/serial";
-/// How long the kernel may take to find a device. One that asks its slots does so after 10 seconds for
-/// the first time (`pciehp_poll` in `drivers/pci/hotplug/pciehp_hpc.c`).
+/// How long the kernel may take to find a device.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until the kernel has found what is in the slots, and as many devices on USB. What is in a slot is
 /// for the modules: a driver that the kernel brings along lets go of it.
 pub fn wait(usb: usize) -> Result<()> {
     let start = Instant::now();
+    if slot::are_asked() {
+        slot::find().context("cannot look for what is in the slots")?;
+    }
     let wait = |missing: &dyn Fn() -> Result<Option<String>>| {
         while let Some(missing) = missing()? {
             if start.elapsed() > LIMIT {
