@@ -18,8 +18,9 @@
 //! # rmmod slab
 //! ```
 //!
-//! The columns are: objects in use (and those that CPUs keep ready for the next one), objects that there is room for, bytes of each, how many fit one
-//! *slab*, which is a piece of memory, and how many pages a slab has.
+//! The columns are: objects in use (and those that CPUs keep ready for the next one), objects that
+//! there is room for, bytes of each, how many fit one *slab*, which is a piece of memory, and how many
+//! pages a slab has.
 //!
 //! In Rust a ticket is freed when it is dropped. But `core::mem::forget` is safe, and a ticket that is
 //! forgotten on purpose stays: `echo forget > /proc/slab` forgets one. If the module is unloaded then,
