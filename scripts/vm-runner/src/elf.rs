@@ -8,10 +8,14 @@ use object::{
     Endianness, ReadCache,
     elf::{
         DT_NEEDED, DT_RUNPATH, Dyn64, DynamicTag, ELF_NOTE_GNU, FileHeader32, FileHeader64,
-        NT_GNU_BUILD_ID,
+        NT_GNU_BUILD_ID, NoteType,
     },
-    read::elf::{Dyn, FileHeader, ProgramHeader},
+    read::{
+        ReadRef,
+        elf::{Dyn, FileHeader, ProgramHeader},
+    },
 };
+use serde::Deserialize;
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -19,6 +23,9 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+
+/// The kind of a note on a library that a program opens itself (`.note.dlopen`).
+const DLOPEN: NoteType = NoteType(0x407c_0c0a);
 
 /// A file that a program needs: where it must be, and where it is on the host.
 pub type Needed = (PathBuf, PathBuf);
@@ -36,10 +43,16 @@ pub fn needs(program: &Path, on: &Processor, root: Option<&Path>) -> Result<Vec<
             on.name
         );
     }
-    match root {
+    let mut needed = match root {
         Some(root) => listed(&content, root),
         None => told(program, &content),
+    }?;
+    for it in opened(&content, root.unwrap_or(Path::new("/")))? {
+        if needed.iter().all(|(target, _)| *target != it.0) {
+            needed.push(it);
+        }
     }
+    Ok(needed)
 }
 
 /// The processor that an ELF program is for, if it is one of those that are known.
@@ -69,7 +82,7 @@ fn listed(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
                     // It is where the program says, and the libraries where it looks.
                     let target = match name.is_absolute() {
                         true => name,
-                        false => Path::new("/").join(file.strip_prefix(root.join("usr"))?),
+                        false => place(&file, root)?,
                     };
                     (file, target)
                 }
@@ -81,6 +94,41 @@ fn listed(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
         }
     }
     Ok(found)
+}
+
+/// The same of what a program opens itself, as `kmod` of Debian 13 what unpacks modules. It does without what
+/// is not there.
+fn opened(program: &[u8], root: &Path) -> Result<Vec<Needed>> {
+    let mut found = Vec::new();
+    for name in names_opened(program) {
+        let Some(file) = library(&name, root) else {
+            continue;
+        };
+        found.extend(listed(&fs::read(&file)?, root)?);
+        found.push((place(&file, root)?, file));
+    }
+    Ok(found)
+}
+
+/// What a program says in its notes of the libraries that it opens.
+fn names_opened(program: &[u8]) -> Vec<PathBuf> {
+    #[derive(Deserialize)]
+    struct Opened {
+        /// What will do, the best first.
+        soname: Vec<PathBuf>,
+    }
+    let opened = |note: &[u8]| {
+        let text = note.split(|it| *it == 0).next().unwrap_or_default();
+        serde_json::from_slice::<Vec<Opened>>(text).unwrap_or_default()
+    };
+    let notes = notes(program, b"FDO", DLOPEN).unwrap_or_default();
+    let opened = notes.into_iter().flat_map(opened);
+    opened.flat_map(|it| it.soname).collect()
+}
+
+/// Where what is below a root is for its programs.
+fn place(file: &Path, root: &Path) -> Result<PathBuf> {
+    Ok(Path::new("/").join(file.strip_prefix(root.join("usr"))?))
 }
 
 /// What a program names: the libraries that it needs, or the folders with some of them.
@@ -168,20 +216,27 @@ fn section<H: FileHeader>(content: &[u8], name: &str) -> Option<usize> {
 /// What the linker calls a program by: it is the same as long as the program is.
 pub fn build_id(program: &Path) -> Option<Vec<u8>> {
     let content = ReadCache::new(File::open(program).ok()?);
-    let header = FileHeader64::<Endianness>::parse(&content).ok()?;
+    let notes = notes(&content, ELF_NOTE_GNU, NT_GNU_BUILD_ID)?;
+    Some(notes.first()?.to_vec())
+}
+
+/// What an ELF program has in its notes of that owner and kind.
+fn notes<'a, R: ReadRef<'a>>(content: R, owner: &[u8], kind: NoteType) -> Option<Vec<&'a [u8]>> {
+    let header = FileHeader64::<Endianness>::parse(content).ok()?;
     let endian = header.endian().ok()?;
-    let segments = header.program_headers(endian, &content).ok()?;
-    let mut notes = segments
-        .iter()
-        .filter_map(|it| it.notes(endian, &content).ok().flatten());
-    notes.find_map(|mut it| {
-        while let Ok(Some(note)) = it.next() {
-            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
-                return Some(note.desc().to_vec());
+    let segments = header.program_headers(endian, content).ok()?;
+    let mut found = Vec::new();
+    for segment in segments {
+        let Ok(Some(mut notes)) = segment.notes(endian, content) else {
+            continue;
+        };
+        while let Ok(Some(note)) = notes.next() {
+            if note.name() == owner && note.n_type(endian) == kind {
+                found.push(note.desc());
             }
         }
-        None
-    })
+    }
+    Some(found)
 }
 
 /// The loader that an ELF program asks for.
@@ -279,6 +334,37 @@ mod tests {
             };
             assert_eq!(names(Some(Path::new("/"))), names(None));
             assert!(!names(None).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_program_opens_itself_is_taken_along_if_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let [source, program] = ["opens.c", "opens"].map(|it| folder.path().join(it));
+        let note = r#"[{"soname":["libresolv.so.2","libnosuch.so.1"]}]"#;
+        // In a string of the assembler's, which is in one of C's.
+        let note = note.replace('"', r#"\\\""#);
+        let text = format!(
+            r#"asm(".pushsection .note.dlopen,\"a\",%note\n"
+                ".long 4, 2f - 1f, 0x407c0c0a\n"
+                ".asciz \"FDO\"\n"
+                "1: .asciz \"{note}\"\n"
+                "2: .balign 4\n"
+                ".popsection");
+            int main(void) {{ return 0; }}"#
+        );
+        fs::write(&source, text).unwrap();
+        let cc = Command::new("cc")
+            .arg("-o")
+            .args([&program, &source])
+            .status();
+        assert!(cc.unwrap().success());
+        for root in [None, Some(Path::new("/"))] {
+            let needed = needs(&program, Processor::host(), root).unwrap();
+            let has = |name| needed.iter().filter(|(it, _)| it.ends_with(name)).count();
+            assert_eq!(has("libresolv.so.2"), 1, "{needed:?}");
+            assert_eq!(has("libc.so.6"), 1, "{needed:?}");
+            assert_eq!(has("libnosuch.so.1"), 0, "{needed:?}");
         }
     }
 
