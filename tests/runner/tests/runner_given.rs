@@ -202,7 +202,7 @@ fn nobody_waits_for_a_gdb_that_cannot_come() {
     let user = Fake::new();
     let mut without = user.vm(&["--gdb", "--", "true"]);
     // What scripts/vm takes, and no gdb.
-    for it in ["sh", "readlink", "find"] {
+    for it in ["sh", "readlink", "find", "uname"] {
         let real = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(it));
         let real = real.iter().find(|it| it.exists()).expect(it);
         symlink(real, user.path("bin").join(it)).expect("a link");
