@@ -113,6 +113,20 @@ fn what_make_ignores_is_told() {
 }
 
 #[test]
+fn another_processors_kernel_is_emulated_whatever_the_machine_can() {
+    let mut machine = Machine::new();
+    let other = match std::env::consts::ARCH {
+        "aarch64" => "x86",
+        _ => "arm64",
+    };
+    machine.set("KERNEL", other);
+    let words = format!("the kernel {other} is of another processor");
+    machine
+        .run(&["scripts/doctor"])
+        .says(&[&words, "KERNEL=dev"]);
+}
+
+#[test]
 fn the_size_of_the_cache_is_told() {
     let machine = Machine::new();
     machine.write("home/.cache/lkmpg-rs/kernels/dev/image", vec![1; 3 << 20]);
