@@ -16,6 +16,8 @@ use std::{
     thread,
 };
 
+/// `finit_module`'s flag to have the kernel unpack the file (`MODULE_INIT_COMPRESSED_FILE`).
+const COMPRESSED: i32 = 4;
 /// `delete_module`'s flag not to wait for the module, which is all that there is.
 const O_NONBLOCK: i32 = 0o4000;
 
@@ -80,9 +82,14 @@ impl Module {
     fn load_file(name: &str, file: &Path, parameters: &[&str]) -> Result<Self, LoadError> {
         let in_guest = Path::new(IN_GUEST).exists();
         assert!(in_guest, "modules are loaded in the VM only: make test");
+        // A distribution's own may be compressed.
+        let flags = match file.extension().is_some_and(|it| it == "ko") {
+            true => 0,
+            false => COMPRESSED,
+        };
         let file = File::open(file).map_err(LoadError::Missing)?;
         let parameters = CString::new(parameters.join(" ")).expect("parameters without NUL");
-        finit_module(&file, &parameters, 0).map_err(LoadError::Refused)?;
+        finit_module(&file, &parameters, flags).map_err(LoadError::Refused)?;
         Ok(Self::adopt(name))
     }
 
