@@ -182,6 +182,9 @@ where
         #[pin]
         registration: Registration<T>,
         _vectors: Vectors,
+        // Goes last: a device without messages has its line again. A handler that was not registered leaves
+        // it to another one, which may have it.
+        _line: Line,
     }
 
     struct Vectors {
@@ -192,8 +195,17 @@ where
     impl Drop for Vectors {
         fn drop(&mut self) {
             let _command = Command::lock(&self.device);
-            // A device without messages has its line again.
             self.vectors = None;
+        }
+    }
+
+    struct Line {
+        device: ARef<Device>,
+    }
+
+    impl Drop for Line {
+        fn drop(&mut self) {
+            let _command = Command::lock(&self.device);
             // SAFETY: The device is still bound, since this goes before.
             unsafe { bindings::pci_intx(as_raw(&self.device), 0) };
         }
@@ -220,6 +232,7 @@ where
     let interrupt = try_pin_init!(Interrupt {
         registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
         _vectors: vectors,
+        _line: Line { device: device.into() },
     }? Error);
     devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
 }
