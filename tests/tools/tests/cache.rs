@@ -23,6 +23,9 @@ outputmakefile:
 \tln -sfn $(CURDIR) $(O)/source
 vmlinux:
 \techo built >>$(O)/vmlinux
+Image:
+\tmkdir -p $(O)/arch/riscv/boot
+\techo built >>$(O)/arch/riscv/boot/Image
 modules: outputmakefile
 \tmkdir -p $(O)/include/config
 \techo {version}-lkmpg >$(O)/include/config/kernel.release
@@ -40,6 +43,7 @@ modules_install:
         "kernel/configs/tiny-base.config",
         "kernel/configs/tiny.config",
         "arch/x86/configs/tiny.config",
+        "arch/riscv/configs/tiny.config",
     ] {
         machine.write(&format!("{folder}/{it}"), "");
     }
@@ -87,6 +91,23 @@ fn what_is_prepared_only_is_no_kernel_yet() {
     assert_eq!((kernel(&machine), builds(&machine)), (folder, 1));
     // A kernel is more than that.
     assert_eq!(prepare().err, "");
+}
+
+#[test]
+fn what_another_processors_guests_take_comes_with_its_kernel() {
+    let machine = Machine::new();
+    source(&machine, CACHE, "7.3.4");
+    // It needs the cache for itself.
+    let root =
+        "#!/bin/sh\nexec 9>$HOME/.cache/lkmpg-rs/lock\nflock --nonblock 9 && echo /its/root/$1\n";
+    machine.write("checkout/scripts/guest-root", root);
+    machine
+        .run(&["scripts/kernel", "riscv64"])
+        .passes()
+        .says(&["riscv64 is ready"]);
+    let folder = machine.path("checkout/build/riscv64/kernel");
+    let root = fs::read_link(folder.join("root")).expect("the guest's programs");
+    assert_eq!(root, PathBuf::from("/its/root/riscv64"));
 }
 
 #[test]
