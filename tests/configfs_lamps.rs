@@ -10,13 +10,20 @@ fn lamps() -> &'static Path {
     Path::new("/sys/kernel/config/lamps")
 }
 
-/// The module, with configfs mounted.
-struct Lamps(Option<Module>, Configfs);
+/// The module, with configfs mounted, which goes first: a configfs that is a module is unloaded
+/// with what it was loaded for.
+struct Lamps {
+    _mounted: Configfs,
+    module: Option<Module>,
+}
 
 impl Lamps {
     fn load() -> Self {
         let module = Module::load("configfs_lamps", &[]).expect("the module loads");
-        Self(Some(module), Configfs::mount())
+        Self {
+            _mounted: Configfs::mount(),
+            module: Some(module),
+        }
     }
 }
 
@@ -34,7 +41,7 @@ fn made() -> String {
 
 #[test]
 fn mkdir_makes_a_lamp_and_rmdir_removes_it() {
-    let mut module = Lamps::load();
+    let mut loaded_lamps = Lamps::load();
     let log = KernelLog::now();
     let kitchen = lamps().join("kitchen");
     fs::create_dir(&kitchen).expect("mkdir");
@@ -69,8 +76,8 @@ fn mkdir_makes_a_lamp_and_rmdir_removes_it() {
     assert_eq!(inner, Err(Errno::PERM));
 
     // As long as there is one, the module stays.
-    let loaded = module.0.take().expect("the module");
-    module.0 = Some(loaded.unload().expect_err("a lamp is there").busy());
+    let loaded = loaded_lamps.module.take().expect("the module");
+    loaded_lamps.module = Some(loaded.unload().expect_err("a lamp is there").busy());
     assert!(log.lines().is_empty());
     fs::remove_dir(&kitchen).expect("rmdir");
     assert_eq!(log.lines(), ["configfs_lamps: The lamp kitchen is gone."]);
