@@ -8,7 +8,7 @@ use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
-use std::{collections::BTreeMap, fs, os::fd::AsFd as _};
+use std::{fs, os::fd::AsFd as _};
 
 /// The keyboard's lights, by evdev's numbers.
 const NUM: u16 = 0;
@@ -22,28 +22,11 @@ fn load(parameters: &[&str]) -> Module {
     Module::load("kbleds", parameters).expect("the module loads")
 }
 
-/// The lights, as evdev tells. All are off at first.
-struct Lights {
-    keyboard: Evdev,
-    on: BTreeMap<u16, bool>,
-}
-
-impl Lights {
-    fn new() -> Self {
-        Self {
-            keyboard: Evdev::keyboard(),
-            on: BTreeMap::new(),
-        }
-    }
-
-    /// Waits until these are on and no others.
-    fn wait_for(&mut self, wanted: &[u16]) {
-        wait_until(&format!("the lights {wanted:?}"), || {
-            self.on.extend(self.keyboard.lights());
-            let on = self.on.iter().filter(|(_, on)| **on);
-            on.map(|(light, _)| *light).eq(wanted.iter().copied())
-        });
-    }
+/// Waits until these lights are on and no others.
+fn wait_for(keyboard: &Evdev, wanted: &[u16]) {
+    wait_until(&format!("the lights {wanted:?}"), || {
+        keyboard.lights() == wanted
+    });
 }
 
 #[test]
@@ -63,37 +46,37 @@ fn they_blink_in_the_pattern() {
 
 #[test]
 fn they_show_the_keys_afterwards() {
-    let mut lights = Lights::new();
+    let keyboard = Evdev::keyboard();
     let mut keys = Keyboard::new();
     keys.tap(&["caps_lock"]);
-    lights.wait_for(&[CAPS]);
+    wait_for(&keyboard, &[CAPS]);
     // One step, for ever.
     let module = load(&["pattern=2", "period_ms=100000"]);
-    lights.wait_for(&[NUM]);
+    wait_for(&keyboard, &[NUM]);
     module.unload().expect("nobody uses it");
-    lights.wait_for(&[CAPS]);
+    wait_for(&keyboard, &[CAPS]);
 
     // What is pressed meanwhile is seen afterwards.
     let module = load(&["pattern=2"]);
-    lights.wait_for(&[NUM]);
+    wait_for(&keyboard, &[NUM]);
     keys.tap(&["caps_lock"]);
     module.unload().expect("nobody uses it");
-    lights.wait_for(&[]);
+    wait_for(&keyboard, &[]);
 }
 
 #[test]
 fn a_hang_up_is_survived() {
-    let mut lights = Lights::new();
+    let keyboard = Evdev::keyboard();
     let module = load(&["pattern=20"]);
     let flags = OFlags::RDWR | OFlags::NOCTTY;
     let terminal = open("/dev/tty1", flags, Mode::empty()).expect("the terminal");
     raw::ioctl(terminal.as_fd(), TIOCVHANGUP, 0.into()).expect("hang up");
     drop(terminal);
     // What was before does not count.
-    lights.keyboard.lights();
-    lights.on.extend(lights.keyboard.wait_for_lights(4));
+    keyboard.lights();
+    keyboard.wait_for_lights(4);
     module.unload().expect("nobody uses it");
-    lights.wait_for(&[]);
+    wait_for(&keyboard, &[]);
 }
 
 #[test]
@@ -102,10 +85,10 @@ fn a_keyboard_may_be_unplugged() {
     let module = load(&["pattern=20"]);
     plug(false);
     plug(true);
-    let mut lights = Lights::new();
-    lights.on.extend(lights.keyboard.wait_for_lights(4));
+    let keyboard = Evdev::keyboard();
+    keyboard.wait_for_lights(4);
     module.unload().expect("nobody uses it");
-    lights.wait_for(&[]);
+    wait_for(&keyboard, &[]);
 
     // Gone when the module goes.
     let module = load(&[]);

@@ -2,13 +2,14 @@
 
 //! A keyboard as user space sees it.
 
+use lkm::{memory::Mapping, raw};
 use rustix::{
-    fs::{Mode, OFlags, open},
+    fs::{MemfdFlags, Mode, OFlags, ftruncate, memfd_create, open},
     io::Errno,
 };
 use std::{
     fs,
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,8 @@ const EV_SYN: u16 = 0;
 const EV_KEY: u16 = 1;
 const EV_LED: u16 = 17;
 const SYN_DROPPED: u16 = 3;
+/// Tells which lights are on, in a byte: `_IOR('E', 0x19, char)`.
+const EVIOCGLED: u32 = 0x8001_4519;
 /// The value of a key that is still down.
 const REPEATED: i32 = 2;
 
@@ -69,9 +72,18 @@ impl Evdev {
         self.wait_for(EV_LED, count)
     }
 
-    /// Returns the lights that have changed since the last call.
-    pub fn lights(&self) -> Vec<(u16, bool)> {
-        self.changes(EV_LED)
+    /// Returns the lights that are on. What changed before is not waited for any more.
+    ///
+    /// A kernel that has its lights in `/sys/class/leds`, too, does not end the report of a change
+    /// (`input-leds`), so that who waits for one gets it with the next.
+    pub fn lights(&self) -> Vec<u16> {
+        let memory = memfd_create("lights", MemfdFlags::CLOEXEC).expect("memory");
+        ftruncate(&memory, 1).expect("a byte");
+        let memory = Mapping::writable(&memory, 1).expect("a mapping");
+        raw::ioctl(self.node.as_fd(), EVIOCGLED, memory.address(0)).expect("the lights");
+        let mut on = [0];
+        memory.read(0, &mut on);
+        (0..8).filter(|light| on[0] & 1 << light != 0).collect()
     }
 
     fn wait_for(&self, kind: u16, count: usize) -> Vec<(u16, bool)> {
