@@ -6,7 +6,14 @@ use rustix::{
     io::Errno,
     mm::{self, MapFlags, MprotectFlags, ProtFlags},
 };
-use std::{ffi::c_void, io, marker::PhantomData, os::fd::AsFd, ptr};
+use std::{
+    ffi::c_void,
+    io,
+    marker::PhantomData,
+    os::fd::AsFd,
+    ptr, slice,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 pub(crate) const PAGE: usize = 4096;
 
@@ -225,11 +232,9 @@ impl Mapping {
     ///
     /// If there are not as many.
     pub fn read(&self, offset: usize, bytes: &mut [u8]) {
-        let start = self.at(offset, bytes.len());
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            // SAFETY: The address is within the mapping. A byte may change while others are read,
-            // which a volatile read allows for.
-            *byte = unsafe { start.add(index).read_volatile() };
+        let shared = self.at(offset, bytes.len());
+        for (byte, shared) in bytes.iter_mut().zip(shared) {
+            *byte = shared.load(Ordering::Relaxed);
         }
     }
 
@@ -240,10 +245,9 @@ impl Mapping {
     ///
     /// If there is no room for them.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        let start = self.at(offset, bytes.len());
-        for (index, byte) in bytes.iter().enumerate() {
-            // SAFETY: The address is within the mapping, to whose bytes nobody has a reference.
-            unsafe { start.add(index).write_volatile(*byte) };
+        let shared = self.at(offset, bytes.len());
+        for (byte, shared) in bytes.iter().zip(shared) {
+            shared.store(*byte, Ordering::Relaxed);
         }
     }
 
@@ -254,17 +258,20 @@ impl Mapping {
     ///
     /// If there is none.
     pub fn address(&self, offset: usize) -> Address<'_> {
-        Address::new(self.at(offset, 1).expose_provenance())
+        Address::new(self.at(offset, 1).as_ptr().expose_provenance())
     }
 
-    /// Where the `length` bytes from `offset` on are.
-    fn at(&self, offset: usize, length: usize) -> *mut u8 {
+    /// The `length` bytes from `offset` on, which others may read and write meanwhile.
+    fn at(&self, offset: usize, length: usize) -> &[AtomicU8] {
         let end = offset.checked_add(length);
         assert!(
             end.is_some_and(|end| end <= self.length),
             "beyond the mapping"
         );
-        self.start.cast::<u8>().wrapping_add(offset)
+        let start = self.start.cast::<AtomicU8>().wrapping_add(offset);
+        // SAFETY: They are within the mapping, which is there as long as this value. A byte that can
+        // only be read is not stored to: a process that tries is ended.
+        unsafe { slice::from_raw_parts(start, length) }
     }
 }
 
