@@ -109,6 +109,8 @@ kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(
 	$(if $(LINES),LDFLAGS_MODULE='-T $(CURDIR)/scripts/no-debug.lds $(LDFLAGS_MODULE)') KCFLAGS='$(if $(LINES),-g1) $(KCFLAGS)' \
 	KRUSTFLAGS='$(if $(LINES),-Cdebuginfo=1) $3 $(KRUSTFLAGS)'
 KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
+# $(call if-changed,OUTPUT,SOURCES): in a kernel of the caller's anything may have changed.
+if-changed = $(if $(filter file,$(origin KDIR)),scripts/if-changed $1 $2 Makefile scripts/no-debug.lds --)
 
 # For another processor cargo builds only what runs there, with the compiler that its libraries go with.
 IS_FOREIGN = $(filter-out $(HERE),$(TARGET))
@@ -172,7 +174,8 @@ help:
 # Of some tests it is known which modules they load: these alone are built, if all were before. Kbuild
 # then removes its list, which stays that of all.
 ORDER	= $(MO)/modules.order
-SOME	= cp $(ORDER) $(ORDER).all && $(KBUILD) rust/lkm.o $(LKMPG_ONLY:.o=.ko) 9>&- && mv $(ORDER).all $(ORDER)
+SOME	= cp $(ORDER) $(ORDER).all && $(CHANGED) $(KBUILD) rust/lkm.o $(LKMPG_ONLY:.o=.ko) 9>&- && mv $(ORDER).all $(ORDER)
+CHANGED	= $(call if-changed,$(MO),Kbuild $(shell sed -n 's/^obj-m := //p' Kbuild))
 
 # The kernel's settings may only just have come to be: read this file again.
 .PHONY: modules clients
@@ -183,8 +186,7 @@ modules: kernel
 kbuild:
 	@echo 'modules:$(foreach it,$(LKMPG_ONLY), $(basename $(notdir $(it)))) for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
-	$(Q)scripts/forget $(MO)
-	+$(Q)(flock 9 && $(if $(LKMPG_ONLY),$(SOME),$(KBUILD) modules 9>&-)) 9>$(MO)/.lock
+	+$(Q)(flock 9 && scripts/forget $(MO) && $(if $(LKMPG_ONLY),$(SOME),$(CHANGED) $(KBUILD) modules 9>&-)) 9>$(MO)/.lock
 
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs

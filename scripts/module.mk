@@ -47,14 +47,13 @@ guest:
 kbuild: $(if $(RUST),lkm)
 	@echo 'modules: of $(DIR), for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
-	$(Q)scripts/forget $(MO)
-	+$(Q)flock --close $(MO)/.lock $(call kbuild,$(DIR),$(MO),$(WITH_LKM)) modules
+	+$(Q)(flock 9 && scripts/forget $(MO) && $(call kbuild,$(DIR),$(MO),$(WITH_LKM)) modules 9>&-) 9>$(MO)/.lock
 	$(Q)[ -s $(MO)/modules.order ] || { echo '$(FILE) makes no module for this kernel' >&2; false; }
 
 .PHONY: lkm
 lkm:
 	$(Q)mkdir -p $(LKM)
-	+$(Q)flock --close $(LKM)/.lock $(call kbuild,$(CURDIR)/rust,$(LKM)) modules
+	+$(Q)flock --close $(LKM)/.lock $(call if-changed,$(LKM),rust) $(call kbuild,$(CURDIR)/rust,$(LKM)) modules
 
 .PHONY: vm
 vm: all

@@ -16,7 +16,7 @@ use std::{
 use tempfile::TempDir;
 
 /// What the scripts expect of every machine, and the stubs do not replace.
-const REAL: &str = "awk basename bash cat chmod comm cp cut date df diff dirname du env false find flock grep head id \
+const REAL: &str = "awk basename bash cat chmod cksum cmp comm cp cut date df diff dirname du env false find flock grep head id \
     install ldd ln ls make mkdir mktemp mv nproc od paste printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.

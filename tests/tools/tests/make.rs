@@ -212,6 +212,42 @@ fn what_was_compiled_of_a_source_that_is_gone_goes_too() {
 }
 
 #[test]
+fn kbuild_is_asked_when_something_has_changed() {
+    let machine = machine();
+    let log = "checkout/build/dev/seen";
+    let asks = |words: &[&str]| {
+        machine.write(log, "");
+        machine
+            .run(&[&["make", "modules"], words].concat())
+            .passes();
+        !machine.read(log).is_empty()
+    };
+    assert!(asks(&[]), "the first time");
+    assert!(!asks(&[]), "nothing has changed");
+    assert!(asks(&["-B"]), "all is to be made");
+    assert!(asks(&["W=1"]), "with more warnings");
+    assert!(asks(&["KCFLAGS=-O3"]), "with another option");
+    assert!(!asks(&["W=1"]), "nothing has changed since");
+    for (file, text) in [
+        (
+            "checkout/samples/05-proc-files/procfs_1.rs",
+            "// Another.\n",
+        ),
+        ("checkout/rust/new.rs", ""),
+        ("checkout/Kbuild", "obj-m := rust/ samples/\n"),
+        ("checkout/build/dev/samples/05-proc-files/procfs_1.ko", "it"),
+    ] {
+        machine.write(file, text);
+        assert!(asks(&[]), "{file} is another one");
+        assert!(!asks(&[]), "{file} stays as it is");
+        if !file.ends_with("Kbuild") {
+            fs::remove_file(machine.path(file)).expect("a file");
+            assert!(asks(&[]), "{file} is gone");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_nothing_has_is_told_at_once() {
     for goal in ["test", "soak", "coverage"] {
         for names in ["T=nosuch", "EXCEPT=nosuch"] {
