@@ -15,6 +15,7 @@
 //! owns the sets and they own the quanta. To empty a device is to put an empty tree there.
 
 use crate::{
+    bytes::copy,
     limit,
     qset,
     quantum, //
@@ -72,9 +73,7 @@ impl Content {
             let written =
                 quanta.and_then(|it| it.get(place.quantum)?.as_ref()?.get(place.offset..));
             let room = room.get_mut(done..length).unwrap_or_default();
-            for (to, from) in room.iter_mut().zip(written.unwrap_or_default()) {
-                *to = *from;
-            }
+            copy(room, written.unwrap_or_default());
             done += quantum.value() as usize - place.offset;
         }
         length
@@ -120,11 +119,8 @@ impl Content {
             Some(bytes) => bytes,
             None => slot.insert(KVVec::from_elem(0, quantum.value() as usize, GFP_KERNEL)?),
         };
-        let mut written = 0;
-        for (to, from) in bytes.iter_mut().skip(place.offset).zip(new).take(left) {
-            *to = *from;
-            written += 1;
-        }
-        Ok(written)
+        let new = new.get(..left).unwrap_or(new);
+        let room = bytes.get_mut(place.offset..).unwrap_or_default();
+        Ok(copy(room, new))
     }
 }

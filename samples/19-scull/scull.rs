@@ -55,6 +55,7 @@ use kernel::{
 };
 use lkm::prelude::*;
 
+mod bytes;
 mod content;
 
 use content::Content;

@@ -77,6 +77,10 @@ use lkm::{
     prelude::*,
 };
 
+mod bytes;
+
+use bytes::copy;
+
 module! {
     type: ScullPipe,
     name: "scull_pipe",
@@ -245,12 +249,8 @@ impl Buffer {
         if !self.is_readable() {
             return None;
         }
-        let bytes = self.bytes.iter().skip(self.start).take(self.used);
-        let mut length = 0;
-        for (to, from) in piece.iter_mut().zip(bytes) {
-            *to = *from;
-            length += 1;
-        }
+        let end = self.bytes.len().min(self.start + self.used);
+        let length = copy(piece, self.bytes.get(self.start..end)?);
         self.is_being_read = true;
         Some(length)
     }
@@ -264,13 +264,9 @@ impl Buffer {
 
     /// Copies what there is room for up to the end of the ring. `None` says that there is none.
     fn write(&mut self, bytes: &[u8]) -> Option<usize> {
-        let end = (self.start + self.used) % self.bytes.len();
-        let room = self.room();
-        let mut written = 0;
-        for (to, from) in self.bytes.iter_mut().skip(end).take(room).zip(bytes) {
-            *to = *from;
-            written += 1;
-        }
+        let start = (self.start + self.used) % self.bytes.len();
+        let end = self.bytes.len().min(start + self.room());
+        let written = copy(self.bytes.get_mut(start..end)?, bytes);
         self.used += written;
         (written > 0).then_some(written)
     }
