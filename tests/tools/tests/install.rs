@@ -262,3 +262,55 @@ fn the_list_is_that_of_kbuild() {
     listed.sort_unstable();
     assert_eq!(listed, built);
 }
+
+/// The long run in a bare Debian, on a machine whose chroot only says what it was asked for.
+#[test]
+fn a_bare_debian_is_made_and_asked() {
+    let machine = Machine::new();
+    let words = ["scripts/test-debian", "../debian", "host"];
+    if !rustix::process::getuid().is_root() {
+        machine.run(&words).fails(&["this takes root"]);
+        return;
+    }
+    machine.real("realpath");
+    machine.program(
+        "apt-get",
+        "echo \"'http://deb.example/debian/dists/trixie/main/binary-amd64/Packages.xz' x\"",
+    );
+    machine.program("dpkg", "echo amd64");
+    for it in ["mount", "umount", "git"] {
+        machine.program(it, "");
+    }
+    machine.program(
+        "debootstrap",
+        "for root; do case $root in /*) break ;; esac; done
+        mkdir -p $root/etc/apt/sources.list.d $root/etc/dpkg/dpkg.cfg.d $root/etc/sudoers.d
+        mkdir -p $root/usr/bin $root/usr/local/bin $root/home/tester
+        for mirror; do :; done; echo $mirror >$root/usr/bin/apt-get",
+    );
+    machine.program(
+        "chroot",
+        "echo \"$*\" >>$HOME/asked
+        case \"$*\" in *'apt-cache pkgnames'*)
+            echo linux-headers-7.3.4+deb13-amd64
+            echo linux-headers-6.12.1+deb13-amd64 ;;
+        esac",
+    );
+    machine
+        .run(&words)
+        .passes()
+        .says(&[" s: sudo make install"]);
+    let mirror = machine.read("debian/usr/bin/apt-get");
+    assert_eq!(mirror, "http://deb.example/debian\n");
+    let asked = machine.read("home/asked");
+    for it in [
+        "linux-headers-7.3.4+deb13-amd64",
+        "make KERNEL=host",
+        "modinfo -k 7.3.4+deb13-amd64 chardev",
+    ] {
+        assert!(asked.contains(it), "{asked}");
+    }
+    machine
+        .run(&["scripts/test-debian", "../debian", "nosuch"])
+        .fails(&["there is no part nosuch"]);
+}
