@@ -217,19 +217,24 @@ fn piece(text: &str, anchor: &str) -> String {
     piece.join("\n")
 }
 
-#[test]
-fn every_file_that_the_book_names_is_there() {
+/// The source of the kernel that was built for.
+fn kernel_source() -> PathBuf {
     let kernel = env::var("KERNEL").unwrap_or_else(|_| "dev".to_owned());
     let build = root().join("build").join(kernel).join("kernel/build");
     let source = build.join("source");
     let source = if source.exists() { source } else { build };
-    let kernels = |path: &str| source.join(path).exists();
     assert!(
-        kernels("kernel/module/main.c"),
+        source.join("kernel/module/main.c").exists(),
         "there is no source in {}",
         source.display()
     );
+    source
+}
 
+#[test]
+fn every_file_that_the_book_names_is_there() {
+    let source = kernel_source();
+    let kernels = |path: &str| source.join(path).exists();
     let (mut count, mut complaints) = (0, Vec::new());
     for page in chapters() {
         for (event, range) in page.events() {
@@ -254,6 +259,69 @@ fn every_file_that_the_book_names_is_there() {
         }
     }
     conclude(count, "names of files", &complaints);
+}
+
+/// As gdb has it: a place at the end of a line, and then the number and the text of that line.
+#[test]
+fn lines_that_a_debugger_shows_are_in_the_samples() {
+    let (mut count, mut complaints) = (0, Vec::new());
+    for file in files("docs", "md") {
+        let page = Page::read(&file);
+        let lines: Vec<_> = page.text.lines().collect();
+        for pair in lines.windows(2) {
+            let Some((number, shown)) = pair[1].split_once('\t') else {
+                continue;
+            };
+            let place = pair[0].rsplit(' ').next().expect("a word");
+            let Some((file, number)) = place.split_once(':').filter(|it| it.1 == number) else {
+                continue;
+            };
+            count += 1;
+            let number: usize = number.parse().expect("a number");
+            let there = Page::read(Path::new(file)).text;
+            let there = there.lines().nth(number - 1);
+            if there != Some(shown) {
+                complaints.push(format!(
+                    "{}: {place} is {there:?}, and not {shown:?}",
+                    page.file.display()
+                ));
+            }
+        }
+    }
+    conclude(count, "lines in a debugger", &complaints);
+}
+
+/// As `vfs_read` in `fs/read_write.c`.
+#[test]
+fn what_the_book_finds_in_a_file_is_there() {
+    let source = kernel_source();
+    let (mut count, mut complaints) = (0, Vec::new());
+    for page in chapters() {
+        let (mut name, mut between) = (String::new(), String::new());
+        for (event, range) in page.events() {
+            match event {
+                Event::Text(text) => between += &text,
+                Event::SoftBreak => between += " ",
+                Event::Code(code) => {
+                    let file = [source.join(&*code), root().join(&*code)];
+                    let file = file.iter().find(|it| code.contains('/') && it.is_file());
+                    if let Some(file) = file.filter(|_| between == " in ") {
+                        count += 1;
+                        let text = fs::read_to_string(file).expect("a file of the source");
+                        let last = name.trim_end_matches("()").rsplit("::").next();
+                        if !last.is_some_and(|it| text.contains(it)) {
+                            let lost = format!("there is no {name} in {code}");
+                            complaints.push(page.complaint(range.start, &lost));
+                        }
+                    }
+                    name = code.into_string();
+                    between.clear();
+                }
+                _ => between += "|",
+            }
+        }
+    }
+    conclude(count, "names in files", &complaints);
 }
 
 #[test]
