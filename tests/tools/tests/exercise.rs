@@ -73,7 +73,10 @@ fn then_it_is_built_and_tried_until_it_is_done() {
     for (status, said) in [
         (1, "what is missing is said above"),
         (4, "cannot be judged on KERNEL=dev"),
-        (124, "waits for what never comes"),
+        (
+            124,
+            "waits for what never comes\n  Perhaps the kernel with sanitizers says what: make exercise E=jar KERNEL=debug",
+        ),
         (125, "could not be tried"),
         (126, "the kernel complains above"),
     ] {
