@@ -14,10 +14,10 @@ grep -q v0403p6001 /sys/bus/usb/devices/*/modalias || skip 'this machine has no 
 loads
 can 'there is a /dev/latency' 'The log says why probe has failed.' [ -c /dev/latency ]
 good_so_far
-can 'it can be set' '' set_to 5
+can 'it can be set' 'The log may say why the transfer has failed.' set_to 5
 is 'and is what was set' "$(cat /dev/latency)" 5
-cannot '0 is refused' '' 'Invalid argument' set_to 0
-cannot '256 is refused' '' 'Invalid argument' set_to 256
+cannot '0 is refused' 'Look at the number before it goes to the chip.' 'Invalid argument' set_to 0
+cannot '256 is refused' 'It is more than a byte can keep: look at it before it is cut.' 'Invalid argument' set_to 256
 is 'nothing has changed' "$(cat /dev/latency)" 5
 can 'the module unloads' '' rmmod latency
 loads

@@ -12,6 +12,11 @@ lines() {
 	sort /tmp/lines | uniq | wc -l
 }
 
+# state PROCESS: S of one that sleeps, D of one that no signal reaches, nothing if it has ended.
+state() {
+	sed -n 's/.*) \([^Z]\) .*/\1/p' "/proc/$1/stat" 2>/dev/null
+}
+
 loads
 cat /dev/lossless >/tmp/lines &
 reader=$!
@@ -27,6 +32,17 @@ becomes 'all lines of three writers arrive' \
 	'Two writers find the pipe empty. Both then write: what became of the first line?' 80 lines
 is 'and each of them once' "$(wc -l </tmp/lines)" 80
 kill $reader
-wait $reader
+wait $reader 2>/dev/null
+good_so_far
+/bin/echo slow >/dev/lossless &
+writer=$!
+becomes 'a slow line is on its way' 'fetch() stays as it is.' D state $writer
+head -n 1 /dev/lossless >/tmp/lines &
+reader=$!
+becomes 'a reader sleeps meanwhile' 'It is not asleep, but waits for the lock, and cannot be killed. Who holds it?' S state $reader
+good_so_far
+kill $reader
+becomes 'and can give up' '' '' state $reader
+is 'the slow line comes, too' "$(head -n 1 /dev/lossless)" slow
 rm /tmp/lines
 unloads

@@ -14,7 +14,9 @@ is 'each open file has a text of its own' "$(cat <&4)" '' \
 	'What all openers share is Data; what one of them has is a field of Session.'
 echo abcxyz-ABCXYZ >&4
 is 'behind z comes a' "$(cat <&4)" nopklm-NOPKLM
+echo stay >&3
 cannot '81 bytes are refused' 'data.len() says how many were offered.' 'Invalid argument' too_long
+is 'and the text before stays' "$(cat <&3)" fgnl 'Look at the length before anything is stored.'
 printf %080d 7 >&3
 is '80 bytes are not' "$(cat <&3)" "$(printf %080d 7)"
 exec 3<&- 4<&-

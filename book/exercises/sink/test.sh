@@ -32,9 +32,10 @@ is 'with its bytes' "$(counted tx_bytes)" 42 'Packet::len() says how many.'
 send 200
 is 'another one is counted as well' "$(counted tx_packets)" 2
 is 'with its bytes, too' "$(counted tx_bytes)" 242
-is 'one of 200 bytes fits' "$(counted tx_dropped)" 0
+is 'one of 200 bytes fits' "$(counted tx_dropped)" 0 'Only one of more than 200 bytes does not.'
 forget
 send 201
 is 'one of 201 is dropped' "$(counted tx_dropped)" 1 'Look how long it is first.'
-is 'it was not sent' "$(counted tx_packets) $(counted tx_bytes)" '0 0'
+is 'it was not sent' "$(counted tx_packets) packets, $(counted tx_bytes) bytes" '0 packets, 0 bytes' \
+	'What is dropped counts in tx_dropped only.'
 unloads

@@ -6,9 +6,9 @@ begun() {
 	cut -d' ' -f1 /proc/to_disk
 }
 
-# more_than N: whether more have begun.
-more_than() {
-	[ "$(begun)" -gt "$1" ] && echo yes
+# than N: whether more have begun.
+than() {
+	[ "$(begun)" -gt "$1" ] && echo more || echo 'no more'
 }
 
 # All that have begun have ended.
@@ -31,7 +31,8 @@ write
 is 'a write to the page cache does not count' "$(begun)" "$before" \
 	'vfs_write is called for each write(2). Which function is called for each bio?'
 sync
-is 'sync brings it to the disk' "$(more_than "$before")" yes
+is 'sync brings it to the disk' "$(than "$before")" more \
+	'This disk takes bios as they are: no request is made of them. Which function does each bio pass before that?'
 good_so_far
 before=$(begun)
 write oflag=direct

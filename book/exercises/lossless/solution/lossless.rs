@@ -92,8 +92,10 @@ impl FileOperations for Session {
     }
 }
 
-/// Copies a line from the writer, whose memory may be on a disk.
+/// Copies a line from the writer, whose memory may be on a disk: that of one that begins with `slow` is.
 fn fetch(data: &mut IovIterSource<'_>) -> Result<Line> {
-    fsleep(Delta::from_millis(1));
-    Line::copy_from(data)
+    let line = Line::copy_from(data)?;
+    let slow = line.as_bytes().starts_with(b"slow");
+    fsleep(Delta::from_millis(if slow { 5000 } else { 1 }));
+    Ok(line)
 }
