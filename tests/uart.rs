@@ -267,8 +267,15 @@ fn a_call_takes_memory_in_pieces_and_ends_where_there_is_none() {
         until_mark(|| read(&file, PIECE).expect("bytes"))
     });
     assert!(rest == left, "what is left");
-    assert_eq!(raw::write(file.as_fd(), address, 2 * PIECE), Ok(room));
-    assert_eq!(read_all(&file, room), bytes);
+    // Not each processor copies up to the edge.
+    let least = if cfg!(target_arch = "x86_64") {
+        room
+    } else {
+        PIECE
+    };
+    let written = raw::write(file.as_fd(), address, 2 * PIECE).expect("some can be read");
+    assert!((least..=room).contains(&written), "{written} of {room}");
+    assert_eq!(read_all(&file, written), bytes[..written]);
     assert_eq!(read(&hasty(), 1), Err(Errno::AGAIN));
 }
 
