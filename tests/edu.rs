@@ -73,6 +73,15 @@ fn without(bit: u16) -> impl Drop {
     DEVICE.change(bit, 0)
 }
 
+/// The same with a device that may send messages, where PCI has any, and with one that has only its line.
+fn by_message_and_by_line(test: impl Fn()) {
+    for messages in ["1", "0"] {
+        let folder = DEVICE.folder().expect("the device");
+        let _messages = KernelSetting::new(folder.join("msi_bus"), messages);
+        test();
+    }
+}
+
 #[test]
 fn it_says_what_it_is_and_is_alive() {
     let log = KernelLog::now();
@@ -365,17 +374,19 @@ fn it_is_removed_while_somebody_waits() {
 /// The device is still to move bytes when its driver goes: not to memory that was freed.
 #[test]
 fn an_order_of_the_last_driver_does_no_harm() {
-    let module = load();
-    let file = open();
-    file.write_all_at(b"kept", 0).expect("write");
-    {
-        let _patience = patience(1);
-        assert_eq!(read(&file, SIZE), Err(Errno::TIMEDOUT));
-    }
-    drop(file);
-    module.unload().expect("nobody has it open");
-    let _module = load();
-    assert_eq!(read(&open(), 4).expect("read"), b"kept");
+    by_message_and_by_line(|| {
+        let module = load();
+        let file = open();
+        file.write_all_at(b"kept", 0).expect("write");
+        {
+            let _patience = patience(1);
+            assert_eq!(read(&file, SIZE), Err(Errno::TIMEDOUT));
+        }
+        drop(file);
+        module.unload().expect("nobody has it open");
+        let _module = load();
+        assert_eq!(read(&open(), 4).expect("read"), b"kept");
+    });
 }
 
 #[test]
@@ -401,9 +412,11 @@ fn bad_pointers_fault_and_change_nothing() {
 #[test]
 fn a_driver_that_uses_it_badly_does_no_harm() {
     let name = DEVICE.name();
-    let log = KernelLog::now();
-    let module = Module::load("pci_odd", &[]).expect("the module loads");
     let bound = format!("/sys/bus/pci/drivers/pci_odd/{name}");
-    assert!(Path::new(&bound).exists(), "{:?}", log.lines());
-    module.unload().expect("not in use");
+    by_message_and_by_line(|| {
+        let log = KernelLog::now();
+        let module = Module::load("pci_odd", &[]).expect("the module loads");
+        assert!(Path::new(&bound).exists(), "{:?}", log.lines());
+        module.unload().expect("not in use");
+    });
 }

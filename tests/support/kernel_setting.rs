@@ -2,20 +2,22 @@
 
 //! A setting of the kernel's, for a while.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 /// A file with a setting, which is as before when this is dropped.
 #[derive(Debug)]
 pub struct KernelSetting {
-    file: &'static str,
+    file: PathBuf,
     before: String,
 }
 
 impl KernelSetting {
     /// Writes a value to the file.
-    pub fn new(file: &'static str, value: &str) -> Self {
-        let before = fs::read_to_string(file).expect(file);
-        fs::write(file, value).expect(file);
+    pub fn new(file: impl Into<PathBuf>, value: &str) -> Self {
+        let file = file.into();
+        let before = fs::read_to_string(&file);
+        let before = before.unwrap_or_else(|it| panic!("{}: {it}", file.display()));
+        fs::write(&file, value).unwrap_or_else(|it| panic!("{}: {it}", file.display()));
         Self { file, before }
     }
 
@@ -29,6 +31,6 @@ impl KernelSetting {
 
 impl Drop for KernelSetting {
     fn drop(&mut self) {
-        let _ = fs::write(self.file, &self.before);
+        let _ = fs::write(&self.file, &self.before);
     }
 }
