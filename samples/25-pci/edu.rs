@@ -199,6 +199,8 @@ impl kernel::pci::Driver for Driver {
         let (pause, limit) = (Delta::from_millis(1), Delta::from_millis(1000));
         read_poll_timeout(|| edu.is_idle(), |idle| *idle, pause, limit)
             .inspect_err(|_| dev_err!(device, "It is busy.\n"))?;
+        // What it told nobody would keep its line busy, and so nobody would hear of the next.
+        edu.access(acknowledge)?;
         device.set_master();
 
         lkm::pci::handle_interrupt(device, c"edu", Interrupt(edu.clone()))?;
@@ -247,21 +249,23 @@ struct Interrupt(Arc<Edu>);
 
 impl irq::Handler for Interrupt {
     fn handle(&self) -> IrqReturn {
-        let acknowledge = |registers: &Registers<'_>| {
-            let why = registers.read(INTERRUPT).why();
-            // Nothing, or nobody is there.
-            if [0, u32::MAX].contains(&why.get()) {
-                return IrqReturn::None;
-            }
-            registers.write_reg(ACKNOWLEDGE::zeroed().with_why(why));
-            self.0.changed.wake_all();
-            IrqReturn::Handled
-        };
-        let registers = &self.0.registers;
-        registers
-            .try_access_with(acknowledge)
-            .unwrap_or(IrqReturn::None)
+        if self.0.registers.try_access_with(acknowledge) != Some(true) {
+            return IrqReturn::None;
+        }
+        self.0.changed.wake_all();
+        IrqReturn::Handled
     }
+}
+
+/// Tells the device that its interrupt was seen. Returns whether there was one.
+fn acknowledge(registers: &Registers<'_>) -> bool {
+    let why = registers.read(INTERRUPT).why();
+    // Nothing, or nobody is there.
+    if [0, u32::MAX].contains(&why.get()) {
+        return false;
+    }
+    registers.write_reg(ACKNOWLEDGE::zeroed().with_why(why));
+    true
 }
 // ANCHOR_END: interrupt
 
