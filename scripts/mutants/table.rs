@@ -50,7 +50,8 @@ macro_rules! mutants {
 mutants! {
     RING => "rust/ring.rs": "a byte that was overwritten is read again",
         ".max(at + 1)"
-        => ".max(at)";
+        => ".max(at)",
+        unseen: "a slot has an older byte only if two write at the same moment, and they should take turns";
     RING => "rust/ring.rs": "a slot does not say which byte it has",
         "slot.store(n << 8 | u64::from(byte), Release);"
         => "slot.store(u64::from(byte), Release);";
