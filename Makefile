@@ -109,6 +109,9 @@ kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(
 	$(if $(LINES),LDFLAGS_MODULE='-T $(CURDIR)/scripts/no-debug.lds $(LDFLAGS_MODULE)') KCFLAGS='$(if $(LINES),-g1) $(KCFLAGS)' \
 	KRUSTFLAGS='$(if $(LINES),-Cdebuginfo=1) $3 $(KRUSTFLAGS)'
 KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
+# $(call locked,COMMANDS): one make at a time; what has 9>&- may outlive it. The shell
+# would become its last command, and close its own file: hence the colon.
+locked	= (flock 9 && $1 && :) 9>$(MO)/.lock
 # $(call if-changed,OUTPUT,SOURCES): in a kernel of the caller's anything may have changed.
 if-changed = $(if $(filter file,$(origin KDIR)),scripts/if-changed $1 $2 Makefile scripts/no-debug.lds --)
 
@@ -186,7 +189,7 @@ modules: kernel
 kbuild:
 	@echo 'modules:$(foreach it,$(LKMPG_ONLY), $(basename $(notdir $(it)))) for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
-	+$(Q)(flock 9 && scripts/forget $(MO) && $(if $(LKMPG_ONLY),$(SOME),$(CHANGED) $(KBUILD) modules 9>&-)) 9>$(MO)/.lock
+	+$(Q)$(call locked,scripts/forget $(MO) && $(if $(LKMPG_ONLY),$(SOME),$(CHANGED) $(KBUILD) modules 9>&-))
 
 clients: kernel
 	+$(Q)$(MAKE) --no-print-directory programs

@@ -47,7 +47,7 @@ guest:
 kbuild: $(if $(RUST),lkm)
 	@echo 'modules: of $(DIR), for $(if $(filter file,$(origin KDIR)),the kernel $(KERNEL),KDIR=$(KDIR)), in $(MO)' >&2
 	$(Q)mkdir -p $(MO)
-	+$(Q)(flock 9 && scripts/forget $(MO) && $(call kbuild,$(DIR),$(MO),$(WITH_LKM)) modules 9>&-) 9>$(MO)/.lock
+	+$(Q)$(call locked,scripts/forget $(MO) && $(call kbuild,$(DIR),$(MO),$(WITH_LKM)) modules 9>&-)
 	$(Q)[ -s $(MO)/modules.order ] || { echo '$(FILE) makes no module for this kernel' >&2; false; }
 
 .PHONY: lkm

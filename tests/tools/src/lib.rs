@@ -360,7 +360,8 @@ impl Machine {
         );
         self.write(
             &format!("{name}/Makefile"),
-            "modules:\n\t@env >$(MO)/seen; echo 'M=$(M)' 'RUSTDOC=$(RUSTDOC)' 'CC=$(CC)' 'KRUSTFLAGS=$(KRUSTFLAGS)' >>$(MO)/seen\n\
+            "modules:\n\t@! flock --nonblock $(MO)/.lock true\n\
+             \t@env >$(MO)/seen; echo 'M=$(M)' 'RUSTDOC=$(RUSTDOC)' 'CC=$(CC)' 'KRUSTFLAGS=$(KRUSTFLAGS)' >>$(MO)/seen\n\
              \t@echo samples/05-proc-files/procfs_1.o >$(MO)/modules.order\n",
         );
         self.path(name)
