@@ -32,6 +32,14 @@ mdbook_min=0.4.40
 mdbook_version=0.4.52
 mdbook_built=$cache/tools/mdbook-$mdbook_version/bin/mdbook
 
+# The text at a script's head is its help.
+case ${1-} in
+-h | --help)
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 # This machine's processor, as the table below names it.
 here=$(uname -m)
 case $here in

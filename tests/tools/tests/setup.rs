@@ -240,3 +240,22 @@ fn the_dev_container_leaves_its_packages_to_set_up() {
     let twice: Vec<_> = installed.filter(|it| known.contains(it)).collect();
     assert!(twice.is_empty(), "set-up installs these: {twice:?}");
 }
+
+#[test]
+fn every_script_says_what_it_does() {
+    let machine = Machine::new();
+    let scripts = fs::read_dir(root().join("scripts")).expect("the scripts");
+    let mut told = 0;
+    for script in scripts {
+        let path = script.expect("a script").path();
+        let name = format!("scripts/{}", path.file_name().unwrap().display());
+        let is_script = fs::read_to_string(&path)
+            .is_ok_and(|it| it.starts_with("#!") && it.contains("/lib.sh\"\n"));
+        if is_script {
+            let ended = machine.run(&[&name, "--help"]).passes();
+            assert!(ended.out.contains(&name), "{name}: {}", ended.out);
+            told += 1;
+        }
+    }
+    assert!(told > 10, "{told} scripts");
+}
