@@ -346,7 +346,10 @@ fn what_is_known_to_be_called_fails_exactly_as_often() {
     }
     let before = Footprint::now();
     let known = Subject::new("known", Said::default(), &before);
-    assert_eq!(every_load_fails(&known, module_init()).failed, 3);
+    fail_exactly(vec![("a load", 3)], || {
+        let failed = every_load_fails(&known, module_init()).failed;
+        vec![("a load".to_owned(), failed)]
+    });
     let said = Said {
         parameters: vec!["node=1".into()],
         words: Some(vec!["a word".into()]),
@@ -357,12 +360,32 @@ fn what_is_known_to_be_called_fails_exactly_as_often() {
         (Fault::Allocation, Errno::NOMEM),
         (Fault::UserCopy, Errno::FAULT),
     ] {
-        let all = every_operation_fails(&known, fault, errno);
-        let failed: Vec<_> = all.iter().map(|(name, it)| (&**name, it.failed)).collect();
         let (poll, read, write) = (("poll", 0), ("read", 2), ("write \"a word\"", 1));
         let ways = [&[poll, read][..], &[poll, write], &[poll, read, write]];
-        assert_eq!(failed, ways.concat(), "{fault:?}");
+        fail_exactly(ways.concat(), || {
+            let all = every_operation_fails(&known, fault, errno).into_iter();
+            all.map(|(name, it)| (name, it.failed)).collect()
+        });
     }
+}
+
+/// Compares how often each call failed. A slab that is full takes a page for what is asked of it,
+/// which is one call more that fails: that is seen now and then, and not each time.
+fn fail_exactly(expected: Vec<(&str, u32)>, mut sweep: impl FnMut() -> Vec<(String, u32)>) {
+    let mut last = Vec::new();
+    for _ in 0..5 {
+        last = sweep();
+        let pairs = || last.iter().zip(&expected);
+        let is_known = pairs().all(|((name, n), (known, least))| name == known && n >= least);
+        assert!(
+            is_known && last.len() == expected.len(),
+            "{last:?}, not {expected:?}"
+        );
+        if pairs().all(|((_, n), (_, exact))| n == exact) {
+            return;
+        }
+    }
+    panic!("{last:?}, not {expected:?}, five times");
 }
 
 /// What a module calls when it loads, but for the loader.
