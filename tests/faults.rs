@@ -147,6 +147,8 @@ type Call<'a> = Box<dyn Fn(&OwnedFd) -> Result<usize, Errno> + 'a>;
 struct Operation<'a> {
     name: String,
     call: Call<'a>,
+    /// Written before.
+    undo: Option<Vec<u8>>,
 }
 
 impl<'a> Operation<'a> {
@@ -154,7 +156,22 @@ impl<'a> Operation<'a> {
         Self {
             name: name.into(),
             call: Box::new(call),
+            undo: None,
         }
+    }
+
+    /// Has it do something, which it may have done before.
+    fn renew(&self, file: &OwnedFd) {
+        if let Some(bytes) = &self.undo {
+            let result = rustix::io::write(file, bytes);
+            assert!(is_served(&result), "undo {}: {result:?}", self.name);
+        }
+    }
+
+    /// What comes of it when nothing fails.
+    fn works(&self, file: &OwnedFd) -> Result<usize, Errno> {
+        self.renew(file);
+        (self.call)(file)
     }
 }
 
@@ -196,9 +213,11 @@ fn operations<'a>(
         let say = node.language();
         let words = subject.words().into_iter().map(|word| {
             let bytes = say(word);
-            Operation::new(format!("write {word:?}"), move |file| {
-                rustix::io::write(file, &bytes)
-            })
+            let write = move |file: &OwnedFd| rustix::io::write(file, &bytes);
+            Operation {
+                undo: subject.undo(word).map(&say),
+                ..Operation::new(format!("write {word:?}"), write)
+            }
         });
         let words: Vec<_> = words.filter(|it| is_served(it)).collect();
         let path = &node.path;
@@ -292,18 +311,20 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Ve
                     is_done
                 },
             );
-            let works = |it: &Operation<'_>| is_served(&(it.call)(&fresh()));
-            for Operation { name, call } in operations(subject, node, way, works) {
+            let works = |it: &Operation<'_>| is_served(&it.works(&fresh()));
+            for operation in operations(subject, node, way, works) {
+                let name = &operation.name;
                 let mut moved = false;
                 let prepare = || {
                     let file = fresh();
+                    operation.renew(&file);
                     document.renew();
                     file
                 };
-                let swept = sweep(subject, &injector, prepare, &call, |n, result| {
+                let swept = sweep(subject, &injector, prepare, &operation.call, |n, result| {
                     moved |= result.is_ok_and(|it| it > 0);
-                    let is_done = check(&name, n, result.map(drop));
-                    let retry = call(&fresh());
+                    let is_done = check(name, n, result.map(drop));
+                    let retry = operation.works(&fresh());
                     assert!(is_served(&retry), "{path}: {name}, again: {retry:?}");
                     is_done
                 });
@@ -314,7 +335,7 @@ fn every_operation_fails(subject: &Subject, fault: Fault, expected: Errno) -> Ve
                     !copies || swept.failed > 0,
                     "{path}: {name}: no copy failed"
                 );
-                all.push((name, swept));
+                all.push((operation.name, swept));
             }
         }
     }

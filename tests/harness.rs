@@ -108,6 +108,18 @@ fn a_node_to_leave_alone_must_be_there() {
 }
 
 #[test]
+fn what_is_undone_must_be_done() {
+    let before = Footprint::now();
+    let said = Said {
+        words: Some(vec!["on".into()]),
+        undo: [("no".to_owned(), "off".to_owned())].into(),
+        ..Said::default()
+    };
+    let load = || drop(Subject::new("known", said, &before));
+    fails(load, r#"known: undo: "no" is none of ["on"]"#);
+}
+
+#[test]
 fn a_load_without_memory_fails_as_was_said() {
     for (refusal, may) in [
         (None, vec![Errno::NOMEM]),

@@ -141,7 +141,8 @@ pub fn targets() -> Vec<Target> {
 
 /// What is understood, and what is not.
 fn words(subject: &Subject) -> impl Iterator<Item = &str> {
-    WORDS.iter().copied().chain(subject.words())
+    let undo = subject.said.undo.values().map(|it| &**it);
+    WORDS.iter().copied().chain(subject.words()).chain(undo)
 }
 
 /// A user of one node.

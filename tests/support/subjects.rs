@@ -51,6 +51,8 @@ pub struct Said {
     /// What a write of is understood, by at least one of its nodes that can be written. An empty
     /// list says that none takes any.
     pub words: Option<Vec<String>>,
+    /// For words that do something once: what else to write, so that they do it again.
+    pub undo: BTreeMap<String, String>,
     /// That its nodes are not read, whatever their mode allows.
     pub unreadable: bool,
     /// The numbers of its ioctls, which do something with a page of memory.
@@ -103,6 +105,13 @@ impl Subject {
             assert_ne!(all, subject.nodes.len(), "{module} has no {path}");
             leave_out(format!("{path}: {why}"));
         }
+        for word in subject.said.undo.keys() {
+            let words = subject.words();
+            assert!(
+                words.contains(&&**word),
+                "{module}: undo: {word:?} is none of {words:?}"
+            );
+        }
         subject
     }
 
@@ -110,6 +119,11 @@ impl Subject {
     pub fn words(&self) -> Vec<&str> {
         let said = self.said.words.as_ref();
         said.map_or(WORDS.to_vec(), |it| it.iter().map(|it| &**it).collect())
+    }
+
+    /// What to write before a word, so that it does something again.
+    pub fn undo(&self, word: &str) -> Option<&str> {
+        self.said.undo.get(word).map(|it| &**it)
     }
 
     /// Loads the module.
