@@ -58,7 +58,7 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
 pub trait Operations: Send + Sync + 'static {
     /// Fills a segment with what is at a position, in bytes. It lies within the disk, and within one
-    /// page of it.
+    /// page of it. What is left unfilled reads as zeroes.
     fn read(&self, position: u64, segment: &mut Segment<'_>) -> Result;
 
     /// Takes what is in a segment; as [`read`](Self::read).
@@ -80,6 +80,7 @@ pub trait Operations: Send + Sync + 'static {
 pub struct Segment<'a> {
     start: *mut u8,
     length: usize,
+    is_filled: bool,
     _request: PhantomData<&'a [u8]>,
 }
 
@@ -107,6 +108,7 @@ impl Segment<'_> {
         }
         // SAFETY: As above.
         unsafe { bindings::memcpy(self.start.cast(), from.as_ptr().cast(), from.len()) };
+        self.is_filled = true;
         Ok(())
     }
 
@@ -114,6 +116,7 @@ impl Segment<'_> {
     pub fn clear(&mut self) {
         // SAFETY: By the type invariants.
         unsafe { bindings::memset(self.start.cast(), 0, self.length) };
+        self.is_filled = true;
     }
 }
 
@@ -388,6 +391,15 @@ impl<T: Operations> Inner<T> {
         bindings::BLK_STS_OK as bindings::blk_status_t
     }
 
+    /// What was in the memory before is nobody's business who reads the disk.
+    fn read(&self, position: u64, segment: &mut Segment<'_>) -> Result {
+        self.operations.read(position, segment)?;
+        if !segment.is_filled {
+            segment.clear();
+        }
+        Ok(())
+    }
+
     /// # Safety
     ///
     /// `request` must have been started, and not have ended.
@@ -410,7 +422,7 @@ impl<T: Operations> Inner<T> {
         match operation {
             bindings::req_op_REQ_OP_READ => {
                 // SAFETY: As above.
-                unsafe { each_segment(request, start, |at, it| self.operations.read(at, it)) }
+                unsafe { each_segment(request, start, |at, it| self.read(at, it)) }
             }
             bindings::req_op_REQ_OP_WRITE => {
                 // SAFETY: As above.
@@ -529,6 +541,7 @@ unsafe fn each_segment(
                 let mut segment = Segment {
                     start: address.add(in_page),
                     length,
+                    is_filled: false,
                     _request: PhantomData,
                 };
                 let result = call(position, &mut segment);

@@ -2,8 +2,9 @@
 
 //! Threads, timers, lines, values, files and so on of the support crate, used as nobody should.
 
-use lkmpg_tests::{KernelLog, Module};
-use std::fs;
+use lkmpg_tests::{KernelLog, Module, open_node};
+use rustix::fs::OFlags;
+use std::{fs, io::Read as _};
 
 #[test]
 fn rough_use_does_no_harm() {
@@ -27,10 +28,20 @@ fn values_are_whole_and_end_where_they_end() {
     module.unload().expect("not in use");
 }
 
+/// What a disk can write to itself.
+#[repr(align(512))]
+struct Sector([u8; 512]);
+
 #[test]
 fn devices_of_odd_shapes_are_refused() {
     let log = KernelLog::now();
     let loaded = Module::load("devices", &[]);
     let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
+    // What the driver does not fill is not what was in the memory before.
+    let mut disk = open_node("/dev/nothing", OFlags::RDONLY | OFlags::DIRECT);
+    let mut sector = Sector([0xaa; 512]);
+    disk.read_exact(&mut sector.0).expect("a sector");
+    assert_eq!(sector.0, [0; 512]);
+    drop(disk);
     module.unload().expect("not in use");
 }

@@ -38,7 +38,10 @@ module! {
     license: "GPL",
 }
 
-struct Devices;
+/// `/dev/nothing`.
+struct Devices {
+    _disk: Disk<Nothing>,
+}
 
 const CASES: &[(&str, Case)] = &[
     ("keyboards with odd keys", odd_keyboards),
@@ -55,7 +58,13 @@ const CASES: &[(&str, Case)] = &[
 impl kernel::Module for Devices {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         cases::run(CASES)?;
-        Ok(Devices)
+        let options = Options {
+            sectors: 8,
+            queues: 1,
+        };
+        Ok(Devices {
+            _disk: Disk::new(c"nothing", options, Nothing, static_lock_class!())?,
+        })
     }
 }
 
@@ -203,6 +212,23 @@ fn any_error() -> Result<bool> {
         drop(disk(c"errors", 8, 1, error)?);
     }
     Ok(true)
+}
+
+/// A disk that reads and writes nothing, and says that it did.
+struct Nothing;
+
+impl Operations for Nothing {
+    fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
 }
 
 /// A disk that copies pieces of lengths that these do not have. Each counts as an error of its own.
