@@ -369,12 +369,12 @@ impl<T: FileOperations> Shims<T> {
         let fault = unsafe { &(*fault).__bindgen_anon_1 };
         // SAFETY: The area keeps its file, whose `release` comes after this.
         let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
-        let inserted = state.fault(file, fault.pgoff).and_then(|page| {
-            // SAFETY: The area is locked during the call, and `mmap` set the flag.
-            let area = unsafe { VmaMixedMap::from_raw(fault.vma) };
-            area.vm_insert_page(fault.address, page.page())
-        });
-        match inserted {
+        let Ok(page) = state.fault(file, fault.pgoff) else {
+            return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
+        };
+        // SAFETY: The area is locked during the call, and `mmap` set the flag.
+        let area = unsafe { VmaMixedMap::from_raw(fault.vma) };
+        match area.vm_insert_page(fault.address, page.page()) {
             // Another thread may have been faster.
             Ok(()) | Err(EBUSY) => bindings::vm_fault_reason_VM_FAULT_NOPAGE,
             Err(_) => bindings::vm_fault_reason_VM_FAULT_SIGBUS,

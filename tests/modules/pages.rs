@@ -97,7 +97,10 @@ impl OpenLazy {
     /// The page, which is there from now on. Nothing is copied with the lock held.
     fn page(&self, number: usize) -> Result<SharedPage> {
         let mut room = self.0.lock();
-        let page = room.get_mut(number).ok_or(ENOMEM)?;
+        // C would try the one again, and take the other for a page that is there.
+        let page = room
+            .get_mut(number)
+            .ok_or(if number == ROOM { ENOMEM } else { EBUSY })?;
         match page {
             Some(page) => Ok(page.clone()),
             None => Ok(page.insert(SharedPage::new()?).clone()),
