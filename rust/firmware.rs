@@ -13,7 +13,9 @@
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
 use crate::{
-    bindings, file,
+    bindings,
+    completion::Completion,
+    file,
     kthread::{
         self,
         Thread, //
@@ -74,17 +76,16 @@ impl Device {
     }
 
     fn as_raw(&self) -> *mut bindings::device {
-        let device: *const device::Device = self.as_ref();
+        let device: *const device::Device<device::Bound> = self.as_ref();
         // A `Device` is transparent for C's.
         device.cast_mut().cast()
     }
 }
 
-impl AsRef<device::Device> for Device {
-    fn as_ref(&self) -> &device::Device {
+impl AsRef<device::Device<device::Bound>> for Device {
+    fn as_ref(&self) -> &device::Device<device::Bound> {
         let device: &faux::Device<device::Bound> = self.device.as_ref();
-        let device: &device::Device<device::Bound> = device.as_ref();
-        device
+        device.as_ref()
     }
 }
 
@@ -145,9 +146,10 @@ impl Image {
     /// with `ENOENT` if there is no image, also if user space gives up, `ETIMEDOUT` if it does not
     /// answer, `EINTR` if the process is killed meanwhile, `EINVAL` if the file is empty or the
     /// name is no path below the folder, or `ENOMEM`. May sleep (`request_firmware`).
-    pub fn request(device: &device::Device, name: &CStr) -> Result<Self> {
+    pub fn request(device: &device::Device<device::Bound>, name: &CStr) -> Result<Self> {
         check(name)?;
-        let device: *const device::Device = device;
+        // C keeps the name with the device, until its driver goes.
+        let device: *const device::Device<device::Bound> = device;
         let mut image = core::ptr::null();
         // SAFETY: The name is a C string, and `image` is valid for writes. A `Device` is
         // transparent for C's.
@@ -266,9 +268,13 @@ impl Drop for Asking {
 }
 
 /// What the worker needs.
+#[pin_data]
 struct Pending<T> {
     receiver: Arc<T>,
     done: Atomic<bool>,
+    /// The thread that takes the question back runs: one that is stopped before never does.
+    #[pin]
+    has_taker: Completion,
 }
 
 impl<T: Receiver> Pending<T> {
@@ -304,22 +310,28 @@ impl<T: Receiver> Request<T> {
     ) -> Result<Self> {
         check(name)?;
         let device = Asking::new(device)?;
-        let pending = Arc::new(
-            Pending {
+        let pending = Arc::pin_init(
+            pin_init!(Pending {
                 receiver,
                 done: Atomic::new(false),
-            },
+                has_taker <- Completion::new(),
+            }),
             GFP_KERNEL,
         )?;
         let loading = loading(name)?;
         let taker = kthread::spawn(c"firmware abort", {
             let pending = pending.clone();
             move |me| {
-                if me.park() {
-                    pending.take_back(&loading);
-                }
+                pending.has_taker.complete();
+                // Who is being killed does not wait for this thread, but stops it, and it has to all the same.
+                let _ = me.park();
+                pending.take_back(&loading);
             }
         })?;
+        if pending.has_taker.wait().is_err() {
+            pending.done.store(true, Release);
+            return Err(EINTR);
+        }
         let request = Self {
             pending: pending.clone(),
             taker: Some(taker),

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Waits without an end. What an open `/dev/late` has mapped is there when `come` is written to it, and a
-//! read tells how many wait for it. To write `wait` or `join` is to wait for what never happens.
+//! read tells how many wait for it. To write `wait` or `join` is to wait for what never happens; `ask`, too,
+//! with a question to user space that goes afterwards.
 
+#[cfg(CONFIG_FW_LOADER_USER_HELPER)]
+use lkm::firmware::{
+    Device,
+    Fallback,
+    Image,
+    Receiver,
+    Request, //
+};
 use lkm::{
     completion::Completion,
     mmap::SharedPage,
@@ -76,6 +85,16 @@ impl FileOperations for Opened {
                 let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
                 never.wait()?;
             }
+            #[cfg(CONFIG_FW_LOADER_USER_HELPER)]
+            b"ask" => {
+                let device = Device::new(c"late")?;
+                let nobody = Arc::new(Nobody, GFP_KERNEL)?;
+                let question = Request::new(device, c"late.bin", Fallback::UserSpace, nobody)?;
+                let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+                let killed = never.wait();
+                drop(question);
+                killed?;
+            }
             b"join" => {
                 let _ = kthread::spawn(c"late", |me| while me.park() {})?.join();
             }
@@ -92,4 +111,12 @@ impl FileOperations for Opened {
         came?;
         SharedPage::new()
     }
+}
+
+#[cfg(CONFIG_FW_LOADER_USER_HELPER)]
+struct Nobody;
+
+#[cfg(CONFIG_FW_LOADER_USER_HELPER)]
+impl Receiver for Nobody {
+    fn receive(&self, _image: Option<Image>) {}
 }
