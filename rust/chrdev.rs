@@ -326,6 +326,7 @@ unsafe impl<T: FileOperations> Sync for Device<T> {}
 
 impl<T: FileOperations> Device<T> {
     fn new(numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
+        let parent = module_kobject()?;
         // SAFETY: The function has no requirements.
         let model = NonNull::new(unsafe { bindings::cdev_alloc() }).ok_or(ENOMEM)?;
         // SAFETY: The `cdev` is ours, and this gives it back.
@@ -353,7 +354,7 @@ impl<T: FileOperations> Device<T> {
             bindings::cdev_init(cdev, &Vtable::<T>::OPS);
             (*cdev).owner = this_module().as_ptr();
             (*kobject).ktype = ktype;
-            bindings::cdev_set_parent(cdev, module_kobject());
+            bindings::cdev_set_parent(cdev, parent);
             bindings::cdev_add(cdev, numbers.first, numbers.count)
         };
         if ret < 0 {

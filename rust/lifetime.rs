@@ -52,7 +52,8 @@ pub(crate) fn is_in_use() -> bool {
     state() == bindings::module_state_MODULE_STATE_LIVE && references() > 0
 }
 
-fn references() -> c_int {
+/// How many there are to the module.
+pub(crate) fn references() -> c_int {
     // SAFETY: The module that runs has not been freed.
     unsafe { bindings::module_refcount(this_module().as_ptr()) }
 }
@@ -62,9 +63,16 @@ fn references() -> c_int {
 /// The module is not freed while somebody refers to it, not even if `init` fails: the right parent for
 /// what C releases after the last reference has gone, which with `CONFIG_DEBUG_KOBJECT_RELEASE` it
 /// does seconds later.
-pub(crate) fn module_kobject() -> *mut bindings::kobject {
-    // SAFETY: The module that runs has not been freed.
-    unsafe { &raw mut (*this_module().as_ptr()).mkobj.kobj }
+///
+/// Fails with `EBUSY` if the loader has not come to it, which it makes after the parameters are set.
+pub(crate) fn module_kobject() -> Result<*mut bindings::kobject> {
+    // SAFETY: The module that runs has not been freed, here and below.
+    let kobject = unsafe { &raw mut (*this_module().as_ptr()).mkobj.kobj };
+    // SAFETY: As above. The loader has written it, or will when the module's code has returned to it.
+    if unsafe { (*kobject).state_initialized() } == 0 {
+        return Err(EBUSY);
+    }
+    Ok(kobject)
 }
 
 /// The references to the module that a registration hands out.

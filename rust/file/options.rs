@@ -14,6 +14,7 @@ use crate::{
     compat::errno,
     lifetime::{
         is_coming,
+        references,
         this_module, //
     },
 };
@@ -136,6 +137,7 @@ impl Options {
             return Err(ENOENT);
         }
 
+        let before = references();
         let _root = LentRoot::new();
         // SAFETY: `path` is a C string.
         let file = from_err_ptr(unsafe {
@@ -148,7 +150,8 @@ impl Options {
         };
         // SAFETY: An open file has operations.
         let owner = unsafe { (*(*file.as_raw()).f_op).owner };
-        if is_coming() && owner == this_module().as_ptr() {
+        // Files in /proc and of disks have no owner, and keep the module in their own way.
+        if is_coming() && (owner == this_module().as_ptr() || references() > before) {
             return Err(errno(bindings::EDEADLK));
         }
         Ok(file)

@@ -4,8 +4,8 @@
 //!
 //! It registers `/dev/failing`, `/sys/kernel/debug/failing/node`, `/proc/failing` and
 //! `/sys/kernel/failing/value`, as many of them as `files` says, waits until each was used, and fails
-//! with `ECANCELED`. With `files=0` it is the module itself that opens its device, and keeps the file for
-//! longer than that.
+//! with `ECANCELED`. With `files=0` it is the module itself that opens its device and its file in `/proc`,
+//! and would keep these for longer than that; it fails with `EILSEQ` if it can.
 
 use lkm::{
     file,
@@ -28,6 +28,9 @@ module_params! {
     },
 }
 
+/// In `errno.h`, and not in the `kernel` crate.
+const EDEADLK: c_int = 35;
+
 /// Which files were read.
 static USED: [Atomic<bool>; 4] = [const { Atomic::new(false) }; 4];
 
@@ -39,9 +42,18 @@ impl kernel::Module for Failing {
         let options = chrdev::Options::new(c"failing");
         let device = chrdev::Registration::<File>::new(options, data(0)?)?;
         if files.value() == 0 {
-            let own = file::Options::new().read().open(c"/dev/failing");
-            drop(device);
-            return own.and(Err(ECANCELED));
+            let entry = proc_fs::Options::new(c"failing", 0o600);
+            let entry = proc_fs::Node::<File>::new(entry, data(2)?)?;
+            let open = |path| file::Options::new().read().open(path);
+            let own = [open(c"/dev/failing"), open(c"/proc/failing")];
+            drop((device, entry));
+            return own
+                .into_iter()
+                .try_for_each(|it| match it {
+                    Err(e) if e.to_errno() == -EDEADLK => Ok(()),
+                    other => other.and(Err(EILSEQ)),
+                })
+                .and(Err(ECANCELED));
         }
         may_fail(1)?;
         let folder = debugfs::Directory::new(c"failing")?;

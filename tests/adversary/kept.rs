@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! A module that keeps a parameter's value when the parameters are not all read yet. It does not load if
-//! that has changed.
+//! that has changed, or if it gets a device then.
 
 use kernel::sync::SetOnce;
 use lkm::prelude::*;
@@ -26,7 +26,11 @@ module_params! {
         permissions: 0,
         on_set: |_| {
             KEPT.populate(port.value());
-            Ok(())
+            let device = chrdev::Options::new(c"kept");
+            match chrdev::Registration::<Opened>::new(device, Arc::new((), GFP_KERNEL)?) {
+                Err(e) if e == EBUSY => Ok(()),
+                other => other.and(Err(EILSEQ)),
+            }
         },
     },
 }
@@ -45,5 +49,16 @@ impl kernel::Module for Kept {
                 Err(EILSEQ)
             }
         }
+    }
+}
+
+struct Opened;
+
+#[vtable]
+impl FileOperations for Opened {
+    type Data = ();
+
+    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Self)
     }
 }
