@@ -182,12 +182,16 @@ impl<T: Item> Drop for Subsystem<T> {
             },
         );
         // SAFETY: By the type invariants. There are no directories in it, and C waits for those who make one
-        // or have just removed one. Nobody has a reference any more but us, who give it back.
+        // or have just removed one. The reference is ours.
         unsafe {
             let root = self.root.as_ptr();
             bindings::configfs_unregister_subsystem((*root).subsystem.get());
             bindings::config_item_put(root.cast());
         }
+        // Who has just made a symbolic link to the directory in another subsystem, or failed to, may have the
+        // last one (`configfs_symlink`), and has yet to return from `release`.
+        lifetime::wait(|| self.members.count.load(Acquire) == 0, || ());
+        lifetime::wait_for_returns();
         drop(References);
     }
 }
