@@ -120,6 +120,7 @@ const size_t LKM_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
 const size_t LKM_SKB_LEN = offsetof(struct sk_buff, len);
 const size_t LKM_SKB_PRIORITY = offsetof(struct sk_buff, priority);
 const size_t LKM_SKB_PROTOCOL = offsetof(struct sk_buff, protocol);
+const size_t LKM_SKB_USERS = offsetof(struct sk_buff, users);
 const unsigned long LKM_LINK_STATE_START = __LINK_STATE_START;
 const unsigned long LKM_QUEUE_STATE_DRV_XOFF = __QUEUE_STATE_DRV_XOFF;
 const u8 LKM_NETREG_REGISTERED = NETREG_REGISTERED;

@@ -101,8 +101,8 @@ impl<'a> Options<'a> {
             },
             end: pin_init::zeroed(),
         };
-        // No other thread asks for that one.
-        let index = (&raw const table).addr() as c_uint;
+        // Hardly another thread asks for that one. A device that a device tree has may have no negative ones.
+        let index = (&raw const table).addr() as c_uint & c_int::MAX as c_uint;
         table.line.idx = index;
         let table = (&raw mut table).cast::<bindings::gpiod_lookup_table>();
         // SAFETY: The table has an end, and stays with its strings until it is taken back. A `Device` is

@@ -41,8 +41,12 @@ use pin_init::pin_init_scope;
 /// tell those who wait for an edge. In C nobody is told. There the chip frees the interrupt behind its user's
 /// back, who then frees it again, when the number may be that of another one.
 ///
-/// Neither half of a handler, nor its initialiser or `drop`, may make or drop an interrupt of the same chip: the
-/// chip is locked while one comes, and while one goes, until its handler has returned.
+/// Neither half of a handler, nor its initialiser or `drop`, may make or drop an interrupt of a line, of this chip
+/// or another one: the chip is locked while one comes, and while one goes, until its handler has returned, and so is
+/// the list of those who are told when a device of the bus goes.
+///
+/// The chip's device is the one that C has as the chip's parent. A few drivers for one function of a larger chip
+/// name that chip's device instead. If one of these drivers is unbound alone, the handler stays, and hears no more.
 ///
 /// The line of a chip behind a slow bus interrupts in a thread. Then there is no first half:
 /// [`handle`](ThreadedHandler::handle) is not called.

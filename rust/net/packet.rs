@@ -34,10 +34,10 @@ impl Packet {
     ///
     /// # Safety
     ///
-    /// `skb` must be owned by the caller, and be nobody else's.
+    /// `skb` must be a packet, of which the caller gives a reference away.
     pub(super) unsafe fn sent(skb: *mut bindings::sk_buff) -> Option<Self> {
         // SAFETY: By the safety requirements, here and below.
-        let skb = unsafe { NonNull::new_unchecked(skb) };
+        let skb = unsafe { own(skb) }?;
         // The drop needs less of the invariants than that.
         let packet = Self { skb };
         // As the interfaces have it C makes one piece of it before. Who goes round C's ways may not.
@@ -123,6 +123,30 @@ impl Packet {
     fn member(&self, offset: usize) -> c_uint {
         // SAFETY: The packet is there, and these are members of it.
         unsafe { *self.skb.as_ptr().byte_add(offset).cast::<c_uint>() }
+    }
+}
+
+/// Makes a packet that somebody else refers to, as pktgen does to send it once more, one that nobody does
+/// (`skb_share_check`).
+///
+/// # Safety
+///
+/// `skb` must be a packet, of which the caller gives a reference away.
+unsafe fn own(skb: *mut bindings::sk_buff) -> Option<NonNull<bindings::sk_buff>> {
+    // SAFETY: By the safety requirements, here and below. It is a `refcount_t`.
+    let users = unsafe {
+        skb.byte_add(bindings::LKM_SKB_USERS)
+            .cast::<c_int>()
+            .read_volatile()
+    };
+    if users == 1 {
+        return NonNull::new(skb);
+    }
+    // SAFETY: As above. The reference goes, whether there is a copy or not.
+    unsafe {
+        let copy = bindings::skb_clone(skb, bindings::GFP_ATOMIC);
+        bindings::dev_kfree_skb_any_reason(skb, bindings::skb_drop_reason_SKB_CONSUMED);
+        NonNull::new(copy)
     }
 }
 
