@@ -105,12 +105,12 @@ pub const fn hash(text: &str) -> u64 {
 #[macro_export]
 macro_rules! interface {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $about:literal])*
         $vis:vis mod $interface:ident {
-            $($(#[$doc:meta])* fn $function:ident($($argument:ident: $type:ident),* $(,)?) $(-> $result:ident)?;)+
+            $($(#[doc = $doc:literal])* fn $function:ident($($argument:ident: $type:ident),* $(,)?) $(-> $result:ident)?;)+
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $about])*
         $vis mod $interface {
             // No other types have these names here.
             const _: () = {
@@ -159,7 +159,7 @@ macro_rules! interface {
                 }
 
                 $(
-                    $(#[$doc])*
+                    $(#[doc = $doc])*
                     pub fn $function(self, $($argument: $type),*) $(-> $result)? {
                         extern "C" {
                             #[link_name = ::core::concat!(
@@ -185,10 +185,10 @@ macro_rules! interface {
 macro_rules! export {
     (
         $interface:ident:
-        $($(#[$meta:meta])* fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+
+        $($(#[doc = $doc:literal])* fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+
     ) => {
         $(
-            $(#[$meta])*
+            $(#[doc = $doc])*
             #[export_name = ::core::concat!(
                 ::core::stringify!($interface), "_", ::core::stringify!($function)
             )]

@@ -255,8 +255,9 @@ unsafe impl<T: Commands> Sync for Family<T> {}
 /// Makes a static [`Family`] of what implements [`Commands`].
 #[macro_export]
 macro_rules! netlink_family {
-    ($(#[$attribute:meta])* $visibility:vis static $name:ident: $commands:ty;) => {
-        $(#[$attribute])*
+    // Other attributes could say where the linker puts it, which the lint does not see in a macro.
+    ($(#[doc = $doc:literal])* $visibility:vis static $name:ident: $commands:ty;) => {
+        $(#[doc = $doc])*
         $visibility static $name: $crate::netlink::Family<$commands> = {
             use $crate::netlink::{
                 Commands,
