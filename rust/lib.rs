@@ -76,7 +76,7 @@
 //! | the error of a parameter's `on_set` | is the loader's, or the writer's | `Caller::Vfs` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
 //! | what a process polls a file in `/proc` for | it stays in the queue when the file has gone, if it is neither to read nor to write | [`proc_fs::Node`]: `POLLERR` |
-//! | a [`configfs::Subsystem`] that is dropped in use | takes the directories' parent away | its drop waits |
+//! | a [`configfs::Subsystem`] that is dropped in use | takes the directories' parent away | its drop waits, also for who links to it from another subsystem |
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
@@ -101,7 +101,9 @@
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
-//! | errors from `fault` | `ENOMEM` is tried again for ever | `Shims::fault`: `SIGBUS` |
+//! | errors from `fault` | `ENOMEM` is tried again for ever, and `EBUSY` taken for a page that is there | `Shims::fault`: `SIGBUS` |
+//! | what [`block::Operations::read`] does not fill | shows what was in the memory before | `Inner::read`: zeroes |
+//! | a packet that its sender still refers to, as pktgen does | a `BUG` where it has to grow | `Packet::sent`: a copy |
 //! | sizes of rings, images and files that are read; what a disk made of memory keeps | may kill processes to find the memory | [`memory::MAY_FAIL`]: mostly `ENOMEM` instead |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
@@ -137,9 +139,12 @@
 //! | names of images and of devices that ask: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
 //! | how many images are asked for at once | each has a worker, of which there are 1,024 | one [`firmware::Request`] a device: `EBUSY` |
 //! | a [`file::File`] that leads back to itself | uses up the stack | `file::enter`: `ELOOP` |
+//! | a [`chrdev::Registration`] made by a parameter's `on_set` while the module is loaded | takes the module's kobject before it is there | `module_kobject`: `EBUSY` |
+//! | a [`firmware::Request`] dropped by a process that is being killed | waits for user space's answer, for ever | the thread that takes it back, which runs before there is a question |
+//! | a device that asks: [`firmware::Image::request`] | keeps the name with one that is not bound, which then never is again | the type: `Bound` |
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
 //! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`] keeps all |
-//! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY` |
+//! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY`, if they may be this module's. Nobody, if the number was another module's that is still loaded |
 //! | the name of an [`input::Keyboard`] | warns with a stack trace if what udev is told has no room for it | at most 79 bytes: `EINVAL` |
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
