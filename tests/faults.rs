@@ -193,18 +193,24 @@ fn operations<'a>(
         }));
     }
     for number in &subject.said.ioctls {
-        // A string and the address and length of a buffer in one, or the number 0.
+        // A string and the address and length of a buffer in one, or zeroes, or the number 0.
         let name = format!("ioctl {number:#x}");
-        let page = LowMemory::new().expect("a page");
-        let with_page = Operation::new(&*name, move |file| {
-            let buffer = [page.at(64).get() as u64, 8].map(u64::to_le_bytes);
-            page.write(buffer.as_flattened());
-            raw::ioctl(file.as_fd(), *number, page.address()).map(|_| 0)
-        });
+        let with_page = |is_zero: bool| {
+            let page = LowMemory::new().expect("a page");
+            Operation::new(&*name, move |file| {
+                let buffer = if is_zero {
+                    [0; 2]
+                } else {
+                    [page.at(64).get() as u64, 8]
+                };
+                page.write(buffer.map(u64::to_le_bytes).as_flattened());
+                raw::ioctl(file.as_fd(), *number, page.address()).map(|_| 0)
+            })
+        };
         let with_number = Operation::new(&*name, |file| {
             raw::ioctl(file.as_fd(), *number, 0.into()).map(|_| 0)
         });
-        let with = [with_page, with_number];
+        let with = [with_page(false), with_page(true), with_number];
         let path = &node.path;
         let works = with.into_iter().find(|it| is_served(it));
         all.push(works.unwrap_or_else(|| panic!("{path} refuses {name}")));
