@@ -42,14 +42,16 @@ pub const fn longest(mtu: u32) -> usize {
 ///
 /// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping
 /// interfaces takes, too: they must do neither. The others are called on any CPU, several at a time, and must not
-/// sleep.
+/// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by
+/// a process. A lock that they share is one that turns interrupts off (`SpinLockIrq`).
 pub trait Operations: Send + Sync + 'static {
     /// The sizes of packets, without their header, that a user may set, 1,500 among them.
     const MTU: RangeInclusive<u32> = bindings::ETH_MIN_MTU..=1500;
 
     /// Somebody has the interface go up. May sleep.
     ///
-    /// The error is the user's. Afterwards the interface sends and receives.
+    /// The error is the user's. Afterwards the interface sends; it may receive, in [`poll`](Self::poll), before
+    /// this returns.
     fn open(&self, port: Port<'_>, rtnl: &Rtnl) -> Result;
 
     /// The interface goes down. May sleep.
@@ -141,7 +143,7 @@ impl<T: Operations> Interfaces<T> {
     /// As soon as one is there others may use it.
     ///
     /// Fails with `EINVAL` if a name is none that an interface can have or has more than 15 bytes, `EEXIST` if it is
-    /// taken, or `ENOMEM`. May sleep (`register_netdev`).
+    /// taken, `EINTR` if the process is being killed, or `ENOMEM`. May sleep (`register_netdev`).
     pub fn new<E>(names: &[&'static CStr], operations: impl PinInit<T, E>) -> Result<Self>
     where
         Error: From<E>,
