@@ -221,7 +221,7 @@ impl Session {
             let lines = lines.filter(|line| !CHATTER.iter().any(|it| line.starts_with(it)));
             log.extend(lines.filter(|it| !is_said_once(it)).map(|it| it + "\n"));
             screen += &shell.more();
-            let seen = format!("{log}{screen}");
+            let seen = log.clone() + &job_first(&screen);
             let done = shell.busy || same("", &seen, &step.expected).is_ok();
             if done || prompt.elapsed() > PATIENCE {
                 return (seen, !shell.busy);
@@ -316,6 +316,18 @@ impl Drop for Shell {
         self.bash.kill().expect("kill");
         self.bash.wait().expect("wait");
     }
+}
+
+/// Puts the number of a job, and of its process, in front of what that job prints: which of the two comes first is
+/// chance.
+fn job_first(screen: &str) -> String {
+    let is_job = |line: &str| {
+        let is_part = |c: char| c.is_ascii_digit() || "[] ".contains(c);
+        line.starts_with('[') && line.trim_end().chars().all(is_part)
+    };
+    let mut lines: Vec<_> = screen.split_inclusive('\n').collect();
+    lines.sort_by_key(|it| !is_job(it));
+    lines.concat()
 }
 
 /// Whether a process has a file open.
