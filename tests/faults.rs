@@ -192,7 +192,11 @@ fn operations<'a>(
             rustix::io::read(file, &mut [0u8; 200])
         }));
     }
-    for number in &subject.said.ioctls {
+    let path = &node.path;
+    // A character device's calls go through the hands of its module.
+    let by_hand = fs::metadata(path).is_ok_and(|it| it.file_type().is_char_device());
+    let ioctls = subject.said.ioctls.iter().filter(|_| by_hand);
+    for number in ioctls {
         // A string and the address and length of a buffer in one, or zeroes, or the number 0.
         let name = format!("ioctl {number:#x}");
         let with_page = |is_zero: bool| {
@@ -211,7 +215,6 @@ fn operations<'a>(
             raw::ioctl(file.as_fd(), *number, 0.into()).map(|_| 0)
         });
         let with = [with_page(false), with_page(true), with_number];
-        let path = &node.path;
         let works = with.into_iter().find(|it| is_served(it));
         all.push(works.unwrap_or_else(|| panic!("{path} refuses {name}")));
     }
@@ -226,7 +229,6 @@ fn operations<'a>(
             }
         });
         let words: Vec<_> = words.filter(|it| is_served(it)).collect();
-        let path = &node.path;
         let none = subject.words().is_empty();
         assert!(
             none || !words.is_empty(),
