@@ -73,6 +73,25 @@ impl Monitor {
         self.call("migrate-set-capabilities", json!({ "capabilities": set }))
     }
 
+    /// What QEMU thinks that the guest does, and where its processors are.
+    pub fn state(&mut self) -> Result<String> {
+        let status = self.ask("query-status", json!({}))?;
+        let registers = json!({"command-line": "info registers -a"});
+        let registers = self.ask("human-monitor-command", registers)?;
+        // The names are each processor's own: what counts instructions, and whether it sleeps.
+        let is_told = |it: &&str| {
+            ["RIP=", "EIP=", "HLT=", "PC=", "pc"]
+                .iter()
+                .any(|name| it.starts_with(name))
+        };
+        let words = registers.as_str().unwrap_or_default().split_whitespace();
+        let words = words.filter(is_told).collect::<Vec<_>>().join(" ");
+        Ok(format!(
+            "{} {words}",
+            status["status"].as_str().unwrap_or("in no state")
+        ))
+    }
+
     /// Presses and releases keys.
     pub fn type_keys(&mut self, keys: &[Key]) -> Result<()> {
         let event = |Key { code, down }: &Key| json!({"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": code}}});

@@ -542,9 +542,12 @@ impl<'a> Session<'a> {
         match self.phase {
             Phase::Booting | Phase::Ready => {
                 let limit = self.bench.options.boot_timeout.as_secs_f32();
+                // Seen once in a hundred runs of all tests, and not explained: where it is may tell.
+                let state = self.qemu.monitor().state();
                 Outcome::Failed(anyhow!(
-                    "the guest did not get to {}, and has said nothing for {limit} s",
-                    self.command()
+                    "the guest did not get to {}, and has said nothing for {limit} s: QEMU says {}",
+                    self.command(),
+                    state.unwrap_or_else(|error| format!("nothing, either: {error:#}")),
                 ))
             }
             Phase::Running => Outcome::TimedOut,
