@@ -104,8 +104,8 @@ mutants! {
         "\"$@\" || failed=\"$failed$name; \""
         => "\"$@\" || :";
     CHECK => "scripts/check": "samples may use raw bindings",
-        "'bindings::|allow\\(unsafe_code|link_section|no_mangle'"
-        => "'allow\\(unsafe_code|link_section|no_mangle'";
+        "'bindings::|allow\\(unsafe_code|link_section|export_name|no_mangle'"
+        => "'allow\\(unsafe_code|link_section|export_name|no_mangle'";
     CHECK => "scripts/check": "an empty list passes its check",
         "grep . || { echo \"there are no $1 to check\" >&2; return 1; }"
         => "cat";
@@ -414,6 +414,21 @@ mutants! {
     "make test T=blkram" => "rust/block.rs": "an error is none",
         "Err(_) => bindings::LKM_BLK_STS_IOERR,"
         => "Err(_) => bindings::BLK_STS_OK,";
+    "make test T=parts" => "rust/block.rs": "what a driver does not fill is what was there before",
+        "if !segment.is_filled {"
+        => "if false {";
+    "make test T=pages" => "rust/fops/shims.rs": "a fault that fails with EBUSY is tried for ever",
+        "return bindings::vm_fault_reason_VM_FAULT_SIGBUS;"
+        => "return bindings::vm_fault_reason_VM_FAULT_NOPAGE;";
+    "make test T=adversary" => "rust/lifetime.rs": "a device is made before its module has a kobject",
+        "if unsafe { (*kobject).state_initialized() } == 0 {"
+        => "if unsafe { (*kobject).state_initialized() } == 7 {";
+    "make test T=adversary" => "rust/file/options.rs": "a load that fails waits for its own file in /proc",
+        " || references() > before)"
+        => ")";
+    "LKMPG_SMP=2 make test T=adversary" => "rust/firmware.rs": "who is being killed waits for an answer for ever",
+        "                let _ = me.park();\n                pending.take_back(&loading);\n"
+        => "                if me.park() {\n                    pending.take_back(&loading);\n                }\n";
     "make test T=vinput" => "samples/28-input/vinput.rs": "half of a wrong text is sent",
         "Ok(key @ 1..=LAST) => Ok((key, down)),"
         => "Ok(key @ 0..=LAST) => Ok((key, down)),";
