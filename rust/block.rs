@@ -391,7 +391,7 @@ impl<T: Operations> Inner<T> {
         bindings::BLK_STS_OK as bindings::blk_status_t
     }
 
-    /// What was in the memory before is nobody's business who reads the disk.
+    /// Who reads the disk does not get to see what was in the memory before.
     fn read(&self, position: u64, segment: &mut Segment<'_>) -> Result {
         self.operations.read(position, segment)?;
         if !segment.is_filled {
