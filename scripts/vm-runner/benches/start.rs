@@ -36,6 +36,8 @@ fn main() -> Result<()> {
             command(&root, "scripts/vm --cold -- true"),
         ),
         ("scripts/vm -- true", command(&root, "scripts/vm -- true")),
+        // After the edit below, so that the next has nothing to build.
+        ("make, after an edit", command(&root, "make")),
         ("make vm </dev/null", command(&root, "make vm")),
         ("make test T=hello", command(&root, "make test T=hello")),
         (
