@@ -122,7 +122,8 @@ impl Options {
     /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
     /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
     /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
-    /// and a load that fails would wait for it. May sleep.
+    /// and a load that fails would wait for it. So is any file, if somebody else comes to keep the
+    /// module at that moment. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
         enter()?;
         let access = match (self.read, self.write) {
