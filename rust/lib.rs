@@ -132,6 +132,7 @@
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
 //! | an argument of a probe | any address | the type: only a probe has a `Register` |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
+//! | a [`static_key::StaticKey`] that two turn at once | warns with a stack trace | `StaticKey::turn`: one waits for the other |
 //! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |
 //! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |
 //! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | the type's invariant; `end_attribute`: `EMSGSIZE` |

@@ -11,6 +11,10 @@
 use crate::bindings;
 use kernel::{
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Full, //
+    },
     types::Opaque, //
 };
 
@@ -38,9 +42,12 @@ use kernel::{
 ///
 /// `key` is off, or was turned on by C, which knows its branches. That a static begins with this is what
 /// [`static_branch!`](crate::static_branch) has the compiler see to.
-#[repr(transparent)]
+#[repr(C)]
 pub struct StaticKey {
     key: Opaque<bindings::static_key_false>,
+    /// Bit 0 is a lock: somebody turns the key. A lock of another kind cannot be in a static without
+    /// code that runs before it is used.
+    turning: Atomic<usize>,
 }
 
 /// Where the key is in a [`StaticKey`], for [`static_branch!`](crate::static_branch).
@@ -50,7 +57,7 @@ pub struct Start {
     pub key: [u8; 0],
 }
 
-// SAFETY: C changes the key under a lock, and reads it with single loads.
+// SAFETY: C changes the key under a lock, and reads it with single loads. The word is atomic.
 unsafe impl Sync for StaticKey {}
 
 impl StaticKey {
@@ -59,20 +66,42 @@ impl StaticKey {
     pub const fn new() -> Self {
         Self {
             key: Opaque::new(pin_init::zeroed()),
+            turning: Atomic::new(0),
         }
     }
 
-    /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`).
+    /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`). Who calls this or
+    /// [`disable`](Self::disable) while somebody else does waits, and no signal ends that.
     pub fn enable(&'static self) {
-        // SAFETY: The key is static. It has no branches, or those that the loader gave it before any
-        // code of the module ran.
-        unsafe { bindings::static_key_enable(self.key.get().cast()) };
+        self.turn(bindings::static_key_enable);
     }
 
     /// Turns it off. Does nothing if it is. May sleep (`static_branch_disable`).
     pub fn disable(&'static self) {
-        // SAFETY: As in `enable`.
-        unsafe { bindings::static_key_disable(self.key.get().cast()) };
+        self.turn(bindings::static_key_disable);
+    }
+
+    /// Calls `how`, and nobody else does so meanwhile: C warns of who turns a key off while it is
+    /// being turned on.
+    fn turn(&'static self, how: unsafe extern "C" fn(*mut bindings::static_key)) {
+        let word = self.turning.as_ptr();
+        // SAFETY: The word is static, and is used as bits only. The answer is 0: this mode of waiting
+        // ends for no signal.
+        unsafe {
+            bindings::out_of_line_wait_on_bit_lock(
+                word,
+                0,
+                Some(bindings::bit_wait),
+                bindings::TASK_UNINTERRUPTIBLE,
+            )
+        };
+        // SAFETY: The key is static. It has no branches, or those that the loader gave it before any
+        // code of the module ran. The callers give one of C's two functions that take a key.
+        unsafe { how(self.key.get().cast()) };
+        // `Full`, since `wake_up_bit` looks for who waits without a lock.
+        self.turning.xchg(0, Full);
+        // SAFETY: As for the lock.
+        unsafe { bindings::wake_up_bit(word, 0) };
     }
 
     /// Whether it is on: by a look at a number, so that this is no branch that is patched. Callable

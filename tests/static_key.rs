@@ -71,3 +71,22 @@ fn it_is_patched_while_it_runs() {
     });
     assert!(is(state(), "off", "0"));
 }
+
+#[test]
+fn two_turn_it_at_once() {
+    let _module = load();
+    thread::scope(|scope| {
+        for words in [["on", "off"], ["off", "on"]] {
+            scope.spawn(move || {
+                for word in words.iter().cycle().take(400) {
+                    tell(word);
+                }
+            });
+        }
+    });
+    // What C says of who turns a key while somebody else does is a splat, which the runner sees.
+    tell("off");
+    assert!(is(state(), "off", "0"));
+    tell("on");
+    assert!(is(state(), "on", PASSES));
+}

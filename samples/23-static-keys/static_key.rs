@@ -24,6 +24,9 @@
 //! To turn a key takes milliseconds, since every CPU must be told. So keys are for what hardly ever
 //! changes.
 //!
+//! Two processes may write at once, and C's functions are not made for that: who turns a key off while
+//! somebody else turns it on gets a warning with a stack trace. `enable` and `disable` take turns.
+//!
 //! C declares a key with `DEFINE_STATIC_KEY_FALSE(name)`, and asks it with
 //! `static_branch_unlikely(&name)`. In both languages the linker must know the variable: that is why a
 //! key is a `static`, and why a macro asks it.

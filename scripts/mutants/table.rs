@@ -510,6 +510,9 @@ mutants! {
     "make test T=static_key" => "rust/static_key.rs": "a key that is on says that it is off",
         ".read_volatile() > 0"
         => ".read_volatile() > 1";
+    "LKMPG_SMP=2 make test T=static_key" => "rust/static_key.rs": "two turn a key at once",
+        "                word,\n                0,\n                Some("
+        => "                &mut 0,\n                0,\n                Some(";
     "make test T=slab" => "samples/20-memory/slab.rs": "there is room for one more",
         "if count > ROOM {"
         => "if count > ROOM + 1 {";

@@ -9,6 +9,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -19,6 +20,9 @@
 
 /* Whether passes are counted. */
 static DEFINE_STATIC_KEY_FALSE(counting);
+
+/* Held by who turns the key. */
+static DEFINE_MUTEX(turning);
 
 /* An ordinary flag, which is always off, to compare. */
 static bool flag;
@@ -70,6 +74,7 @@ static ssize_t static_key_write(struct file *file, const char __user *buf,
 	if (count > WORD_LENGTH)
 		return -EINVAL;
 	word = strim(text);
+	guard(mutex)(&turning);
 	if (!strcmp(word, "on"))
 		static_branch_enable(&counting);
 	else if (!strcmp(word, "off"))
