@@ -104,8 +104,11 @@ MO	:= $(OUT)
 # For a kernel without debug information the modules' objects have the lines of their sources, which
 # splats and gdb are told with. In the modules themselves they would make each guest slower to start.
 LINES	= $(if $(findstring CONFIG_DEBUG_INFO=y,$(file <$(KDIR)/include/config/auto.conf)),,yes)
+# Kbuild asks the compiler some twenty times what it can do, at each start. Where there is ccache, it remembers.
+REMEMBER = $(if $(filter undefined default,$(origin CC)),$(and $(LLVM),$(shell command -v ccache),\
+		CC='ccache $(filter %/,$(LLVM))clang$(filter -%,$(LLVM))'))
 # $(call kbuild,FOLDER,OUTPUT,RUSTFLAGS)
-kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(V),,-s) \
+kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(REMEMBER) $(JOBS) $(if $(V),,-s) \
 	$(if $(LINES),LDFLAGS_MODULE='-T $(CURDIR)/scripts/no-debug.lds $(LDFLAGS_MODULE)') KCFLAGS='$(if $(LINES),-g1) $(KCFLAGS)' \
 	KRUSTFLAGS='$(if $(LINES),-Cdebuginfo=1) $3 $(KRUSTFLAGS)'
 KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
