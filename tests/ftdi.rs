@@ -3,8 +3,8 @@
 //! The USB driver: ftdi.
 
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, errno_of, open_node, refuses_nonsense, wait_until,
-    while_asleep,
+    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of, open_node, refuses_nonsense,
+    wait_until, while_asleep,
 };
 use rustix::{fs::OFlags, io::Errno};
 use std::{
@@ -64,6 +64,7 @@ fn patience(ms: u32) -> KernelSetting {
 
 /// The adapter's interface, if it is there.
 fn interface() -> Option<PathBuf> {
+    await_devices();
     let devices = fs::read_dir("/sys/bus/usb/devices").expect("the devices");
     let mut paths = devices.map(|it| it.expect("a device").path());
     let alias = "usb:v0403p6001";

@@ -11,7 +11,8 @@
 
 use lkmpg_guest::CHATTER;
 use lkmpg_tests::{
-    Footprint, KernelLog, Keyboard, is_built_in, module_file, pty::Pty, ready, skip, wait_until,
+    Footprint, KernelLog, Keyboard, await_devices, is_built_in, module_file, pty::Pty, ready, skip,
+    wait_until,
 };
 use rustix::{
     event::PollFlags,
@@ -140,6 +141,8 @@ impl Block {
 
     /// Does what the session says, and complains if something else is seen.
     fn check(&self) -> Result<(), String> {
+        // As in the shell of `make vm`.
+        await_devices();
         if !self.has_what_it_asks_for()? {
             return Ok(());
         }

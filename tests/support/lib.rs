@@ -96,6 +96,12 @@ pub use subjects::{Said, Subject, apart, are_somebodys, left_out, needs_of_all, 
 pub use tmpfs::Tmpfs;
 pub use twin::is_twins;
 
+/// Waits for the devices that are plugged in when the first of their modules is loaded. Loading such a module waits,
+/// too: this is for who looks at a device before.
+pub fn await_devices() {
+    lkmpg_guest::devices::await_all().expect("the devices come");
+}
+
 /// Opens a port to the host, as soon as whoever has it now gives it back.
 fn open_port(path: &str) -> std::fs::File {
     let mut file = None;

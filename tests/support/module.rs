@@ -3,7 +3,7 @@
 //! Loading and unloading modules.
 
 use crate::tally::{self, Column};
-use lkmpg_guest::IN_GUEST;
+use lkmpg_guest::{IN_GUEST, devices};
 use rustix::{
     io::Errno,
     system::{delete_module, finit_module},
@@ -62,8 +62,9 @@ impl Module {
         Ok(module)
     }
 
-    /// Loads what a module needs and is not there.
+    /// Loads what a module needs and is not there. Its devices are there afterwards, too.
     pub fn load_needs(name: &str) -> Result<Option<Self>, LoadError> {
+        devices::await_for(name).map_err(LoadError::Missing)?;
         let mut loaded = None;
         for (name, file) in needs(name) {
             match Self::load_file(&name, &file, &[]) {

@@ -2,7 +2,7 @@
 
 //! Devices on the PCI bus, what can be taken from them, and drivers that lose them.
 
-use super::{errno_of, open_node, wait_until};
+use super::{await_devices, errno_of, open_node, wait_until};
 use rustix::{fs::OFlags, io::Errno};
 use std::{
     fs::{self, File},
@@ -39,6 +39,7 @@ impl PciDevice {
 
     /// Its folder, if the device is there.
     pub fn folder(self) -> Option<PathBuf> {
+        await_devices();
         let devices = fs::read_dir("/sys/bus/pci/devices").expect("the devices");
         let mut paths = devices.map(|it| it.expect("a device").path());
         paths.find(|it| {

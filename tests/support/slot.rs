@@ -2,7 +2,7 @@
 
 //! The host's hands on the slots of the guest.
 
-use super::{Host, wait_until};
+use super::{Host, await_devices, wait_until};
 use lkmpg_guest::{Request, slot};
 
 /// A slot of the guest into which a device can be plugged, for one test at a time.
@@ -15,8 +15,9 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Takes the way to the host.
+    /// Takes the way to the host, as soon as all devices are there.
     pub fn new() -> Self {
+        await_devices();
         Self { host: Host::new() }
     }
 

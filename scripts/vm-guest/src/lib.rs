@@ -7,6 +7,7 @@
 //! are lines of JSON.
 
 pub mod command;
+pub mod devices;
 pub mod marks;
 pub mod pty;
 mod skip;
@@ -71,7 +72,8 @@ pub const HOST_DIR: &str = "/host";
 pub const HOST_TAG: &str = "host";
 /// The tag of the host's root, if that is shared.
 pub const ROOT_TAG: &str = "root";
-/// The file by which what belongs into a guest knows that it is in one.
+/// The file by which what belongs into a guest knows that it is in one. It names the modules whose devices
+/// are still to come ([`devices`]).
 pub const IN_GUEST: &str = "/run/lkmpg-guest";
 /// The section of a binary that belongs into a guest: it has the name of that file.
 pub const GUEST_SECTION: &str = "lkmpg_guest";
@@ -154,6 +156,9 @@ pub enum FromGuest {
     Tally(String),
     /// What the jobs so far have changed for the next one.
     Left(Vec<String>),
+    /// A module is about to be loaded that drives devices: they are to be plugged in. The answer is
+    /// [`ToGuest::Plugged`].
+    WantsDevices,
     /// Somebody in the guest asked for it to be turned off.
     PowerOff,
     /// The init cannot do its work.
@@ -172,7 +177,7 @@ pub enum ToGuest {
     End,
     /// The user's terminal changed its size.
     Resize(WindowSize),
-    /// Devices were plugged in, before the first job: they are to be waited for.
+    /// Devices were plugged in: they are to be waited for.
     Plugged {
         /// How many of them are on USB.
         usb: usize,
@@ -190,6 +195,8 @@ pub struct Start {
     pub seed: Vec<u8>,
     /// What to run.
     pub job: Job,
+    /// The modules that drive what can be plugged in and is not.
+    pub drivers: Vec<String>,
     /// So many bytes follow this message: a cpio archive, whose files go again with the job.
     pub files: u64,
 }

@@ -6,6 +6,7 @@
 mod footprint;
 mod given;
 mod leaks;
+mod loader;
 mod modules;
 mod ports;
 mod slots;
@@ -49,6 +50,10 @@ enum Order {
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(error) = loader::become_kmod(&arguments) {
+        eprintln!("{}: {error:#}", arguments[0].to_string_lossy());
+        return ExitCode::FAILURE;
+    }
     if arguments.get(1).is_some_and(|it| it == terminal::SESSION) {
         let error = terminal::become_session(&arguments[2], &arguments[3..]);
         eprintln!("{}: {error}", arguments[3].to_string_lossy());
@@ -86,13 +91,15 @@ fn serve(control: &Control, reader: BufReader<File>) -> Result<()> {
     })?;
     let ports = Ports::open(ports::open)?;
     ports::link()?;
+    let (arrived, arrivals) = channel();
+    slots::serve(control.clone(), arrivals)?;
     let before = Footprint::now();
     let screens = Screens::default();
     let (sender, orders) = channel();
     tell(control, &FromGuest::Ready);
     thread::spawn({
         let screens = screens.clone();
-        move || listen(reader, &screens, &sender)
+        move || listen(reader, &screens, &sender, &arrived)
     });
     for order in orders {
         match order? {
@@ -145,7 +152,12 @@ fn run_job(control: &Control, job: &Job, ports: &Ports, screens: &Screens) -> Re
 }
 
 /// Takes what the runner says. When the runner is gone, so is the guest.
-fn listen(mut reader: BufReader<File>, screens: &Screens, orders: &Sender<Result<Order>>) {
+fn listen(
+    mut reader: BufReader<File>,
+    screens: &Screens,
+    orders: &Sender<Result<Order>>,
+    arrived: &Sender<()>,
+) {
     while let Ok(Some(message)) = receive(&mut reader) {
         let order = match message {
             ToGuest::Resize(size) => {
@@ -155,7 +167,11 @@ fn listen(mut reader: BufReader<File>, screens: &Screens, orders: &Sender<Result
                 continue;
             }
             ToGuest::Plugged { usb } => match slots::wait(usb) {
-                Ok(()) => continue,
+                Ok(()) => {
+                    // If nobody asked for them, nobody waits.
+                    let _ = arrived.send(());
+                    continue;
+                }
                 Err(error) => Err(error),
             },
             ToGuest::Modules(paths) => {

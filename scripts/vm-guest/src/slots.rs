@@ -2,12 +2,15 @@
 
 //! Devices that are plugged in while the guest runs.
 
+use crate::{Control, tell};
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::slot;
+use lkmpg_guest::{FromGuest, IN_GUEST, devices::SOCKET, slot};
 use std::{
     fs, io,
+    os::unix::net::UnixListener,
     path::Path,
-    thread::sleep,
+    sync::mpsc::Receiver,
+    thread::{self, sleep},
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,22 @@ const USB_DEVICES: &str = "/sys/bus/usb/devices";
 const SERIAL_DRIVER: &str = "/sys/bus/pci/drivers/serial";
 /// How long the kernel may take to find a device.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Has the devices plugged in when the first one asks for them, and lets all wait for their arrival.
+pub fn serve(control: Control, arrivals: Receiver<()>) -> Result<()> {
+    let listener = UnixListener::bind(SOCKET).with_context(|| format!("cannot make {SOCKET}"))?;
+    thread::spawn(move || {
+        let mut askers = listener.incoming().flatten();
+        let first = askers.next();
+        tell(&control, &FromGuest::WantsDevices);
+        // If they do not come, the guest is about to end.
+        let _ = arrivals.recv();
+        let _ = fs::write(IN_GUEST, "");
+        drop(first);
+        askers.for_each(drop);
+    });
+    Ok(())
+}
 
 /// Waits until the kernel has found what is in the slots, and as many devices on USB. What is in a slot is
 /// for the modules: a driver that the kernel brings along lets go of it.

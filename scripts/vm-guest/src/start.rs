@@ -6,7 +6,7 @@ use crate::given;
 use anyhow::{Context, Result, bail, ensure};
 use cpio::NewcReader;
 use lkm::ioctl::{self, Command, Nothing};
-use lkmpg_guest::Start;
+use lkmpg_guest::{IN_GUEST, Start};
 use rustix::time::{ClockId, Timespec, clock_settime};
 use std::{
     ffi::OsStr,
@@ -33,6 +33,8 @@ pub fn start(start: &Start, reader: impl Read) -> Result<Vec<PathBuf>> {
     set_time(start.time).context("cannot set the time")?;
     reseed(&start.seed).context("cannot reseed the random numbers")?;
     given::take(&start.job.given)?;
+    let drivers = start.drivers.join("\n");
+    fs::write(IN_GUEST, drivers).with_context(|| format!("cannot write {IN_GUEST}"))?;
     let mut archive = reader.take(start.files);
     let new = unpack(&mut archive, Path::new("/"));
     let new = new.context("cannot unpack the files (do all fit into --memory?)")?;

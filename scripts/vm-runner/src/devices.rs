@@ -35,6 +35,8 @@ pub struct Devices {
     /// What is in the slots, as for `-device`. QEMU cannot save all of these, so they are plugged into
     /// a guest that was saved.
     pub plugged: Vec<String>,
+    /// The modules that drive these.
+    pub drivers: Vec<String>,
     /// The names of lines, which are for a device's `chardev=`, with `-line` behind. The guest has the
     /// other ends.
     pub lines: Vec<String>,
@@ -66,9 +68,12 @@ impl Devices {
         let is_built = |module: &str| built.iter().any(|it| it.replace('-', "_") == module);
         let said: BTreeMap<String, Said> = toml::from_str(&text)?;
         let mut others: Vec<Vec<String>> = Vec::new();
-        for (_, said) in said.into_iter().filter(|(module, _)| is_built(module)) {
-            for device in said.devices {
-                self.plug(&device)?;
+        for (module, said) in said.into_iter().filter(|(module, _)| is_built(module)) {
+            for device in &said.devices {
+                self.plug(device)?;
+            }
+            if !said.devices.is_empty() {
+                self.drivers.push(module);
             }
             for line in said.lines {
                 ensure!(
@@ -206,6 +211,7 @@ mod tests {
             "-x",
         ];
         assert_eq!(devices.arguments, slots);
+        assert_eq!(devices.drivers, ["a_part", "one", "same"]);
         assert_eq!(devices.lines, ["l"]);
     }
 

@@ -132,8 +132,12 @@ fn programs(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
         )?;
     }
     for name in KMOD {
-        // The kernel itself calls /sbin/modprobe.
-        archive.link(Path::new("/sbin").join(name), "../bin/kmod")?;
+        // Who loads modules waits for their devices. The kernel itself calls /sbin/modprobe.
+        let program = match *name {
+            "insmod" | "modprobe" => "../init",
+            _ => "../bin/kmod",
+        };
+        archive.link(Path::new("/sbin").join(name), program)?;
     }
     Ok(())
 }

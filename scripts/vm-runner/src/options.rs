@@ -85,6 +85,11 @@ pub struct Options {
     #[arg(long, env = "LKMPG_COLD", value_parser = FalseyValueParser::new())]
     pub cold: bool,
 
+    /// Plug the modules' devices in before the command begins, and not when the first module is loaded that
+    /// drives one
+    #[arg(long)]
+    pub plug: bool,
+
     /// Let the guest use a folder of this host, in which it may write with :rw, at /mnt/NAME (or at PATH)
     #[arg(long, value_name = "DIR[:rw][:PATH]")]
     pub share: Vec<Share>,

@@ -64,8 +64,10 @@ pub struct Machine<'a> {
     pub share: Option<PathBuf>,
     /// What the modules drive, and what else the options ask for.
     pub devices: Vec<OsString>,
-    /// What is in its slots when it runs a command.
+    /// What is in its slots when it boots, or comes when it is needed.
     pub plugged: Vec<String>,
+    /// The modules that need these.
+    pub drivers: Vec<String>,
     /// The lines that lead from its devices back into it.
     pub lines: Vec<String>,
     /// Files that add to what its firmware says.

@@ -90,7 +90,10 @@ pub fn run(options: &Options) -> Result<Outcome> {
         words.say("this kernel has no 9p: what is built from now on is seen in the next VM");
     }
     let bench = Bench::new(options, &kernel)?;
-    let task = Task::new(&kernel, job, &options.add)?;
+    let task = Task {
+        devices_first: interactive || options.plug,
+        ..Task::new(&kernel, job, &options.add)?
+    };
     Ok(bench.run(task, &words)?.outcome)
 }
 
@@ -100,6 +103,8 @@ pub struct Task {
     pub job: Job,
     /// The modules that there are at first.
     pub modules: Modules,
+    /// Whether its devices are there before it begins, and not when the first module is loaded that drives one.
+    pub devices_first: bool,
     files: File,
 }
 
@@ -114,6 +119,7 @@ impl Task {
         Ok(Self {
             job,
             modules,
+            devices_first: false,
             files,
         })
     }
@@ -152,6 +158,7 @@ impl<'a> Bench<'a> {
         let Devices {
             arguments,
             plugged,
+            drivers: drive,
             lines,
             firmware,
         } = Devices::of(kernel)?;
@@ -172,6 +179,7 @@ impl<'a> Bench<'a> {
                 share: kernel.shares.then(build_dir).transpose()?,
                 devices,
                 plugged,
+                drivers: drive,
                 lines,
                 firmware,
                 accel,
@@ -249,7 +257,7 @@ impl<'a> Bench<'a> {
         };
         let Snapshot { memory, state, log } = snapshot;
         let mut session = self.session(Start::Saved { memory, state }, task, words)?;
-        session.restore(&log, anew, &self.machine.plugged)?;
+        session.restore(&log, anew, &self.machine)?;
         match session.run() {
             Outcome::Failed(error) if !session.has_started() => Err(error),
             outcome => {

@@ -38,7 +38,7 @@ pub fn run(options: &Options, script: &Path) -> Result<Outcome> {
     let folder = script.parent().context("a script without a folder")?;
     let name = script.file_name().context("a script without a name")?;
     let mut vm = qemu::child("/proc/self/exe");
-    vm.args(["--kernel", &options.kernel]);
+    vm.args(["--kernel", &options.kernel, "--plug"]);
     let mut files = Vec::new();
     list(folder, &mut files)?;
     for file in files {

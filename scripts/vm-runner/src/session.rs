@@ -9,7 +9,7 @@ use crate::{
     kernel::{module_dir, root},
     lines,
     outcome::Outcome,
-    qemu::Qemu,
+    qemu::{Machine, Qemu},
     run::{Bench, Finished, Task},
     share::Modules,
     splat,
@@ -105,6 +105,9 @@ pub struct Session<'a> {
     left: Option<Vec<String>>,
     /// What the kernel said before the first command.
     log: Vec<u8>,
+    /// Devices that are not plugged in yet, and the modules that drive them.
+    missing: Vec<String>,
+    drivers: Vec<String>,
 }
 
 impl<'a> Session<'a> {
@@ -138,6 +141,8 @@ impl<'a> Session<'a> {
             answers: false,
             left: None,
             log: Vec::new(),
+            missing: Vec::new(),
+            drivers: Vec::new(),
         })
     }
 
@@ -148,14 +153,29 @@ impl<'a> Session<'a> {
 
     /// Runs the command.
     pub fn run(&mut self) -> Outcome {
-        match self
-            .qemu
-            .port(Port::Control)
-            .and_then(|it| streams::start(it, &self.task))
-        {
+        match self.start() {
             Ok(()) => self.follow(),
             Err(error) => Outcome::Failed(error),
         }
+    }
+
+    fn start(&mut self) -> Result<()> {
+        if self.task.devices_first {
+            self.plug()?;
+        }
+        let port = self.qemu.port(Port::Control)?;
+        streams::start(port, &self.task, self.drivers.clone())
+    }
+
+    /// Plugs in what is missing.
+    fn plug(&mut self) -> Result<()> {
+        self.drivers.clear();
+        let missing = std::mem::take(&mut self.missing);
+        for device in &missing {
+            self.qemu.monitor().plug(device)?;
+        }
+        self.await_devices(&missing);
+        Ok(())
     }
 
     /// Runs another command, after one that has left nothing behind.
@@ -234,9 +254,8 @@ impl<'a> Session<'a> {
         Ok(self.log)
     }
 
-    /// Has a saved guest go on, with these devices. `log` is what the kernel said before; `anew`: nobody
-    /// has seen it.
-    pub fn restore(&mut self, log: &[u8], anew: bool, devices: &[String]) -> Result<()> {
+    /// Has a saved guest go on. `log` is what the kernel said before; `anew`: nobody has seen it.
+    pub fn restore(&mut self, log: &[u8], anew: bool, machine: &Machine) -> Result<()> {
         let lines = self.console.take(log);
         if anew {
             self.words.kernel(&lines);
@@ -249,15 +268,13 @@ impl<'a> Session<'a> {
                 _ => Err(error),
             };
         }
-        for device in devices {
-            self.qemu.monitor().plug(device)?;
-        }
-        self.await_devices(devices);
+        self.missing.clone_from(&machine.plugged);
+        self.drivers.clone_from(&machine.drivers);
         self.phase = Phase::Ready;
         Ok(())
     }
 
-    /// Has the guest wait for these before its first job.
+    /// Has the guest wait for these before its next job, or before the load of a module.
     pub fn await_devices(&mut self, devices: &[String]) {
         if !devices.is_empty() {
             let usb = devices.iter().filter(|it| it.starts_with("usb-")).count();
@@ -410,6 +427,10 @@ impl<'a> Session<'a> {
             FromGuest::Ready => {
                 self.phase = Phase::Ready;
                 Ok(Some(Outcome::Ended(0)))
+            }
+            FromGuest::WantsDevices => {
+                self.plug()?;
+                Ok(None)
             }
             FromGuest::Started => {
                 self.phase = Phase::Running;

@@ -108,8 +108,8 @@ pub fn requests(port: UnixStream, monitor: Arc<Mutex<Monitor>>) {
     thread::spawn(move || requests::serve(port, &monitor));
 }
 
-/// Gives a guest a job, and what it cannot know if it was saved.
-pub fn start(port: UnixStream, task: &Task) -> Result<()> {
+/// Gives a guest a job, and what it cannot know if it was saved. `drivers` drive what is not plugged in yet.
+pub fn start(port: UnixStream, task: &Task, drivers: Vec<String>) -> Result<()> {
     let mut files = task.files()?;
     let mut seed = [0; 64];
     getrandom(&mut seed, GetRandomFlags::empty()).context("cannot get random numbers")?;
@@ -117,6 +117,7 @@ pub fn start(port: UnixStream, task: &Task) -> Result<()> {
         time: SystemTime::now().duration_since(UNIX_EPOCH)?,
         seed: seed.into(),
         job: task.job.clone(),
+        drivers,
         files: files.metadata()?.len(),
     };
     send(&port, &ToGuest::Start(start))?;

@@ -46,10 +46,36 @@ fn qemu_is_handed_what_it_is_to_get() {
             .and_then(|it| it.parse().ok())
             .expect("a number")
     };
-    assert_eq!(number(&device), number(&[]) + 1);
+    // A guest that boots has the modules' devices at once, too.
+    assert_eq!(number(&device), number(&["--plug"]) + 1);
     run(&["--qemu", "-no-such-option", "--", "true"])
         .expect(125)
         .says("-no-such-option");
+}
+
+#[test]
+fn the_modules_devices_come_with_the_first_that_drives_one() {
+    if !kernel_has("HOTPLUG_PCI") || !kernel_has("USB_XHCI_HCD") {
+        skip("the kernel cannot have these modules");
+        return;
+    }
+    let look = "ls -d /sys/bus/pci/drivers/*/*:*:*.* | grep -c -e edu -e uart; cat /sys/bus/usb/devices/*/idVendor | grep -c 0403";
+    let after = |load: &str, options: &[&str]| {
+        let script = format!("{load} && {{ {look}; }}; true");
+        run(&[options, &["--", "sh", "-c", &script]].concat())
+            .expect(0)
+            .text()
+    };
+    assert_eq!(after("true", &[]), "0\n0\n");
+    assert_eq!(after("insmod /modules/hello_1.ko", &[]), "0\n0\n");
+    assert_eq!(after("insmod /modules/edu.ko", &[]), "1\n1\n");
+    assert_eq!(after("modprobe -a hello_1 uart ftdi", &[]), "1\n1\n");
+    assert_eq!(
+        after("insmod /modules/edu.ko; insmod /modules/uart.ko", &[]),
+        "2\n1\n"
+    );
+    assert_eq!(after("true", &["--plug"]), "0\n1\n");
+    assert_eq!(after("true", &["--cold"]), "0\n1\n");
 }
 
 #[test]
