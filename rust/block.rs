@@ -9,6 +9,8 @@
 
 use crate::{
     bindings,
+    compat::errno,
+    context,
     lifetime::{
         self,
         this_module,
@@ -54,6 +56,10 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// What it allocates is not found by writing to a disk, which could be this one: `GFP_KERNEL` is like
 /// C's `GFP_NOIO` there. What a user can have it keep is asked for with
 /// [`MAY_FAIL`](crate::memory::MAY_FAIL), or processes are killed to find it.
+///
+/// Nor may it wait for a disk: the kernel leaves the requests that a task makes while it is in one for later, for whichever
+/// disk they are. So [files](crate::file) and other disks cannot be used there (`EDEADLK`); a thread of the module's may. No
+/// other disk must be dropped there.
 ///
 /// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
 pub trait Operations: Send + Sync + 'static {
@@ -129,11 +135,9 @@ pub struct Options {
     pub queues: u32,
 }
 
-/// A disk. Dropping it takes it away, after the requests that are being answered, and waits until nobody has it
-/// open any more: for as long as that takes.
-///
-/// Who has it open, or has mounted it, keeps the module: it cannot be unloaded before, and a load that
-/// fails waits for that.
+/// A disk. Dropping it takes it away, after the requests that are being answered. Who has it open, or has mounted it,
+/// gets `EIO` from then on, and keeps the module: it cannot be unloaded before, and a load that fails waits for that.
+/// What `T` is goes when nobody has the disk open any more, then in a thread.
 ///
 /// # Examples
 ///
@@ -170,8 +174,24 @@ pub struct Options {
 /// ```
 pub struct Disk<T: Operations> {
     // Goes first: afterwards nobody can open it.
-    _inner: Pin<KBox<Inner<T>>>,
+    _inner: Ended<T>,
     _references: References,
+}
+
+/// Ends the disk, when it is dropped.
+struct Ended<T: Operations>(Option<Pin<KBox<Inner<T>>>>);
+
+impl<T: Operations> Drop for Ended<T> {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.0.take() else {
+            return;
+        };
+        inner.as_mut().take_away();
+        // Who drops it may be the one who has it open.
+        if inner.released_by.load(Acquire) == 0 {
+            lifetime::drop_later(inner);
+        }
+    }
 }
 
 impl<T: Operations> Disk<T> {
@@ -179,7 +199,7 @@ impl<T: Operations> Disk<T> {
     /// returns, so `operations` is called at once.
     ///
     /// Fails with `EINVAL` if the shape is none, or the name is none that a file can have or has more
-    /// than 31 bytes, `EEXIST` if it is taken, or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
+    /// than 31 bytes, `EEXIST` if it is taken, `EDEADLK` in what answers a disk's requests, or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
     pub fn new<E>(
         name: &'static CStr,
         options: Options,
@@ -196,6 +216,9 @@ impl<T: Operations> Disk<T> {
         if !valid {
             return Err(EINVAL);
         }
+        if !context::may_do_io() {
+            return Err(errno(bindings::EDEADLK));
+        }
         // C would show who adds what is there, as if it were an error of the kernel's.
         if name::exists(Path::concat(&[b"/sys/block/", name.to_bytes()]))? {
             return Err(EEXIST);
@@ -205,6 +228,7 @@ impl<T: Operations> Disk<T> {
             tags <- Tags::new(options.queues),
             queue: core::ptr::null_mut(),
             disk: core::ptr::null_mut(),
+            is_gone: false,
             released_by: Atomic::new(0),
             sectors: options.sectors,
             operations <- operations,
@@ -212,7 +236,7 @@ impl<T: Operations> Disk<T> {
         let mut inner = KBox::pin_init::<Error>(inner, GFP_KERNEL)?;
         inner.as_mut().add(name, key)?;
         Ok(Self {
-            _inner: inner,
+            _inner: Ended(Some(inner)),
             _references: references,
         })
     }
@@ -267,6 +291,8 @@ impl<T: Operations> PinnedDrop for Tags<T> {
 #[pin_data(PinnedDrop)]
 struct Inner<T: Operations> {
     disk: *mut bindings::gendisk,
+    /// The disk was there, and was taken away.
+    is_gone: bool,
     /// The task, as a number.
     released_by: Atomic<usize>,
     /// The disk could have a queue of its own. But one that could not be added would then need the tags until it
@@ -349,6 +375,23 @@ impl<T: Operations> Inner<T> {
         // SAFETY: It was added.
         unsafe { find_partitions(disk) };
         Ok(())
+    }
+
+    /// Takes the disk away, if it is there. Afterwards there are no requests, and nobody can open it.
+    fn take_away(self: Pin<&mut Self>) {
+        // SAFETY: Nothing is moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        // INVARIANT: There is none from now on.
+        let disk = core::mem::replace(&mut this.disk, core::ptr::null_mut());
+        if disk.is_null() {
+            return;
+        }
+        this.is_gone = true;
+        // SAFETY: By the type invariants.
+        unsafe {
+            bindings::del_gendisk(disk);
+            bindings::put_disk(disk);
+        }
     }
 
     /// `block_device_operations::free_disk`.
@@ -440,27 +483,24 @@ impl<T: Operations> Inner<T> {
 #[pinned_drop]
 impl<T: Operations> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
-        if !self.disk.is_null() {
-            // SAFETY: By the type invariants. Afterwards there are no requests, and nobody can open it.
-            unsafe {
-                bindings::del_gendisk(self.disk);
-                bindings::put_disk(self.disk);
-            }
+        let mut this = self;
+        this.as_mut().take_away();
+        if this.is_gone {
             // Somebody may still refer to the disk, which has the functions and this.
             lifetime::wait(
-                || self.released_by.load(Acquire) != 0,
+                || this.released_by.load(Acquire) != 0,
                 || pr_warn!("Waiting for who still looks at the disk.\n"),
             );
             // Another task has yet to return from `free_disk`, whose code may be about to go.
-            if self.released_by.load(Relaxed) != this_task() {
+            if this.released_by.load(Relaxed) != this_task() {
                 lifetime::wait_for_returns();
             }
         }
-        if !self.queue.is_null() {
+        if !this.queue.is_null() {
             // SAFETY: By the type invariants. Its disk has gone, or was never there.
             unsafe {
-                bindings::blk_mq_destroy_queue(self.queue);
-                bindings::blk_put_queue(self.queue);
+                bindings::blk_mq_destroy_queue(this.queue);
+                bindings::blk_put_queue(this.queue);
             }
         }
     }

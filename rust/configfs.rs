@@ -87,7 +87,7 @@ pub trait Item: Sized + Send + Sync + 'static {
     /// one (`EPERM`).
     ///
     /// Runs in the context of the calling process, and may sleep. Others who make or remove a directory
-    /// of the subsystem wait meanwhile, so this must not register or drop a subsystem.
+    /// of the subsystem wait meanwhile, so this must not register or drop a subsystem, nor may the drop of what it makes.
     fn make(&self, _name: &CStr) -> impl PinInit<Self::Child, Error> {
         Err::<Self::Child, _>(EPERM)
     }

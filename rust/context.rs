@@ -49,6 +49,12 @@ impl Context {
     }
 }
 
+/// Whether the current task may wait for disks: one that answers a disk's requests may not.
+pub(crate) fn may_do_io() -> bool {
+    // SAFETY: The task that runs is there, and nobody else changes these flags.
+    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOIO == 0 }
+}
+
 /// Returns the addresses of the current task's stack, which grows towards their start.
 pub(crate) fn stack() -> Range<usize> {
     // SAFETY: A task that runs has its stack.

@@ -423,6 +423,9 @@ impl<T: FileOperations> Node<T> {
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
     /// mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep
     /// (`debugfs_create_file_unsafe`).
+    ///
+    /// Who drops a file waits for [`FileOperations::open`], with its directory locked: so that must not make or drop a
+    /// file of the same directory, nor wait for who does.
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,

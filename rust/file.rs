@@ -443,9 +443,13 @@ pub fn open_regular(path: &CStr) -> Result<File> {
 }
 
 /// Refuses to go on with less than half of the task's stack, which only happens if a file's operations
-/// come back to where they were called.
+/// come back to where they were called; and in what answers a disk's requests, since those that it made
+/// itself would be answered after it.
 fn enter() -> Result {
     might_sleep();
+    if !context::may_do_io() {
+        return Err(errno(bindings::EDEADLK));
+    }
     let stack = context::stack();
     if (&raw const stack).addr().wrapping_sub(stack.start) < stack.len() / 2 {
         return Err(errno(bindings::ELOOP));

@@ -90,11 +90,14 @@ impl AsRef<device::Device<device::Bound>> for Device {
 }
 
 /// Refuses a name of which the kernel would make a folder in sysfs that nobody finds: a part of it is
-/// empty, `.` or `..`, or the whole is too long. A question of that name could not be taken back.
+/// empty, `.` or `..`, or the whole is too long. A question of that name could not be taken back. One with a `!`
+/// may have the folder of another, with a `/` there, and `timeout` is a file beside them.
 fn check(name: &CStr) -> Result {
     let name = name.to_bytes();
     let mut parts = name.split(|byte| *byte == b'/');
     if name.len() > bindings::NAME_MAX as usize
+        || name == b"timeout"
+        || name.contains(&b'!')
         || parts.any(|part| matches!(part, b"" | b"." | b".."))
     {
         return Err(EINVAL);

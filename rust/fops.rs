@@ -100,6 +100,9 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     }
 
     /// Sets up a new mapping of the file. Without it, any is taken if there is `fault`, else none.
+    ///
+    /// Called with the process' list of mappings locked, so it must not take a lock under which others copy to or from
+    /// user space.
     fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

@@ -8,6 +8,7 @@
 
 use crate::{
     bindings,
+    compat::errno,
     link, //
 };
 use kernel::{
@@ -39,7 +40,7 @@ macro_rules! new_i2c_link {
 /// `command` is the register's number.
 ///
 /// All of them sleep, and wait for the bus. They fail with `ENODEV` when the chip is bound no more, or as the
-/// bus does: most often with `ENXIO` or `EREMOTEIO` if there is no answer, `ETIMEDOUT`, `EIO`, or with
+/// bus does: `ESHUTDOWN` while it is suspended, most often `ENXIO` or `EREMOTEIO` if there is no answer, `ETIMEDOUT`, `EIO`, or with
 /// `EOPNOTSUPP` if the bus cannot do it.
 ///
 /// # Examples
@@ -58,6 +59,19 @@ macro_rules! new_i2c_link {
 pub type Link = link::Link<I2cClient>;
 
 impl Link {
+    /// Does something with the chip. Fails with `ESHUTDOWN` if its bus is suspended, of which C warns.
+    fn talk<R>(&self, f: impl FnOnce(&I2cClient) -> Result<R>) -> Result<R> {
+        self.with(|chip| {
+            // SAFETY: The bus is there as long as the driver is bound. Its flags are changed as single bits.
+            let flags =
+                unsafe { (&raw const (*(*as_raw(chip)).adapter).locked_flags).read_volatile() };
+            if flags & 1 << bindings::I2C_ALF_IS_SUSPENDED != 0 {
+                return Err(errno(bindings::ESHUTDOWN));
+            }
+            f(chip)
+        })
+    }
+
     /// Use [`new_i2c_link!`](crate::new_i2c_link).
     pub fn new(chip: &I2cClient<Core<'_>>, key: Pin<&'static LockClassKey>) -> Result<Arc<Self>> {
         Self::to(chip.into(), chip.as_ref(), key)
@@ -65,7 +79,7 @@ impl Link {
 
     /// Reads a register of 8 bits (`i2c_smbus_read_byte_data`).
     pub fn read_byte(&self, command: u8) -> Result<u8> {
-        self.with(|chip| {
+        self.talk(|chip| {
             // SAFETY: The bus is there as long as the driver is bound.
             value(unsafe { bindings::i2c_smbus_read_byte_data(as_raw(chip), command) })
         })
@@ -73,7 +87,7 @@ impl Link {
 
     /// Writes a register of 8 bits (`i2c_smbus_write_byte_data`).
     pub fn write_byte(&self, command: u8, value: u8) -> Result {
-        self.with(|chip| {
+        self.talk(|chip| {
             // SAFETY: As in `read_byte`.
             to_result(unsafe { bindings::i2c_smbus_write_byte_data(as_raw(chip), command, value) })
         })
@@ -82,7 +96,7 @@ impl Link {
     /// Reads a register of 16 bits, of which the lower byte comes first: chips that send the upper one
     /// first need `swap_bytes` (`i2c_smbus_read_word_data`).
     pub fn read_word(&self, command: u8) -> Result<u16> {
-        self.with(|chip| {
+        self.talk(|chip| {
             // SAFETY: As in `read_byte`.
             value(unsafe { bindings::i2c_smbus_read_word_data(as_raw(chip), command) })
         })
@@ -90,7 +104,7 @@ impl Link {
 
     /// Writes a register of 16 bits, the lower byte first (`i2c_smbus_write_word_data`).
     pub fn write_word(&self, command: u8, value: u16) -> Result {
-        self.with(|chip| {
+        self.talk(|chip| {
             // SAFETY: As in `read_byte`.
             to_result(unsafe { bindings::i2c_smbus_write_word_data(as_raw(chip), command, value) })
         })

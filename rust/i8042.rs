@@ -69,7 +69,8 @@ pub trait Filter: Send + Sync + 'static {
     /// A byte came.
     ///
     /// Runs in hard interrupt context, with interrupts off and the controller's lock held, once
-    /// for each byte, in order. It must not sleep, and must not talk to the controller.
+    /// for each byte, in order. It must not sleep, and must not talk to the controller, nor install or
+    /// remove a filter.
     fn byte(&self, byte: Byte) -> Verdict;
 }
 

@@ -11,6 +11,11 @@
 //!
 //! Reference: chapter 7 of the guide.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "nobody but the process that calls has a request"
+)]
+
 mod command;
 
 pub use command::*;

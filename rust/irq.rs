@@ -94,7 +94,8 @@ pub trait ThreadedHandler: Send + Sync + 'static {
 
     /// The bottom half. It may sleep.
     ///
-    /// Runs in a thread of its own, once or more after it was last asked for.
+    /// Runs in a thread of its own, once or more after it was last asked for. Who drops the registration waits for it
+    /// with the line locked: so it must not make or drop a registration of that line, nor wait for who does.
     fn handle_threaded(&self) -> IrqReturn;
 }
 

@@ -14,7 +14,10 @@
 //!
 //! Reference: chapter 8 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    lifetime, //
+};
 use core::{
     marker::PhantomPinned,
     ops::Deref, //
@@ -164,6 +167,14 @@ impl<T: Handler> Deref for Probe<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Probe<T> {
     fn drop(self: Pin<&mut Self>) {
+        // C forgets a probe that it cannot disarm for lack of memory, without a word, and it stays.
+        //
+        // SAFETY: By the type invariants.
+        let disable = || unsafe { bindings::disable_kprobe(self.probe.get()) };
+        lifetime::wait(
+            || to_result(disable()) != Err(ENOMEM),
+            || pr_warn!("Waiting for memory, to remove a probe.\n"),
+        );
         // SAFETY: By the type invariants.
         unsafe { bindings::unregister_kprobe(self.probe.get()) };
     }

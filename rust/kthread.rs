@@ -40,6 +40,9 @@ use kernel::{
 
 /// Starts a kernel thread that runs `closure`: [`Builder::spawn`], with nothing but a name.
 ///
+/// The thread is not frozen when the machine is suspended. One that writes files must have stopped before a machine is
+/// saved to its disk (hibernation), or the file system is not what the saved kernel takes it for.
+///
 /// # Examples
 ///
 /// ```

@@ -132,6 +132,17 @@
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
 //! | an argument of a probe | any address | the type: only a probe has a `Register` |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
+//! | what is opened when a process has ended: [`file::Options::open`] | follows the pointer to its root directory, which it has none of | `open`: `ESRCH` |
+//! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`: `EDEADLK`. Nobody, if another disk is dropped there |
+//! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |
+//! | a [`tty::Tty`] of who has ended, or of an interrupt: [`tty::Tty::current`] | looks at signals that there are not | `current`: `None` |
+//! | two [`netlink::Socket`]s of a number at once, of one module or two | keeps the module that has gone as the number's owner | one lock for all modules of this crate |
+//! | a name that has no folder of its own: [`firmware`] | warns with a stack trace | `firmware::check`: `EINVAL` of a `!`, and of `timeout` |
+//! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled |
+//! | a transfer on a bus that is suspended: [`i2c::Link`] | warns with a stack trace | `Link::talk`: `ESHUTDOWN`, unless it is suspended just then |
+//! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
+//! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
+//! | a registration that is dropped by who has a file of the module open, while `init` runs | `init` may fail, and waits for both | nobody: who drops it waits for its own file |
 //! | a [`static_key::StaticKey`] that two turn at once | warns with a stack trace | `StaticKey::turn`: one waits for the other |
 //! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |
 //! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |

@@ -11,12 +11,14 @@
 
 use crate::bindings;
 use kernel::{
+    error::from_err_ptr,
     prelude::*,
     time::{
         delay::fsleep,
         Delta, //
     },
-    types::Opaque, //
+    types::Opaque,
+    workqueue, //
 };
 
 #[allow(improper_ctypes, reason = "nobody looks at a module through this")]
@@ -116,6 +118,63 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
         rounds += 1;
         fsleep(Delta::from_millis(10));
     }
+}
+
+/// Drops a value in a thread of its own, which keeps the module meanwhile: for a drop that waits for others, of whom
+/// the caller may be one. It is dropped here if the module is being loaded or unloaded, or there is no memory.
+/// May sleep.
+pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
+    let module = this_module().as_ptr();
+    let is_kept = state() == bindings::module_state_MODULE_STATE_LIVE
+        // SAFETY: The module that runs has not been freed.
+        && unsafe { bindings::try_module_get(module) };
+    if !is_kept {
+        return drop(value);
+    }
+    // Who is being killed cannot begin a thread. If there is no memory, the value goes with the closure.
+    let begun = workqueue::system_long().try_spawn(GFP_KERNEL, move || drop_in_thread(value));
+    if begun.is_err() {
+        // SAFETY: The reference is the one from above. The caller's code runs, so there are others.
+        unsafe { bindings::module_put(module) };
+    }
+}
+
+fn drop_in_thread<T: Send + 'static>(value: Pin<KBox<T>>) {
+    // SAFETY: It is not moved, and is pinned again.
+    let value = KBox::into_raw(unsafe { Pin::into_inner_unchecked(value) });
+    let begin = || {
+        // SAFETY: The thread runs at once, and is given what it expects.
+        from_err_ptr(unsafe {
+            bindings::kthread_create_on_node(
+                Some(drop_and_leave::<T>),
+                value.cast(),
+                bindings::NUMA_NO_NODE,
+                c"lkm_drop".as_char_ptr(),
+            )
+        })
+    };
+    let thread = loop {
+        match begin() {
+            Ok(thread) => break thread,
+            // There is no memory.
+            Err(_) => fsleep(Delta::from_secs(1)),
+        }
+    };
+    // SAFETY: It was just created, and has not run.
+    unsafe { bindings::wake_up_process(thread) };
+}
+
+/// # Safety
+///
+/// To be called once, as a thread's function, with a pinned `KBox` made raw, by what was called with a reference to the
+/// module.
+unsafe extern "C" fn drop_and_leave<T>(value: *mut c_void) -> c_int {
+    // SAFETY: By the safety requirements.
+    drop(unsafe { Pin::new_unchecked(KBox::from_raw(value.cast::<T>())) });
+    // The one who began this may not have returned.
+    wait_for_returns();
+    // SAFETY: By the safety requirements. C gives the reference back when this has left the module.
+    unsafe { bindings::__module_put_and_kthread_exit(this_module().as_ptr(), 0) }
 }
 
 /// Waits until each task that runs has slept or returned to user space. So none is still in a function of the

@@ -306,7 +306,8 @@ impl<T: Scalar, const N: usize, const MODE: u16> Array<T, N, MODE> {
         unsafe { self.values.get().read() }
     }
 
-    /// Returns how many values were given, `N` if the parameter was not.
+    /// Returns how many values were given, `N` if the parameter was not. While a process writes others it counts from 0,
+    /// unless the caller has a [`Guard`]; if these are refused, it stays at how many were taken.
     ///
     /// Callable from any context.
     #[inline]

@@ -10,12 +10,14 @@
 
 use crate::{
     bindings,
-    compat, //
+    compat,
+    context::Context, //
 };
 use core::ptr::NonNull;
 use kernel::{
     error::code::ERESTARTSYS,
-    prelude::*, //
+    prelude::*,
+    task::Task, //
 };
 
 /// A counted reference to a terminal.
@@ -51,11 +53,16 @@ impl Tty {
     /// How long [`write`](Self::write) waits for a terminal that takes nothing, in ticks.
     const PATIENCE: u32 = 1000;
 
-    /// Returns the controlling terminal of the calling process, `None` if it has none.
+    /// Returns the controlling terminal of the calling process, `None` if it has none, or is about to end.
     ///
-    /// Callable from process context (`get_current_tty`).
+    /// Callable from any context; `None` in an interrupt, where there is no calling process (`get_current_tty`).
     pub fn current() -> Option<Self> {
-        // SAFETY: May be called by any task.
+        // SAFETY: The task that runs is there, and sets this flag itself.
+        let ends = unsafe { (*Task::current_raw()).flags & bindings::PF_EXITING != 0 };
+        if ends || Context::current() != Context::Task {
+            return None;
+        }
+        // SAFETY: A task that does not end has what its signals are kept in.
         let tty = unsafe { bindings::get_current_tty() };
         // INVARIANT: The function returns NULL or a reference for the caller.
         NonNull::new(tty).map(Self)

@@ -8,7 +8,7 @@ use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
     Configfs, Footprint, KernelLog, LoadError, Module, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
-    open_node, wait_until,
+    open_node, skip, wait_until,
 };
 use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
@@ -217,6 +217,45 @@ fn who_waits_for_what_never_happens_can_be_killed() {
         let status = waiter.wait().expect("its end");
         assert_eq!(status.signal(), Some(9), "{what}");
     }
+    late.unload().expect("nobody uses it");
+}
+
+#[test]
+fn who_has_ended_opens_no_file() {
+    let late = Module::load("late", &[]).expect("the module loads");
+    for (end, found) in [("exec 3>&-", "Ok(true)"), ("kill -9 $$", "Err(ESRCH)")] {
+        let log = KernelLog::now();
+        let script = format!("exec 3>/dev/late; printf look >&3; {end}");
+        let shell = Command::new("sh").args(["-c", &script]).status();
+        shell.expect("a shell");
+        log.wait_for(&format!("Closed, and found {found}."));
+    }
+    late.unload().expect("nobody uses it");
+}
+
+#[test]
+fn a_disk_goes_after_who_has_it_open() {
+    if !Path::new("/sys/block").exists() {
+        skip("the kernel has no disks");
+        return;
+    }
+    let late = Module::load("late", &[]).expect("the module loads");
+    // The file with the highest number is the first to go at the end: that with the disk.
+    let all = [
+        "exec 4>/dev/late 5</dev/late; printf disk >&4; exec 3</dev/late_disk; exit",
+        "exec 4>/dev/late; printf disk >&4; exec 3</dev/late_disk; kill -9 $$",
+        "exec 4>/dev/late; printf disk >&4; exec 3</dev/late_disk 4>&-; exit",
+        "exec 4>/dev/late; printf disk >&4; exit",
+    ];
+    for script in all {
+        let log = KernelLog::now();
+        let shell = Command::new("sh").args(["-c", script]).status();
+        shell.expect("a shell");
+        log.wait_for("Nobody has the disk any more.");
+        assert!(!Path::new("/dev/late_disk").exists(), "{script}");
+    }
+    let users = || fs::read_to_string("/sys/module/late/refcnt").expect("its users");
+    wait_until("nobody to use it", || users() == "0\n");
     late.unload().expect("nobody uses it");
 }
 

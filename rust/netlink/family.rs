@@ -424,7 +424,7 @@ impl<T: Commands> Family<T> {
     ///
     /// Fails with `EEXIST` if the name is taken, `EBUSY` if it is the family itself that has it,
     /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`), but not
-    /// be called in a [`Command`].
+    /// be called in a [`Command`], nor with the [`Rtnl`](crate::net::Rtnl) held; nor may the result be dropped there.
     pub fn register(&'static self, data: Arc<T>) -> Result<Registration<T>> {
         let raw = Arc::into_raw(data).cast_mut();
         let result = if self.data.cmpxchg(null_mut(), raw, Full).is_err() {

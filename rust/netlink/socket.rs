@@ -198,6 +198,7 @@ impl<T: Protocol> Socket<T> {
         // moment meets a `BUG`. By user space's own number anybody can. By others only who has a socket
         // from an earlier time of the number can, and that keeps the module. While it is being loaded, an
         // earlier end has waited for those.
+        let _turn = Turn::new();
         if lifetime::is_in_use() {
             return Err(EBUSY);
         }
@@ -298,8 +299,10 @@ impl<T: Protocol> Drop for Socket<T> {
         let references: &Atomic<c_int> =
             unsafe { Atomic::from_ptr(socket.byte_add(bindings::LKM_SOCK_REFCNT).cast()) };
         references.add(1, Relaxed);
+        let turn = Turn::new();
         // SAFETY: By the type invariants.
         unsafe { bindings::netlink_kernel_release(socket) };
+        drop(turn);
         // C gives back its own reference after a grace period, when no sender can find the socket.
         synchronize_rcu();
         // Each of those who had found it has a reference until it has left this module, which it need
@@ -311,6 +314,26 @@ impl<T: Protocol> Drop for Socket<T> {
         // SAFETY: The last reference, which was ours, was just given back.
         unsafe { bindings::sk_free(socket) };
         drop(References);
+    }
+}
+
+/// Held by who makes an end, or takes one away. Who makes one of a number that another module is just taking away
+/// would have C keep what is the other's, until that module has gone and after. It is the kernel's own lock for the
+/// parameters of what is no module: all modules know that one.
+struct Turn;
+
+impl Turn {
+    fn new() -> Self {
+        // SAFETY: The caller may sleep. Without a module it is the kernel's own.
+        unsafe { bindings::kernel_param_lock(core::ptr::null_mut()) };
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // SAFETY: The lock is held, by `new`, and by this task, since nobody else gets this value.
+        unsafe { bindings::kernel_param_unlock(core::ptr::null_mut()) };
     }
 }
 

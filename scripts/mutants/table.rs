@@ -513,6 +513,21 @@ mutants! {
     "LKMPG_SMP=2 make test T=static_key" => "rust/static_key.rs": "two turn a key at once",
         "                word,\n                0,\n                Some("
         => "                &mut 0,\n                0,\n                Some(";
+    "make test T=parts" => "rust/file.rs": "a disk's request waits for a disk",
+        "if !context::may_do_io() {"
+        => "if false {";
+    "make test T=adversary" => "rust/file/options.rs": "who has ended opens a file",
+        "if unsafe { (*Task::current_raw()).fs }.is_null() {"
+        => "if false {";
+    "make test T=parts" => "rust/tty.rs": "who has ended has a terminal",
+        "if ends || Context::current() != Context::Task {"
+        => "if false {";
+    "make test T=adversary" => "rust/block.rs": "who has a disk open waits until it is closed",
+        "lifetime::drop_later(inner);"
+        => "drop(inner);";
+    "make test T=adversary" => "rust/firmware.rs": "a question has the name of a file",
+        "|| name == b\"timeout\""
+        => "";
     "make test T=slab" => "samples/20-memory/slab.rs": "there is room for one more",
         "if count > ROOM {"
         => "if count > ROOM + 1 {";

@@ -427,5 +427,9 @@ fn firmware() -> Result<Request<Nobody>> {
     let second = Request::new(other, c"same.bin", Fallback::UserSpace, nobody.clone())?;
     drop(first);
     drop(second);
-    ask(c"%s\xff!")
+    // A device may have these names.
+    for name in [c"a!b", c"timeout"] {
+        refused("a question of a device's name", ask(name), EINVAL)?;
+    }
+    ask(c"%s\xff")
 }

@@ -16,6 +16,7 @@ use lkm::{
         Options,
         Segment, //
     },
+    file,
     hwmon::{
         self,
         Temperature, //
@@ -52,6 +53,7 @@ const CASES: &[(&str, Case)] = &[
     ("disks of odd shapes and names", odd_disks),
     ("disks twenty times", many_disks),
     ("a disk that returns any error", any_error),
+    ("a disk that asks for what is on disks", kept_in_a_file),
     ("pieces of another length", odd_pieces),
 ];
 
@@ -212,6 +214,44 @@ fn any_error() -> Result<bool> {
         drop(disk(c"errors", 8, 1, error)?);
     }
     Ok(true)
+}
+
+/// Answers requests with what is in a file, which may have to be read from a disk by who is already in a request;
+/// and with a disk of its own.
+struct Kept(Arc<Atomic<u32>>);
+
+impl Operations for Kept {
+    fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
+        let deadlock = to_result(-35);
+        let file = file::read(c"/proc/version", 4096).map(drop);
+        let inner = disk(c"inner", 8, 1, EIO).map(drop);
+        if (file, inner) == (deadlock, deadlock) {
+            self.0.fetch_add(1, Relaxed);
+        }
+        deadlock
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
+}
+
+fn kept_in_a_file() -> Result<bool> {
+    let refused = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+    for queues in [1, 2] {
+        let options = Options { sectors: 8, queues };
+        drop(Disk::new(
+            c"kept",
+            options,
+            Kept(refused.clone()),
+            static_lock_class!(),
+        )?);
+    }
+    Ok(refused.load(Relaxed) > 1)
 }
 
 /// A disk that reads and writes nothing, and says that it did.

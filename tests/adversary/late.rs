@@ -2,8 +2,18 @@
 
 //! Waits without an end. What an open `/dev/late` has mapped is there when `come` is written to it, and a
 //! read tells how many wait for it. To write `wait` or `join` is to wait for what never happens; `ask`, too,
-//! with a question to user space that goes afterwards.
+//! with a question to user space that goes afterwards. Who has written `look` has a file opened when `/dev/late` is
+//! closed, and who has written `disk` has `/dev/late_disk` until then.
 
+#[cfg(CONFIG_BLOCK)]
+use core::ops::Range;
+#[cfg(CONFIG_BLOCK)]
+use kernel::static_lock_class;
+#[cfg(CONFIG_BLOCK)]
+use lkm::block::{
+    self,
+    Disk, //
+};
 #[cfg(CONFIG_FW_LOADER_USER_HELPER)]
 use lkm::firmware::{
     Device,
@@ -14,6 +24,7 @@ use lkm::firmware::{
 };
 use lkm::{
     completion::Completion,
+    file,
     mmap::SharedPage,
     prelude::*, //
 };
@@ -46,6 +57,47 @@ struct Opened {
     #[pin]
     comes: WaitQueue,
     waiting: Atomic<u32>,
+    looks: Looks,
+    #[cfg(CONFIG_BLOCK)]
+    #[pin]
+    disk: Mutex<Option<Disk<Nothing>>>,
+}
+
+#[cfg(CONFIG_BLOCK)]
+struct Nothing;
+
+#[cfg(CONFIG_BLOCK)]
+impl block::Operations for Nothing {
+    fn read(&self, _position: u64, _segment: &mut block::Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &block::Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
+}
+
+#[cfg(CONFIG_BLOCK)]
+impl Drop for Nothing {
+    fn drop(&mut self) {
+        pr_info!("Nobody has the disk any more.\n");
+    }
+}
+
+/// Looks for a file when it goes, if it is true.
+struct Looks(Atomic<bool>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        if self.0.load(Relaxed) {
+            let found = file::read(c"/proc/version", 4096).map(|it| !it.is_empty());
+            pr_info!("Closed, and found {found:?}.\n");
+        }
+    }
 }
 
 #[vtable]
@@ -57,6 +109,9 @@ impl FileOperations for Opened {
             has_come <- new_mutex!(false),
             comes <- new_wait_queue!("late"),
             waiting: Atomic::new(0),
+            looks: Looks(Atomic::new(false)),
+            #[cfg(CONFIG_BLOCK)]
+            disk <- new_mutex!(None),
         })
     }
 
@@ -81,6 +136,16 @@ impl FileOperations for Opened {
                 *self.has_come.lock() = true;
                 self.comes.wake_all();
             }
+            #[cfg(CONFIG_BLOCK)]
+            b"disk" => {
+                let options = block::Options {
+                    sectors: 8,
+                    queues: 1,
+                };
+                let disk = Disk::new(c"late_disk", options, Nothing, static_lock_class!())?;
+                *self.disk.lock() = Some(disk);
+            }
+            b"look" => self.looks.0.store(true, Relaxed),
             b"wait" => {
                 let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
                 never.wait()?;

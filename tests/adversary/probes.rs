@@ -15,6 +15,10 @@ use kernel::{
         },
         Arc, //
     },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
 };
 use lkm::{
     file,
@@ -24,6 +28,8 @@ use lkm::{
         Probe,
         UserString, //
     },
+    kthread,
+    tty::Tty, //
 };
 
 /// Reads what is no string and no path, wherever that is.
@@ -68,6 +74,37 @@ pub(super) fn odd_probes() -> Result<bool> {
     // What is on the way to a handler must not be probed.
     let refused = probe(c"get_kprobe", &dropped).err();
     Ok(refused == Some(EINVAL) && dropped.load(Relaxed) == 9)
+}
+
+/// Asks for the terminal of who has hardly anything left.
+struct Ends {
+    seen: Atomic<u32>,
+}
+
+impl kprobe::Handler for Ends {
+    type Arguments = (usize,);
+
+    fn entered(&self, _: Self::Arguments) {
+        if Tty::current().is_none() {
+            self.seen.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+pub(super) fn terminals_at_the_end() -> Result<bool> {
+    let ends = Ends {
+        seen: Atomic::new(0),
+    };
+    let probe = KBox::pin_init(Probe::new(c"exit_rcu", ends), GFP_KERNEL)?;
+    let _ = kthread::spawn(c"ends", |_| ())?.join();
+    // It has said that it is done, and not come to its end.
+    for _ in 0..1000 {
+        if probe.seen.load(Relaxed) > 0 {
+            return Ok(true);
+        }
+        fsleep(Delta::from_millis(1));
+    }
+    Ok(false)
 }
 
 pub(super) fn probes_in_any_order() -> Result<bool> {
