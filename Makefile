@@ -104,11 +104,15 @@ MO	:= $(OUT)
 # For a kernel without debug information the modules' objects have the lines of their sources, which
 # splats and gdb are told with. In the modules themselves they would make each guest slower to start.
 LINES	= $(if $(findstring CONFIG_DEBUG_INFO=y,$(file <$(KDIR)/include/config/auto.conf)),,yes)
-# Kbuild asks the compiler some twenty times what it can do, at each start. Where there is ccache, it remembers.
-REMEMBER = $(if $(filter undefined default,$(origin CC)),$(and $(LLVM),$(shell command -v ccache),\
-		CC='ccache $(filter %/,$(LLVM))clang$(filter -%,$(LLVM))'))
+# Kbuild asks the compiler at each start which options it takes: scripts/cc remembers what this one said.
+CLANG	:= $(if $(filter undefined default,$(origin CC)),$(and $(LLVM),$(filter %/,$(LLVM))clang$(filter -%,$(LLVM))))
+ifdef CLANG
+TOOLS	+= CC='$(CURDIR)/scripts/cc'
+export LKMPG_CC := $(CLANG)
+export LKMPG_ANSWERS := $(abspath $(OUT))/.answers-$(shell stat -Lc %i-%Y-%s "$$(command -v '$(CLANG)')")
+endif
 # $(call kbuild,FOLDER,OUTPUT,RUSTFLAGS)
-kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(REMEMBER) $(JOBS) $(if $(V),,-s) \
+kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(V),,-s) \
 	$(if $(LINES),LDFLAGS_MODULE='-T $(CURDIR)/scripts/no-debug.lds $(LDFLAGS_MODULE)') KCFLAGS='$(if $(LINES),-g1) $(KCFLAGS)' \
 	KRUSTFLAGS='$(if $(LINES),-Cdebuginfo=1) $3 $(KRUSTFLAGS)'
 KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)

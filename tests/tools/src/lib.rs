@@ -20,7 +20,7 @@ const REAL: &str = "awk basename bash cat chmod cksum cmp comm cp cut date df di
     install ldd ln ls make mkdir mktemp mv nproc od paste printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.
-const INSTALLED: &str = "gcc flex bison bc xz kmod busybox genl ccache shellcheck python3 \
+const INSTALLED: &str = "gcc flex bison bc xz kmod busybox genl shellcheck python3 \
     rust-analyzer gpioget fio iperf3 lspci lsusb evtest";
 /// What rustc calls this machine.
 pub fn target() -> String {

@@ -2,8 +2,8 @@
 
 //! What make builds, for which kernel, and what of its surroundings it lets have a say.
 
-use lkmpg_tools_tests::Machine;
-use std::fs;
+use lkmpg_tools_tests::{Machine, root};
+use std::{fs, process::Command};
 
 fn machine() -> Machine {
     let machine = Machine::new();
@@ -341,4 +341,38 @@ fn an_editor_may_read_the_bindings() {
     );
     assert!(project.contains("sysroot_project"), "{project}");
     assert!(project.contains("linux_7_3"), "{project}");
+}
+
+#[test]
+fn what_the_compiler_takes_is_asked_once() {
+    let machine = Machine::new();
+    let asked = machine.path("asked");
+    let script = format!(
+        "echo \"$*\" >>{}; case $* in *-Wodd*) exit 1 ;; *-Wkilled*) kill -9 $$ ;; esac",
+        asked.display()
+    );
+    let compiler = machine.program("clang-9", &script);
+    let asks = |option: &str, rest: &str| {
+        let mut cc = Command::new(root().join("scripts/cc"));
+        cc.env("LKMPG_CC", &compiler);
+        cc.env("LKMPG_ANSWERS", machine.path("answers"));
+        cc.args(["-O2", option]).args(rest.split(' '));
+        cc.status().expect("scripts/cc").code()
+    };
+    let calls = || fs::read_to_string(&asked).map_or(0, |it| it.lines().count());
+    for round in ["a", "b"] {
+        let nothing = format!("-c -x c /dev/null -o {round}/tmp");
+        assert_eq!(asks("-Wall", &nothing), Some(0));
+        assert_eq!(asks("-Wodd", &nothing), Some(1));
+        // What is no part of another question is one of its own.
+        assert_eq!(asks("-Wal", &nothing), Some(0));
+        assert_eq!(calls(), 3);
+    }
+    // What is compiled is compiled each time, and what was no answer is asked again.
+    for round in 1..3 {
+        assert_eq!(asks("-Wall", "-c -o x.o x.c"), Some(0));
+        assert_eq!(asks("-Wodd", "-c -o x.o x.c"), Some(1));
+        assert_ne!(asks("-Wkilled", "-c -x c /dev/null -o tmp"), Some(0));
+        assert_eq!(calls(), 3 + 3 * round);
+    }
 }
