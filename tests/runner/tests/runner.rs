@@ -55,13 +55,7 @@ fn a_command_that_hangs_runs_out_of_time() {
 #[test]
 fn a_shells_insmod_is_kmods() {
     // Of busybox's there is none, not even as a part of its shell.
-    run(&[
-        "--",
-        "sh",
-        "-c",
-        "insmod --version && readlink $(which insmod) | grep kmod",
-    ])
-    .expect(0);
+    run(&["--", "sh", "-c", "insmod --version | grep '^kmod version'"]).expect(0);
 }
 
 #[test]
