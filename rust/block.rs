@@ -219,10 +219,6 @@ impl<T: Operations> Disk<T> {
         if !context::may_do_io() {
             return Err(errno(bindings::EDEADLK));
         }
-        // C would show who adds what is there, as if it were an error of the kernel's.
-        if name::exists(Path::concat(&[b"/sys/block/", name.to_bytes()]))? {
-            return Err(EEXIST);
-        }
         let references = References;
         let inner = try_pin_init!(Inner {
             tags <- Tags::new(options.queues),
@@ -323,6 +319,10 @@ impl<T: Operations> Inner<T> {
     };
 
     fn add(self: Pin<&mut Self>, name: &CStr, key: Pin<&'static LockClassKey>) -> Result {
+        // C would show who adds what is there, as if it were an error of the kernel's.
+        if name::exists(Path::concat(&[b"/sys/block/", name.to_bytes()]))? {
+            return Err(EEXIST);
+        }
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
         let data: *mut Self = this;

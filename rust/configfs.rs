@@ -13,6 +13,7 @@
 use crate::{
     bindings,
     callback::Caller,
+    context,
     lifetime::{
         self,
         this_module,
@@ -129,7 +130,8 @@ impl<T: Item> Subsystem<T> {
     /// Registers `/sys/kernel/config/<name>`. Use [`new_subsystem!`].
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a directory can have, with
-    /// what `item` fails with, or `ENOMEM`. May sleep (`configfs_register_subsystem`).
+    /// what `item` fails with, `ESRCH` in what closes the files of a process that has ended, or `ENOMEM`. May sleep
+    /// (`configfs_register_subsystem`).
     pub fn new<E>(
         name: &'static CStr,
         item: impl PinInit<T, E>,
@@ -140,6 +142,10 @@ impl<T: Item> Subsystem<T> {
     {
         if !is_name(name) {
             return Err(EINVAL);
+        }
+        // The first one mounts the file system, in the namespaces of the process.
+        if context::has_ended() {
+            return Err(ESRCH);
         }
         let members = Members {
             count: Atomic::new(0),

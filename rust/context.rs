@@ -49,6 +49,13 @@ impl Context {
     }
 }
 
+/// Whether the current task has ended, and only lets go of what it had: it has no root directory, no open files and no
+/// namespaces any more.
+pub(crate) fn has_ended() -> bool {
+    // SAFETY: The task that runs is there, and nobody else changes this field.
+    unsafe { (*Task::current_raw()).nsproxy }.is_null()
+}
+
 /// Whether the current task may wait for disks: one that answers a disk's requests may not.
 pub(crate) fn may_do_io() -> bool {
     // SAFETY: The task that runs is there, and nobody else changes these flags.

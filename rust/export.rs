@@ -83,6 +83,17 @@ numbers!(bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 #[doc(hidden)]
 pub const fn is_number<T: Number>() {}
 
+/// What an interface's functions are, as pointers.
+///
+/// # Safety
+///
+/// The number stands for the names and types of the fields, which have numbers for arguments and results.
+#[doc(hidden)]
+pub unsafe trait Interface {
+    /// The number.
+    const SIGNATURE: u64;
+}
+
 /// A number for a text: FNV-1a.
 #[doc(hidden)]
 pub const fn hash(text: &str) -> u64 {
@@ -118,14 +129,16 @@ macro_rules! interface {
             };
 
             #[doc(hidden)]
-            pub const SIGNATURE: u64 = $crate::export::hash(
-                ::core::stringify!($(fn $function($($argument: $type),*) $(-> $result)?;)+)
-            );
-
-            #[doc(hidden)]
             #[allow(dead_code, reason = "who calls it need not export it")]
             pub struct Functions {
                 $(pub $function: extern "C" fn($($type),*) $(-> $result)?,)+
+            }
+
+            // SAFETY: It is made of them.
+            unsafe impl $crate::export::Interface for Functions {
+                const SIGNATURE: u64 = $crate::export::hash(
+                    ::core::stringify!($(fn $function($($argument: $type),*) $(-> $result)?;)+)
+                );
             }
 
             /// The functions, of the module that exports them.
@@ -147,7 +160,7 @@ macro_rules! interface {
                     }
                     // SAFETY: It is a number that nobody changes: `export!` makes it. The module that has it
                     // stays as long as this one.
-                    if unsafe { EXPORTED } != SIGNATURE {
+                    if unsafe { EXPORTED } != <Functions as $crate::export::Interface>::SIGNATURE {
                         ::kernel::pr_err!(
                             "the loaded module exports another interface {}: build both anew\n",
                             ::core::stringify!($interface),
@@ -180,7 +193,24 @@ macro_rules! interface {
 /// Exports the functions of an [`interface!`]: all of them, with the types that it says.
 ///
 /// A module can export an interface once, outside of functions. A symbol that the kernel has already is
-/// refused by modpost.
+/// refused by modpost. What looks like an interface is none:
+///
+/// ```compile_fail,E0277
+/// mod odd {
+///     mod counter {
+///         pub struct Functions {
+///             pub count: extern "C" fn(&'static u64) -> u64,
+///         }
+///     }
+///
+///     lkm::export! {
+///         counter:
+///         fn count(at: &'static u64) -> u64 {
+///             *at
+///         }
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! export {
     (
@@ -201,7 +231,7 @@ macro_rules! export {
 
         const _: () = {
             #[export_name = ::core::concat!(::core::stringify!($interface), "_interface")]
-            static EXPORTED: u64 = $interface::SIGNATURE;
+            static EXPORTED: u64 = <$interface::Functions as $crate::export::Interface>::SIGNATURE;
         };
         $crate::export!(@symbol $interface interface);
     };

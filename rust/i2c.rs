@@ -62,11 +62,16 @@ impl Link {
     /// Does something with the chip. Fails with `ESHUTDOWN` if its bus is suspended, of which C warns.
     fn talk<R>(&self, f: impl FnOnce(&I2cClient) -> Result<R>) -> Result<R> {
         self.with(|chip| {
-            // SAFETY: The bus is there as long as the driver is bound. Its flags are changed as single bits.
-            let flags =
-                unsafe { (&raw const (*(*as_raw(chip)).adapter).locked_flags).read_volatile() };
-            if flags & 1 << bindings::I2C_ALF_IS_SUSPENDED != 0 {
-                return Err(errno(bindings::ESHUTDOWN));
+            // SAFETY: The bus is there as long as the driver is bound.
+            let mut bus = unsafe { (*as_raw(chip)).adapter };
+            while !bus.is_null() {
+                // SAFETY: As above, and so are those that it is a branch of. Flags are changed as single bits.
+                let flags = unsafe { (&raw const (*bus).locked_flags).read_volatile() };
+                if flags & 1 << bindings::I2C_ALF_IS_SUSPENDED != 0 {
+                    return Err(errno(bindings::ESHUTDOWN));
+                }
+                // SAFETY: As above.
+                bus = unsafe { parent(bus) };
             }
             f(chip)
         })
@@ -114,6 +119,21 @@ impl Link {
 /// The client is a wrapper of C's.
 fn as_raw(chip: &I2cClient) -> *const bindings::i2c_client {
     core::ptr::from_ref(chip).cast()
+}
+
+/// The bus that this one is a branch of, or null (`i2c_parent_is_i2c_adapter`).
+///
+/// # Safety
+///
+/// The bus must be there.
+unsafe fn parent(bus: *mut bindings::i2c_adapter) -> *mut bindings::i2c_adapter {
+    // SAFETY: By the safety requirements. A device keeps its parent.
+    let parent = unsafe { (*bus).dev.parent };
+    // SAFETY: As above.
+    if parent.is_null() || unsafe { (*parent).type_ } != &raw const bindings::i2c_adapter_type {
+        return core::ptr::null_mut();
+    }
+    kernel::container_of!(parent, bindings::i2c_adapter, dev)
 }
 
 /// What is one number in C: an error, or what was read.

@@ -14,10 +14,7 @@
 //!
 //! Reference: chapter 8 of the guide.
 
-use crate::{
-    bindings,
-    lifetime, //
-};
+use crate::bindings;
 use core::{
     marker::PhantomPinned,
     ops::Deref, //
@@ -26,6 +23,10 @@ use kernel::{
     error::to_result,
     page::PAGE_SIZE,
     prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::{
         NotThreadSafe,
         Opaque, //
@@ -171,10 +172,10 @@ impl<T: Handler> PinnedDrop for Probe<T> {
         //
         // SAFETY: By the type invariants.
         let disable = || unsafe { bindings::disable_kprobe(self.probe.get()) };
-        lifetime::wait(
-            || to_result(disable()) != Err(ENOMEM),
-            || pr_warn!("Waiting for memory, to remove a probe.\n"),
-        );
+        while to_result(disable()) == Err(ENOMEM) {
+            pr_warn!("Waiting for memory, to remove a probe.\n");
+            fsleep(Delta::from_secs(1));
+        }
         // SAFETY: By the type invariants.
         unsafe { bindings::unregister_kprobe(self.probe.get()) };
     }

@@ -137,7 +137,7 @@ pub struct Channel {
     options: Options,
     // For each CPU that the machine can have, by number.
     rings: KVec<Arc<Ring>>,
-    _files: KVec<Node<Reader>>,
+    files: KVec<Node<Reader>>,
 }
 
 impl Channel {
@@ -159,19 +159,18 @@ impl Channel {
         for _ in 0..nr_cpu_ids() {
             rings.push(Ring::new(options, keys)?, GFP_KERNEL)?;
         }
-        let mut files = KVec::new();
-        for (cpu, ring) in rings.iter().enumerate() {
-            let name = CString::try_from_fmt(fmt!("{name}{cpu}"))?;
-            files.push(
-                Node::new(directory.clone(), &name, 0o400, ring.clone())?,
-                GFP_KERNEL,
-            )?;
-        }
-        Ok(Self {
+        // Who reads one of them hears of its end, should the next one fail.
+        let mut channel = Self {
             options,
             rings,
-            _files: files,
-        })
+            files: KVec::new(),
+        };
+        for (cpu, ring) in channel.rings.iter().enumerate() {
+            let name = CString::try_from_fmt(fmt!("{name}{cpu}"))?;
+            let file = Node::new(directory.clone(), &name, 0o400, ring.clone())?;
+            channel.files.push(file, GFP_KERNEL)?;
+        }
+        Ok(channel)
     }
 
     /// Writes to the ring of the CPU that this runs on.

@@ -119,8 +119,7 @@ impl Options {
     /// Opens a file (`filp_open`).
     ///
     /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
-    /// reading nor writing, or to truncate a file that is not to be written; with `ESRCH` if the process has
-    /// ended, as when a file is closed that it had open: it has no root directory any more. A tty does not become
+    /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
     /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
     /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
     /// and a load that fails would wait for it. So is any file, if somebody else comes to keep the
@@ -141,10 +140,6 @@ impl Options {
 
         let before = references();
         let _root = LentRoot::new();
-        // SAFETY: Only the current task writes the field while it runs.
-        if unsafe { (*Task::current_raw()).fs }.is_null() {
-            return Err(ESRCH);
-        }
         // SAFETY: `path` is a C string.
         let file = from_err_ptr(unsafe {
             bindings::filp_open(path.as_char_ptr(), flags as c_int, self.mode)

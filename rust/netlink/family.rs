@@ -155,9 +155,10 @@ impl<'a> GenlInfo<'a> {
         unsafe { multicast(self.family, group, packet) }
     }
 
-    /// Gives a text along with the error that the command fails with (`NL_SET_ERR_MSG`).
+    /// Gives a text of at most 1,023 bytes along with the error that the command fails with (`NL_SET_ERR_MSG`). A longer one
+    /// is left out: for C the length has 16 bits.
     pub fn set_err_msg(&self, text: &'static CStr) {
-        if !self.extack.is_null() {
+        if !self.extack.is_null() && text.to_bytes().len() < 1024 {
             // SAFETY: It stays until the command has been answered.
             unsafe { (*self.extack)._msg = text.as_char_ptr() };
         }

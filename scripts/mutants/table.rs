@@ -516,8 +516,8 @@ mutants! {
     "make test T=parts" => "rust/file.rs": "a disk's request waits for a disk",
         "if !context::may_do_io() {"
         => "if false {";
-    "make test T=adversary" => "rust/file/options.rs": "who has ended opens a file",
-        "if unsafe { (*Task::current_raw()).fs }.is_null() {"
+    "make test T=adversary" => "rust/file.rs": "who has ended opens a file",
+        "if context::has_ended() {"
         => "if false {";
     "make test T=parts" => "rust/tty.rs": "who has ended has a terminal",
         "if ends || Context::current() != Context::Task {"

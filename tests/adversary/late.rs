@@ -24,7 +24,10 @@ use lkm::firmware::{
 };
 use lkm::{
     completion::Completion,
-    file,
+    file::{
+        self,
+        File, //
+    },
     mmap::SharedPage,
     prelude::*, //
 };
@@ -88,14 +91,15 @@ impl Drop for Nothing {
     }
 }
 
-/// Looks for a file when it goes, if it is true.
-struct Looks(Atomic<bool>);
+/// Looks for a file when it goes, and into one that was opened before, if it is true.
+struct Looks(Atomic<bool>, File);
 
 impl Drop for Looks {
     fn drop(&mut self) {
         if self.0.load(Relaxed) {
             let found = file::read(c"/proc/version", 4096).map(|it| !it.is_empty());
-            pr_info!("Closed, and found {found:?}.\n");
+            let read = self.1.read_at(&mut [0; 8], 0).map(|it| it > 0);
+            pr_info!("Closed, and found {found:?}, and read {read:?}.\n");
         }
     }
 }
@@ -109,7 +113,10 @@ impl FileOperations for Opened {
             has_come <- new_mutex!(false),
             comes <- new_wait_queue!("late"),
             waiting: Atomic::new(0),
-            looks: Looks(Atomic::new(false)),
+            looks: Looks(
+                Atomic::new(false),
+                file::Options::new().read().open(c"/proc/sys/kernel/hostname")?,
+            ),
             #[cfg(CONFIG_BLOCK)]
             disk <- new_mutex!(None),
         })
