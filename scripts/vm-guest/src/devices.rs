@@ -9,6 +9,9 @@ use std::{fs, io, io::Read as _, os::unix::net::UnixStream};
 /// Where the init takes part: it hangs up when the devices are there.
 pub const SOCKET: &str = "/run/lkmpg-devices";
 
+/// Where kmod's programs are that load modules, by their own names: the kernel's log has these.
+pub const LOADERS: &str = "/etc/lkmpg/loaders";
+
 /// Waits until the devices are there, if this module is one that drives them.
 pub fn await_for(module: &str) -> io::Result<()> {
     match missing().lines().any(|it| it == module) {

@@ -3,7 +3,7 @@
 //! `insmod` and `modprobe` in the guest: kmod's, once the devices of the modules are there.
 
 use anyhow::{Context, Error};
-use lkmpg_guest::devices;
+use lkmpg_guest::devices::{self, LOADERS};
 use std::{
     ffi::OsString,
     os::unix::process::CommandExt as _,
@@ -11,7 +11,6 @@ use std::{
     process::Command,
 };
 
-const KMOD: &str = "/bin/kmod";
 const NAMES: [&str; 2] = ["insmod", "modprobe"];
 
 /// Becomes kmod, if this was called by one of its names, and returns only if that failed.
@@ -25,8 +24,9 @@ pub fn become_kmod(arguments: &[OsString]) -> Option<Error> {
                 return error;
             }
         }
-        let error = Command::new(KMOD).arg0(name).args(arguments).exec();
-        Error::new(error).context(format!("cannot run {KMOD}"))
+        let kmod = Path::new(LOADERS).join(name);
+        let error = Command::new(&kmod).arg0(name).args(arguments).exec();
+        Error::new(error).context(format!("cannot run {}", kmod.display()))
     })
 }
 

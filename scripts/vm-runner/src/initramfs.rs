@@ -9,7 +9,7 @@ use crate::{
     options::Add,
 };
 use anyhow::{Context, Result, bail};
-use lkmpg_guest::{BOOT_MODULES, HOST_DIR, Job};
+use lkmpg_guest::{BOOT_MODULES, HOST_DIR, Job, devices::LOADERS};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     env,
@@ -131,13 +131,15 @@ fn programs(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
             &kernel.program(name, name)?,
         )?;
     }
+    archive.folder(LOADERS)?;
     for name in KMOD {
-        // Who loads modules waits for their devices. The kernel itself calls /sbin/modprobe.
-        let program = match *name {
-            "insmod" | "modprobe" => "../init",
-            _ => "../bin/kmod",
-        };
-        archive.link(Path::new("/sbin").join(name), program)?;
+        let mut folder = "/sbin";
+        if ["insmod", "modprobe"].contains(name) {
+            // Who loads modules waits for their devices. The kernel itself calls /sbin/modprobe.
+            archive.link(Path::new("/sbin").join(name), "../init")?;
+            folder = LOADERS;
+        }
+        archive.link(Path::new(folder).join(name), "/bin/kmod")?;
     }
     Ok(())
 }

@@ -68,7 +68,11 @@ fn a_panic_ends_the_run_with_its_backtrace() {
 
 #[test]
 fn a_panic_of_rust_is_a_splat() {
-    crash("1").expect(126).says("as asked").says("Call Trace:");
+    crash("1")
+        .expect(126)
+        .says("as asked")
+        .says("Comm: insmod")
+        .says("Call Trace:");
 }
 
 #[test]
