@@ -57,9 +57,9 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// C's `GFP_NOIO` there. What a user can have it keep is asked for with
 /// [`MAY_FAIL`](crate::memory::MAY_FAIL), or processes are killed to find it.
 ///
-/// Nor may it wait for a disk: the kernel leaves the requests that a task makes while it is in one for later, for whichever
-/// disk they are. So [files](crate::file) and other disks cannot be used there (`EDEADLK`); a thread of the module's may. No
-/// other disk must be dropped there.
+/// Nor may it wait for a disk: what a task asks of any disk while it is in here, the kernel leaves for
+/// later. So [files](mod@crate::file) and images cannot be read there, and no disk made (`EDEADLK`); a
+/// thread of the module's may. No other disk must be dropped there.
 ///
 /// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
 pub trait Operations: Send + Sync + 'static {
@@ -135,9 +135,10 @@ pub struct Options {
     pub queues: u32,
 }
 
-/// A disk. Dropping it takes it away, after the requests that are being answered. Who has it open, or has mounted it,
-/// gets `EIO` from then on, and keeps the module: it cannot be unloaded before, and a load that fails waits for that.
-/// What `T` is goes when nobody has the disk open any more, then in a thread.
+/// A disk. Dropping it takes it away, after the requests that are being answered. Who has it open, or has
+/// mounted it, gets `EIO` from then on, and keeps the module: it cannot be unloaded before, and a load that
+/// fails waits for that. The `T` in it is dropped when nobody has the disk open any more: in a thread, if
+/// somebody had.
 ///
 /// # Examples
 ///
@@ -199,7 +200,8 @@ impl<T: Operations> Disk<T> {
     /// returns, so `operations` is called at once.
     ///
     /// Fails with `EINVAL` if the shape is none, or the name is none that a file can have or has more
-    /// than 31 bytes, `EEXIST` if it is taken, `EDEADLK` in what answers a disk's requests, or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
+    /// than 31 bytes, `EEXIST` if it is taken, `EDEADLK` in what answers a disk's requests,
+    /// or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
     pub fn new<E>(
         name: &'static CStr,
         options: Options,

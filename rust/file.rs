@@ -443,8 +443,9 @@ pub fn open_regular(path: &CStr) -> Result<File> {
 }
 
 /// Refuses to go on with less than half of the task's stack, which only happens if a file's operations
-/// come back to where they were called; for a process that has ended, in what closes the files that it had; and in what answers a disk's requests, since those that it made
-/// itself would be answered after it.
+/// come back to where they were called (`ELOOP`); for a process that has ended, in what closes the files
+/// that it had (`ESRCH`); and in what answers a disk's requests, since those that it made itself would be
+/// answered after it (`EDEADLK`).
 fn enter() -> Result {
     might_sleep();
     if context::has_ended() {

@@ -120,9 +120,9 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
     }
 }
 
-/// Drops a value in a thread of its own, which keeps the module meanwhile: for a drop that waits for others, of whom
-/// the caller may be one. It is dropped here if the module is being loaded or unloaded, or there is no memory.
-/// May sleep.
+/// Drops a value in a thread of its own, which keeps the module meanwhile: for a drop that waits for
+/// others, of whom the caller may be one. It is dropped here if the module is being loaded or unloaded, or
+/// there is no memory. May sleep.
 pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
     let module = this_module().as_ptr();
     let is_kept = state() == bindings::module_state_MODULE_STATE_LIVE
@@ -166,8 +166,8 @@ fn drop_in_thread<T: Send + 'static>(value: Pin<KBox<T>>) {
 
 /// # Safety
 ///
-/// To be called once, as a thread's function, with a pinned `KBox` made raw, by what was called with a reference to the
-/// module.
+/// To be called once, as a thread's function, with a pinned `KBox` made raw, and with a reference to the
+/// module, which it gives back.
 unsafe extern "C" fn drop_and_leave<T>(value: *mut c_void) -> c_int {
     // SAFETY: By the safety requirements.
     drop(unsafe { Pin::new_unchecked(KBox::from_raw(value.cast::<T>())) });

@@ -317,9 +317,9 @@ impl<T: Protocol> Drop for Socket<T> {
     }
 }
 
-/// Held by who makes an end, or takes one away. Who makes one of a number that another module is just taking away
-/// would have C keep what is the other's, until that module has gone and after. It is the kernel's own lock for the
-/// parameters of what is no module: all modules know that one.
+/// Held by who makes an end, or takes one away. Who makes one of a number that another module is just
+/// taking away would have C keep the other as its owner, also when that has gone. It is the lock for the
+/// parameters of what is no module, since all modules know that one.
 struct Turn;
 
 impl Turn {
