@@ -109,7 +109,7 @@ CLANG	:= $(if $(filter undefined default,$(origin CC)),$(and $(LLVM),$(filter %/
 ifdef CLANG
 TOOLS	+= CC='$(CURDIR)/scripts/cc'
 export LKMPG_CC := $(CLANG)
-export LKMPG_ANSWERS := $(abspath $(OUT))/.answers-$(shell stat -Lc %i-%Y-%s "$$(command -v '$(CLANG)')")
+export LKMPG_ANSWERS := $(abspath $(OUT))/.answers-$(shell stat -Lc %i-%Y-%s "$$(command -v '$(CLANG)')" 2>/dev/null)
 endif
 # $(call kbuild,FOLDER,OUTPUT,RUSTFLAGS)
 kbuild	= $(MAKE) -C '$(KDIR)' M='$1' MO='$(abspath $2)' $(TOOLS) $(JOBS) $(if $(V),,-s) \

@@ -174,17 +174,14 @@ pub struct Options {
 /// }
 /// ```
 pub struct Disk<T: Operations> {
-    // Goes first: afterwards nobody can open it.
-    _inner: Ended<T>,
+    /// Taken by the drop. Goes first: afterwards nobody can open it.
+    inner: Option<Pin<KBox<Inner<T>>>>,
     _references: References,
 }
 
-/// Ends the disk, when it is dropped.
-struct Ended<T: Operations>(Option<Pin<KBox<Inner<T>>>>);
-
-impl<T: Operations> Drop for Ended<T> {
+impl<T: Operations> Drop for Disk<T> {
     fn drop(&mut self) {
-        let Some(mut inner) = self.0.take() else {
+        let Some(mut inner) = self.inner.take() else {
             return;
         };
         inner.as_mut().take_away();
@@ -234,7 +231,7 @@ impl<T: Operations> Disk<T> {
         let mut inner = KBox::pin_init::<Error>(inner, GFP_KERNEL)?;
         inner.as_mut().add(name, key)?;
         Ok(Self {
-            _inner: Ended(Some(inner)),
+            inner: Some(inner),
             _references: references,
         })
     }

@@ -40,8 +40,8 @@ macro_rules! new_i2c_link {
 /// `command` is the register's number.
 ///
 /// All of them sleep, and wait for the bus. They fail with `ENODEV` when the chip is bound no more, or as the
-/// bus does: `ESHUTDOWN` while it is suspended, most often `ENXIO` or `EREMOTEIO` if there is no answer, `ETIMEDOUT`, `EIO`, or with
-/// `EOPNOTSUPP` if the bus cannot do it.
+/// bus does: `ESHUTDOWN` while it is suspended, most often `ENXIO` or `EREMOTEIO` if there is no answer,
+/// `ETIMEDOUT`, `EIO`, or with `EOPNOTSUPP` if the bus cannot do it.
 ///
 /// # Examples
 ///

@@ -134,7 +134,7 @@ pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
     // Who is being killed cannot begin a thread. If there is no memory, the value goes with the closure.
     let begun = workqueue::system_long().try_spawn(GFP_KERNEL, move || drop_in_thread(value));
     if begun.is_err() {
-        // SAFETY: The reference is the one from above. The caller's code runs, so there are others.
+        // SAFETY: The reference is the one from above. The module stays for the caller, whom its exit waits for.
         unsafe { bindings::module_put(module) };
     }
 }
