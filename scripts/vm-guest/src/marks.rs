@@ -55,11 +55,11 @@ pub fn of_modules() -> BTreeSet<String> {
 }
 
 /// Whether these are the ports of a PCI device, which it has with and without a driver. It may have been
-/// plugged in since.
+/// plugged in since. A serial port may also have been taken from the kernel's own driver since.
 fn is_a_devices(line: &str) -> bool {
     let name = line.rsplit_once(" : ").map_or("", |it| it.1);
     let of_address = |c: char| c.is_ascii_hexdigit() || ":.".contains(c);
-    name.split(':').count() == 3 && name.chars().all(of_address)
+    name == "serial" || name.split(':').count() == 3 && name.chars().all(of_address)
 }
 
 /// The lines of a file, with its name.
@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_pci_devices_ports_are_no_modules() {
-        assert!(is_a_devices("/proc/ioports: 2000-2007 : 0000:02:00.0"));
+        for line in ["2000-2007 : 0000:02:00.0", "2000-2007 : serial"] {
+            assert!(is_a_devices(&format!("/proc/ioports: {line}")), "{line}");
+        }
         for line in ["2000-2007 : uart", "2000-2fff : PCI Bus 0000:02", "228 mem"] {
             assert!(!is_a_devices(line), "{line}");
         }
