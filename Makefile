@@ -228,18 +228,27 @@ $(if $(filter soak,$(MAKECMDGOALS)),$(if $(MINUTES),\
 		$(error MINUTES=$(MINUTES): it is a number above 0))))
 T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
 
-# Builds the tests, says which they are, and runs them: all of all packages, unless T says which. Of another
+# Builds the tests, and says which they are, to file 8: all of all packages, unless T says which. Of another
 # processor's only those are built that run in its guest.
-SUITE	= $(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*'),$(CARGO) test --workspace) \
-		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) | \
-		scripts/vm --suite $(if $(T)$(IS_FOREIGN),,--doctests)
+.PHONY: .tests
+.tests: programs
+	$(Q)$(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*'),$(CARGO) test --workspace) \
+		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) >&8
+
+# Runs them, once the modules are built as well.
+.PHONY: .suite
+.suite:
+	+$(Q)list=$$($(MAKE) --no-print-directory $(JOBS) kbuild .tests 8>&1 >&2) && \
+		printf '%s\n' "$$list" | scripts/vm --suite $(if $(T)$(IS_FOREIGN),,--doctests)
+
+SUITE	= $(MAKE) --no-print-directory .suite T='$(T)'
 
 # How often a module is loaded and unloaded while something comes in.
 .PHONY: test
 test: export LKMPG_LOADS := $(or $(LKMPG_LOADS),20)
 test: export LKMPG_ONLY := $(if $(T),$(shell scripts/needs $(OUT)/modules.order $(T)))
-test: all
-	$(Q)$(SUITE)
+test: kernel
+	+$(Q)$(SUITE)
 
 # The tests of reliability at their full length, and those that load a module again and again; or
 # one for as long as is said.
@@ -254,8 +263,8 @@ soak: export LKMPG_MIB := $(or $(LKMPG_MIB),10240)
 soak: export LKMPG_MINUTES := $(or $(MINUTES),30)
 LOADING	= $(if $(filter soak,$(MAKECMDGOALS)),$(basename $(notdir $(shell grep -l LKMPG_LOADS tests/*.rs))))
 soak: T := $(or $(T),$(if $(MINUTES),soak,faults storm hostile soak $(LOADING)))
-soak: all
-	$(Q)$(SUITE)
+soak: kernel
+	+$(Q)$(SUITE)
 
 # The modules are those of one exercise: what is here need not be built.
 .PHONY: exercise
