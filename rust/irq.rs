@@ -61,7 +61,7 @@ impl Flags {
     /// The caller has the line from its device. C has no such flag.
     pub(crate) const OF_DEVICE: Flags = Flags(1 << 63);
 
-    fn contains(self, other: Self) -> bool {
+    pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }

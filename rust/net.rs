@@ -158,8 +158,8 @@ impl<T: Operations> Interfaces<T> {
     }
 }
 
-/// Whether an interface can have that name. To C, a `%` in it stands for a number, and sysctl has the last two
-/// for all interfaces.
+/// Whether an interface can have that name. To C, a `%` in it stands for a number. Of the last three, sysctl has two
+/// for all interfaces, and the bonding driver has a file of that name beside them.
 fn is_interface(name: &CStr) -> bool {
     // What `isspace` says of Latin-1 is among them.
     let odd = |byte: &u8| matches!(byte, b':' | b'%' | b' ' | b'\t'..=b'\r' | 0xa0);
@@ -167,5 +167,5 @@ fn is_interface(name: &CStr) -> bool {
     is_name(name)
         && bytes.len() < bindings::IFNAMSIZ as usize
         && !bytes.iter().any(odd)
-        && !matches!(bytes, b"all" | b"default")
+        && !matches!(bytes, b"all" | b"default" | b"bonding_masters")
 }
