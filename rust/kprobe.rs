@@ -214,9 +214,16 @@ impl Registers<'_> {
     }
 }
 
-/// What a register holds. Only a probe has one: an address from elsewhere is no argument.
+/// What a register holds. Only a probe has one: an address from elsewhere is no argument, nor is one that
+/// was kept.
+///
+/// ```compile_fail,E0277
+/// fn keep<T: Send>() {}
+///
+/// keep::<lkm::kprobe::Register>();
+/// ```
 #[doc(hidden)]
-pub struct Register(usize);
+pub struct Register(usize, NotThreadSafe);
 
 /// A type that an argument can have.
 pub trait Argument {
@@ -253,7 +260,7 @@ macro_rules! impl_arguments {
     ($($name:ident: $n:literal),+) => {
         impl<$($name: Argument),+> Arguments for ($($name,)+) {
             fn from_registers(registers: Registers<'_>) -> Self {
-                ($($name::from_register(Register(registers.argument::<$n>())),)+)
+                ($($name::from_register(Register(registers.argument::<$n>(), NotThreadSafe)),)+)
             }
         }
     };
@@ -305,19 +312,23 @@ impl Filename {
     /// `ENAMETOOLONG` from 4,096 bytes on. Callable from any context (`copy_from_kernel_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         kernel::error::from_err_ptr(self.0.cast_mut())?;
-        let mut name: *const c_void = core::ptr::null();
-        let member = self.0.wrapping_byte_add(bindings::LKM_FILENAME_NAME);
-        // SAFETY: `name` is valid for writes. The function checks what it reads.
-        let failed = unsafe {
-            bindings::copy_from_kernel_nofault((&raw mut name).cast(), member, size_of_val(&name))
-        };
-        if failed != 0 {
-            return Err(EFAULT);
-        }
-        read_string(name, offset, buffer, |to, from| {
+        let copy = |to: &mut [u8], from: *const c_void| {
+            // No path is there, but registers of devices may be: to read them can do anything.
+            //
+            // SAFETY: May be called with any address.
+            if unsafe { bindings::is_vmalloc_addr(from) } {
+                return EFAULT.to_errno() as c_long;
+            }
             // SAFETY: `to` is valid for writes. The function checks what it reads.
             unsafe { bindings::copy_from_kernel_nofault(to.as_mut_ptr().cast(), from, to.len()) }
-        })
+        };
+        let mut name = [0; size_of::<usize>()];
+        let member = self.0.wrapping_byte_add(bindings::LKM_FILENAME_NAME);
+        if copy(&mut name, member) != 0 {
+            return Err(EFAULT);
+        }
+        let name = core::ptr::without_provenance(usize::from_ne_bytes(name));
+        read_string(name, offset, buffer, copy)
     }
 }
 
