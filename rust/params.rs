@@ -477,7 +477,7 @@ macro_rules! module_params {
             // The name keeps a module from having two that are called the same.
             #[link_section = "__param"]
             #[used(compiler)]
-            #[export_name = concat!("lkm_param_", stringify!($name))]
+            #[export_name = ::core::concat!("lkm_param_", ::core::stringify!($name))]
             static PARAM: ::kernel::module_param::KernelParam = $crate::module_params!(
                 @describe $name, $type, &ELEMENTS,
                 match ::core::ffi::CStr::from_bytes_with_nul(
@@ -491,9 +491,9 @@ macro_rules! module_params {
         };
     )*
         $crate::module_params!(@modinfo &[$(
-            "parmtype=", stringify!($name), ":", $crate::module_params!(@prefix $type),
+            "parmtype=", ::core::stringify!($name), ":", $crate::module_params!(@prefix $type),
             <$crate::module_params!(@type $type, $mode)>::NAME, "\0",
-            "parm=", stringify!($name), ":", $description, "\0",
+            "parm=", ::core::stringify!($name), ":", $description, "\0",
         )*]);
     };
 }

@@ -146,11 +146,24 @@ macro_rules! static_branch {
         // The branch is on what is a key for the compiler, too. A reference would do for what
         // only dereferences to one.
         let _: *const $crate::static_key::StaticKey = &raw const $key;
-        // SAFETY: The key is static, and begins with what C takes for one.
-        unsafe {
-            ::kernel::jump_label::arch_static_branch! {
-                $key, $crate::static_key::Start, key, false
+        // `kernel::jump_label::arch_static_branch!` would take an `include!` of the caller's.
+        'branch: {
+            // SAFETY: The key is static, and begins with what C takes for one.
+            unsafe {
+                ::kernel::asm!(
+                    ::core::include!(::core::concat!(
+                        ::core::env!("OBJTREE"),
+                        "/rust/kernel/generated_arch_static_branch_asm.rs"
+                    ));
+                    l_yes = label {
+                        break 'branch true;
+                    },
+                    symb = sym $key,
+                    off = const ::core::mem::offset_of!($crate::static_key::Start, key),
+                    branch = const 0,
+                );
             }
+            false
         }
     }};
 }
