@@ -6,12 +6,9 @@
 
 use crate::lifetime::is_coming;
 use core::cell::UnsafeCell;
-use kernel::{
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
-    ModuleMetadata, //
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
 };
 
 /// A value in `.init.data`, read by the `init` that [`init_only!`] makes.
@@ -53,8 +50,8 @@ impl Called {
         Self(Atomic::new(false))
     }
 
-    /// Returns true once, while `M` is being loaded, the type that `module!` names.
-    pub fn is_first<M: ModuleMetadata>(&self) -> bool {
+    /// Returns true once, while the module is being loaded.
+    pub fn is_first(&self) -> bool {
         is_coming() && !self.0.xchg(true, Relaxed)
     }
 }
@@ -74,7 +71,8 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 /// Puts a module's `init`, and the data that it alone uses, where the kernel frees them when the
 /// module is loaded.
 ///
-/// The macro wraps the module's `impl kernel::Module`. What the function does goes to `.init.text`,
+/// The macro wraps the module's `module!`, of which there is one, and its `impl kernel::Module`: the loader waits for no
+/// other type's `init`. What the function does goes to `.init.text`,
 /// as with C's `__init`; each `static` in front of it goes to `.init.data`, as with `__initdata`.
 /// Inside the function a static's name stands for a copy of its value, so that no reference to it
 /// can outlive `init`. The function itself stays, in case somebody kept a pointer to it: it fails with
@@ -84,16 +82,17 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 ///
 /// ```
 /// # use kernel::prelude::*;
-/// # module! {
-/// #     type: Hello,
-/// #     name: "hello",
-/// #     authors: ["Somebody"],
-/// #     description: "Greets",
-/// #     license: "GPL",
-/// # }
 /// struct Hello;
 ///
 /// lkm::init_only! {
+///     module! {
+///         type: Hello,
+///         name: "hello",
+///         authors: ["Somebody"],
+///         description: "Greets",
+///         license: "GPL",
+///     }
+///
 ///     impl kernel::Module for Hello {
 ///         static YEAR: u32 = 2026;
 ///
@@ -109,18 +108,18 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 ///
 /// ```compile_fail,E0133
 /// # use kernel::prelude::*;
-/// # module! {
-/// #     type: Hello,
-/// #     name: "hello",
-/// #     authors: ["Somebody"],
-/// #     description: "Greets",
-/// #     license: "GPL",
-/// # }
 /// # struct Hello;
 /// #[derive(Clone, Copy)]
 /// struct Later(fn() -> Later);
 ///
 /// lkm::init_only! {
+/// #   module! {
+/// #       type: Hello,
+/// #       name: "hello",
+/// #       authors: ["Somebody"],
+/// #       description: "Greets",
+/// #       license: "GPL",
+/// #   }
 ///     impl kernel::Module for Hello {
 ///         static LATER: Later = {
 ///             fn later() -> Later {
@@ -139,19 +138,31 @@ pub unsafe fn call<R>(f: impl FnOnce() -> R) -> R {
 #[macro_export]
 macro_rules! init_only {
     (
-        impl kernel::Module for $module:ty {
+        module! {
+            type: $module:ident,
+            $($about:tt)*
+        }
+
+        impl kernel::Module for $same:ident {
             $(static $name:ident: $type:ty = $value:expr;)*
 
             fn init($this:ident: &'static ThisModule) -> $result:ty $body:block
         }
     ) => {
+        ::kernel::prelude::module! {
+            type: $module,
+            $($about)*
+        }
+
+        const _: fn($same) -> $module = |it| it;
+
         impl ::kernel::Module for $module {
             #[link_section = ".ref.text"]
             #[inline(never)]
             fn init($this: &'static ::kernel::ThisModule) -> $result {
                 let is_first = {
                     static CALLED: $crate::init::Called = $crate::init::Called::not_yet();
-                    CALLED.is_first::<$module>()
+                    CALLED.is_first()
                 };
                 if !is_first {
                     return Err(::kernel::error::code::EBUSY);

@@ -14,8 +14,8 @@
 //! `init` runs once. The kernel puts code and data that only `init` uses into sections of their own,
 //! `.init.text` and `.init.data`, and frees them when it has returned: `initsize` is 0. C marks each
 //! function with `__init` and each variable with `__initdata`, and a pointer to one of them that is used
-//! later is a bug that nobody stops. `init_only!` takes the `impl` and the variables that are for it
-//! alone, so nothing else can name them.
+//! later is a bug that nobody stops. `init_only!` takes `module!`, the `impl` and the variables that
+//! are for it alone, so nothing else can name them.
 //!
 //! On the host, `objdump -h build/dev/samples/02-hello-world/hello_3.ko` shows the sections.
 //!
@@ -27,18 +27,18 @@
 
 use kernel::prelude::*;
 
-module! {
-    type: Hello3,
-    name: "hello_3",
-    authors: ["lkmpg-rs developers"],
-    description: "Code and data that are freed after init",
-    license: "GPL",
-}
-
 struct Hello3;
 
 // ANCHOR: init
 lkm::init_only! {
+    module! {
+        type: Hello3,
+        name: "hello_3",
+        authors: ["lkmpg-rs developers"],
+        description: "Code and data that are freed after init",
+        license: "GPL",
+    }
+
     impl kernel::Module for Hello3 {
         static HELLO3_DATA: i32 = 3;
 

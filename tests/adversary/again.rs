@@ -4,14 +4,6 @@
 
 use lkm::prelude::*;
 
-module! {
-    type: Again,
-    name: "again",
-    authors: ["lkmpg-rs developers"],
-    description: "Calls its init again",
-    license: "GPL",
-}
-
 struct Again {
     _file: Pin<KBox<proc_fs::File<Caller>>>,
 }
@@ -19,6 +11,14 @@ struct Again {
 static CALLED: Atomic<bool> = Atomic::new(false);
 
 lkm::init_only! {
+    module! {
+        type: Again,
+        name: "again",
+        authors: ["lkmpg-rs developers"],
+        description: "Calls its init again",
+        license: "GPL",
+    }
+
     impl kernel::Module for Again {
         static MODE: u16 = 0o400;
 
