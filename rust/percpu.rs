@@ -176,11 +176,14 @@ fn possible_cpus() -> impl Iterator<Item = CpuId> {
 pub fn online_cpus() -> impl Iterator<Item = CpuId> {
     (0..kernel::cpu::nr_cpu_ids())
         .filter_map(CpuId::from_u32)
-        .filter(|cpu| {
-            // SAFETY: The mask is static. Its bits change one by one.
-            let online = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_online_mask) };
-            online.test(*cpu)
-        })
+        .filter(|cpu| is_online(*cpu))
+}
+
+/// Whether this CPU runs now.
+pub(crate) fn is_online(cpu: CpuId) -> bool {
+    // SAFETY: The mask is static. Its bits change one by one.
+    let online = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_online_mask) };
+    online.test(cpu)
 }
 
 /// Returns where a CPU's copy is (`per_cpu_ptr`).

@@ -25,7 +25,6 @@
 mod ring;
 
 use crate::{
-    bindings,
     debugfs::{
         Directory,
         Node, //
@@ -246,9 +245,7 @@ struct Reader {
 impl FileOperations for Reader {
     type Data = Ring;
 
-    fn open(ring: ArcBorrow<'_, Ring>, file: &OpenFile) -> impl PinInit<Self, Error> {
-        // SAFETY: The file is in its `open`.
-        unsafe { bindings::nonseekable_open(core::ptr::null_mut(), file.as_raw()) };
+    fn open(ring: ArcBorrow<'_, Ring>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         Ok(Self { ring: ring.into() })
     }
 
@@ -286,8 +283,7 @@ impl FileOperations for Reader {
     }
 
     fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
-        table.watch(self.ring.readers());
-        self.ring.events()
+        self.ring.poll(table)
     }
 
     fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {

@@ -10,9 +10,13 @@ use super::{
 use crate::{
     bindings,
     context::Context,
-    fops::Events,
+    fops::{
+        Events,
+        PollTable, //
+    },
     memory::MAY_FAIL,
     mmap::Area,
+    percpu::is_online,
     wait::WaitQueue, //
 };
 use core::{
@@ -22,6 +26,7 @@ use core::{
 };
 use kernel::{
     alloc::allocator::Vmalloc,
+    cpu::CpuId,
     page::{
         page_align,
         PAGE_SIZE, //
@@ -30,6 +35,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            Full,
             Relaxed, //
         },
         Arc,
@@ -54,6 +60,9 @@ pub(super) struct Ring {
     content: RawSpinLock<Content>,
     #[pin]
     readers: WaitQueue,
+    /// Somebody has looked since the last time that the readers were woken. To wake one calls functions that may be
+    /// probed by somebody who writes: that must not be a reason to wake it again, for ever.
+    waited: Atomic<bool>,
     // Who writes may hold the scheduler's locks, so the readers are woken from an interrupt.
     #[pin]
     wake: Opaque<bindings::irq_work>,
@@ -75,6 +84,7 @@ impl Ring {
             options,
             content <- RawSpinLock::new(content, keys[0]),
             readers <- WaitQueue::new(c"lkm::relay", keys[1]),
+            waited: Atomic::new(false),
             // SAFETY: The slot is valid for writes, and a member of C's that is not given is 0.
             // INVARIANT: This is what `init_irq_work` does.
             wake <- Opaque::ffi_init(|slot: *mut bindings::irq_work| unsafe {
@@ -119,9 +129,10 @@ impl Ring {
     /// Has the readers woken if a sub-buffer is finished. Not with the lock held, since what this
     /// calls may be probed by somebody who writes.
     fn tell(&self, finished: bool) {
-        // A reader looks at the content after it is in the queue, so one that does not see the end
-        // of this sub-buffer is there.
-        if finished && !self.readers.is_empty() {
+        // A reader looks at the content after it has said so, so one that does not see the end of this
+        // sub-buffer has said so by now. A CPU that is going down would not get the interrupt any more, and
+        // `drop` would wait for it: the next sub-buffer tells.
+        if finished && is_online(CpuId::current()) && self.waited.xchg(false, Full) {
             // SAFETY: By the type invariants; `drop` waits for it.
             unsafe { bindings::irq_work_queue(self.wake.get()) };
         }
@@ -144,8 +155,10 @@ impl Ring {
         self.readers.wake_all();
     }
 
-    /// What a poller is told, once it is in the queue.
-    pub(super) fn events(&self) -> Events {
+    /// What a poller is told, whom `table` puts into the queue first.
+    pub(super) fn poll<'a>(&'a self, table: &PollTable<'a>) -> Events {
+        table.watch(&self.readers);
+        self.waited.xchg(true, Full);
         let events = self.content.with(|content| {
             if content.closed {
                 Events::ERROR
@@ -154,10 +167,6 @@ impl Ring {
             }
         });
         events.unwrap_or(Events::ERROR)
-    }
-
-    pub(super) fn readers(&self) -> &WaitQueue {
-        &self.readers
     }
 
     pub(super) fn state(&self) -> Option<State> {
