@@ -413,6 +413,24 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// }
 /// ```
 ///
+/// What the caller calls as the compiler's macros are called does not matter:
+///
+/// ```
+/// # #[allow(unused_macros)]
+/// macro_rules! concat {
+///     () => {};
+/// }
+///
+/// # #[allow(unused_macros)]
+/// macro_rules! stringify {
+///     () => {};
+/// }
+///
+/// lkm::module_params! {
+///     depth: u32 { default: 1, description: "How deep", permissions: 0o444 },
+/// }
+/// ```
+///
 /// What C would not check when the module runs, the compiler does: a file that any user may write,
 /// and an array whose file would not fit its page.
 ///

@@ -138,6 +138,22 @@ impl StaticKey {
 /// }
 /// ```
 ///
+/// What the caller calls as the compiler's macros are called does not matter:
+///
+/// ```
+/// # use lkm::{static_branch, static_key::StaticKey};
+/// # #[allow(unused_macros)]
+/// macro_rules! include {
+///     () => {};
+/// }
+///
+/// static HOT: StaticKey = StaticKey::new();
+///
+/// fn is_hot() -> bool {
+///     static_branch!(HOT)
+/// }
+/// ```
+///
 /// [`StaticKey`]: crate::static_key::StaticKey
 #[macro_export]
 #[cfg(CONFIG_JUMP_LABEL)]
