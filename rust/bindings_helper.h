@@ -75,6 +75,9 @@ const unsigned int LKM_BLK_STS_RESOURCE = (__force u32)BLK_STS_RESOURCE;
 const gfp_t LKM_GFP_MAY_FAIL = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 const gfp_t LKM_GFP_NOIO = GFP_NOIO;
 const fmode_t LKM_FMODE_ATOMIC_POS = FMODE_ATOMIC_POS;
+const fmode_t LKM_FMODE_AT_POSITION = FMODE_PREAD | FMODE_PWRITE;
+const int LKM_IOCB_APPEND = IOCB_APPEND;
+const int LKM_IOCB_NOWAIT = IOCB_NOWAIT;
 const slab_flags_t LKM_SLAB_NO_MERGE = SLAB_NO_MERGE;
 
 /* One member each of structs that drag half the kernel in. */

@@ -23,7 +23,10 @@ use core::marker::PhantomData;
 use kernel::{
     error::VTABLE_DEFAULT_ERROR,
     fs::file::{
-        flags::O_NONBLOCK,
+        flags::{
+            O_APPEND,
+            O_NONBLOCK, //
+        },
         Offset, //
     },
     iov::{
@@ -31,8 +34,7 @@ use kernel::{
         IovIterSource, //
     },
     prelude::*,
-    sync::ArcBorrow,
-    types::Opaque, //
+    sync::ArcBorrow, //
 };
 
 mod shims;
@@ -47,7 +49,8 @@ pub(crate) use shims::{
 ///
 /// All operations run in the context of the calling process and may sleep, unless said otherwise.
 /// What is left out behaves as the kernel documents it: `read`, `write` and `ioctl` fail
-/// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`.
+/// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`, as do
+/// pread(2) and pwrite(2).
 #[vtable]
 pub trait FileOperations: Sized + Send + Sync + 'static {
     /// What all open files of a node share.
@@ -69,6 +72,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     }
 
     /// Writes at `pos` and advances it. Returns the number of bytes, which may be fewer than given.
+    ///
+    /// [`OpenFile::flags`] says whether to append (`O_APPEND`).
     fn write(
         &self,
         _file: &OpenFile,
@@ -78,7 +83,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns where the content ends, in bytes. Implementing it makes the file seekable.
+    /// Returns where the content ends, in bytes. Implementing it makes the file seekable, and splice(2) and
+    /// sendfile(2) work: `read` and `write` should not wait for long then.
     fn size(&self) -> Offset {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -121,30 +127,48 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// The wrapped `struct file` is valid, and stays open while this reference exists.
-#[repr(transparent)]
-pub struct OpenFile(Opaque<bindings::file>);
+/// `file` is valid, and stays open while this value exists.
+pub struct OpenFile {
+    file: *mut bindings::file,
+    /// What a read or a write is to be (`IOCB_*`), whatever the file was opened for.
+    call: Option<c_int>,
+}
 
 impl OpenFile {
     /// # Safety
     ///
-    /// `file` must be valid, and in one of its operations for the lifetime of the result.
-    pub(crate) unsafe fn from_raw<'a>(file: *mut bindings::file) -> &'a Self {
-        // SAFETY: By the safety requirements; the layout is the same.
-        unsafe { &*file.cast() }
+    /// `file` must be valid, and in one of its operations as long as the result exists.
+    pub(crate) unsafe fn from_raw(file: *mut bindings::file) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self { file, call: None }
+    }
+
+    /// The same, in a read or a write with these flags.
+    pub(crate) fn in_call(self, flags: c_int) -> Self {
+        let call = Some(flags);
+        Self { call, ..self }
     }
 
     /// Returns the `struct file`.
     pub fn as_raw(&self) -> *mut bindings::file {
-        self.0.get()
+        self.file
     }
 
-    /// Returns the `O_*` flags the file has now, as set by `open` and `fcntl`.
+    /// Returns the `O_*` flags: those that the file has now, as set by `open` and `fcntl`. In a read or a write
+    /// `O_APPEND` and `O_NONBLOCK` are what that call is to be (`RWF_APPEND`, `RWF_NOAPPEND`, and io_uring, which
+    /// never waits at first).
     #[inline]
     pub fn flags(&self) -> u32 {
         // SAFETY: By the type invariants. `fcntl` may change the flags meanwhile; as in C, each
         // reader sees the old or the new word.
-        unsafe { core::ptr::read_volatile(&raw const (*self.as_raw()).f_flags) }
+        let flags = unsafe { core::ptr::read_volatile(&raw const (*self.file).f_flags) };
+        let Some(call) = self.call else {
+            return flags;
+        };
+        let when = |call_has: c_int, flag| if call & call_has != 0 { flag } else { 0 };
+        flags & !O_APPEND
+            | when(bindings::LKM_IOCB_APPEND, O_APPEND)
+            | when(bindings::LKM_IOCB_NOWAIT, O_NONBLOCK)
     }
 
     /// Tells whether the caller wants `EAGAIN` rather than to wait.
@@ -161,8 +185,8 @@ impl OpenFile {
         // SAFETY: By the type invariants. The state is there once `open` has succeeded; until then
         // the file has nothing to be sought with.
         unsafe {
-            if !(*self.as_raw()).private_data.is_null() {
-                bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_SET as c_int);
+            if !(*self.file).private_data.is_null() {
+                bindings::vfs_llseek(self.file, 0, bindings::SEEK_SET as c_int);
             }
         }
     }
@@ -170,7 +194,7 @@ impl OpenFile {
     /// Returns the minor number of the device node; 0 for other files.
     pub fn minor(&self) -> u32 {
         // SAFETY: By the type invariants; an open file keeps its inode.
-        let dev = unsafe { (*(*self.as_raw()).f_inode).i_rdev };
+        let dev = unsafe { (*(*self.file).f_inode).i_rdev };
         dev & ((1 << bindings::MINORBITS) - 1)
     }
 }

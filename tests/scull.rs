@@ -4,7 +4,10 @@
 
 use lkm::raw;
 use lkmpg_tests::{BadMemory, LoadError, Module, as_user, errno_of, name, refuses_nonsense, times};
-use rustix::{fs::SeekFrom, io::Errno};
+use rustix::{
+    fs::{SeekFrom, sendfile},
+    io::{Errno, ReadWriteFlags, pwritev2},
+};
 use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
@@ -110,6 +113,42 @@ fn appenders_do_not_overwrite_each_other() {
     }
     let expected = ["aaaa", "bbbb", "cccc", "dddd"].map(|it| (it.to_owned(), 100));
     assert_eq!(lines, HashMap::from(expected));
+}
+
+#[test]
+fn the_kernel_moves_bytes_in_and_out() {
+    let _module = load(&["quantum=100"]);
+    let bytes: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    let (path, copy) = ("/tmp/scull.bytes", "/tmp/scull.copy");
+    fs::write(path, &bytes).expect("a file");
+    let move_all = |from: &File, to: &File| {
+        let mut left = bytes.len();
+        while left > 0 {
+            left -= sendfile(to, from, None, left).expect("sendfile");
+        }
+        assert_eq!(sendfile(to, from, None, 1), Ok(0));
+    };
+    move_all(&File::open(path).expect("open"), &open_for_both(NODE));
+    assert!(content(NODE) == bytes);
+    move_all(
+        &File::open(NODE).expect("open"),
+        &File::create(copy).expect("a file"),
+    );
+    assert!(content(copy) == bytes);
+    for path in [path, copy] {
+        fs::remove_file(path).expect("remove");
+    }
+}
+
+#[test]
+fn a_call_may_append_to_what_is_open_otherwise() {
+    let _module = load(&[]);
+    let file = open_for_both(NODE);
+    rustix::io::write(&file, b"hello").expect("write");
+    let data = [IoSlice::new(b"XY")];
+    let written = pwritev2(&file, &data, 0, ReadWriteFlags::APPEND);
+    assert_eq!(written, Ok(2));
+    assert_eq!(content(NODE), b"helloXY");
 }
 
 /// The device against a vector of bytes, with quanta and sets so small that everything crosses

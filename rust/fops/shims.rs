@@ -44,14 +44,18 @@ use kernel::{
 
 /// Lets threads that share an open file use it at once, as they can a character device. A regular
 /// file's position is locked during a `read` or `write`: while one waits in there, the others
-/// would, too, and could not be killed.
+/// would, too, and could not be killed. Who cannot seek has no other position, either (`nonseekable_open`).
 ///
 /// # Safety
 ///
 /// `file` must be in its `open`.
-unsafe fn unlock_position(file: *mut bindings::file) {
+unsafe fn set_position(file: *mut bindings::file, can_seek: bool) {
+    let mut without = bindings::LKM_FMODE_ATOMIC_POS;
+    if !can_seek {
+        without |= bindings::LKM_FMODE_AT_POSITION;
+    }
     // SAFETY: Nobody else has the file yet.
-    unsafe { (*file).f_mode &= !bindings::LKM_FMODE_ATOMIC_POS };
+    unsafe { (*file).f_mode &= !without };
 }
 
 /// What belongs to an open file.
@@ -83,13 +87,13 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The file is in its `open`, so nobody else has it.
         unsafe {
             (*file).private_data = core::ptr::null_mut();
-            unlock_position(file);
+            set_position(file, T::HAS_SIZE);
         }
         // SAFETY: The file is in its `open` for the duration of the call.
         let open_file = unsafe { OpenFile::from_raw(file) };
         let opened = KBox::pin_init(
             try_pin_init!(Opened {
-                state <- T::open(data, open_file),
+                state <- T::open(data, &open_file),
                 subscribers: Atomic::new(core::ptr::null_mut()),
             }),
             GFP_KERNEL,
@@ -116,7 +120,7 @@ impl<T: FileOperations> Shims<T> {
     ///
     /// `file` must be in one of its operations, between [`Self::open`] and [`Self::release`], for
     /// the lifetime of the result.
-    unsafe fn borrow<'a>(file: *mut bindings::file) -> (&'a T, &'a OpenFile) {
+    unsafe fn borrow<'a>(file: *mut bindings::file) -> (&'a T, OpenFile) {
         // SAFETY: By the safety requirements.
         unsafe { (&Self::opened(file).state, OpenFile::from_raw(file)) }
     }
@@ -136,6 +140,12 @@ impl<T: FileOperations> Shims<T> {
         read_iter: member!(T::HAS_READ, Self::read_iter),
         write_iter: member!(T::HAS_WRITE, Self::write_iter),
         llseek: member!(T::HAS_SIZE, Self::llseek),
+        // They lock a pipe meanwhile, which nobody can be kept from for long: what waits has no position.
+        splice_read: member!(T::HAS_READ && T::HAS_SIZE, bindings::copy_splice_read),
+        splice_write: member!(
+            T::HAS_WRITE && T::HAS_SIZE,
+            bindings::iter_file_splice_write
+        ),
         poll: member!(T::HAS_POLL, Self::poll),
         fasync: member!(T::HAS_SUBSCRIBERS, Self::fasync),
         unlocked_ioctl: member!(T::HAS_IOCTL, Self::ioctl),
@@ -176,6 +186,8 @@ impl<T: FileOperations> Shims<T> {
     ) -> isize {
         // SAFETY: The file is open and in its `read_iter`.
         let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
+        // SAFETY: As above.
+        let file = file.in_call(unsafe { (*kiocb).ki_flags });
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `read_iter` is given an iterator to write to, which is the call's own.
@@ -184,7 +196,7 @@ impl<T: FileOperations> Shims<T> {
             destination(iter)
         };
         let room = out.len();
-        let count = state.read(file, pos, out);
+        let count = state.read(&file, pos, out);
         // What was not copied would be somebody else's memory.
         Caller::Vfs.count(count, room.saturating_sub(out.len()))
     }
@@ -200,12 +212,14 @@ impl<T: FileOperations> Shims<T> {
     ) -> isize {
         // SAFETY: The file is open and in its `write_iter`.
         let (state, file) = unsafe { Self::borrow((*kiocb).ki_filp) };
+        // SAFETY: As above.
+        let file = file.in_call(unsafe { (*kiocb).ki_flags });
         // SAFETY: The `kiocb` is the call's own.
         let pos = unsafe { &mut (*kiocb).ki_pos };
         // SAFETY: `write_iter` is given an iterator to read from, which is the call's own.
         let data = unsafe { source(iter) };
         let offered = data.len();
-        Caller::Vfs.count(state.write(file, pos, data), offered)
+        Caller::Vfs.count(state.write(&file, pos, data), offered)
     }
 
     /// `proc_ops::proc_write`, which has no iterator form.
@@ -223,7 +237,7 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow(file) };
         // SAFETY: `pos` is the call's own.
         let pos = unsafe { &mut *pos };
-        with_user_source(buf, len, |data| state.write(file, pos, data))
+        with_user_source(buf, len, |data| state.write(&file, pos, data))
     }
 
     /// `llseek`.
@@ -267,7 +281,7 @@ impl<T: FileOperations> Shims<T> {
             table,
             _state: PhantomData,
         };
-        state.poll(open_file, &table).0
+        state.poll(&open_file, &table).0
     }
 
     /// `file_operations::fasync`.
@@ -330,7 +344,7 @@ impl<T: FileOperations> Shims<T> {
     ) -> c_long {
         // SAFETY: The file is open and in its `ioctl`.
         let (state, file) = unsafe { Self::borrow(file) };
-        Caller::Vfs.number(state.ioctl(file, ioctl::Request::new(number, argument, compat)))
+        Caller::Vfs.number(state.ioctl(&file, ioctl::Request::new(number, argument, compat)))
     }
 
     /// `mmap`.
@@ -352,7 +366,7 @@ impl<T: FileOperations> Shims<T> {
             unsafe { (*vma).vm_ops = &Self::AREA_OPS };
         }
         Caller::Vfs.status(if T::HAS_MMAP {
-            state.mmap(file, Area::new(area))
+            state.mmap(&file, Area::new(area))
         } else {
             Ok(())
         })
@@ -369,7 +383,7 @@ impl<T: FileOperations> Shims<T> {
         let fault = unsafe { &(*fault).__bindgen_anon_1 };
         // SAFETY: The area keeps its file, whose `release` comes after this.
         let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
-        let Ok(page) = state.fault(file, fault.pgoff) else {
+        let Ok(page) = state.fault(&file, fault.pgoff) else {
             return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The area is locked during the call, and `mmap` set the flag.

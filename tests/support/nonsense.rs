@@ -5,6 +5,7 @@
 use lkm::{memory::BadMemory, raw};
 use rustix::{
     fd::AsFd,
+    fs::{SeekFrom, seek},
     io::{Errno, pread, pwrite},
 };
 
@@ -24,12 +25,22 @@ pub fn refuses_nonsense(file: impl AsFd) {
             assert_eq!(read, Err(Errno::FAULT), "read {length} into {what}");
         }
     }
-    // A number with its upper bit set is negative. A pipe takes no offset at all.
-    for offset in [i64::MAX as u64, i64::MAX as u64 - 8, 1 << 63, u64::MAX] {
-        let refused = [Err(Errno::INVAL), Err(Errno::SPIPE)];
-        let read = pread(file, &mut [0; 10], offset);
-        assert!(refused.contains(&read), "read at {offset:#x}: {read:?}");
-        let written = pwrite(file, &[0; 10], offset);
+    // A number with its upper bit set is negative. A file without a position takes no offset at all.
+    let has_position = seek(file, SeekFrom::Current(0)) != Err(Errno::SPIPE);
+    let valid: &[u64] = if has_position { &[] } else { &[0, 1] };
+    for offset in [i64::MAX as u64, i64::MAX as u64 - 8, 1 << 63, u64::MAX]
+        .iter()
+        .chain(valid)
+    {
+        let refused = match has_position || *offset > i64::MAX as u64 {
+            true => Err(Errno::INVAL),
+            false => Err(Errno::SPIPE),
+        };
+        let read = pread(file, &mut [0; 10], *offset);
+        assert_eq!(read, refused, "read at {offset:#x}");
+        let written = pwrite(file, &[0; 10], *offset);
+        // What is written to a `seq_file` has no position.
+        let refused = [refused, Err(Errno::SPIPE)];
         assert!(
             refused.contains(&written),
             "write at {offset:#x}: {written:?}"

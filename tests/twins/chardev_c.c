@@ -98,6 +98,8 @@ static const struct file_operations chardev_fops = {
 	.read_iter	= chardev_read_iter,
 	.write_iter	= chardev_write_iter,
 	.llseek		= chardev_llseek,
+	.splice_read	= copy_splice_read,
+	.splice_write	= iter_file_splice_write,
 };
 
 static char *chardev_devnode(const struct device *dev, umode_t *mode)

@@ -210,6 +210,8 @@ static const struct file_operations ioctl_fops = {
 	.read_iter	= ioctl_read_iter,
 	.write_iter	= ioctl_write_iter,
 	.llseek		= ioctl_llseek,
+	.splice_read	= copy_splice_read,
+	.splice_write	= iter_file_splice_write,
 	.unlocked_ioctl	= ioctl_unlocked_ioctl,
 #ifdef CONFIG_COMPAT
 	.compat_ioctl	= ioctl_compat_ioctl,

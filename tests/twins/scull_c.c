@@ -253,6 +253,8 @@ static const struct file_operations scull_fops = {
 	.read_iter	= scull_read_iter,
 	.write_iter	= scull_write_iter,
 	.llseek		= scull_llseek,
+	.splice_read	= copy_splice_read,
+	.splice_write	= iter_file_splice_write,
 };
 
 static char *scull_devnode(const struct device *dev, umode_t *mode)
