@@ -257,6 +257,9 @@ fn limit(limit: Msecs) -> Msecs {
     limit.clamp(1, bindings::USB_MAX_SYNCHRONOUS_TIMEOUT)
 }
 
+/// Waits for a transfer's end, for so long.
+type Wait = fn(&Completion, Msecs) -> Result;
+
 /// What the core says of endpoints that it has taken away, and of transfers that it has ended.
 fn gone(error: Error) -> Error {
     match error {
@@ -300,6 +303,7 @@ impl Link {
         data: *mut u8,
         length: u32,
         time: Msecs,
+        wait: Wait,
     ) -> Result<(Result, usize)> {
         let owner = Urb::new()?;
         let urb = owner.0.as_ptr();
@@ -334,7 +338,7 @@ impl Link {
             }
             Ok(ARef::from(interface))
         })?;
-        let waited = done.wait_killable_timeout(limit(time));
+        let waited = wait(&done, limit(time));
         // It ends a transfer that has not ended. In each case it waits until C is done with it, which looks
         // at the anchor after it has called `complete`.
         // SAFETY: The request is ours, and there is a reference to its device.
@@ -346,7 +350,7 @@ impl Link {
             (Err(e), Err(ENOENT)) if e == compat::errno(bindings::ETIME) => {
                 Ok((Err(ETIMEDOUT), moved))
             }
-            (Err(e), Err(ENOENT)) => Err(e),
+            (Err(e), Err(ENOENT)) => Ok((Err(e), moved)),
             (_, Err(e)) => Err(gone(e)),
             (_, Ok(())) => Ok((Ok(()), moved)),
         }
@@ -404,6 +408,7 @@ impl Link {
                 data.as_mut_ptr(),
                 length.into(),
                 time,
+                Completion::wait_killable_timeout,
             )?
         };
         result.and(Ok(moved))
@@ -461,14 +466,23 @@ impl Bulk {
     }
 
     /// Returns what came of it, and how many bytes were moved.
-    fn transfer(&self, data: *mut u8, length: usize, time: Msecs) -> Result<(Result, usize)> {
+    fn transfer(
+        &self,
+        data: *mut u8,
+        length: usize,
+        time: Msecs,
+        wait: Wait,
+    ) -> Result<(Result, usize)> {
         // C counts what was moved in an `int`.
         let length = i32::try_from(length).map_err(|_| EINVAL)? as u32;
         let direction = u32::from(self.address) & bindings::USB_DIR_IN;
         let endpoint = pipe(bindings::PIPE_BULK, self.address, direction);
         // SAFETY: By the type invariants there is such an endpoint. Callers have memory of `kmalloc`, of
         // that length, which nobody else writes until this returns, or reads if it is written.
-        unsafe { self.link.transfer(endpoint, null_mut(), data, length, time) }
+        unsafe {
+            self.link
+                .transfer(endpoint, null_mut(), data, length, time, wait)
+        }
     }
 }
 
@@ -488,18 +502,20 @@ impl BulkIn {
     }
 
     /// Waits for data until there are `length` bytes, or a packet is shorter than
-    /// [`packet_size`](Self::packet_size), or the limit has passed and something has come.
+    /// [`packet_size`](Self::packet_size), or something has come and the limit has passed, or there is a signal.
     ///
     /// `length` should be a multiple of the size: a device that sends more than was asked for is an error
     /// (`EOVERFLOW`).
     ///
     /// Fails with `ENODEV` when the interface is not bound any more, with `ETIMEDOUT` if nothing has come in
     /// `limit` milliseconds, which are at most a minute, `EPIPE` if the device has stopped the endpoint,
-    /// `EPROTO` or `EILSEQ` if what comes is broken, as for a moment when it is pulled, `ERESTARTSYS` if the
-    /// caller is killed, or `ENOMEM`. Sleeps (`usb_submit_urb`).
+    /// `EPROTO` or `EILSEQ` if what comes is broken, as for a moment when it is pulled, `ERESTARTSYS` if a
+    /// signal comes first, or `ENOMEM`. Sleeps (`usb_submit_urb`).
     pub fn read(&self, length: usize, limit: Msecs) -> Result<KVec<u8>> {
         let mut data = KVec::zeroed(length, MAY_FAIL)?;
-        let (result, came) = self.0.transfer(data.as_mut_ptr(), length, limit)?;
+        let memory = data.as_mut_ptr();
+        let wait = Completion::wait_timeout;
+        let (result, came) = self.0.transfer(memory, length, limit, wait)?;
         if came == 0 {
             result?;
         }
@@ -519,11 +535,12 @@ impl BulkOut {
 
     /// Sends all of the data. If it fails, some of it may have been sent.
     ///
-    /// Fails with `ETIMEDOUT` if the device has not taken all in `limit` milliseconds, and else as
-    /// [`BulkIn::read`] does. Sleeps (`usb_submit_urb`).
+    /// Fails with `ETIMEDOUT` if the device has not taken all in `limit` milliseconds, `ERESTARTSYS` if the caller
+    /// is killed, and else as [`BulkIn::read`] does. Sleeps (`usb_submit_urb`).
     pub fn write(&self, data: &KVec<u8>, limit: Msecs) -> Result {
         // It is only read.
         let memory = data.as_ptr().cast_mut();
-        self.0.transfer(memory, data.len(), limit)?.0
+        let wait = Completion::wait_killable_timeout;
+        self.0.transfer(memory, data.len(), limit, wait)?.0
     }
 }

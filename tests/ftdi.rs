@@ -2,19 +2,26 @@
 
 //! The USB driver: ftdi.
 
+use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
     KernelLog, KernelSetting, Module, Slot, await_devices, errno_of, open_node, refuses_nonsense,
     wait_until, while_asleep,
 };
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::OFlags,
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use std::{
     cell::RefCell,
     ffi::OsStr,
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::unix::process::ExitStatusExt as _,
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
-    process, thread,
+    process,
+    sync::Barrier,
+    thread,
 };
 
 const NODE: &str = "/dev/ftdi";
@@ -202,13 +209,65 @@ fn a_reader_can_be_killed() {
     let mut reader = process::Command::new("cat").arg(NODE).spawn().expect("cat");
     let stack = format!("/proc/{}/wchan", reader.id());
     wait_until("cat that waits for the device", || {
-        fs::read_to_string(&stack).is_ok_and(|it| it.contains("usb"))
+        fs::read_to_string(&stack).is_ok_and(|it| it.contains("lkm"))
     });
     reader.kill().expect("kill");
     assert_eq!(reader.wait().expect("its end").signal(), Some(9));
     let file = open();
     ask(&file);
     assert_eq!(answer(&file), ANSWER);
+}
+
+#[test]
+fn a_signal_that_is_handled_ends_the_wait() {
+    let _module = load();
+    let _patience = patience(60_000);
+    let script = format!("trap 'echo handled' USR1; read -r line <{NODE}");
+    let mut reader = process::Command::new("sh")
+        .args(["-c", &script])
+        .stdout(process::Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let stack = format!("/proc/{}/wchan", reader.id());
+    wait_until("a shell that waits for the device", || {
+        fs::read_to_string(&stack).is_ok_and(|it| it.contains("lkm"))
+    });
+    let id = Pid::from_child(&reader);
+    kill_process(id, Signal::USR1).expect("kill");
+    wait_until("the end of the wait", || {
+        reader.try_wait().expect("wait").is_some()
+    });
+    let mut words = String::new();
+    let mut output = reader.stdout.take().expect("a pipe");
+    output.read_to_string(&mut words).expect("read");
+    assert_eq!(words, "handled\n");
+}
+
+#[test]
+fn nobody_waits_for_anothers_memory() {
+    let _module = load();
+    let late = Module::load("late", &[]).expect("the module loads");
+    let file = open();
+    ask(&file);
+    let device = open_node("/dev/late", OFlags::RDWR);
+    let memory = Mapping::writable(&device, 4096).expect("mmap");
+    let begin = Barrier::new(2);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            begin.wait();
+            raw::read(file.as_fd(), memory.address(0), ANSWER.len())
+        });
+        begin.wait();
+        wait_until("the page to be missed", || {
+            read(&device, 1).is_ok_and(|it| it != [0])
+        });
+        let hasty = open_with(OFlags::NONBLOCK);
+        assert_eq!(read(&hasty, 1), Err(Errno::AGAIN));
+        assert_eq!(write(&device, b"come"), Ok(4));
+        assert_eq!(reader.join().expect("a reader"), Ok(ANSWER.len()));
+    });
+    drop((memory, device));
+    late.unload().expect("nobody uses it");
 }
 
 /// Whoever has its file open keeps the module, but not the device.

@@ -29,11 +29,13 @@
 //!   takes them from there. It refuses a device without them, or with packets that have no room for data.
 //! - **Data comes in packets**: two bytes of the chip's own, and at most 62 of the line. A reader that takes
 //!   less finds the rest at the next read.
-//! - **One reader waits for a packet.** The others wait until it has come, and share what is left of it.
-//! - **Each transfer has a limit** (`timeout_ms`). A process that is killed does not wait for it.
+//! - **One reader waits for a packet.** The others wait until it has come, and share what is left of it. Nobody
+//!   keeps a lock while bytes are copied to a reader, whose memory may be slow.
+//! - **Each transfer has a limit** (`timeout_ms`). A signal ends a read before that. A write goes on, so that it is
+//!   known how much was sent, unless the process is killed.
 //!
 //! There is no `poll` here: only a reader begins a transfer. With `O_NONBLOCK` a read waits for a
-//! millisecond.
+//! millisecond, and a write as long as it takes.
 //!
 //! Where to look: `drivers/usb/serial/ftdi_sio.c` drives the real ones, `Documentation/driver-api/usb`, and
 //! chapter 18 of the book.
@@ -178,10 +180,10 @@ impl usb::Driver for Driver {
 struct Adapter {
     input: BulkIn,
     output: BulkOut,
-    /// What has come, and nobody has read. `None` while somebody waits for a packet.
+    /// What has come, and nobody has read. `None` while somebody waits for a packet, or copies.
     #[pin]
     received: Mutex<Option<KVec<u8>>>,
-    /// A packet has come, or none will.
+    /// It is there again.
     #[pin]
     changed: WaitQueue,
 }
@@ -223,15 +225,16 @@ impl Adapter {
 
     /// Copies some of what has come.
     fn take(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let mut received = self.received.lock();
-        let Some(received) = &mut *received else {
+        let Some(mut bytes) = self.received.lock().take() else {
             return Ok(0);
         };
-        let taken = read_from_buffer(out, &mut 0, received)?;
-        let left = received.len() - taken;
-        received.copy_within(taken.., 0);
-        received.truncate(left);
-        Ok(taken)
+        let result = read_from_buffer(out, &mut 0, &bytes);
+        let taken = result.unwrap_or(0);
+        bytes.copy_within(taken.., 0);
+        bytes.truncate(bytes.len() - taken);
+        *self.received.lock() = Some(bytes);
+        self.changed.wake_all();
+        result
     }
     // ANCHOR_END: receive
 }
@@ -268,6 +271,7 @@ impl FileOperations for Session {
             let taken = self.0.take(out)?;
             left = limit.saturating_sub(start.elapsed().as_millis() as Msecs);
             match (taken, left) {
+                (0, 0) if file.nonblocking() => return Err(EAGAIN),
                 (0, 0) => return Err(ETIMEDOUT),
                 (0, _) => {}
                 (taken, _) => return Ok(taken),
