@@ -128,6 +128,26 @@ fn a_button_that_bounces_is_pressed_once() {
     module.unload().expect("unload");
 }
 
+#[test]
+fn one_that_is_down_already_is_not_pressed_by_a_bounce() {
+    let chip = GpioChip::new("board", 2);
+    chip.pull(1, true);
+    let module = Module::load("button", &["debounce_ms=200"]).expect("the module loads");
+    let (log, file) = (KernelLog::now(), open(O_NONBLOCK));
+    for up in [false, true].iter().cycle().take(8) {
+        chip.pull(1, *up);
+    }
+    settle();
+    chip.pull(1, false);
+    settle();
+    assert_eq!(log.lines_with("button: Press"), [""; 0]);
+    press(&chip, &log);
+    assert_eq!(read(&file).as_deref(), Ok("1\n"));
+    assert_eq!(read(&file), Err(Errno::AGAIN));
+    drop(file);
+    module.unload().expect("unload");
+}
+
 /// It is down most of the time, and never for long. If it was, since this process had to wait, that was no
 /// bouncing.
 #[test]

@@ -245,6 +245,7 @@ fn user_space_answers_nonsense() {
             fs::write(question.join("loading"), step).expect("loading");
         }
         assert_eq!(wait_until_settled(), "failed nonsense.bin", "{steps:?}");
+        assert_eq!(write("cancel", "1"), Err(Errno::NOENT), "it was answered");
     }
     let question = ask("nonsense.bin");
     let error = fs::write(question.join("loading"), "x").expect_err("no number");

@@ -159,6 +159,29 @@ fn the_client_gets_an_echo_either_way() {
 }
 
 #[test]
+fn the_client_refuses_what_is_too_long() {
+    if is_twin!() {
+        return skip("the client is the sample's");
+    }
+    let _module = load();
+    let (text, numbers) = ("x".repeat(4097), vec!["1"; 8192]);
+    for words in [
+        ["echo", &text].as_slice(),
+        &["publish", &text],
+        &[&["echo", "x"], numbers.as_slice()].concat(),
+    ] {
+        let output = Command::new("chan").arg("netlink").args(words).output();
+        let output = output.expect("chan");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let longest = "x".repeat(4096);
+    let (echoed, shown) = chan(&[&["echo", &longest], &numbers[1..]].concat());
+    let expected = format!("text: {longest}\nsum: 8191\n");
+    assert!(echoed && shown.starts_with(&expected), "{shown}");
+}
+
+#[test]
 fn a_request_gets_its_answer_and_acknowledgement() {
     let _module = load();
     let connection = Connection::classic();

@@ -60,6 +60,14 @@ impl Reader {
 }
 
 #[test]
+fn nobody_waits_for_nothing() {
+    let _module = load(&[NEVER]);
+    let mut file = File::open(FILE).expect("open");
+    assert_eq!(file.read(&mut []).expect("read"), 0);
+    assert_eq!(read_without_waiting(), Err(Errno::AGAIN));
+}
+
+#[test]
 fn it_does_not_matter_who_comes_first() {
     let _module = load(&["brew_ms=500"]);
     let readers: Vec<_> = (0..3).map(|_| Reader::start()).collect();

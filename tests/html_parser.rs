@@ -367,6 +367,23 @@ fn measuring_can_be_interrupted() {
     module.unload().expect("not in use");
 }
 
+/// The limit allows more than the kernel's allocators do.
+#[test]
+fn what_is_too_large_is_refused() {
+    let disk = Tmpfs::new("html_parser", MIB);
+    let path = disk.file("page.html");
+    let file = File::create(&path).expect("a file");
+    let limit = format!("limit={}", u32::MAX);
+    let _module = Module::load("html_parser", &[&format!("path={path}"), &limit]);
+    for size in [1 << 32, (1 << 31) + 1] {
+        file.set_len(size).expect("a size");
+        for node in [TEXT, TIMING] {
+            let opened = open(node, OFlags::RDONLY, Mode::empty()).map(drop);
+            assert_eq!(opened, Err(Errno::FBIG), "{node}: {size}");
+        }
+    }
+}
+
 #[test]
 fn it_stays_while_it_is_open_and_says_nothing() {
     let log = KernelLog::now();

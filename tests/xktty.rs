@@ -18,7 +18,10 @@ use std::{
     io::{IoSlice, Write as _},
     os::{
         fd::AsFd as _,
-        unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+        unix::{
+            fs::{PermissionsExt as _, symlink},
+            process::ExitStatusExt as _,
+        },
     },
     process::{Command, Stdio},
     sync::{
@@ -208,6 +211,16 @@ fn what_stands_in_the_way_of_the_tty_is_said_at_open() {
         module.unload().expect("not in use");
     }
     fs::remove_file("/tmp/xktty-fifo").expect("remove");
+}
+
+#[test]
+fn a_name_may_have_any_letters() {
+    let link = "/dev/serielle-Brücke";
+    symlink("ttyS1", link).expect("a link");
+    let module = load("serielle-Brücke");
+    drop(open().expect("the tty is there"));
+    module.unload().expect("not in use");
+    fs::remove_file(link).expect("remove");
 }
 
 #[test]

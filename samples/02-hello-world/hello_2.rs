@@ -18,8 +18,8 @@
 //! value that undoes itself when it is dropped, so `?` is all that there is to write. With `fail=12`,
 //! the second step fails with errno 12 (`ENOMEM`), the greeting is dropped, and nothing stays loaded.
 //!
-//! `insmod` explains the errno in its own way: after `fail=17` (`EEXIST`) it says that the module is
-//! in use or loaded, and after `fail=8` (`ENOEXEC`) that its format is wrong.
+//! `insmod` explains the errno in its own way: after `fail=8` (`ENOEXEC`) it says that the module's format is
+//! wrong. `fail=17` (`EEXIST`) is for the kernel, to say that a module of that name is loaded. It makes `EBUSY` of it.
 
 use kernel::{
     error::to_result,

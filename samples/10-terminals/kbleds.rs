@@ -28,10 +28,7 @@
 //!
 //! Where to look: `setledstate` and `kbd_bh` in `drivers/tty/vt/keyboard.c`.
 
-use kernel::{
-    str::CString,
-    time::Msecs, //
-};
+use kernel::time::Msecs;
 use lkm::{
     prelude::*,
     vt, //
@@ -81,8 +78,10 @@ impl kernel::Module for KbLeds {
             pr_err!("period_ms must be at least 1.\n");
             return Err(EINVAL);
         }
-        let path = CString::try_from_fmt(fmt!("/dev/{}", terminal.value()))?;
-        let mut lights = vt::Lights::new(&path)
+        let path = Message::<256>::concat(&[b"/dev/", terminal.value().to_bytes(), b"\0"]);
+        let mut lights = CStr::from_bytes_with_nul(path.as_bytes())
+            .map_err(|_| EINVAL)
+            .and_then(vt::Lights::new)
             .inspect_err(|e| pr_err!("{} has no lights: {e:?}\n", terminal.value()))?;
         let thread = kthread::spawn(c"kbleds", move |me| blink(me, &mut lights, steps, period))?;
         pr_info!(

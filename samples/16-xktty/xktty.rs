@@ -27,7 +27,6 @@
 //!
 //! Where to look: `fs/read_write.c`, and `drivers/tty/tty_io.c`.
 
-use kernel::str::CString;
 use lkm::{
     file::{
         self,
@@ -100,9 +99,10 @@ impl FileOperations for Session {
     // ANCHOR: open
     fn open(taken: ArcBorrow<'_, Atomic<bool>>, file: &OpenFile) -> impl PinInit<Self, Error> {
         let turn = Turn::take(taken)?;
-        let path = CString::try_from_fmt(fmt!("/dev/{}", tty.value()))?;
+        let path = Message::<256>::concat(&[b"/dev/", tty.value().to_bytes(), b"\0"]);
         let options = file::Options::new().write().nonblocking(file.nonblocking());
-        let port = options.open_tty(&path)?;
+        let path = CStr::from_bytes_with_nul(path.as_bytes()).map_err(|_| EINVAL)?;
+        let port = options.open_tty(path)?;
         // A port without hardware can be opened: setserial(8) needs it. Writing nothing tells.
         port.write_at(&[], 0)?;
         Ok(Session { port, _turn: turn })

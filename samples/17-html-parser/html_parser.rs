@@ -42,6 +42,7 @@
 
 use lkm::{
     file,
+    memory::MAY_FAIL,
     prelude::*,
     wait::is_killed, //
 };
@@ -129,7 +130,8 @@ fn strip() -> Result<KVVec<u8>> {
 
 // ANCHOR: strip
 fn strip_into(document: &[u8], text: &mut KVVec<u8>) -> Result {
-    let mut out = |part: &str| Ok(text.extend_from_slice(part.as_bytes(), GFP_KERNEL)?);
+    // How much there is, others say.
+    let mut out = |part: &str| Ok(text.extend_from_slice(part.as_bytes(), MAY_FAIL)?);
     let mut parser = Parser::new();
     for piece in document.chunks(PIECE) {
         if is_killed() {

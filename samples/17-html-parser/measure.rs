@@ -16,8 +16,12 @@ use lkm::{
         self,
         File, //
     },
+    memory::MAY_FAIL,
     prelude::*, //
 };
+
+/// No allocation may be larger than 2 GiB, and `lkm` reads no file that is larger than this.
+const LARGEST: usize = 1 << 30;
 
 /// Makes the table.
 pub(crate) fn measure() -> Result<KVVec<u8>> {
@@ -42,13 +46,13 @@ impl Page {
     fn new() -> Result<Self> {
         let mut file = file::open_regular(path.value())?;
         let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
-        if size > limit.value() as usize {
+        if size > (limit.value() as usize).min(LARGEST) {
             return Err(EFBIG);
         }
         Ok(Self {
             file,
-            document: KVVec::from_elem(0, size, GFP_KERNEL)?,
-            text: KVVec::with_capacity(size, GFP_KERNEL)?,
+            document: KVVec::from_elem(0, size, MAY_FAIL)?,
+            text: KVVec::with_capacity(size, MAY_FAIL)?,
         })
     }
 }
@@ -58,7 +62,7 @@ impl Subject for Page {
 
     fn renew(&mut self) -> Result {
         *self = Self::new()?;
-        KVVec::from_elem(1u8, timing::FLUSH, GFP_KERNEL)?;
+        KVVec::from_elem(1u8, timing::FLUSH, MAY_FAIL)?;
         Ok(())
     }
 

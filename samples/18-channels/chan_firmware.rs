@@ -161,7 +161,8 @@ impl Loader {
     fn cancel(&self, _input: StoreBuf<'_>) -> Result {
         // Dropping it takes some time, and others should not wait for that.
         let asking = self.asking.lock().take();
-        asking.map(drop).ok_or(ENOENT)
+        let pending = asking.filter(|it| it.is_pending());
+        pending.map(drop).ok_or(ENOENT)
     }
 
     /// Ends what is going on, and lets nothing begin.

@@ -145,7 +145,7 @@ impl kernel::Module for ButtonModule {
         let edges = Edges {
             debounce: Delta::from_millis(debounce_ms.value().into()),
             line: input.clone(),
-            pressed: Atomic::new(false),
+            pressed: Atomic::new(input.value().inspect_err(failed)?),
             press: KBox::pin_init(press, GFP_KERNEL)?,
             button: button.clone(),
         };

@@ -47,7 +47,8 @@
 //! - **Writers**: up to 256 bytes stay together on the line. A longer write goes out in such pieces, and others may write
 //!   between them. **Readers** take turns: each byte goes to one of them. Their turn is no lock: a reader that waits for
 //!   it can be interrupted, and with `O_NONBLOCK` gets `EAGAIN`.
-//! - **The device may go at any time**: then all calls fail with `ENODEV`, those that wait as well.
+//! - **The device may go at any time**: then all calls fail with `ENODEV`, those that wait as well. What was written
+//!   and is not on the line yet goes with it. A terminal would wait for that when it is closed (`closing_wait`).
 //!
 //! A serial port for users is a terminal. The kernel's own driver (`8250_pci`) makes this one a `/dev/ttyS`. Where it is
 //! built in, as on Debian, it has the device already: write the device's name to its `unbind`, and then load this one.

@@ -174,17 +174,18 @@ static void give_up(void)
 
 static void receive(const struct firmware *fw, void *unused)
 {
-	settle(fw, fw ? LOADED : REFUSED, 0);
 	complete_all(&answered);
+	settle(fw, fw ? LOADED : REFUSED, 0);
 }
 
 static bool take_back(void)
 {
-	bool asked;
+	bool asked, pending;
 
 	mutex_lock(&lock);
 	asked = asking;
 	asking = false;
+	pending = !completion_done(&answered);
 	mutex_unlock(&lock);
 	if (!asked)
 		return false;
@@ -197,7 +198,7 @@ static bool take_back(void)
 	}
 	/* Waits until the worker has left receive(). */
 	request_firmware_nowait_cancel(&device->dev, NULL, receive);
-	return true;
+	return pending;
 }
 
 static ssize_t load_store(struct kobject *kobj, struct kobj_attribute *attr,

@@ -72,6 +72,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
+/// The longest text that the module takes, in bytes.
+const LONGEST: usize = 4096;
+/// As many numbers as one attribute can hold, whose length has 16 bits.
+const MOST: usize = (u16::MAX as usize - 4) / 8;
+
 /// Does the same on both kinds of sockets; `pack` makes a message of the one kind.
 fn act<M: WithBody>(
     mut connection: Connection,
@@ -80,6 +85,12 @@ fn act<M: WithBody>(
     group: u32,
 ) -> Result<()> {
     match action {
+        Action::Echo { text, .. } | Action::Publish { text } if text.len() > LONGEST => {
+            bail!("the text has {} bytes: it can have {LONGEST}", text.len());
+        }
+        Action::Echo { numbers, .. } if numbers.len() > MOST => {
+            bail!("there are {} numbers: there can be {MOST}", numbers.len());
+        }
         Action::Echo { text, numbers } => {
             let mut attributes = vec![Attribute::Text(text)];
             if !numbers.is_empty() {
