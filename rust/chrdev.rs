@@ -112,7 +112,7 @@ impl<T: FileOperations> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
     /// Fails with `EBUSY` if the major number is taken, or the module's parameters are still being
-    /// read, `EEXIST` if the class exists, `EINVAL` if the name is none that a file can have, the mode
+    /// read, `EEXIST` if the class exists, `EINVAL` if the name is none that a file can have, with a number behind it if there are several, the mode
     /// is none, the major number is 512 or above, or there are more nodes than minors, none of them or
     /// more than 2^20, or `ENOMEM`. May sleep.
     ///
@@ -140,6 +140,9 @@ impl<T: FileOperations> Registration<T> {
     }
 }
 
+/// How long the number of a minor can be.
+const MOST_DIGITS: usize = 7;
+
 /// A range of device numbers.
 ///
 /// # Invariants
@@ -152,7 +155,10 @@ struct Numbers {
 
 impl Numbers {
     fn new(options: &Options) -> Result<Self> {
+        // Of several nodes each has its number behind the name.
+        let digits = if options.nodes > 1 { MOST_DIGITS } else { 0 };
         if !is_device(options.name)
+            || options.name.to_bytes().len() + digits > bindings::NAME_MAX as usize
             || options.major >= bindings::CHRDEV_MAJOR_MAX
             || !(1..=1 << bindings::MINORBITS).contains(&options.minors)
             || options.nodes > options.minors

@@ -206,7 +206,8 @@ impl Image {
 pub enum Fallback {
     /// Nowhere, unless the administrator forces it (`kernel.firmware_config` in sysctl).
     None,
-    /// It asks user space, and waits as long as it takes. Somebody who knows about it has to
+    /// It asks user space, and waits as long as it takes, or until the machine is to be suspended or goes down: then
+    /// there is no image. Somebody who knows about it has to
     /// answer in `/sys/class/firmware/<name>`: write 1 to `loading`, the image to `data`, and 0,
     /// or -1 to give up, to `loading`.
     UserSpace,
@@ -308,7 +309,8 @@ impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
     /// Fails with `EBUSY` if the device has a request, since each takes a worker of the kernel's as long
-    /// as it is pending, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
+    /// as it is pending, `EOPNOTSUPP` if user space is to be asked and an [`Image::request`] of that name was for the
+    /// same device, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
     /// or `ENOMEM`. May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
@@ -368,7 +370,7 @@ impl<T: Receiver> Request<T> {
         result.map(|()| request)
     }
 
-    /// Whether the image is still to come.
+    /// Whether the image is still to come: not any more in [`Receiver::receive`].
     pub fn is_pending(&self) -> bool {
         !self.pending.done.load(Acquire)
     }
@@ -387,8 +389,8 @@ impl<T: Receiver> Request<T> {
         let pending = unsafe { &*context.cast::<Pending<T>>() };
         // SAFETY: The function owns the image that it is given.
         let image = unsafe { Image::take(image) };
-        pending.receiver.receive(image.ok());
         pending.done.store(true, Release);
+        pending.receiver.receive(image.ok());
     }
 }
 

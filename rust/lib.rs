@@ -59,7 +59,7 @@
 //! | --- | --- | --- |
 //! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`], [`misc::Registration::new`], [`configfs::Subsystem::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
 //! | names of attributes and groups: [`sysfs::Attributes::GROUPS`], [`configfs::Item::ATTRIBUTES`] | the same | the build: `sysfs::names`, `configfs::Node` |
-//! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn |
+//! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn, and so does one of a file that process 1 does not see: without `/proc` or `/sys`, or with `subset=pid` |
 //! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] cuts them to what the attribute does |
 //! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody has to |
 //! | [`chrdev::Options::major`], `minors`, `nodes` | they run into the next major number | `Numbers::new`: `EINVAL` |
@@ -94,7 +94,7 @@
 //! | how many packets `poll` returns | warns of more than the budget | `Inner::poll` counts |
 //! | the error of [`net::Interfaces::new`] | `ENOBUFS` of memory for files in `/proc/sys/net` | `Inner::register`: `ENOMEM` |
 //! | the carrier of an interface that goes | keeps it, after it was freed | [`net::Port::set_carrier`]: does nothing |
-//! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY` |
+//! | names of caches: [`slab::Cache::new`] | warns with a stack trace of a blank, or of one that is taken | `EINVAL`, `EBUSY`. Nobody, with `CONFIG_SLUB_TINY` |
 //! | a [`slab::Object`] that is forgotten | frees the cache around it, with a stack trace | [`slab::Cache`] stays, and the log says so |
 //! | where a [`timer::Timer`] and [`work::Work`] are | warns with a stack trace of a stack, with `CONFIG_DEBUG_OBJECTS` | `timer::init`, `Work::new` |
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
@@ -105,6 +105,7 @@
 //! | what [`block::Operations::read`] does not fill | shows what was in the memory before | `Inner::read`: zeroes |
 //! | a packet that its sender still refers to, as pktgen does | a `BUG` where it has to grow | `Packet::sent`: a copy |
 //! | sizes of rings, images and files that are read; what a disk made of memory keeps | may kill processes to find the memory | [`memory::MAY_FAIL`]: mostly `ENOMEM` instead |
+//! | a [`relay::Channel`] written to by a probe on what wakes its readers, or on a CPU that goes down | wakes them for ever; loses the interrupt, and waits for it | `Ring::tell` |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
@@ -130,7 +131,7 @@
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
-//! | an argument of a probe | any address | the type: only a probe has a `Register` |
+//! | an argument of a probe | any address | the type: only a probe has a `Register`, and nobody can keep it. [`kprobe::Filename`] reads no registers of devices, but for ports of arm64 |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`]: `EDEADLK`. Nobody, if another disk is dropped there |
@@ -141,6 +142,8 @@
 //! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled |
 //! | a transfer on a bus that is suspended: [`i2c::Link`] | warns with a stack trace | `Link::talk`: `ESHUTDOWN`, unless it is suspended just then |
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
+//! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
+//! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |
 //! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
 //! | a registration that is dropped by who has a file of the module open, while `init` runs | `init` may fail, and waits for both | nobody: who drops it waits for its own file |
 //! | a [`static_key::StaticKey`] that two turn at once | warns with a stack trace | `StaticKey::turn`: one waits for the other |
@@ -161,11 +164,12 @@
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
+//! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` of a level |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
-//! | [`init_only!`] called again | runs what was freed | `init::Called`: `EBUSY` |
+//! | [`init_only!`] called again, or for a type that the loader does not wait for | runs what was freed | `init::Called`: `EBUSY`; the macro, which has the `module!` |
 //! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same number | the build: only `interface!` makes an `Interface` |
 //! | a text for an error: [`netlink::GenlInfo::set_err_msg`] | sends what is behind it, of more than 65,531 bytes | `set_err_msg`: at most 1,023 |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
