@@ -228,7 +228,8 @@ fn who_has_ended_opens_no_file() {
         let script = format!("exec 3>/dev/late; printf look >&3; {end}");
         let shell = Command::new("sh").args(["-c", &script]).status();
         shell.expect("a shell");
-        log.wait_for(&format!("Closed, and found {found}, and read {found}."));
+        let closed = format!("Closed, and found {found}, and read {found}, and made {found}.");
+        log.wait_for(&closed);
     }
     late.unload().expect("nobody uses it");
 }

@@ -17,6 +17,7 @@ use lkm::{
         Segment, //
     },
     file,
+    firmware::Image,
     hwmon::{
         self,
         Temperature, //
@@ -217,15 +218,16 @@ fn any_error() -> Result<bool> {
 }
 
 /// Answers requests with what is in a file, which may have to be read from a disk by who is already in a request;
-/// and with a disk of its own.
-struct Kept(Arc<Atomic<u32>>);
+/// with a disk of its own; and with an image for a device.
+struct Kept(Arc<Atomic<u32>>, faux::Registration);
 
 impl Operations for Kept {
     fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
         let deadlock = to_result(-35);
         let file = file::read(c"/proc/version", 4096).map(drop);
         let inner = disk(c"inner", 8, 1, EIO).map(drop);
-        if (file, inner) == (deadlock, deadlock) {
+        let image = Image::request(self.1.as_ref().as_ref(), c"kept.bin").map(drop);
+        if [file, inner, image] == [deadlock; 3] {
             self.0.fetch_add(1, Relaxed);
         }
         deadlock
@@ -247,7 +249,7 @@ fn kept_in_a_file() -> Result<bool> {
         drop(Disk::new(
             c"kept",
             options,
-            Kept(refused.clone()),
+            Kept(refused.clone(), faux::Registration::new(c"kept", None)?),
             static_lock_class!(),
         )?);
     }

@@ -2,8 +2,8 @@
 
 //! Waits without an end. What an open `/dev/late` has mapped is there when `come` is written to it, and a
 //! read tells how many wait for it. To write `wait` or `join` is to wait for what never happens; `ask`, too,
-//! with a question to user space that goes afterwards. Who has written `look` has a file opened when `/dev/late` is
-//! closed, and who has written `disk` has `/dev/late_disk` until then.
+//! with a question to user space that goes afterwards. Who has written `look` has a file opened, and a
+//! folder of configfs made, when `/dev/late` is closed, and who has written `disk` has `/dev/late_disk` until then.
 
 #[cfg(CONFIG_BLOCK)]
 use core::ops::Range;
@@ -14,6 +14,8 @@ use lkm::block::{
     self,
     Disk, //
 };
+#[cfg(CONFIG_CONFIGFS_FS)]
+use lkm::configfs;
 #[cfg(CONFIG_FW_LOADER_USER_HELPER)]
 use lkm::firmware::{
     Device,
@@ -51,6 +53,16 @@ impl kernel::Module for Late {
             _device: chrdev::Registration::new(options, Arc::new((), GFP_KERNEL)?)?,
         })
     }
+}
+
+#[cfg(CONFIG_CONFIGFS_FS)]
+struct Empty;
+
+#[cfg(CONFIG_CONFIGFS_FS)]
+impl configfs::Item for Empty {
+    type Child = Self;
+
+    const ATTRIBUTES: &'static [configfs::Attribute<Self>] = &[];
 }
 
 #[pin_data]
@@ -91,7 +103,7 @@ impl Drop for Nothing {
     }
 }
 
-/// Looks for a file when it goes, and into one that was opened before, if it is true.
+/// Looks for a file when it goes, and into one that was opened before, if it is true; and makes a folder of configfs.
 struct Looks(Atomic<bool>, File);
 
 impl Drop for Looks {
@@ -99,7 +111,11 @@ impl Drop for Looks {
         if self.0.load(Relaxed) {
             let found = file::read(c"/proc/version", 4096).map(|it| !it.is_empty());
             let read = self.1.read_at(&mut [0; 8], 0).map(|it| it > 0);
-            pr_info!("Closed, and found {found:?}, and read {read:?}.\n");
+            #[cfg(CONFIG_CONFIGFS_FS)]
+            let made = configfs::new_subsystem!(c"late", Empty).map(|_| true);
+            #[cfg(not(CONFIG_CONFIGFS_FS))]
+            let made = found;
+            pr_info!("Closed, and found {found:?}, and read {read:?}, and made {made:?}.\n");
         }
     }
 }
