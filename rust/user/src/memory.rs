@@ -15,7 +15,10 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-pub(crate) const PAGE: usize = 4096;
+/// The size of a page, which is the kernel's choice on some processors.
+pub(crate) fn page_size() -> usize {
+    rustix::param::page_size()
+}
 
 /// An address at which no Rust value is, so that the kernel may be told to write there.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +75,10 @@ pub(crate) fn map_low(pages: usize) -> rustix::io::Result<*mut u8> {
         "the program has a fixed address"
     );
     let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
-    let mut free = (LOWEST..1 << 31).step_by(pages * PAGE).map(|start| {
+    let mut free = (LOWEST..1 << 31).step_by(pages * page_size()).map(|start| {
         let start = ptr::without_provenance_mut(start);
         // SAFETY: The kernel refuses an address where something is mapped.
-        unsafe { mm::mmap_anonymous(start, pages * PAGE, ProtFlags::empty(), flags) }
+        unsafe { mm::mmap_anonymous(start, pages * page_size(), ProtFlags::empty(), flags) }
     });
     let found = free.find(|it| !matches!(it, Err(Errno::EXIST)));
     Ok(found.ok_or(Errno::NOMEM)??.cast())
@@ -96,11 +99,16 @@ impl BadMemory {
         unsafe {
             mm::mprotect(
                 pages.cast(),
-                PAGE,
+                page_size(),
                 MprotectFlags::READ | MprotectFlags::WRITE,
             )
             .expect("mprotect");
-            mm::mprotect(pages.add(2 * PAGE).cast(), PAGE, MprotectFlags::READ).expect("mprotect");
+            mm::mprotect(
+                pages.add(2 * page_size()).cast(),
+                page_size(),
+                MprotectFlags::READ,
+            )
+            .expect("mprotect");
         }
         Self { pages }
     }
@@ -131,14 +139,14 @@ impl BadMemory {
         self.before_the_edge(16)
     }
 
-    /// An address with so many bytes of room, at most 4,096, behind which there is none.
+    /// An address with so many bytes of room, at most a page, behind which there is none.
     pub fn before_the_edge(&self, room: usize) -> (Address<'_>, usize) {
-        assert!(room <= PAGE);
+        assert!(room <= page_size());
         (Address::new(self.address(1) - room), room)
     }
 
     fn address(&self, page: usize) -> usize {
-        self.pages.expose_provenance() + page * PAGE
+        self.pages.expose_provenance() + page * page_size()
     }
 }
 
@@ -151,7 +159,7 @@ impl Default for BadMemory {
 impl Drop for BadMemory {
     fn drop(&mut self) {
         // SAFETY: The pages are ours, and nobody refers to them.
-        let _ = unsafe { mm::munmap(self.pages.cast(), 4 * PAGE) };
+        let _ = unsafe { mm::munmap(self.pages.cast(), 4 * page_size()) };
     }
 }
 
@@ -198,8 +206,8 @@ impl Mapping {
         protection: ProtFlags,
     ) -> io::Result<Self> {
         let room = length
-            .checked_next_multiple_of(PAGE)
-            .and_then(|it| it.checked_add(PAGE))
+            .checked_next_multiple_of(page_size())
+            .and_then(|it| it.checked_add(page_size()))
             .ok_or(Errno::NOMEM)?;
         // SAFETY: The kernel chooses an address where nothing is mapped.
         let start = unsafe {

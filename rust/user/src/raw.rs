@@ -10,7 +10,7 @@
 //! lkm::raw::read(std::os::fd::AsFd::as_fd(&std::io::stdin()), &raw mut value as usize, 4).unwrap();
 //! ```
 
-use crate::memory::{Address, PAGE, is_nobodys, map_low};
+use crate::memory::{Address, is_nobodys, map_low, page_size};
 use rustix::{io::Errno, mm};
 use std::{
     ffi::c_int,
@@ -157,7 +157,7 @@ impl LowMemory {
         let page = map_low(2)?;
         let both = mm::MprotectFlags::READ | mm::MprotectFlags::WRITE;
         // SAFETY: The page was just mapped, and nobody refers to it yet.
-        unsafe { mm::mprotect(page.cast(), PAGE, both)? };
+        unsafe { mm::mprotect(page.cast(), page_size(), both)? };
         Ok(Self(page))
     }
 
@@ -172,7 +172,7 @@ impl LowMemory {
     ///
     /// If there are not as many.
     pub fn at(&self, offset: usize) -> Address<'_> {
-        assert!(offset < PAGE);
+        assert!(offset < page_size());
         Address::new(self.0.expose_provenance() + offset)
     }
 
@@ -183,7 +183,7 @@ impl LowMemory {
     /// If there is not as much room, or eight bytes, at a multiple of that, are the address of what
     /// may be a Rust value: the kernel might follow it.
     pub fn write(&self, bytes: &[u8]) {
-        assert!(bytes.len() <= PAGE);
+        assert!(bytes.len() <= page_size());
         for word in bytes.chunks_exact(8) {
             let word = u64::from_ne_bytes(word.try_into().expect("8 bytes"));
             assert!(is_nobodys(word), "{word:#x} may be somebody's address");
@@ -194,7 +194,7 @@ impl LowMemory {
 
     /// Reads from the beginning of the page.
     pub fn read(&self, length: usize) -> Vec<u8> {
-        assert!(length <= PAGE);
+        assert!(length <= page_size());
         let mut bytes = vec![0; length];
         // SAFETY: The page is mapped and readable.
         unsafe { self.0.copy_to(bytes.as_mut_ptr(), length) };
@@ -205,7 +205,7 @@ impl LowMemory {
 impl Drop for LowMemory {
     fn drop(&mut self) {
         // SAFETY: The page is ours, and nobody holds a reference into it.
-        let _ = unsafe { mm::munmap(self.0.cast(), 2 * PAGE) };
+        let _ = unsafe { mm::munmap(self.0.cast(), 2 * page_size()) };
     }
 }
 
