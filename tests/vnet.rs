@@ -401,12 +401,34 @@ fn a_slow_receiver_holds_the_sender_up_and_nothing_is_lost() {
     assert_eq!(receiver.recv(&mut [0; 8]).expect("receive"), 4);
 }
 
-/// Sends as fast as it can until it is told to end. Its memory is enough for more packets than there is room for.
-fn flood(end: &AtomicBool) {
-    let sender = UdpSocket::bind("0.0.0.0:0").expect("bind");
-    while !end.load(Relaxed) {
-        // There may be no way there.
-        let _ = sender.send_to(&[3; 100], (THERE, 7));
+/// Two who send as fast as they can. The memory of each is enough for more packets than there is room for.
+struct Flood {
+    end: Arc<AtomicBool>,
+    senders: [thread::JoinHandle<()>; 2],
+}
+
+impl Flood {
+    fn new() -> Self {
+        let end = Arc::new(AtomicBool::new(false));
+        let senders = [(); 2].map(|()| {
+            let end = end.clone();
+            thread::spawn(move || {
+                let sender = UdpSocket::bind("0.0.0.0:0").expect("bind");
+                while !end.load(Relaxed) {
+                    // There may be no way there.
+                    let _ = sender.send_to(&[3; 100], (THERE, 7));
+                }
+            })
+        });
+        Self { end, senders }
+    }
+
+    /// They may be stuck if something is wrong, so nobody waits for them in that case.
+    fn stop(self) {
+        self.end.store(true, Relaxed);
+        for sender in self.senders {
+            sender.join().expect("a sender");
+        }
     }
 }
 
@@ -421,12 +443,7 @@ fn it_may_go_down_and_away_while_it_sends() {
     let other = Namespace::new();
     other.connect("vnet0", "vnet1");
     let received = || other.counted("vnet1").rx_packets;
-    // They may be stuck if this fails.
-    let end = Arc::new(AtomicBool::new(false));
-    let senders = [(); 2].map(|()| {
-        let end = end.clone();
-        thread::spawn(move || flood(&end))
-    });
+    let flood = Flood::new();
     let (mut rounds, mut waited) = (0, false);
     while rounds < 3 || !waited {
         let before = received();
@@ -438,13 +455,18 @@ fn it_may_go_down_and_away_while_it_sends() {
         rounds += 1;
         other.run(|| ip("link set vnet1 up"));
     }
+    flood.stop();
+    wait_until("each packet is counted at both ends", || {
+        let there = other.counted("vnet1");
+        // The stack may drop what has arrived, which is counted twice then.
+        counted("vnet0").tx_packets <= there.rx_packets + there.rx_dropped + there.rx_errors
+    });
+
+    let flood = Flood::new();
     let before = received();
     wait_until("packets still arrive", || received() > before + 500);
     module.unload().expect("unload");
-    end.store(true, Relaxed);
-    for sender in senders {
-        sender.join().expect("a sender");
-    }
+    flood.stop();
     assert!(!is_there("vnet0"));
     other.run(|| {
         let text = fs::read_to_string("/proc/thread-self/net/dev").expect("/proc/net/dev");

@@ -247,7 +247,7 @@ mutants! {
     "make test T=procfs_1" => "rust/proc_fs.rs": "files in /proc are kept for ever",
         "unsafe { bindings::proc_remove(self.entry.as_ptr()) };"
         => "let _ = self.entry;";
-    "make test T=rest" => "rust/proc_fs.rs": "a file in /proc may have any name",
+    "make test T=adversary" => "rust/proc_fs.rs": "a file in /proc may have any name",
         "if !is_name(self.name) || (number && self.directory.is_none()) {"
         => "if number && self.directory.is_none() {";
     "make test T=sleep" => "rust/wait/turn.rs": "a turn wakes everybody",
