@@ -218,9 +218,13 @@ impl Adapter {
             let data = packet.get(HEAD..).unwrap_or_default();
             Ok(bytes.extend_from_slice(data, GFP_KERNEL)?)
         });
+        self.give_back(bytes);
+        result
+    }
+
+    fn give_back(&self, bytes: KVec<u8>) {
         *self.received.lock() = Some(bytes);
         self.changed.wake_all();
-        result
     }
 
     /// Copies some of what has come.
@@ -232,8 +236,7 @@ impl Adapter {
         let taken = result.unwrap_or(0);
         bytes.copy_within(taken.., 0);
         bytes.truncate(bytes.len() - taken);
-        *self.received.lock() = Some(bytes);
-        self.changed.wake_all();
+        self.give_back(bytes);
         result
     }
     // ANCHOR_END: receive

@@ -262,16 +262,16 @@ mutants! {
     "make test T=ioctl" => "rust/ioctl.rs": "an unknown ioctl gets another errno",
         "result: Err(ENOTTY),"
         => "result: Err(EINVAL),";
-    "make test T=rest" => "rust/callback.rs": "EAGAIN has seq_file spin",
+    "make test T=answers" => "rust/callback.rs": "EAGAIN has seq_file spin",
         "Self::SeqFile if error == EAGAIN => EBUSY,"
         => "Self::SeqFile if error == EAGAIN => error,";
-    "make test T=rest" => "rust/callback.rs": "EIOCBQUEUED panics the kernel",
+    "make test T=answers" => "rust/callback.rs": "EIOCBQUEUED panics the kernel",
         "bindings::ERESTARTSYS.. => EIO,"
         => "bindings::ERESTARTSYS.. => error,";
     "make test T=chan_sysfs" => "rust/sysfs/binary.rs": "a write to a binary attribute is always at its beginning",
         "(Ok(offset), Some(write)) => write(data, offset, bytes),"
         => "(Ok(_), Some(write)) => write(data, 0, bytes),";
-    "make test T=procfs_1" => "tests/support/footprint.rs": "what is left behind is no failure",
+    "make test T=harness" => "tests/support/footprint.rs": "what is left behind is no failure",
         "(now != *self).then("
         => "(false && now != *self).then(";
     EDU => "samples/25-pci/edu.rs": "a factorial that does not fit is computed",
@@ -355,7 +355,7 @@ mutants! {
     "make test T=faux" => "samples/24-device-model/faux.rs": "a level that does not fit is taken",
         "let level: u8 = input.parse()?;"
         => "let level: u16 = input.parse()?;";
-    "make test T=faux" => "rust/sysfs/device.rs": "a device's attributes are kept for ever",
+    UART => "rust/sysfs/device.rs": "a device's attributes are kept for ever",
         "unsafe { bindings::sysfs_remove_file_ns(kobject, &raw, core::ptr::null()) };"
         => "let _ = kobject;";
     FTDI => "samples/32-usb/ftdi.rs": "the chip's bytes are the reader's",
