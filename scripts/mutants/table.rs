@@ -248,7 +248,7 @@ mutants! {
     "make test T=procfs_1" => "rust/proc_fs.rs": "files in /proc are kept for ever",
         "unsafe { bindings::proc_remove(self.entry.as_ptr()) };"
         => "let _ = self.entry;";
-    "make test T=adversary" => "rust/proc_fs.rs": "a file in /proc may have any name",
+    "make test T=registrations" => "rust/proc_fs.rs": "a file in /proc may have any name",
         "if !is_name(self.name) || (number && self.directory.is_none()) {"
         => "if number && self.directory.is_none() {";
     "make test T=sleep" => "rust/wait/turn.rs": "a turn wakes everybody",
@@ -440,7 +440,7 @@ mutants! {
     "make test T=vinput" => "rust/input.rs": "a key comes without its end",
         "        event(bindings::EV_SYN, bindings::SYN_REPORT, 0);\n"
         => "";
-    "make test T=adversary" => "rust/input.rs": "a key that the keyboard lacks is sent",
+    "make test T=parts" => "rust/input.rs": "a key that the keyboard lacks is sent",
         "if word & bit(key) == 0 {"
         => "if false {";
     "make test T=vkbd" => "samples/28-input/vkbd.rs": "Shift stays down",
