@@ -68,6 +68,7 @@ const size_t LKM_BVEC_ITER_DONE = offsetofend(struct bvec_iter, bi_idx);
 #endif
 
 /* Casts, which are no constants to bindgen. */
+const blk_mode_t LKM_BLK_OPEN_READ = BLK_OPEN_READ;
 const unsigned int LKM_BLK_STS_IOERR = (__force u32)BLK_STS_IOERR;
 const unsigned int LKM_BLK_STS_NOSPC = (__force u32)BLK_STS_NOSPC;
 const unsigned int LKM_BLK_STS_NOTSUPP = (__force u32)BLK_STS_NOTSUPP;

@@ -319,7 +319,7 @@ impl<T: Operations> Inner<T> {
 
     fn add(self: Pin<&mut Self>, name: &CStr, key: Pin<&'static LockClassKey>) -> Result {
         // C would show who adds what is there, as if it were an error of the kernel's.
-        if name::exists(Path::concat(&[b"/sys/block/", name.to_bytes()]))? {
+        if name::exists(Path::concat(&[b"/sys/class/block/", name.to_bytes()]))? {
             return Err(EEXIST);
         }
         // SAFETY: Nothing is moved.
@@ -509,25 +509,30 @@ fn this_task() -> usize {
     Task::current_raw().addr()
 }
 
-/// Looks for partitions. C would do so when the disk is added, through a file that it closes when the
-/// task is back in user space: who drops the disk before, as an `init` that fails, would wait for that for
-/// ever.
+/// Looks for partitions, as `disk_scan_partitions` does when the disk is added: who opens it as the first one looks, and
+/// who closes it as the last one forgets what was read. But C closes it when the task is back in user space: who drops the
+/// disk before, as an `init` that fails, would wait for that for ever.
 ///
 /// # Safety
 ///
 /// The disk must have been added, with `GD_SUPPRESS_PART_SCAN`.
 unsafe fn find_partitions(disk: *mut bindings::gendisk) {
-    // SAFETY: By the safety requirements. The bit is one of those, and this is the lock that C wants
-    // held.
+    // SAFETY: By the safety requirements. The bits are of those.
     unsafe {
-        bindings::clear_bit(
-            bindings::GD_SUPPRESS_PART_SCAN as usize,
-            &raw mut (*disk).state,
-        );
-        bindings::mutex_lock(&raw mut (*disk).open_mutex);
+        let state = &raw mut (*disk).state;
+        bindings::clear_bit(bindings::GD_SUPPRESS_PART_SCAN as usize, state);
+        bindings::set_bit(bindings::GD_NEED_PART_SCAN as usize, state);
         // A table that cannot be read is told in the log, and the disk is there without.
-        bindings::bdev_disk_changed(disk, false);
-        bindings::mutex_unlock(&raw mut (*disk).open_mutex);
+        let opened = bindings::bdev_file_open_by_dev(
+            (*(*disk).part0).bd_dev,
+            bindings::LKM_BLK_OPEN_READ,
+            core::ptr::null_mut(),
+            core::ptr::null(),
+        );
+        if let Ok(file) = from_err_ptr(opened) {
+            bindings::__fput_sync(file);
+        }
+        bindings::clear_bit(bindings::GD_NEED_PART_SCAN as usize, state);
     }
 }
 

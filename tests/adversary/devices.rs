@@ -40,9 +40,10 @@ module! {
     license: "GPL",
 }
 
-/// `/dev/nothing`.
+/// `/dev/nothing`, and `/dev/later`.
 struct Devices {
     _disk: Disk<Nothing>,
+    _later: Disk<Later>,
 }
 
 const CASES: &[(&str, Case)] = &[
@@ -65,9 +66,14 @@ impl kernel::Module for Devices {
             sectors: 8,
             queues: 1,
         };
-        Ok(Devices {
+        let is_later = Arc::new(Atomic::new(false), GFP_KERNEL)?;
+        let later = Later(is_later.clone());
+        let devices = Devices {
             _disk: Disk::new(c"nothing", options, Nothing, static_lock_class!())?,
-        })
+            _later: Disk::new(c"later", options, later, static_lock_class!())?,
+        };
+        is_later.store(true, Relaxed);
+        Ok(devices)
     }
 }
 
@@ -262,6 +268,24 @@ struct Nothing;
 impl Operations for Nothing {
     fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
         Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
+}
+
+/// A disk with other content once it is there.
+struct Later(Arc<Atomic<bool>>);
+
+impl Operations for Later {
+    fn read(&self, _position: u64, segment: &mut Segment<'_>) -> Result {
+        let byte = u8::from(self.0.load(Relaxed));
+        segment.copy_from(&KVec::from_elem(byte, segment.len(), GFP_KERNEL)?)
     }
 
     fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
