@@ -176,14 +176,18 @@ fn possible_cpus() -> impl Iterator<Item = CpuId> {
 pub fn online_cpus() -> impl Iterator<Item = CpuId> {
     (0..kernel::cpu::nr_cpu_ids())
         .filter_map(CpuId::from_u32)
-        .filter(|cpu| is_online(*cpu))
+        .filter(|cpu| {
+            // SAFETY: The mask is static. Its bits change one by one.
+            let online = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_online_mask) };
+            online.test(*cpu)
+        })
 }
 
-/// Whether this CPU runs now.
-pub(crate) fn is_online(cpu: CpuId) -> bool {
+/// Whether this CPU runs now, and is not about to go down.
+pub(crate) fn is_active(cpu: CpuId) -> bool {
     // SAFETY: The mask is static. Its bits change one by one.
-    let online = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_online_mask) };
-    online.test(cpu)
+    let active = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_active_mask) };
+    active.test(cpu)
 }
 
 /// Returns where a CPU's copy is (`per_cpu_ptr`).
@@ -195,13 +199,6 @@ pub(crate) fn is_online(cpu: CpuId) -> bool {
 unsafe fn copy_of<T>(copies: NonNull<T>, cpu: CpuId) -> NonNull<T> {
     // SAFETY: By the safety requirements this is where the CPU's copy is, which is not at 0.
     unsafe { NonNull::new_unchecked(at(copies.as_ptr(), cpu).cast_mut()) }
-}
-
-/// Returns where the copy of the CPU is that the caller runs on, of a variable of C's
-/// (`raw_cpu_ptr`).
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn here<T>(variable: *const T) -> *const T {
-    at(variable, CpuId::current())
 }
 
 /// Moves an address to a CPU's own.

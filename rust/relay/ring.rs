@@ -16,7 +16,7 @@ use crate::{
     },
     memory::MAY_FAIL,
     mmap::Area,
-    percpu::is_online,
+    percpu::is_active,
     wait::WaitQueue, //
 };
 use core::{
@@ -130,9 +130,9 @@ impl Ring {
     /// calls may be probed by somebody who writes.
     fn tell(&self, finished: bool) {
         // A reader looks at the content after it has said so, so one that does not see the end of this
-        // sub-buffer has said so by now. A CPU that is going down would not get the interrupt any more, and
-        // `drop` would wait for it: the next sub-buffer tells.
-        if finished && is_online(CpuId::current()) && self.waited.xchg(false, Full) {
+        // sub-buffer has said so by now. A CPU that is going down would not get the interrupt any more, or not run its
+        // thread on PREEMPT_RT, and `drop` would wait for it: the next sub-buffer tells.
+        if finished && is_active(CpuId::current()) && self.waited.xchg(false, Full) {
             // SAFETY: By the type invariants; `drop` waits for it.
             unsafe { bindings::irq_work_queue(self.wake.get()) };
         }
