@@ -201,9 +201,12 @@ unsafe impl Sync for Class {}
 
 impl Class {
     fn new(options: &Options) -> Result<Self> {
-        // C would show who registers what is there, as if it were an error of the kernel's.
-        if name::exists(Path::concat(&[b"/sys/class/", options.name.to_bytes()]))? {
-            return Err(EEXIST);
+        // C would show who registers what is there, as if it were an error of the kernel's. In the second one there is
+        // a folder for the class, and others' that belong to no class.
+        for folder in [&b"/sys/class/"[..], b"/sys/devices/virtual/"] {
+            if name::exists(Path::concat(&[folder, options.name.to_bytes()]))? {
+                return Err(EEXIST);
+            }
         }
         // SAFETY: The name is static.
         let class = from_err_ptr(unsafe { bindings::class_create(options.name.as_char_ptr()) })?;

@@ -66,8 +66,11 @@ impl Device {
             return Err(EINVAL);
         }
         // C would show who registers what is there, as if it were an error of the kernel's.
-        if name::exists(Path::concat(&[b"/sys/devices/faux/", name.to_bytes()]))? {
-            return Err(EEXIST);
+        // The second one has all of them, the first one what else is there.
+        for folder in [&b"/sys/devices/faux/"[..], b"/sys/bus/faux/devices/"] {
+            if name::exists(Path::concat(&[folder, name.to_bytes()]))? {
+                return Err(EEXIST);
+            }
         }
         let device = Self {
             device: faux::Registration::new(name, None)?,

@@ -118,8 +118,10 @@
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
+//! | a DMA mask of no bits: [`pci::set_dma_mask`] | takes it with an IOMMU, and warns when something is allocated | `EINVAL` |
+//! | a DMA mask that becomes another when a [`pci::Buffer`] is there | on AMD's with encrypted memory gives the buffer back as one that is not | nobody |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
-//! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many | `EINVAL`, `ENOMEM`; `Buffer::range`: `EINVAL` |
+//! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many, and with an IOMMU overflows | `EINVAL`, `ENOMEM` beyond 4 MiB; `Buffer::range`: `EINVAL` |
 //! | a device that is bound no more, or has gone: [`usb::Link`], [`i2c::Link`], [`pci::Buffer`], [`gpio`] | uses what was freed | the link is cut, or C knows: `ENODEV` |
 //! | a question of no bytes to a USB device: [`usb::Link::control_in`] | warns with a stack trace | `EINVAL` |
 //! | how many bytes a USB transfer has | 16 bits of control data, an `int` of others | `EINVAL`; `ENOMEM` for what no memory has room for |
@@ -135,6 +137,7 @@
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`]: `EDEADLK`. Nobody, if another disk is dropped there |
+//! | a disk that is called as a partition of another one would be: [`block::Disk::new`] | warns with a stack trace of the second one | `Inner::add`: `EEXIST`. Nobody, if the partition comes later |
 //! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |
 //! | a [`tty::Tty`] of who has ended, or of an interrupt: [`tty::Tty::current`] | looks at signals that there are not | `current`: `None` |
 //! | two [`netlink::Socket`]s of a number at once, of one module or two | keeps the module that has gone as the number's owner | one lock for all modules of this crate |
@@ -164,7 +167,7 @@
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
-//! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` of a level |
+//! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` without an edge |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |

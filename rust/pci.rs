@@ -11,6 +11,8 @@
 //!
 //! Reference: chapter 14 of the book.
 
+#![expect(clippy::disallowed_types, reason = "`Buffer` is made of it")]
+
 mod bar;
 
 pub use bar::{
@@ -25,6 +27,7 @@ use crate::{
         Handler,
         Registration, //
     },
+    memory::MAY_FAIL, //
 };
 use core::ops::Range;
 use kernel::{
@@ -126,9 +129,13 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
 
 /// Says which addresses the device can reach by DMA, as a mask.
 ///
-/// To be called before anything is allocated or mapped for it. Fails with `EIO` if the kernel has no memory
-/// that is sure to lie there (`dma_set_mask_and_coherent`).
+/// To be called before anything is allocated or mapped for it. Fails with `EINVAL` for a mask of no bits, and with `EIO`
+/// if the kernel has no memory that is sure to lie there (`dma_set_mask_and_coherent`).
 pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
+    // Without an IOMMU C refuses it, and with one nobody does until something is allocated.
+    if mask.value() == 0 {
+        return Err(EINVAL);
+    }
     // SAFETY: The driver core has the device locked, so nobody else changes its masks. Nobody allocates either,
     // since no callback here is given a bound device. If one was lent to another thread all the same, as
     // upstream's debugfs can, that finds the old mask or the new one: each is stored at once.
@@ -280,10 +287,16 @@ impl Drop for Memory {
 impl Buffer {
     /// Allocates so many bytes, with zeroes in them.
     ///
-    /// Fails with `EINVAL` for no bytes, and with `ENOMEM`, as for more than the 4 MiB that are mostly the
-    /// limit. May sleep (`dma_alloc_coherent`).
+    /// Fails with `EINVAL` for no bytes, and with `ENOMEM`, as for more than 4 MiB. May sleep (`dma_alloc_coherent`).
     pub fn new(device: &Device<Core<'_>>, length: usize) -> Result<Self> {
-        let flags = GFP_KERNEL | __GFP_NOWARN;
+        /// What the page allocator gives in one piece. With an IOMMU there may be more, but C's arithmetic for it
+        /// overflows.
+        const LARGEST: usize = 4 << 20;
+
+        if length > LARGEST {
+            return Err(ENOMEM);
+        }
+        let flags = MAY_FAIL;
         let memory =
             Coherent::zeroed_slice_with_attrs(device.as_ref(), length, flags, DMA_ATTR_NO_WARN)?;
         let memory = Memory {

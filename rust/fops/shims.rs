@@ -140,7 +140,8 @@ impl<T: FileOperations> Shims<T> {
         read_iter: member!(T::HAS_READ, Self::read_iter),
         write_iter: member!(T::HAS_WRITE, Self::write_iter),
         llseek: member!(T::HAS_SIZE, Self::llseek),
-        // They lock a pipe meanwhile, which nobody can be kept from for long: what waits has no position.
+        // They lock a pipe meanwhile, which nobody can be kept from for long: what waits has no position. For files in
+        // `/proc` C has them in any case.
         splice_read: member!(T::HAS_READ && T::HAS_SIZE, bindings::copy_splice_read),
         splice_write: member!(
             T::HAS_WRITE && T::HAS_SIZE,
@@ -414,7 +415,8 @@ pub(crate) fn with_user_source(
 }
 
 /// Clears what a read into the kernel's own memory, as for a pipe, may advance over without a write:
-/// what was there before would pass for data.
+/// what was there before would pass for data. A buffer that a process has registered with io_uring looks the same, and
+/// has zeroes behind what was read then.
 ///
 /// # Safety
 ///

@@ -103,7 +103,7 @@ impl<T: ThreadedHandler> Interrupt<T> {
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
     /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, `EINVAL` if the
-    /// flags make no sense or are of a level, the chip cannot do what they say, or the name is none for
+    /// flags make no sense, or have no edge, the chip cannot do what they say, or the name is none for
     /// [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in `probe` of
     /// the chip's own driver.
     pub fn new<'a, E>(
@@ -118,8 +118,11 @@ impl<T: ThreadedHandler> Interrupt<T> {
         Error: From<E>,
     {
         pin_init_scope(move || {
-            // Nobody makes the line quiet before its handler returns.
-            if flags.contains(Flags::HIGH) || flags.contains(Flags::LOW) {
+            // Nobody makes the line quiet before its handler returns, so it must be no level, nor what somebody had
+            // before.
+            let is = |flag| flags.contains(flag);
+            let edge = is(Flags::RISING) || is(Flags::FALLING);
+            if !edge || is(Flags::HIGH) || is(Flags::LOW) {
                 return Err(EINVAL);
             }
             // Not kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).

@@ -5,6 +5,7 @@
 
 use kernel::{
     device::Core,
+    dma::DmaMask,
     io::Io,
     pci::{
         Device,
@@ -17,6 +18,7 @@ use lkm::{
     pci::{
         enable,
         handle_interrupt,
+        set_dma_mask,
         Bar,
         Buffer, //
     },
@@ -41,6 +43,7 @@ const CASES: &[(&str, Case)] = &[
     ("interrupts with odd names", odd_names),
     ("a second handler", second_handler),
     ("enabled twice, when there is a handler", late_enable),
+    ("a mask of no bits", no_mask),
     ("buffers of odd sizes", odd_sizes),
     ("copies beyond the end", odd_copies),
     (
@@ -125,9 +128,14 @@ fn late_enable(device: &Device<Core<'_>>) -> Result<bool> {
     Ok(true)
 }
 
+fn no_mask(device: &Device<Core<'_>>) -> Result<bool> {
+    Ok(set_dma_mask(device, DmaMask::new::<0>()) == Err(EINVAL))
+}
+
 fn odd_sizes(device: &Device<Core<'_>>) -> Result<bool> {
     let refuses = |size, error| Buffer::new(device, size).err() == Some(error);
     Ok(refuses(0, EINVAL)
+        && refuses((4 << 20) + 1, ENOMEM)
         && refuses(1 << 40, ENOMEM)
         && refuses(usize::MAX, ENOMEM)
         && Buffer::new(device, 1).is_ok())
