@@ -599,4 +599,25 @@ mutants! {
     RUNNER_UNITS => "scripts/vm-runner/src/splat.rs": "an exception of arm64's is no splat",
         "    (\"Internal error: \", \"[#\"),\n"
         => "";
+    "make test T=scull_pipe" => "rust/fops/shims.rs": "who cannot seek is read from anywhere",
+        "if !can_seek {"
+        => "if false && !can_seek {";
+    "make test T=scull" => "rust/fops.rs": "a call that is to append overwrites",
+        "when(bindings::LKM_IOCB_APPEND, O_APPEND)"
+        => "when(bindings::LKM_IOCB_APPEND, 0)";
+    FTDI => "rust/usb.rs": "only who is killed does not wait for a packet",
+        "let wait = Completion::wait_timeout;"
+        => "let wait = Completion::wait_killable_timeout;";
+    "make test T=button" => "samples/26-gpio/button.rs": "what is down when it is loaded is pressed by a bounce",
+        "Atomic::new(input.value().inspect_err(failed)?)"
+        => "Atomic::new(false)";
+    "make test T=completion" => "samples/09-blocking/completion.rs": "who reads nothing waits",
+        "            _ if out.is_empty() => return Ok(0),\n"
+        => "";
+    "make test T=html_parser" => "samples/17-html-parser/measure.rs": "a file may be larger than any memory",
+        ".min(LARGEST)"
+        => "";
+    "make test T=chan_firmware" => "samples/18-channels/chan_firmware.rs": "what was answered is taken back",
+        "asking.filter(|it| it.is_pending())"
+        => "asking";
 }
