@@ -162,10 +162,14 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        let line = self.0.as_ptr();
         // SAFETY: By the type invariants. If the chip has gone, C forgets the name: docs/upstream.md.
         unsafe {
-            bindings::gpiod_set_consumer_name(self.0.as_ptr(), core::ptr::null());
-            bindings::gpiod_put(self.0.as_ptr());
+            let device = bindings::gpiod_to_gpio_device(line);
+            if bindings::gpio_device_get_chip(device).is_null() {
+                bindings::gpiod_set_consumer_name(line, core::ptr::null());
+            }
+            bindings::gpiod_put(line);
         }
     }
 }

@@ -127,6 +127,45 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
     devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
 }
 
+/// A use of the device, which keeps it from being suspended. Otherwise that may begin before devres has let go of all, and
+/// then the device would be resumed with the settings that it had before: as a master of memory that was freed.
+///
+/// # Invariants
+///
+/// The use was counted.
+struct Awake(
+    #[cfg_attr(not(CONFIG_PM), expect(dead_code, reason = "it is never suspended"))] ARef<Device>,
+);
+
+impl Awake {
+    fn new(device: &Device<Core<'_>>) -> Self {
+        // INVARIANT: It is counted whether it succeeds or not. The core has the device awake.
+        //
+        // SAFETY: The device is there, and the caller may sleep.
+        #[cfg(CONFIG_PM)]
+        unsafe {
+            bindings::__pm_runtime_resume(
+                &raw mut (*as_raw(device)).dev,
+                bindings::RPM_GET_PUT as c_int,
+            );
+        }
+        Self(device.into())
+    }
+}
+
+#[cfg(CONFIG_PM)]
+impl Drop for Awake {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe {
+            bindings::__pm_runtime_idle(
+                &raw mut (*as_raw(&self.0)).dev,
+                (bindings::RPM_GET_PUT | bindings::RPM_ASYNC) as c_int,
+            );
+        }
+    }
+}
+
 /// Says which addresses the device can reach by DMA, as a mask.
 ///
 /// To be called before anything is allocated or mapped for it. Fails with `EINVAL` for a mask of no bits, and with `EIO`
@@ -208,6 +247,7 @@ where
 
     struct Line {
         device: ARef<Device>,
+        _awake: Awake,
     }
 
     impl Drop for Line {
@@ -239,7 +279,7 @@ where
     let interrupt = try_pin_init!(Interrupt {
         registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
         _vectors: vectors,
-        _line: Line { device: device.into() },
+        _line: Line { device: device.into(), _awake: Awake::new(device) },
     }? Error);
     devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
 }
@@ -274,6 +314,7 @@ pub struct Buffer {
 struct Memory {
     device: ARef<Device>,
     memory: Coherent<[u8]>,
+    _awake: Awake,
 }
 
 impl Drop for Memory {
@@ -302,6 +343,7 @@ impl Buffer {
         let memory = Memory {
             device: device.into(),
             memory,
+            _awake: Awake::new(device),
         };
         Ok(Self {
             memory: Devres::new(device.as_ref(), memory)?,

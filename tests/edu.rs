@@ -5,7 +5,7 @@
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
     KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of, is_asleep, open_node,
-    ready, refuses_nonsense, wait_until, while_asleep,
+    ready, refuses_nonsense, skip, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
@@ -359,6 +359,25 @@ fn it_is_unbound_while_many_try_again() {
         || {},
     );
     module.unload().expect("nobody has it open");
+}
+
+/// One that is suspended when it is unbound has the settings again that it had then.
+#[test]
+fn a_device_without_a_driver_reaches_no_memory() {
+    let _module = load();
+    let name = DEVICE.name();
+    let control = DEVICE.folder().expect("the device").join("power/control");
+    if !control.exists() {
+        return skip("the kernel suspends nothing (CONFIG_PM)");
+    }
+    assert!(DEVICE.has(PciDevice::MASTER));
+    fs::write(&control, "auto").expect("auto");
+    DRIVER.unbind(&name);
+    assert!(!DEVICE.has(PciDevice::MASTER));
+    fs::write(&control, "on").expect("on");
+    assert!(!DEVICE.has(PciDevice::MASTER));
+    DRIVER.bind(&name).expect("bind");
+    assert_eq!(factorial(&open(), 3), Ok(6));
 }
 
 #[test]

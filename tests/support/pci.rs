@@ -68,6 +68,14 @@ impl PciDevice {
         fs::read_to_string(file).expect("whether it is enabled") != "0\n"
     }
 
+    /// Whether this bit of its command register is set.
+    pub fn has(self, bit: u16) -> bool {
+        let file = config(&self.folder().expect("the device"));
+        let mut command = [0; 2];
+        file.read_exact_at(&mut command, COMMAND).expect("read");
+        u16::from_le_bytes(command) & bit != 0
+    }
+
     /// Clears bits of its command register and sets others, as `setpci` would, until the result is dropped.
     pub fn change(self, clear: u16, set: u16) -> Changed {
         self.command(clear, set);
