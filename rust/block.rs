@@ -14,6 +14,7 @@ use crate::{
     lifetime::{
         self,
         this_module,
+        Kept,
         References, //
     },
     name::{
@@ -198,7 +199,7 @@ impl<T: Operations> Disk<T> {
     ///
     /// Fails with `EINVAL` if the shape is none, or the name is none that a file can have or has more
     /// than 31 bytes, `EEXIST` if it is taken, `EDEADLK` in what answers a disk's requests,
-    /// or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
+    /// `ENODEV` when the module is being unloaded, or `ENOMEM`. May sleep (`blk_mq_alloc_tag_set`, `add_disk`).
     pub fn new<E>(
         name: &'static CStr,
         options: Options,
@@ -219,6 +220,9 @@ impl<T: Operations> Disk<T> {
             return Err(errno(bindings::EDEADLK));
         }
         let references = References;
+        // Who opens the disk keeps the module. When that goes, C could not open it, and would let go of it when the task
+        // is back in user space, for which the disk's drop would wait.
+        let _kept = Kept::new()?;
         let inner = try_pin_init!(Inner {
             tags <- Tags::new(options.queues),
             queue: core::ptr::null_mut(),

@@ -161,8 +161,11 @@ impl<T: Item> Subsystem<T> {
             bindings::configfs_register_subsystem(subsystem)
         };
         if ret < 0 {
-            // SAFETY: This is the first reference, and the last.
+            // SAFETY: This is the first reference.
             unsafe { bindings::config_item_put(root.as_ptr().cast()) };
+            // Who has just made a symbolic link to the directory may have another one: see `drop`.
+            lifetime::wait(|| members.count.load(Acquire) == 0, || ());
+            lifetime::wait_for_returns();
         }
         to_result(ret)?;
         // INVARIANT: The node was just registered.

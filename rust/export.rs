@@ -83,6 +83,31 @@ numbers!(bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 #[doc(hidden)]
 pub const fn is_number<T: Number>() {}
 
+/// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
+/// refers to and must not be there, so that nothing links with it (`rust_build_error`).
+///
+/// ```
+/// const _: () = assert!(lkm::export::may_be_called("rusty"));
+/// ```
+///
+/// ```compile_fail,E0080
+/// const _: () = assert!(lkm::export::may_be_called("rust_build"));
+/// ```
+#[doc(hidden)]
+pub const fn may_be_called(interface: &str) -> bool {
+    const TAKEN: &[u8] = b"rust";
+
+    let name = interface.as_bytes();
+    let mut n = 0;
+    while n < TAKEN.len() {
+        if n == name.len() || name[n] != TAKEN[n] {
+            return true;
+        }
+        n += 1;
+    }
+    n < name.len() && name[n] != b'_'
+}
+
 /// What an interface's functions are, as pointers.
 ///
 /// # Safety
@@ -228,6 +253,11 @@ macro_rules! export {
         )+
 
         const _: $interface::Functions = $interface::Functions { $($function),+ };
+
+        const _: () = ::core::assert!(
+            $crate::export::may_be_called(::core::stringify!($interface)),
+            "the kernel crate has symbols of that name, which are not to be there"
+        );
 
         const _: () = {
             #[export_name = ::core::concat!(::core::stringify!($interface), "_interface")]

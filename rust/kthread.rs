@@ -14,7 +14,9 @@
 
 use crate::{
     bindings,
+    compat::errno,
     completion::Completion,
+    context,
     percpu, //
 };
 use core::{
@@ -118,7 +120,8 @@ impl<'a> Builder<'a> {
 
     /// Starts a kernel thread that runs `closure`.
     ///
-    /// Fails with `EINVAL` if the machine cannot have the CPU, with `ENOMEM`, or with `EINTR` if the
+    /// Fails with `EINVAL` if the machine cannot have the CPU, with `EDEADLK` in what answers a disk's requests, since who
+    /// makes threads may wait for a disk, with `ENOMEM`, or with `EINTR` if the
     /// caller is killed meanwhile; `closure` is dropped then. May sleep (`kthread_create`,
     /// `wake_up_process`).
     pub fn spawn<F, R>(self, closure: F) -> Result<Thread<R>>
@@ -128,6 +131,9 @@ impl<'a> Builder<'a> {
     {
         if self.cpu.is_some_and(|cpu| !percpu::is_possible(cpu)) {
             return Err(EINVAL);
+        }
+        if !context::may_do_io() {
+            return Err(errno(bindings::EDEADLK));
         }
         let packet = Handle::new(closure)?;
         // SAFETY: `main` is given what it expects. The thread is not running yet, and never will if

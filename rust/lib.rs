@@ -105,6 +105,7 @@
 //! | what [`block::Operations::read`] does not fill | shows what was in the memory before | `Inner::read`: zeroes |
 //! | a packet that its sender still refers to, as pktgen does | a `BUG` where it has to grow | `Packet::sent`: a copy |
 //! | sizes of rings, images and files that are read; what a disk made of memory keeps | may kill processes to find the memory | [`memory::MAY_FAIL`]: mostly `ENOMEM` instead |
+//! | a [`relay::Channel`] written to by a probe on what is called when its lock has just been taken (`CONFIG_LOCK_STAT`) | waits for itself, for ever | nobody |
 //! | a [`relay::Channel`] written to by a probe on what wakes its readers, or on a CPU that goes down | wakes them for ever; loses the interrupt, and waits for it | `Ring::tell` |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
@@ -118,6 +119,8 @@
 //! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
+//! | a PCI device that is suspended while it is unbound: [`pci::Buffer`], [`pci::handle_interrupt`] | resumes it as it was, as a master of memory that was freed | `pci::Awake` |
+//! | a PCI device that was not enabled: [`pci::Bar::new`], [`pci::handle_interrupt`] | reads registers that do not answer, which is an abort on some arm64 machines | nobody |
 //! | a DMA mask of no bits: [`pci::set_dma_mask`] | takes it with an IOMMU, and warns when something is allocated | `EINVAL` |
 //! | a DMA mask that becomes another when a [`pci::Buffer`] is there | on AMD's with encrypted memory gives the buffer back as one that is not | nobody |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
@@ -136,7 +139,8 @@
 //! | an argument of a probe | any address | the type: only a probe has a `Register`, and nobody can keep it. [`kprobe::Filename`] reads no registers of devices, but for ports of arm64 |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
-//! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`]: `EDEADLK`. Nobody, if another disk is dropped there |
+//! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
+//! | a disk, or a folder of configfs, in a kernel that can be preempted and has no `CONFIG_TASKS_RCU` (no kprobes, ftrace, bpf(2)) | may be about to leave a function of a module that has gone | nobody |
 //! | a disk that is called as a partition of another one would be: [`block::Disk::new`] | warns with a stack trace of the second one | `Inner::add`: `EEXIST`. Nobody, if the partition comes later |
 //! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |
 //! | a [`tty::Tty`] of who has ended, or of an interrupt: [`tty::Tty::current`] | looks at signals that there are not | `current`: `None` |
@@ -176,7 +180,7 @@
 //! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same number | the build: only `interface!` makes an `Interface` |
 //! | a text for an error: [`netlink::GenlInfo::set_err_msg`] | sends what is behind it, of more than 65,531 bytes | `set_err_msg`: at most 1,023 |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
-//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own |
+//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. The build: nor one of what must not be there, as `rust_build_error` |
 //! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs and for families, which no command of any may register or drop |
 //!
 //! # Pitfalls

@@ -105,6 +105,32 @@ impl Drop for References {
     }
 }
 
+/// A reference to the module.
+///
+/// # Invariants
+///
+/// The reference is this value's own.
+pub(crate) struct Kept(());
+
+impl Kept {
+    /// Fails with `ENODEV` when the module is being unloaded.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: The module that runs has not been freed.
+        if !unsafe { bindings::try_module_get(this_module().as_ptr()) } {
+            return Err(ENODEV);
+        }
+        // INVARIANT: It was just taken.
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. The module stays for the caller, whom its exit waits for.
+        unsafe { bindings::module_put(this_module().as_ptr()) };
+    }
+}
+
 /// Waits for what wakes nobody, and has `tell` say so if that takes long.
 pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
     /// Long enough for those who just look.
@@ -124,18 +150,16 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
 /// others, of whom the caller may be one. It is dropped here if the module is being loaded or unloaded, or
 /// there is no memory. May sleep.
 pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
-    let module = this_module().as_ptr();
-    let is_kept = state() == bindings::module_state_MODULE_STATE_LIVE
-        // SAFETY: The module that runs has not been freed.
-        && unsafe { bindings::try_module_get(module) };
-    if !is_kept {
+    let is_live = state() == bindings::module_state_MODULE_STATE_LIVE;
+    let Some(kept) = is_live.then(Kept::new).and_then(Result::ok) else {
         return drop(value);
-    }
+    };
     // Who is being killed cannot begin a thread. If there is no memory, the value goes with the closure.
+    #[expect(clippy::disallowed_methods, reason = "it keeps the module")]
     let begun = workqueue::system_long().try_spawn(GFP_KERNEL, move || drop_in_thread(value));
-    if begun.is_err() {
-        // SAFETY: The reference is the one from above. The module stays for the caller, whom its exit waits for.
-        unsafe { bindings::module_put(module) };
+    if begun.is_ok() {
+        // It is the thread's.
+        core::mem::forget(kept);
     }
 }
 
@@ -186,7 +210,8 @@ pub(crate) fn wait_for_returns() {
     unsafe {
         bindings::synchronize_rcu_tasks()
     };
-    // C makes do with it there, too.
+    // C makes do with it there, too, where nobody can be preempted. A kernel that can be, and has neither kprobes nor
+    // bpf(2) nor ftrace, has nothing better: the table of the crate says so.
     #[cfg(not(CONFIG_TASKS_RCU))]
     crate::compat::synchronize_rcu();
 }

@@ -75,11 +75,16 @@ impl<T> Cache<T> {
     /// Creates a cache that is called `name` in `/proc/slabinfo`.
     ///
     /// Does not build if `T` is larger than 4 KiB, or aligned to more than a page. Fails with
-    /// `EINVAL` if the name is none that a file can have, or has a blank in it, with `EBUSY` if it
+    /// `EINVAL` if the name is none that a file can have, has a blank in it or begins with a colon, with `EBUSY` if it
     /// is taken, or with `ENOMEM`. May sleep (`kmem_cache_create`).
     pub fn new(name: &'static CStr) -> Result<Self> {
         const { assert!(size_of::<T>() <= 4096 && align_of::<T>() <= PAGE_SIZE) };
-        if !is_name(name) || name.to_bytes().iter().any(u8::is_ascii_whitespace) {
+        let bytes = name.to_bytes();
+        // C has names of its own for caches that it merges, which begin with a colon.
+        if !is_name(name)
+            || bytes.first() == Some(&b':')
+            || bytes.iter().any(u8::is_ascii_whitespace)
+        {
             return Err(EINVAL);
         }
         if sysfs::exists(&[c"slab", name]) {

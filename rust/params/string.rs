@@ -143,7 +143,12 @@ impl<const MODE: u16> Str<MODE> {
     /// which there can be one.
     #[inline]
     pub fn get<'a>(&'static self, _guard: &'a Guard) -> &'a CStr {
+        let text = self.text.load(Relaxed);
+        // Before 7.3, C forgot the old one before it knew whether there was memory for a new one.
+        if text.is_null() {
+            return c"";
+        }
         // SAFETY: By the type invariants; by the guard's it does not change now.
-        unsafe { CStr::from_char_ptr(self.text.load(Relaxed)) }
+        unsafe { CStr::from_char_ptr(text) }
     }
 }
