@@ -315,7 +315,7 @@ mutants! {
         ".output(device.as_ref().as_ref(), false)"
         => ".output(device.as_ref().as_ref(), true)";
     "make test T=led" => "rust/gpio.rs": "lines are kept for ever",
-        "            bindings::gpiod_put(self.0.as_ptr());\n"
+        "            bindings::gpiod_put(line);\n"
         => "";
     "make test T=led" => "rust/gpio.rs": "a number stands for a line's name",
         "if self.line == u16::MAX {"
