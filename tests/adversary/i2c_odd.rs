@@ -59,6 +59,11 @@ impl FileOperations for Opener {
         Ok(Opener(link.into()))
     }
 
+    /// A position is the number of a register.
+    fn size(&self) -> Offset {
+        256
+    }
+
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let register = *pos as u8;
         let byte = self.0.read_byte(register)?;
