@@ -335,6 +335,7 @@ unsafe impl<T: FileOperations> Send for Device<T> {}
 unsafe impl<T: FileOperations> Sync for Device<T> {}
 
 impl<T: FileOperations> Device<T> {
+    #[expect(clippy::disallowed_methods, reason = "nobody reads it in here")]
     fn new(numbers: &Numbers, data: Arc<T::Data>) -> Result<Self> {
         let parent = module_kobject()?;
         // SAFETY: The function has no requirements.
@@ -383,6 +384,7 @@ impl<T: FileOperations> Device<T> {
 }
 
 impl<T: FileOperations> Drop for Device<T> {
+    #[expect(clippy::disallowed_methods, reason = "nobody reads it in here")]
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
         let shared = unsafe { self.0.as_ref() };

@@ -170,6 +170,7 @@ impl Area {
     ///
     /// Fails with `EINVAL` if there are not as many, `EBUSY` if one was mapped there before, or
     /// `ENOMEM`. May sleep.
+    #[expect(clippy::disallowed_methods, reason = "it is a page that may be seen")]
     pub fn insert(&self, index: usize, page: &SharedPage) -> Result {
         if index >= self.pages() {
             return Err(EINVAL);

@@ -379,6 +379,7 @@ impl<T: FileOperations> Shims<T> {
     ///
     /// To be called by C as that operation, for an area that [`Self::mmap`] set up, of a file between
     /// [`Self::open`] and [`Self::release`].
+    #[expect(clippy::disallowed_methods, reason = "it is a page that may be seen")]
     unsafe extern "C" fn fault(fault: *mut bindings::vm_fault) -> bindings::vm_fault_t {
         // SAFETY: The fault is the call's own.
         let fault = unsafe { &(*fault).__bindgen_anon_1 };

@@ -221,6 +221,10 @@ impl Ring {
     }
 
     /// Maps the whole ring, to be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the ring is for whoever may read its file"
+    )]
     pub(super) fn map(&self, area: &Area) -> Result {
         // What is mapped changes when somebody writes; that must not be what was not read yet.
         if self.options.mode == Mode::Overwrite {
