@@ -112,9 +112,9 @@ impl<T: FileOperations> Registration<T> {
     /// Registers a device whose open files share `data`.
     ///
     /// Fails with `EBUSY` if the major number is taken, or the module's parameters are still being
-    /// read, `EEXIST` if the class exists, `EINVAL` if the name is none that a file can have, with a number behind it if there are several, the mode
-    /// is none, the major number is 512 or above, or there are more nodes than minors, none of them or
-    /// more than 2^20, or `ENOMEM`. May sleep.
+    /// read, `EEXIST` if the class exists, `EINVAL` if the name is none that a file can have, with a
+    /// number behind it if there are several nodes, the mode is none, the major number is 512 or above,
+    /// or there are more nodes than minors, none of them or more than 2^20, or `ENOMEM`. May sleep.
     ///
     /// The device may be opened before this returns.
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {

@@ -130,7 +130,8 @@ impl<T: Item> Subsystem<T> {
     /// Registers `/sys/kernel/config/<name>`. Use [`new_subsystem!`].
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a directory can have, with
-    /// what `item` fails with, `EPERM` in another user namespace if configfs was never mounted, `ESRCH` in what closes the files of a process that has ended, or `ENOMEM`. May sleep
+    /// what `item` fails with, `EPERM` in another user namespace if configfs was never mounted, `ESRCH` in
+    /// what closes the files of a process that has ended, or `ENOMEM`. May sleep
     /// (`configfs_register_subsystem`).
     pub fn new<E>(
         name: &'static CStr,

@@ -120,8 +120,8 @@ impl<'a> Builder<'a> {
 
     /// Starts a kernel thread that runs `closure`.
     ///
-    /// Fails with `EINVAL` if the machine cannot have the CPU, with `EDEADLK` in what answers a disk's requests, since who
-    /// makes threads may wait for a disk, with `ENOMEM`, or with `EINTR` if the
+    /// Fails with `EINVAL` if the machine cannot have the CPU, with `EDEADLK` in what answers a disk's
+    /// requests, since who makes threads may wait for a disk, with `ENOMEM`, or with `EINTR` if the
     /// caller is killed meanwhile; `closure` is dropped then. May sleep (`kthread_create`,
     /// `wake_up_process`).
     pub fn spawn<F, R>(self, closure: F) -> Result<Thread<R>>

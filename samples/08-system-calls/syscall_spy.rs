@@ -31,7 +31,8 @@
 //! could still change it. If the path could not be copied, the log has the error.
 //!
 //! An open is counted and logged even if it fails, unless its flags make no sense or the process has no
-//! descriptor left. That of io_uring may count twice: if the kernel does not know the path yet, a thread tries once more. A path may hold any bytes; those that are not printable are escaped. A long one
+//! descriptor left. That of io_uring may count twice: if the kernel does not know the path yet, a thread
+//! tries once more. A path may hold any bytes; those that are not printable are escaped. A long one
 //! takes several lines. Without `uid=` it spies on root: hundreds of lines within seconds.
 //!
 //! Changed from the guide: the table of system calls is left alone. On x86-64 calls do not go through
