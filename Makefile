@@ -278,6 +278,11 @@ fuzz: all
 
 .PHONY: bench
 bench: all
+	+$(Q)$(MAKE) --no-print-directory .bench
+
+# The kernel may only just have come to be, and with it what tells its processor.
+.PHONY: .bench
+.bench:
 	+$(Q)$(TELL) scripts/bench $(T)
 
 .PHONY: coverage

@@ -94,12 +94,19 @@ CARGO_TESTS = $(if $(IS_FOREIGN),$(FOREIGN),$(STATIC)) \
 		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(RUN_RUST)))
 NO_TESTS = echo '{"reason":"build-finished","success":true}'
 
-.PHONY: test
+.PHONY: test .test
 test: all
+	+$(Q)$(MAKE) --no-print-directory .test
+
+# The kernel may only just have come to be, and with it what tells its processor.
+.test:
 	$(Q)$(if $(RUN_RUST),$(CARGO_TESTS),$(NO_TESTS)) | scripts/vm --suite --kernel $(KERNEL) $(addprefix --script ,$(RUN))
 
-.PHONY: gates
+.PHONY: gates .gates
 gates: all
+	+$(Q)$(MAKE) --no-print-directory .gates
+
+.gates:
 	+$(Q)$(TELL) scripts/gates $(OUT) $(or $(T),$(GATES))
 
 .PHONY: check .check

@@ -438,7 +438,7 @@ impl<T> RawSpinLock<T> {
         let task = Task::current_raw().addr();
         let caller = task | context as usize;
         let holder = self.holder.load(Relaxed);
-        // A breakpoint is like an NMI, whatever it has interrupted.
+        // But for arm64, a breakpoint is like an NMI, whatever it has interrupted.
         if holder == caller || context == Context::Nmi && holder & !3 == task {
             return None;
         }

@@ -27,10 +27,12 @@ fn main() -> Result<()> {
     let kernel = env::var("KERNEL").unwrap_or_else(|_| "dev".into());
     let rounds: usize = env::var("LKMPG_ROUNDS").map_or(Ok(5), |it| it.parse())?;
     let scratch = TempDir::new()?;
-    let image = root.join("build").join(&kernel).join("kernel/image");
-    let empty = empty_test(&root, scratch.path())?;
+    let folder = root.join("build").join(&kernel).join("kernel");
+    let config = fs::read_to_string(folder.join("config")).unwrap_or_default();
+    let processor = Processor::of(&config).unwrap_or_else(Processor::host);
+    let empty = empty_test(processor, &root, scratch.path())?;
     let mut rows = [
-        ("bare boot", bare_boot(&image, scratch.path())?),
+        ("bare boot", bare_boot(processor, &folder, scratch.path())?),
         (
             "scripts/vm --cold -- true",
             command(&root, "scripts/vm --cold -- true"),
@@ -71,13 +73,16 @@ fn main() -> Result<()> {
 }
 
 /// A test binary of the guest in which one test passes.
-fn empty_test(root: &Path, scratch: &Path) -> Result<PathBuf> {
+fn empty_test(processor: &Processor, root: &Path, scratch: &Path) -> Result<PathBuf> {
     let [source, program] = ["empty.c", "empty"].map(|it| scratch.join(it));
     let report = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
     let text = format!("#include <stdio.h>\nint main(void) {{ puts(\"{report}\"); }}\n");
     fs::write(&source, text)?;
-    let mut cc = Command::new("cc");
-    cc.args(["-static", "-DHAS_LIBTEST=1", "-o"])
+    // As Make names the compiler for another processor, to Cargo's packages as well.
+    let named = |what| env::var(format!("{what}_{}", processor.target.replace('-', "_"))).ok();
+    let mut cc = Command::new(named("CC").unwrap_or("cc".into()));
+    cc.args(named("CFLAGS").unwrap_or_default().split_whitespace())
+        .args(["-static", "-DHAS_LIBTEST=1", "-o"])
         .args([&program, &source])
         .arg(root.join("tests/support/guest_only.c"));
     run(&mut cc).context("cannot build an empty test")?;
@@ -102,13 +107,12 @@ fn suite(root: &Path, test: &Path, count: usize) -> Command {
 }
 
 /// QEMU as anybody would start it, with an init that does nothing but end it.
-fn bare_boot(image: &Path, scratch: &Path) -> Result<Command> {
+fn bare_boot(processor: &Processor, kernel: &Path, scratch: &Path) -> Result<Command> {
     let initramfs = scratch.join("initramfs");
     let mut archive = Archive::new(File::create(&initramfs)?);
     archive.folder("/dev")?;
-    archive.file("/poweroff", &busybox()?)?;
+    archive.file("/poweroff", &busybox(&kernel.join("root"))?)?;
     archive.finish()?;
-    let processor = Processor::host();
     let mut command = Command::new(processor.program);
     // Only of a PC has QEMU a machine that nobody has to name.
     if processor.firmware == Firmware::DeviceTree {
@@ -123,17 +127,26 @@ fn bare_boot(image: &Path, scratch: &Path) -> Result<Command> {
     ];
     command
         .args(["-nographic", "-no-reboot", "-m", "512M"])
-        .args(["-accel", if kvm_works() { "kvm" } else { "tcg" }])
+        .args([
+            "-accel",
+            if processor == Processor::host() && kvm_works() {
+                "kvm"
+            } else {
+                "tcg"
+            },
+        ])
         .args(["-append", &line.join(" ")])
         .arg("-initrd")
         .arg(initramfs)
         .arg("-kernel")
-        .arg(image);
+        .arg(kernel.join("image"));
     Ok(command)
 }
 
-fn busybox() -> Result<PathBuf> {
-    let folders = ["/bin", "/usr/bin"].map(|it| Path::new(it).join("busybox"));
+/// Another processor's has a root of its own.
+fn busybox(root: &Path) -> Result<PathBuf> {
+    let root = if root.exists() { root } else { Path::new("/") };
+    let folders = ["bin", "usr/bin"].map(|it| root.join(it).join("busybox"));
     let mut found = folders.into_iter().filter(|it| it.exists());
     found.next().context("there is no busybox")
 }

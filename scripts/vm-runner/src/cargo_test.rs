@@ -111,23 +111,26 @@ fn test_name(binary: &Path) -> String {
 }
 
 /// What a test wants to have added to the guest: `tests/NAME.add` has what
-/// `--add` takes, one a line. For another processor its own root has the programs.
+/// `--add` takes, one a line.
 fn companions(kernel: &Kernel, binary: &Path) -> Result<Vec<Add>> {
     let tests = module_dir().map_or_else(root, Ok)?.join("tests");
     let list = tests.join(test_name(binary)).with_extension("add");
     let mut adds = Vec::new();
     for line in named(&list)? {
-        adds.push(line.parse::<Add>()?);
-    }
-    if let Some(root) = &kernel.root {
-        for add in &mut adds {
-            let own = root.join(add.file.strip_prefix("/").unwrap_or(&add.file));
-            if own.exists() {
-                add.file = own;
-            }
-        }
+        adds.push(of_guest(kernel, line.parse()?));
     }
     Ok(adds)
+}
+
+/// What the guest's own user space has instead of this machine's, if it is another processor's.
+pub fn of_guest(kernel: &Kernel, mut add: Add) -> Add {
+    if let Some(root) = &kernel.root {
+        let own = root.join(add.file.strip_prefix("/").unwrap_or(&add.file));
+        if own.exists() {
+            add.file = own;
+        }
+    }
+    add
 }
 
 /// The lines of such a list, if there is one.

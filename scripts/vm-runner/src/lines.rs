@@ -35,12 +35,19 @@ struct Address<'a> {
     is_exact: bool,
 }
 
+impl Address<'_> {
+    /// Arm64's and riscv64's traces begin with the exact one, and do not say so.
+    fn is_at(&self, other: &Address) -> bool {
+        (self.function, self.offset, self.module) == (other.function, other.offset, other.module)
+    }
+}
+
 /// The lines of the source that a report's addresses are in, as far as there is debug information.
 /// Those in `home` are preferred to those that were inlined there.
 pub fn of(report: &[String], kernel: &Kernel, home: &Path) -> Vec<String> {
     let mut addresses: Vec<Address> = Vec::new();
     for address in report.iter().flat_map(|it| addresses_in(message(it))) {
-        if !addresses.contains(&address) && addresses.len() < MOST {
+        if !addresses.iter().any(|it| it.is_at(&address)) && addresses.len() < MOST {
             addresses.push(address);
         }
     }

@@ -4,7 +4,8 @@
 
 use crate::{
     cargo_test,
-    options::Options,
+    kernel::Kernel,
+    options::{Add, Options},
     outcome::Outcome,
     qemu,
     tap::{self, Case, Verdict},
@@ -46,11 +47,15 @@ pub fn run(options: &Options, script: &Path) -> Result<Outcome> {
         vm.arg("--add")
             .arg(format!("{}:{}", file.display(), target.display()));
     }
+    let kernel = Kernel::find(options)?;
+    let mut adds = Vec::new();
     for add in cargo_test::named(&script.with_extension("add"))? {
-        vm.arg("--add").arg(add);
+        adds.push(cargo_test::of_guest(&kernel, add.parse()?));
     }
-    if let Some(program) = interpreter(script)? {
-        vm.arg("--add").arg(&program);
+    adds.extend(interpreter(script, kernel.root.as_deref())?);
+    for add in adds {
+        vm.arg("--add")
+            .arg(format!("{}:{}", add.file.display(), add.target.display()));
     }
     vm.arg("--").arg(Path::new(FOLDER).join(name));
     let mut vm = vm
@@ -89,8 +94,9 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// What the script asks for in its first line, if the guest does not have it anyway.
-fn interpreter(script: &Path) -> Result<Option<PathBuf>> {
+/// What the script asks for in its first line, if the guest does not have it anyway. `root` has the
+/// programs of another processor.
+fn interpreter(script: &Path, root: Option<&Path>) -> Result<Option<Add>> {
     let text = fs::read(script)?;
     let line = text.split(|it| *it == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
@@ -104,17 +110,26 @@ fn interpreter(script: &Path) -> Result<Option<PathBuf>> {
         program => program,
     };
     let name = Path::new(program).file_name().unwrap_or_default();
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .map(|it| it.join(name))
-        .find(|it| it.is_file());
-    let found = found
-        .with_context(|| format!("{} asks for {program}, which is not here", script.display()))?;
+    let folders: Vec<PathBuf> = match root {
+        Some(root) => ["bin", "usr/bin", "usr/sbin"]
+            .map(|it| root.join(it))
+            .into(),
+        None => env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect(),
+    };
+    let mut found = folders.iter().map(|it| it.join(name));
+    let file = found.find(|it| it.is_file()).with_context(|| {
+        let place = root.map_or("here".into(), |it| format!("in {}", it.display()));
+        format!(
+            "{} asks for {program}, which is not {place}",
+            script.display()
+        )
+    })?;
     // It goes where the script looks.
-    Ok(Some(match program.starts_with('/') {
-        true => format!("{}:{program}", found.display()).into(),
-        false => found,
-    }))
+    let target = match program.starts_with('/') {
+        true => program.into(),
+        false => Path::new("/usr/local/bin").join(name),
+    };
+    Ok(Some(Add { file, target }))
 }
 
 /// Shows what it says, and returns it.
