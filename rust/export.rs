@@ -112,24 +112,37 @@ pub const fn may_be_called(interface: &str) -> bool {
 ///
 /// # Safety
 ///
-/// The number stands for the names and types of the fields, which have numbers for arguments and results.
+/// The text has the names and types of the fields, which have numbers for arguments and results.
 #[doc(hidden)]
 pub unsafe trait Interface {
-    /// The number.
-    const SIGNATURE: u64;
+    /// The text, without zeros.
+    const SIGNATURE: &'static str;
 }
 
-/// A number for a text: FNV-1a.
+/// A text as it is exported, with a zero at its end: `N` is one more than its length. (No number
+/// could stand for it: whoever names the arguments finds another text with that number.)
 #[doc(hidden)]
-pub const fn hash(text: &str) -> u64 {
+pub const fn exported<const N: usize>(text: &str) -> [u8; N] {
     let text = text.as_bytes();
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut exported = [0; N];
     let mut n = 0;
     while n < text.len() {
-        hash = (hash ^ text[n] as u64).wrapping_mul(0x100_0000_01b3);
+        exported[n] = text[n];
         n += 1;
     }
-    hash
+    exported
+}
+
+/// Whether an exported text is this one.
+///
+/// # Safety
+///
+/// As many bytes can be read as are the same, and one more.
+#[doc(hidden)]
+pub unsafe fn is_exported(exported: *const u8, text: &str) -> bool {
+    let mut bytes = text.bytes().chain([0]).enumerate();
+    // SAFETY: All before were the same.
+    bytes.all(|(n, byte)| unsafe { *exported.wrapping_add(n) } == byte)
 }
 
 /// Says which functions a module exports, as a module of Rust with the name that they begin with.
@@ -161,9 +174,8 @@ macro_rules! interface {
 
             // SAFETY: It is made of them.
             unsafe impl $crate::export::Interface for Functions {
-                const SIGNATURE: u64 = $crate::export::hash(
-                    ::core::stringify!($(fn $function($($argument: $type),*) $(-> $result)?;)+)
-                );
+                const SIGNATURE: &'static str =
+                    ::core::stringify!($(fn $function($($argument: $type),*) $(-> $result)?;)+);
             }
 
             /// The functions, of the module that exports them.
@@ -181,18 +193,20 @@ macro_rules! interface {
                 pub fn new() -> ::kernel::error::Result<Self> {
                     extern "C" {
                         #[link_name = ::core::concat!(::core::stringify!($interface), "_interface")]
-                        static EXPORTED: u64;
+                        static EXPORTED: u8;
                     }
-                    // SAFETY: It is a number that nobody changes: `export!` makes it. The module that has it
-                    // stays as long as this one.
-                    if unsafe { EXPORTED } != <Functions as $crate::export::Interface>::SIGNATURE {
+                    let text = <Functions as $crate::export::Interface>::SIGNATURE;
+                    // SAFETY: It is the first byte of a text with a zero at its end that nobody changes:
+                    // `export!` makes it. The module that has it stays as long as this one. Of what
+                    // else the kernel may have by that name no more is read than is such a text.
+                    if !unsafe { $crate::export::is_exported(&raw const EXPORTED, text) } {
                         ::kernel::pr_err!(
                             "the loaded module exports another interface {}: build both anew\n",
                             ::core::stringify!($interface),
                         );
                         return Err(::kernel::error::code::ENOEXEC);
                     }
-                    // INVARIANT: The numbers are the same.
+                    // INVARIANT: The texts are the same.
                     Ok(Self(()))
                 }
 
@@ -260,8 +274,10 @@ macro_rules! export {
         );
 
         const _: () = {
+            const TEXT: &str = <$interface::Functions as $crate::export::Interface>::SIGNATURE;
+
             #[export_name = ::core::concat!(::core::stringify!($interface), "_interface")]
-            static EXPORTED: u64 = <$interface::Functions as $crate::export::Interface>::SIGNATURE;
+            static EXPORTED: [u8; TEXT.len() + 1] = $crate::export::exported(TEXT);
         };
         $crate::export!(@symbol $interface interface);
     };

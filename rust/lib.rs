@@ -36,7 +36,7 @@
 //!
 //! #[vtable]
 //! impl proc_fs::Show for Visits {
-//!     fn show(&self, out: &SeqFile) -> Result {
+//!     fn show(&self, out: &mut SeqFile) -> Result {
 //!         seq_print!(out, "You are reader {}.\n", self.0.fetch_add(1, Relaxed) + 1);
 //!         Ok(())
 //!     }
@@ -169,6 +169,13 @@
 //! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY`, if they may be this module's. Nobody, if the number was another module's that is still loaded |
 //! | the name of an [`input::Keyboard`] | warns with a stack trace if what udev is told has no room for it | at most 79 bytes: `EINVAL` |
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |
+//! | SysRq on an [`input::Keyboard`] | crashes the kernel, if another key asks for that | `EINVAL`. Nobody, of Ctrl, Alt and Del: it can what a keyboard can |
+//! | what is shown while it is shown, by a [`seq_file::SeqFile`] | counts the bytes of both, in one place; the rest is old memory | the type: `&mut` |
+//! | a line of 65,535 bytes that is logged: `pr_info!`, `dev_info!` | counts it in 16 bits, and reads through a null pointer | nobody. Of what a process gave, log a part: [`message::Message`] |
+//! | what is formatted to be logged: `Display` of the module's own | calls it twice, with interrupts off and a record half written | nobody: it must not wait |
+//! | an array or a value larger than the stack | writes behind it: there is no probe | clippy, of arrays beyond 2 KiB; nobody, of what else there is |
+//! | a folder of configfs whose last link goes when its [`configfs::Subsystem`] does, with PREEMPT_RT | may be about to leave a function of a module that has gone | nobody |
+//! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` without an edge |
@@ -177,7 +184,7 @@
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again, or for a type that the loader does not wait for | runs what was freed | `init::Called`: `EBUSY`; the macro, which has the `module!` |
-//! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same number | the build: only `interface!` makes an `Interface` |
+//! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same text | the build: only `interface!` makes an `Interface` |
 //! | a text for an error: [`netlink::GenlInfo::set_err_msg`] | sends what is behind it, of more than 65,531 bytes | `set_err_msg`: at most 1,023 |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
 //! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. The build: nor one of what must not be there, as `rust_build_error` |
@@ -293,6 +300,7 @@ pub mod rcu;
 pub mod relay;
 pub mod ring;
 pub mod rwsem;
+pub mod seq_file;
 pub mod seqlock;
 pub mod slab;
 pub mod static_key;

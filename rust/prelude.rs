@@ -27,6 +27,7 @@ pub use crate::{
     new_wait_queue,
     proc_fs,
     relay,
+    seq_file::SeqFile,
     sysfs,
     timer,
     wait::WaitQueue, //
@@ -39,7 +40,6 @@ pub use kernel::{
     },
     new_mutex, new_spinlock,
     prelude::*,
-    seq_file::SeqFile,
     seq_print,
     sync::{
         atomic::{

@@ -31,6 +31,7 @@ use crate::{
         permissions,
         Path, //
     },
+    seq_file::SeqFile,
 };
 use core::{
     marker::PhantomPinned,
@@ -41,7 +42,6 @@ use kernel::{
     fs::file::Offset,
     iov::IovIterSource,
     prelude::*,
-    seq_file::SeqFile,
     str::BStr,
     sync::{
         Arc,
@@ -219,7 +219,7 @@ pub trait Show: Send + Sync + 'static {
     /// A reader gets what one call wrote, in as many reads as it likes; reading from the start
     /// again calls this again. It is also called again if the content did not fit the buffer at
     /// first (a page), so it should do nothing else than show. May sleep.
-    fn show(&self, out: &SeqFile) -> Result;
+    fn show(&self, out: &mut SeqFile) -> Result;
 
     /// Takes what was written, at any offset. Returns the number of bytes taken. May sleep.
     fn write(&self, _data: &mut IovIterSource<'_>) -> Result<usize> {
@@ -232,13 +232,13 @@ pub trait Show: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
-/// # use kernel::{prelude::*, seq_file::SeqFile};
-/// # use lkm::proc_fs;
+/// # use kernel::prelude::*;
+/// # use lkm::{proc_fs, seq_file::SeqFile};
 /// struct Answer;
 ///
 /// #[vtable]
 /// impl proc_fs::Show for Answer {
-///     fn show(&self, out: &SeqFile) -> Result {
+///     fn show(&self, out: &mut SeqFile) -> Result {
 ///         kernel::seq_print!(out, "{}\n", 42);
 ///         Ok(())
 ///     }

@@ -15,6 +15,7 @@ use crate::{
         member,
         with_user_source, //
     },
+    seq_file::SeqFile,
     wait, //
 };
 use core::{
@@ -25,8 +26,7 @@ use kernel::{
     error::VTABLE_DEFAULT_ERROR,
     fs::file::Offset,
     iov::IovIterSource,
-    prelude::*,
-    seq_file::SeqFile, //
+    prelude::*, //
 };
 
 /// A sequence of items that a file shows, as many as fit its reader's buffer at a time.
@@ -51,7 +51,7 @@ pub trait Sequence: Send + Sync + 'static {
 
     /// Writes the item to `out`. It is called again if the item did not fit the buffer, so it should
     /// do nothing else than show.
-    fn show(locked: &Self::Locked<'_>, key: u64, out: &SeqFile) -> Result;
+    fn show(locked: &Self::Locked<'_>, key: u64, out: &mut SeqFile) -> Result;
 
     /// Takes what was written, at any offset. Returns the number of bytes taken. May sleep.
     fn write(&self, _data: &mut IovIterSource<'_>) -> Result<usize> {
@@ -64,8 +64,8 @@ pub trait Sequence: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
-/// # use kernel::{prelude::*, seq_file::SeqFile};
-/// # use lkm::proc_fs;
+/// # use kernel::prelude::*;
+/// # use lkm::{proc_fs, seq_file::SeqFile};
 /// /// There is nothing to lock.
 /// struct Squares;
 ///
@@ -79,7 +79,7 @@ pub trait Sequence: Send + Sync + 'static {
 ///         (from <= 1000).then_some(from)
 ///     }
 ///
-///     fn show(_: &(), n: u64, out: &SeqFile) -> Result {
+///     fn show(_: &(), n: u64, out: &mut SeqFile) -> Result {
 ///         kernel::seq_print!(out, "{}\n", n * n);
 ///         Ok(())
 ///     }

@@ -61,7 +61,7 @@ struct Visits(Atomic<u64>);
 
 #[vtable]
 impl proc_fs::Show for Visits {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let n = self.0.fetch_add(1, Relaxed) + 1;
         seq_print!(out, "For the {n}{} time, go away!\n", suffix(n));
         Ok(())

@@ -103,7 +103,7 @@ impl proc_fs::Sequence for Book {
         Some(*guest.current().0)
     }
 
-    fn show(guests: &MutexGuard<'_, Guests>, number: u64, out: &SeqFile) -> Result {
+    fn show(guests: &MutexGuard<'_, Guests>, number: u64, out: &mut SeqFile) -> Result {
         let name = guests.names.get(&number).ok_or(ENOENT)?;
         seq_print!(out, "{number} {}\n", BStr::from_bytes(name.as_bytes()));
         Ok(())

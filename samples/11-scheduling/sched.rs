@@ -84,7 +84,7 @@ struct Count(Arc<Atomic<u64>>);
 
 #[vtable]
 impl proc_fs::Show for Count {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let calls = self.0.load(Relaxed);
         seq_print!(out, "Timer called {calls} times so far\n");
         Ok(())

@@ -181,7 +181,7 @@ impl Race {
 
 #[vtable]
 impl proc_fs::Show for Race {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let expected = self.threads.len() as u64 * u64::from(increments.value());
         let line = self.counters.line.lock();
         seq_print!(out, "counter       count   expected  ns each\n");

@@ -185,7 +185,7 @@ struct Status(Arc<Mutex<Journal>>);
 
 #[vtable]
 impl proc_fs::Show for Status {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let journal = self.0.lock();
         let state = if journal.failing {
             "failing"

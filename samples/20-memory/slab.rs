@@ -119,7 +119,7 @@ impl Drawer {
 
 #[vtable]
 impl proc_fs::Show for Drawer {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let (count, size) = (self.tickets.lock().len(), size_of::<Ticket>());
         seq_print!(out, "{count} tickets of {size} bytes\n");
         Ok(())

@@ -175,7 +175,7 @@ impl Words {
 
 #[vtable]
 impl proc_fs::Show for Words {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let ordered = self.ordered.lock();
         seq_print!(out, "list: ");
         for item in ordered.list.iter() {

@@ -95,7 +95,7 @@ fn run(mut pass: impl FnMut(&mut u64)) -> (u64, u64) {
 
 #[vtable]
 impl proc_fs::Show for Passes {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let (_, nothing) = run(|_| {});
         // ANCHOR: pass
         let (counted, key) = run(|counted| {

@@ -41,7 +41,7 @@ struct Caller;
 
 #[vtable]
 impl proc_fs::Show for Caller {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let result = INIT[0](lkm::this_module());
         seq_print!(out, "{:?}\n", result.err());
         Ok(())

@@ -160,7 +160,7 @@ struct Values;
 
 #[vtable]
 impl proc_fs::Show for Values {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "shown");
         answer().map(drop)
     }
@@ -220,7 +220,7 @@ struct Control;
 
 #[vtable]
 impl proc_fs::Show for Control {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

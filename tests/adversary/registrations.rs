@@ -57,7 +57,7 @@ struct Control {
 
 #[vtable]
 impl proc_fs::Show for Control {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 
@@ -399,7 +399,7 @@ struct Value;
 
 #[vtable]
 impl proc_fs::Show for Value {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "here");
         Ok(())
     }

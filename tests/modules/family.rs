@@ -6,7 +6,6 @@ use kernel::{
     iov::IovIterSource,
     new_mutex,
     prelude::*,
-    seq_file::SeqFile,
     sync::{
         Arc,
         Mutex, //
@@ -26,6 +25,7 @@ use lkm::{
         Registration, //
     },
     proc_fs,
+    seq_file::SeqFile,
 };
 
 module! {
@@ -121,7 +121,7 @@ impl Publisher {
 
 #[vtable]
 impl proc_fs::Show for Publisher {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let family = self.family.lock();
         let family = family.as_ref().ok_or(ENODEV)?;
         let mut news = family.message(NEWS)?;

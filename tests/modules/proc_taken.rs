@@ -2,11 +2,11 @@
 
 //! Wants the file in `/proc` that `procfs_1` has.
 
-use kernel::{
-    prelude::*,
+use kernel::prelude::*;
+use lkm::{
+    proc_fs,
     seq_file::SeqFile, //
 };
-use lkm::proc_fs;
 
 module! {
     type: ProcTaken,
@@ -34,7 +34,7 @@ struct Nothing;
 
 #[vtable]
 impl proc_fs::Show for Nothing {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 }

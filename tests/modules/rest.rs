@@ -4,7 +4,6 @@
 
 use kernel::{
     prelude::*,
-    seq_file::SeqFile,
     sync::{
         atomic::{
             Atomic,
@@ -21,6 +20,7 @@ use lkm::{
         IrqReturn, //
     },
     kthread, proc_fs,
+    seq_file::SeqFile,
     sysfs::{
         self,
         Attribute,
@@ -106,7 +106,7 @@ impl Shown {
 
 #[vtable]
 impl proc_fs::Show for Shown {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let mut blob = [0; 4];
         let length = self.blob.read(2, &mut blob);
         let blob = blob.get(..length).unwrap_or_default();

@@ -4,7 +4,6 @@
 
 use kernel::{
     prelude::*,
-    seq_file::SeqFile,
     sync::atomic::{
         Atomic,
         Relaxed, //
@@ -16,6 +15,7 @@ use lkm::{
         Probe, //
     },
     proc_fs,
+    seq_file::SeqFile, //
 };
 
 module! {
@@ -67,7 +67,7 @@ impl Shown {
 
 #[vtable]
 impl proc_fs::Show for Shown {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         kernel::seq_print!(out, "{}\n", self.probe.0.load(Relaxed));
         Ok(())
     }

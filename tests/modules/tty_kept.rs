@@ -5,12 +5,12 @@
 
 use kernel::{
     iov::IovIterSource,
-    prelude::*,
-    seq_file::SeqFile, //
+    prelude::*, //
 };
 use lkm::{
     message::Message,
     proc_fs,
+    seq_file::SeqFile,
     tty::Tty, //
 };
 
@@ -43,7 +43,7 @@ struct Kept(Tty);
 
 #[vtable]
 impl proc_fs::Show for Kept {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

@@ -13,7 +13,6 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    seq_file::SeqFile,
     sync::{
         Arc,
         ArcBorrow,
@@ -29,6 +28,7 @@ use lkm::{
     },
     new_wait_queue,
     proc_fs,
+    seq_file::SeqFile,
     wait::WaitQueue, //
 };
 
@@ -76,7 +76,7 @@ impl Remover {
 
 #[vtable]
 impl proc_fs::Show for Remover {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

@@ -58,7 +58,7 @@ struct Report {
 
 #[vtable]
 impl proc_fs::Show for Report {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let failed = self.probe.failed.load(Relaxed);
         seq_print!(out, "failed: {failed}\n");
         Ok(())

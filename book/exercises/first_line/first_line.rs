@@ -45,7 +45,7 @@ struct Line;
 
 #[vtable]
 impl proc_fs::Show for Line {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let start = file::read(path.value(), LONGEST)?;
         let line = start.split(|byte| *byte == b'\n').next();
         seq_print!(out, "{}\n", BStr::from_bytes(line.unwrap_or_default()));

@@ -41,7 +41,7 @@ struct Beats(Arc<Atomic<u64>>);
 
 #[vtable]
 impl proc_fs::Show for Beats {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.0.load(Relaxed));
         Ok(())
     }

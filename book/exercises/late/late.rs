@@ -43,7 +43,7 @@ impl Question {
 
 #[vtable]
 impl proc_fs::Show for Question {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let answer = *self.answer.lock();
         match answer {
             Some(answer) => seq_print!(out, "The device says {answer}\n"),

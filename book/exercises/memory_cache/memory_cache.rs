@@ -64,7 +64,7 @@ impl Queue {
 
 #[vtable]
 impl proc_fs::Show for Queue {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let count = self.jobs.lock().len();
         seq_print!(out, "{count}\n");
         Ok(())

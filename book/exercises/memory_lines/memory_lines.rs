@@ -51,7 +51,7 @@ impl Lines {
 
 #[vtable]
 impl proc_fs::Show for Lines {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let kept = self.kept.lock();
         let text = core::str::from_utf8(&kept).map_err(|_| EINVAL)?;
         seq_print!(out, "{text}");

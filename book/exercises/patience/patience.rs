@@ -44,7 +44,7 @@ impl Thermometer {
 
 #[vtable]
 impl proc_fs::Show for Thermometer {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let mut readings = self.readings.lock();
         let degrees = ask();
         *readings += 1;

@@ -58,7 +58,7 @@ impl Words {
 
 #[vtable]
 impl proc_fs::Show for Words {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{} of {}\n", self.kept.lock().len(), self.room);
         Ok(())
     }

@@ -41,7 +41,7 @@ struct Speaker;
 
 #[vtable]
 impl proc_fs::Show for Speaker {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

@@ -33,7 +33,7 @@ struct Sum(Atomic<i64>);
 
 #[vtable]
 impl proc_fs::Show for Sum {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.0.load(Relaxed));
         Ok(())
     }

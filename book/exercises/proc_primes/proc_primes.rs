@@ -38,7 +38,7 @@ struct Primes;
 
 #[vtable]
 impl proc_fs::Show for Primes {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let mut text = Message::<100>::new();
         for n in 2..=u64::from(last.value()) {
             if is_prime(n) {

@@ -50,7 +50,7 @@ impl Buttons {
 
 #[vtable]
 impl proc_fs::Show for Buttons {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

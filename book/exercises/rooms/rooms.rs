@@ -100,7 +100,7 @@ impl House {
 
 #[vtable]
 impl proc_fs::Show for House {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let room = self.room.lock().clone();
         if let Some(room) = room {
             for lamp in room.lamps.lock().iter() {

@@ -32,7 +32,7 @@ struct Count(Atomic<u64>);
 
 #[vtable]
 impl proc_fs::Show for Count {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.0.load(Relaxed));
         Ok(())
     }

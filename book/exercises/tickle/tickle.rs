@@ -51,7 +51,7 @@ struct Laughs {
 
 #[vtable]
 impl proc_fs::Show for Laughs {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", 0);
         Ok(())
     }

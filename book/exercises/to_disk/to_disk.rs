@@ -57,7 +57,7 @@ struct Traffic {
 
 #[vtable]
 impl proc_fs::Show for Traffic {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let begun = self.begun.0.load(Relaxed);
         let ended = 0;
         seq_print!(out, "{begun} begun, {ended} ended\n");

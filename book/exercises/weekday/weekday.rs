@@ -53,7 +53,7 @@ impl Day {
 
 #[vtable]
 impl proc_fs::Show for Day {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", *self.name.lock());
         Ok(())
     }

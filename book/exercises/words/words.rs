@@ -43,7 +43,7 @@ impl Text {
 
 #[vtable]
 impl proc_fs::Show for Text {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.counter.lock().words);
         Ok(())
     }

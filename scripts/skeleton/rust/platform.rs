@@ -2,11 +2,13 @@
 
 //! A driver for a platform device.
 //!
-//! The device is one that each VM of QEMU has. Put your own into the table.
+//! The device is one that each VM of QEMU has: in ACPI's tables on x86-64, and in the device
+//! tree on arm64 and riscv64. Put your own into the one or the other.
 
 use kernel::{
     acpi,
     device::Core,
+    of,
     platform,
     prelude::*,
     sync::aref::ARef, //
@@ -17,15 +19,22 @@ struct Skeleton {
 }
 
 kernel::acpi_device_table!(
-    DEVICES,
+    ACPI_DEVICES,
     <Skeleton as platform::Driver>::IdInfo,
     [(acpi::DeviceId::new(c"QEMU0002"), ())]
+);
+
+kernel::of_device_table!(
+    OF_DEVICES,
+    <Skeleton as platform::Driver>::IdInfo,
+    [(of::DeviceId::new(c"qemu,fw-cfg-mmio"), ())]
 );
 
 impl platform::Driver for Skeleton {
     type IdInfo = ();
     type Data<'bound> = Self;
-    const ACPI_ID_TABLE: Option<acpi::IdTable<Self::IdInfo>> = Some(&DEVICES);
+    const ACPI_ID_TABLE: Option<acpi::IdTable<Self::IdInfo>> = Some(&ACPI_DEVICES);
+    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = Some(&OF_DEVICES);
 
     fn probe<'bound>(
         device: &'bound platform::Device<Core<'_>>,

@@ -31,7 +31,7 @@ struct Readers(Atomic<u64>);
 
 #[vtable]
 impl proc_fs::Show for Readers {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let n = self.0.fetch_add(1, Relaxed) + 1;
         seq_print!(out, "You are reader {n}\n");
         Ok(())

@@ -129,7 +129,7 @@ fn bare_boot(processor: &Processor, kernel: &Path, scratch: &Path) -> Result<Com
         .args(["-nographic", "-no-reboot", "-m", "512M"])
         .args([
             "-accel",
-            if processor == Processor::host() && kvm_works() {
+            if !processor.is_foreign() && kvm_works() {
                 "kvm"
             } else {
                 "tcg"

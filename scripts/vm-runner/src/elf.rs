@@ -5,7 +5,7 @@
 use crate::processor::Processor;
 use anyhow::{Context, Result, bail};
 use object::{
-    Endianness, ReadCache,
+    Endianness, Object, ObjectSymbol, ReadCache,
     elf::{
         DT_NEEDED, DT_RUNPATH, Dyn64, DynamicTag, ELF_NOTE_GNU, FileHeader32, FileHeader64,
         NT_GNU_BUILD_ID, NoteType,
@@ -27,6 +27,9 @@ use std::{
 /// The kind of a note on a library that a program opens itself (`.note.dlopen`).
 const DLOPEN: NoteType = NoteType(0x407c_0c0a);
 
+/// The library that knows how to leave a function from outside.
+const UNWINDER: &str = "libgcc_s.so.1";
+
 /// A file that a program needs: where it must be, and where it is on the host.
 pub type Needed = (PathBuf, PathBuf);
 
@@ -47,12 +50,30 @@ pub fn needs(program: &Path, on: &Processor, root: Option<&Path>) -> Result<Vec<
         Some(root) => listed(&content, root),
         None => told(program, &content),
     }?;
-    for it in opened(&content, root.unwrap_or(Path::new("/")))? {
+    let root = root.unwrap_or(Path::new("/"));
+    let mut more = opened(&content, root)?;
+    let of_library = |(_, file): &Needed| fs::read(file).is_ok_and(|it| cancels(&it));
+    if cancels(&content) || needed.iter().any(of_library) {
+        if let Some(file) = library(Path::new(UNWINDER), root) {
+            more.push((place(&file, root)?, file));
+        }
+    }
+    for it in more {
         if needed.iter().all(|(target, _)| *target != it.0) {
             needed.push(it);
         }
     }
     Ok(needed)
+}
+
+/// Whether a program ends threads, for which the C library opens [`UNWINDER`].
+fn cancels(program: &[u8]) -> bool {
+    let names = [&b"pthread_cancel"[..], b"pthread_exit"];
+    let Ok(file) = object::File::parse(program) else {
+        return false;
+    };
+    let mut symbols = file.dynamic_symbols().filter(|it| it.is_undefined());
+    symbols.any(|it| it.name_bytes().is_ok_and(|it| names.contains(&it)))
 }
 
 /// The processor that an ELF program is for, if it is one of those that are known.
@@ -351,7 +372,8 @@ mod tests {
                 "1: .asciz \"{note}\"\n"
                 "2: .balign 4\n"
                 ".popsection");
-            int main(void) {{ return 0; }}"#
+            extern void pthread_exit(void *);
+            int main(void) {{ pthread_exit(0); }}"#
         );
         fs::write(&source, text).unwrap();
         let cc = Command::new("cc")
@@ -365,6 +387,8 @@ mod tests {
             assert_eq!(has("libresolv.so.2"), 1, "{needed:?}");
             assert_eq!(has("libc.so.6"), 1, "{needed:?}");
             assert_eq!(has("libnosuch.so.1"), 0, "{needed:?}");
+            // What it takes to end a thread.
+            assert_eq!(has("libgcc_s.so.1"), 1, "{needed:?}");
         }
     }
 

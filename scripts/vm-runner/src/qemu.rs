@@ -446,9 +446,10 @@ pub fn processors(machine: &Machine, options: &Options) -> Vec<OsString> {
         Accel::Tcg(_) => {
             // One is emulated by one thread in any case.
             let single = options.smp > 1 && version(processor).is_some_and(|it| it < PATCHES_CODE);
+            // Several are emulated at once, unless this machine's memory has a weaker order.
             let accel = match single {
                 true => "tcg,thread=single",
-                false => "tcg,thread=multi",
+                false => "tcg",
             };
             line.extend(["-accel", accel, "-cpu", processor.cpu]);
         }

@@ -24,8 +24,8 @@ outputmakefile:
 vmlinux:
 \techo built >>$(O)/vmlinux
 Image:
-\tmkdir -p $(O)/arch/riscv/boot
-\techo built >>$(O)/arch/riscv/boot/Image
+\tmkdir -p $(O)/arch/arm64/boot $(O)/arch/riscv/boot
+\techo built | tee -a $(O)/arch/arm64/boot/Image >>$(O)/arch/riscv/boot/Image
 modules: outputmakefile
 \tmkdir -p $(O)/include/config
 \techo {version}-lkmpg >$(O)/include/config/kernel.release

@@ -2,8 +2,8 @@
 
 //! make check: a check that has seen nothing has failed.
 
-use lkmpg_tools_tests::Machine;
-use std::{fs, os::unix::fs::symlink};
+use lkmpg_tools_tests::{Machine, root};
+use std::{fs, os::unix::fs::symlink, process::Command};
 
 /// An editor's view without an error.
 const ANALYZER: &str = "test $1 != diagnostics || echo processing rust/lib.rs";
@@ -140,4 +140,70 @@ fn what_an_editor_would_show_is_looked_at() {
     machine
         .run(CHECK)
         .fails(&["scripts/setup", "editor's view"]);
+}
+
+/// What safe code could say to have the `unsafe` code of others do what it is not meant to.
+#[test]
+fn there_is_no_way_around_the_lints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("way.rs");
+    let is_refused = |options: &[&str], text: &str| {
+        fs::write(&file, text).expect("a file");
+        let mut command = Command::new(root().join("scripts/ways-around"));
+        let ended = command
+            .args(options)
+            .arg(&file)
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(!said.contains("Traceback"), "{said}");
+        !ended.status.success()
+    };
+    for way in [
+        "unsafe {}",
+        "deref!(unsafe { Cheat, usize => &'static u64 });",
+        "extern  crate self as kernel;",
+        "extern /* in between */ crate self as kernel;",
+        "macro_rules! concat { () => {} }",
+        "macro_rules! r#include { () => {} }",
+        "macro_rules! all { ($n:ident) => { macro_rules! $n { () => {} } } }",
+        "use mine as\nstringify;",
+        "include!(\"x.inc\");",
+        "#[path = \"x.inc\"]\nmod x;",
+        "paste! { [<un safe>] {} }",
+        "use kernel::macros::paste as p;",
+        "bitfield! { struct R(&'static u64) {} }",
+        "register! { pub(crate) ID(u32) @ 0x0 {} pub(crate) IT(&'static u64) @ 0x4 {} }",
+        "global_lock! {}",
+        "kernel::print_macro!()",
+        "static __LOG_PREFIX: &[u8] = b\"\";",
+        "use kernel::device_id as it;",
+        "impl kernel::pci::IdTable for X {}",
+        "#[kernel::macros::export]\nfn f() {}",
+        "#[cfg_attr(all(), no_mangle)]\nfn f() {}",
+        "#[link_section = \".init.text\"]\nfn f() {}",
+        "#[cfg(not(clippy))]\nfn f() {}",
+        "#![allow(clippy::disallowed_types)]",
+        "#![allow(dead_code, clippy::all)]",
+        "#[expect(warnings)]\nfn f() {}",
+        // Neither a string nor a comment hides what comes after it.
+        "const A: &str = \"/*\"; const B: char = '\"'; unsafe {} // \"*/",
+        "const A: &str = r#\"\"\"#; unsafe {} /* r#\" */",
+        "/* /* */ unsafe */ fn f<'a>(_: &'a u8) {} unsafe {}",
+    ] {
+        assert!(is_refused(&[], way), "{way}");
+    }
+    for harmless in [
+        "// unsafe\n/* extern crate /* */ unsafe */ const A: &str = \"unsafe\";",
+        "const A: &str = r#\"un\"safe\"#; const B: char = '\\''; #![forbid(unsafe_code)]",
+        "#[path = \"../common.rs\"]\nmod common;",
+        "const TEXT: &str = include_str!(\"x.txt\");",
+        "#[allow(clippy::too_many_arguments)]\nfn f() {}",
+        "register! { pub(crate) ID(u32) @ 0x0 { 7:0 minor; } pub(crate) IT(u8) @ 0x4 {} }",
+        "impl<T> kernel::pci::Driver for X<T> {} fn export() {}",
+    ] {
+        assert!(!is_refused(&[], harmless), "{harmless}");
+    }
+    assert!(!is_refused(&["--unsafe"], "unsafe {}"));
+    assert!(is_refused(&["--unsafe"], "extern crate self as kernel;"));
 }

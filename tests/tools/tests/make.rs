@@ -131,8 +131,9 @@ fn functions_and_settings_of_the_shell_do_not_reach_the_scripts() {
     for it in stray.split(' ') {
         machine.set(it, "stray");
     }
-    let script = "env >$HOME/seen; case $1 in -m) echo x86_64 ;; *) echo 7.3.4 ;; esac";
-    machine.program("uname", script);
+    let arch = std::env::consts::ARCH;
+    let script = format!("env >$HOME/seen; case $1 in -m) echo {arch} ;; *) echo 7.3.4 ;; esac");
+    machine.program("uname", &script);
     machine.run(&["scripts/doctor"]).passes();
     // Nor the programs that these call.
     let seen = machine.read("home/seen");

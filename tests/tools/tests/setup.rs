@@ -63,10 +63,11 @@ fn a_machine_of_another_kind_is_told_so() {
 fn what_another_processor_takes_is_for_those_who_ask() {
     let mut machine = Machine::new();
     machine.run(&["scripts/setup", "--check"]).passes();
-    for (kernel, package) in [
+    let others = [
         ("arm64", "qemu-system-arm"),
         ("debug-riscv64", "qemu-system-misc"),
-    ] {
+    ];
+    for (kernel, package) in others.into_iter().filter(|(_, it)| *it != qemu().1) {
         machine.set("KERNEL", kernel);
         machine
             .run(&["scripts/setup", "--check"])

@@ -62,7 +62,7 @@ struct Report {
 
 #[vtable]
 impl proc_fs::Show for Report {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let exited = self.probe.exited.load(Relaxed);
         let killed = self.probe.killed.load(Relaxed);
         seq_print!(out, "exited with an error: {exited}\n");

@@ -45,7 +45,7 @@ struct Line;
 
 #[vtable]
 impl proc_fs::Show for Line {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let mut room = [0; LONGEST];
         let file = file::Options::new().read().open(path.value())?;
         let length = file.read_at(&mut room, 0)?;

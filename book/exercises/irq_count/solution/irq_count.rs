@@ -59,7 +59,7 @@ struct Shown {
 
 #[vtable]
 impl proc_fs::Show for Shown {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.line.interrupts.load(Relaxed));
         Ok(())
     }

@@ -64,7 +64,7 @@ impl Speaker {
 
 #[vtable]
 impl proc_fs::Show for Speaker {
-    fn show(&self, _out: &SeqFile) -> Result {
+    fn show(&self, _out: &mut SeqFile) -> Result {
         Ok(())
     }
 

@@ -43,7 +43,7 @@ impl Sum {
 
 #[vtable]
 impl proc_fs::Show for Sum {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let sum = *self.sum.lock();
         seq_print!(out, "{sum}\n");
         Ok(())

@@ -47,7 +47,7 @@ impl proc_fs::Sequence for Primes {
         (from..=last.value().into()).find(|n| is_prime(*n))
     }
 
-    fn show(_: &(), n: u64, out: &SeqFile) -> Result {
+    fn show(_: &(), n: u64, out: &mut SeqFile) -> Result {
         seq_print!(out, "{n}\n");
         Ok(())
     }

@@ -98,7 +98,7 @@ impl House {
 
 #[vtable]
 impl proc_fs::Show for House {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let room = self.room.lock().clone();
         if let Some(room) = room {
             let name = BStr::from_bytes(room.name.as_bytes());

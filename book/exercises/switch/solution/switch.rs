@@ -52,7 +52,7 @@ impl Passes {
 
 #[vtable]
 impl proc_fs::Show for Passes {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         for _ in 0..1000 {
             self.pass();
         }

@@ -57,7 +57,7 @@ struct Laughs {
 
 #[vtable]
 impl proc_fs::Show for Laughs {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         seq_print!(out, "{}\n", self.probe.laughs.load(Relaxed));
         Ok(())
     }

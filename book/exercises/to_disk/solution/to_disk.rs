@@ -59,7 +59,7 @@ struct Traffic {
 
 #[vtable]
 impl proc_fs::Show for Traffic {
-    fn show(&self, out: &SeqFile) -> Result {
+    fn show(&self, out: &mut SeqFile) -> Result {
         let ended = self.ended.0.load(Relaxed);
         let begun = self.begun.0.load(Relaxed);
         seq_print!(out, "{begun} begun, {ended} ended\n");
