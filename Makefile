@@ -124,7 +124,8 @@ if-changed = $(if $(filter file,$(origin KDIR)),scripts/if-changed $1 $2 Makefil
 
 # For another processor cargo builds only what runs there, with the compiler that its libraries go with.
 IS_FOREIGN = $(filter-out $(HERE),$(TARGET))
-FOREIGN	= RUSTC='$(RUSTC)'
+# Not the kernel's, if that is one of Debian's.
+FOREIGN	= RUSTC='$(USER_RUSTC)'
 BENCH	:= lkmpg-vm lkmpg-report lkmpg-mutants lkmpg-model lkmpg-runner-tests lkmpg-tools-tests
 GUESTS	= --target $(TARGET) --workspace $(addprefix --exclude ,$(BENCH))
 # Scripts that have cargo build for the guest are told so.
@@ -176,7 +177,7 @@ help:
 #: KERNEL=debug      the kernel with the sanitizers; KERNEL=trace with what looks inside
 #: CONFIG=FILE       the kernel with more options: what FILE.config adds, as CONFIG_TUN=y
 #: KERNEL=arm64      the kernel of another processor, emulated; also riscv64 (docs/processors.md)
-#: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2
+#: KERNEL=debian     Debian's own; also debian-cloud, debian-rt, debian-7.2, debian-arm64
 #: KERNEL=host       the machine's own, to build for only; KERNEL=RELEASE another of
 #:                   Debian's, by what uname -r says
 #: KDIR=/path        any other prepared kernel tree with CONFIG_RUST=y

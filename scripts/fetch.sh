@@ -8,7 +8,7 @@
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # Whose packages they are: this machine's, unless the script that sources this says so.
-apt=$cache/apt${architecture:+-$architecture}
+: "${architecture=}"
 # The space that fetching and unpacking a kernel source takes, in MiB.
 source_space=2200
 # The series that this project was tried with, best first.
@@ -39,7 +39,8 @@ need_space() {
 # others, brought up to date, and no installed package.
 open_apt() {
 	local names
-	[ "${opened-}" != "$1" ] || return 0
+	[ "${opened-}" != "$architecture $1" ] || return 0
+	apt=$cache/apt${architecture:+-$architecture}
 	[ -r "$keyring" ] && type -P apt-get >/dev/null ||
 		die 'this is not Debian, from whose packages a part has to come' \
 			"It takes apt-get, and $keyring of the package debian-archive-keyring." \
@@ -47,7 +48,7 @@ open_apt() {
 	read -ra names <<<"$1"
 	stage 'look at what Debian offers' 0 update_apt "${names[@]}"
 	export APT_CONFIG=$apt/apt.conf
-	opened=$1
+	opened="$architecture $1"
 }
 
 update_apt() {

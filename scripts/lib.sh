@@ -56,7 +56,7 @@ declare -A fragments_of=(
 	[arm64]='dev arm64' [debug-arm64]='dev arm64 debug'
 	[riscv64]='dev riscv64' [debug-riscv64]='dev riscv64 debug'
 )
-kernels='dev, debug, debug-kobject, trace; x86, arm64, riscv64, debug-x86, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2; host, or what uname -r says'
+kernels='dev, debug, debug-kobject, trace; x86, arm64, riscv64, debug-x86, debug-arm64, debug-riscv64; debian, debian-cloud, debian-rt, debian-7.2, debian-arm64; host, or what uname -r says'
 
 # The processors: what Kbuild, Debian, clang and rustc call each, and what QEMU boots there, in the
 # folder that the kernel was built in. scripts/vm-runner/src/processor.rs knows QEMU's side.
@@ -66,11 +66,14 @@ arm64   arm64   arm64   aarch64-linux-gnu aarch64-unknown-linux-gnu   arch/arm64
 riscv64 riscv   riscv64 riscv64-linux-gnu riscv64gc-unknown-linux-gnu arch/riscv/boot/Image
 '
 
-# processor_of KERNEL: sets what is in the table of the one that it runs on. Debian's are for this
-# machine's.
+# Debian's kernels: of a series, of a flavour, and of a processor, if it is not this machine's.
+debian_kernel='^debian(-[0-9]+\.[0-9]+)?(-cloud|-rt)?(-x86|-arm64)?$'
+
+# processor_of KERNEL: sets what is in the table of the one that it runs on.
 processor_of() {
 	local fragments
 	read -ra fragments <<<"${fragments_of[${1%+*}]-debian $here}"
+	[[ ! $1 =~ $debian_kernel ]] || [ -z "${BASH_REMATCH[3]}" ] || fragments[1]=${BASH_REMATCH[3]#-}
 	use_processor "${fragments[1]}"
 }
 
@@ -89,7 +92,7 @@ is_foreign() {
 
 # is_kernel NAME: whether there is such a KERNEL.
 is_kernel() {
-	[[ $1 =~ ^(debian(-[0-9]+\.[0-9]+)?(-cloud|-rt)?|host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[${1%+*}]-}" ]
+	[[ $1 =~ $debian_kernel || $1 =~ ^(host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[${1%+*}]-}" ]
 }
 
 say() {
@@ -268,6 +271,19 @@ tools() {
 	for name in "${tool_names[@]}"; do [ -n "${!name}" ] || return 0; done
 	tools_id=$("$RUSTC" -vV; "$CLANG" --version; "$BINDGEN" --version)
 	remember_tools
+}
+
+# user_toolchain: how cargo builds for the guest of the kernel in $folder, which is of another processor.
+user_toolchain() {
+	local clang name=${target//-/_}
+	clang="--target=$triple --sysroot=$folder/root -fuse-ld=$(type -P "$(llvm_tool "$LLVM" ld.lld)")"
+	echo "TARGET := $target"
+	echo "USER_RUSTC := $RUSTC"
+	echo "export LKMPG_CLANG := $CLANG"
+	echo "export CARGO_TARGET_${name^^}_RUSTFLAGS := --sysroot $folder/root/usr -Clink-arg=${clang// / -Clink-arg=}"
+	echo "export CC_$name := $CLANG"
+	# To compile takes no linker, and cc makes errors of warnings.
+	echo "export CFLAGS_$name := $clang -Wno-unused-command-line-argument"
 }
 
 # choose_mdbook: the same for the book's tool, which nothing else needs.

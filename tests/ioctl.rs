@@ -10,11 +10,12 @@ use lkmpg_tests::{
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
+    pipe,
     process::Signal,
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _},
+    io::Read as _,
     os::{
         fd::AsFd as _,
         unix::{
@@ -462,7 +463,7 @@ fn the_client() {
     assert_eq!(client(&["get"]).stdout, b"Hello, client\n");
 
     // As `ioctl get | head -c 1` has it, when `head` is through.
-    let (reader, writer) = io::pipe().expect("a pipe");
+    let (reader, writer) = pipe::pipe().expect("a pipe");
     drop(reader);
     let mut command = Command::new("ioctl");
     command.args(["--device", NODE, "get"]).stdout(writer);

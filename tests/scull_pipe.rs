@@ -216,7 +216,7 @@ fn a_signal_tells_who_asked_for_it() {
     let end = open(OFlags::RDONLY);
     // Nobody asked yet.
     fs::write(NODE, "before").expect("write");
-    hostile::tell(end.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    hostile::tell(end.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
     fcntl_setfl(&end, OFlags::ASYNC).expect("F_SETFL");
     fs::write(NODE, "now").expect("write");
     let status = listener.wait().expect("its end");
@@ -224,11 +224,11 @@ fn a_signal_tells_who_asked_for_it() {
 
     // Whoever does not want any more, or is gone, is told nothing.
     let mut listener = sleeper();
-    hostile::tell(end.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    hostile::tell(end.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
     fcntl_setfl(&end, OFlags::empty()).expect("F_SETFL");
     fs::write(NODE, "then").expect("write");
     let again = open(OFlags::RDONLY);
-    hostile::tell(again.as_fd(), listener.id().cast_signed()).expect("F_SETOWN");
+    hostile::tell(again.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
     fcntl_setfl(&again, OFlags::ASYNC).expect("F_SETFL");
     drop(again);
     fs::write(NODE, "later").expect("write");

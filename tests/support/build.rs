@@ -75,4 +75,6 @@ fn guest_only(kind: &str, has_libtest: &str) {
     for object in compiler.compile_intermediates() {
         println!("cargo::rustc-link-arg-{kind}={}", object.display());
     }
+    // It comes after the C library, of which rustc 1.85's own has not taken all that this needs.
+    println!("cargo::rustc-link-arg-{kind}=-l:libc.a");
 }

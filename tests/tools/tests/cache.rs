@@ -293,7 +293,7 @@ fn what_nobody_used_is_removed() {
         assert!(status.expect("touch runs").success());
     };
     let name = kernel(&machine).file_name().expect("a name").to_owned();
-    let used = format!("kernels/{}", name.display());
+    let used = format!("kernels/{}", name.to_string_lossy());
     age("sources/linux-7.2.0-1");
     age("sources/linux-7.3.4-1");
     age(&used);

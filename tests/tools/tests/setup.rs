@@ -249,7 +249,7 @@ fn every_script_says_what_it_does() {
     let mut told = 0;
     for script in scripts {
         let path = script.expect("a script").path();
-        let name = format!("scripts/{}", path.file_name().unwrap().display());
+        let name = format!("scripts/{}", path.file_name().unwrap().to_string_lossy());
         let is_script = fs::read_to_string(&path)
             .is_ok_and(|it| it.starts_with("#!") && it.contains("/lib.sh\"\n"));
         if is_script {

@@ -9,6 +9,7 @@ use crate::{
     kernel::{module_dir, root},
     lines,
     outcome::Outcome,
+    processor::Firmware,
     run::Finished,
     splat,
 };
@@ -49,6 +50,12 @@ impl Session<'_> {
             return;
         }
         match dump::write(&mut self.qemu.monitor(), file) {
+            // QEMU finds out where the kernel has it on x86-64 only.
+            Ok(()) if self.bench.kernel.processor.firmware == Firmware::DeviceTree => {
+                self.words.insist(&format!(
+                    "the guest's memory is in {name}, by physical addresses: gdb does not find the kernel's own"
+                ));
+            }
             Ok(()) => {
                 let symbols = self.bench.kernel.symbols();
                 let symbols = symbols.map(|it| format!("{} ", it.display()));
