@@ -23,8 +23,8 @@ use kernel::{
 /// The largest number that a key can have.
 pub const LAST_KEY: u16 = bindings::KEY_MAX as u16;
 
-/// `KEY_SYSRQ`, for which the kernel listens to all keyboards.
-const SYSRQ: u16 = 99;
+/// SysRq, which no [`Keyboard`] here has: the kernel listens to all for it, and with C it crashes.
+pub const SYSRQ: u16 = 99;
 
 const KEYS: usize = LAST_KEY as usize + 1;
 const WORD: usize = u64::BITS as usize;
@@ -64,8 +64,8 @@ impl Keyboard {
     /// Registers a keyboard with a name and some keys, by the numbers of
     /// [`input-event-codes.h`](srctree/include/uapi/linux/input-event-codes.h).
     ///
-    /// Fails with `EINVAL` if there is no key, or one that is 0 or beyond [`LAST_KEY`], or SysRq, with which
-    /// a keyboard can crash the kernel, or if the name has more than 79 bytes, or with `ENOMEM`. May sleep (`input_register_device`).
+    /// Fails with `EINVAL` if there is no key, or one that is 0, [`SYSRQ`] or beyond [`LAST_KEY`], or if the
+    /// name has more than 79 bytes, or with `ENOMEM`. May sleep (`input_register_device`).
     pub fn new(name: &'static CStr, keys: impl IntoIterator<Item = u16>) -> Result<Self> {
         // It is part of what udev is told, for which C has 2 KiB.
         if name.to_bytes().len() >= bindings::UINPUT_MAX_NAME_SIZE as usize {

@@ -99,3 +99,14 @@ fn the_harness_brings_what_a_module_needs_and_takes_it_away() {
     top.unload().expect("nobody uses it");
     assert!(!is_loaded("stack_base"));
 }
+
+#[test]
+fn another_interface_is_refused() {
+    let _base = insmod("stack_base").expect("the base loads");
+    let log = KernelLog::now();
+    let _odd = insmod("stack_odd").expect("both are refused");
+    let words = "the loaded module exports another interface tickets: build both anew";
+    let lines = log.lines();
+    let told = lines.iter().filter(|it| it.contains(words));
+    assert_eq!(told.count(), 2, "{lines:?}");
+}

@@ -32,7 +32,7 @@
 //! - **A slow reader loses keys.** evdev keeps 64 events for each open file. After that the reader gets
 //!   `SYN_DROPPED`.
 //! - These are keys like all others: with Control, Alt and Delete down, the machine starts again. So only
-//!   root may write.
+//!   root may write. There is no SysRq (99), with which the kernel can be crashed.
 //!
 //! In C one calls `input_allocate_device()`, sets a bit for each key (`input_set_capability()`), calls
 //! `input_register_device()`, and then `input_report_key()` and `input_sync()` for each event. A key that
@@ -41,7 +41,10 @@
 //! Where to look: `Documentation/input/input-programming.rst`, `drivers/input/input.c`.
 
 use lkm::{
-    input::Keyboard,
+    input::{
+        Keyboard,
+        SYSRQ, //
+    },
     prelude::*, //
 };
 
@@ -53,7 +56,7 @@ module! {
     license: "GPL",
 }
 
-/// The keys of a PC's keyboard.
+/// A PC's keyboard has keys up to this one.
 const LAST: u16 = 127;
 
 struct VirtualInput {
@@ -63,7 +66,8 @@ struct VirtualInput {
 impl kernel::Module for VirtualInput {
     // ANCHOR: init
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let keyboard = Keyboard::new(c"vinput", 1..=LAST)?;
+        let keys = (1..=LAST).filter(|key| *key != SYSRQ);
+        let keyboard = Keyboard::new(c"vinput", keys)?;
         let keyboard = Arc::pin_init(new_mutex!(keyboard), GFP_KERNEL)?;
         Ok(Self {
             _node: misc::Registration::new(c"vinput", 0o200, keyboard)?,
@@ -91,7 +95,7 @@ fn parse(word: &[u8]) -> Result<(u16, bool)> {
         return Err(EINVAL);
     }
     match number.parse() {
-        Ok(key @ 1..=LAST) => Ok((key, down)),
+        Ok(key @ 1..=LAST) if key != SYSRQ => Ok((key, down)),
         _ => Err(EINVAL),
     }
 }

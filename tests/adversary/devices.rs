@@ -24,7 +24,8 @@ use lkm::{
     },
     input::{
         Keyboard,
-        LAST_KEY, //
+        LAST_KEY,
+        SYSRQ, //
     },
     prelude::*, //
 };
@@ -77,16 +78,23 @@ impl kernel::Module for Devices {
     }
 }
 
+const KEY_A: u16 = 30;
+
+fn all_keys() -> impl Iterator<Item = u16> {
+    (1..=LAST_KEY).filter(|key| *key != SYSRQ)
+}
+
 fn odd_keyboards() -> Result<bool> {
     let refuses = |keys: &[u16]| {
         let keys = keys.iter().copied();
         Keyboard::new(c"odd", keys).err() == Some(EINVAL)
     };
-    let all = Keyboard::new(c"all", 1..=LAST_KEY)?;
+    let all = Keyboard::new(c"all", all_keys())?;
     Ok(refuses(&[])
         && refuses(&[0])
         && refuses(&[1, LAST_KEY + 1])
         && refuses(&[u16::MAX])
+        && refuses(&[KEY_A, SYSRQ])
         && all.key(LAST_KEY, true).is_ok())
 }
 
@@ -113,7 +121,7 @@ fn long_names() -> Result<bool> {
     };
     let refuses =
         |count| Ok::<_, Error>(Keyboard::new(ends_with(count)?, [30]).err() == Some(EINVAL));
-    let _longest = Keyboard::new(ends_with(79)?, 1..=LAST_KEY)?;
+    let _longest = Keyboard::new(ends_with(79)?, all_keys())?;
     let _none = Keyboard::new(c"", [30])?;
     Ok(refuses(80)? && refuses(2000)?)
 }

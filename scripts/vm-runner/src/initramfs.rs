@@ -37,6 +37,7 @@ const DRIVERS: &[&str] = &[
     "evdev",
     "i8042",
     "atkbd",
+    "virtio_input",
 ];
 
 /// Drivers that are there for who loads them: buses and chips that do not exist. They come with a job,
