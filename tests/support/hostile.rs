@@ -153,6 +153,8 @@ struct User<'a> {
     files: Vec<OwnedFd>,
     bad: BadMemory,
     page: LowMemory,
+    /// Whether what is written has to be there, all of it: docs/upstream.md, of riscv64.
+    is_careful: bool,
     /// What can be moved from and to a file without being looked at.
     pipe: (OwnedFd, OwnedFd),
     other: OwnedFd,
@@ -171,6 +173,7 @@ impl<'a> User<'a> {
             files: Vec::new(),
             bad: BadMemory::new(),
             page: LowMemory::new().expect("a page"),
+            is_careful: cfg!(target_arch = "riscv64") && target.node.is_disk(),
             pipe: pipe_with(PipeFlags::NONBLOCK).expect("a pipe"),
             other: memfd_create("other", MemfdFlags::empty()).expect("a file"),
         }
@@ -194,7 +197,7 @@ impl<'a> User<'a> {
                 ignore(raw::read(fd, address, length));
             }
             8..11 => {
-                let (address, length) = place(random, &self.page, &self.bad);
+                let (address, length) = source(random, &self.page, &self.bad, self.is_careful);
                 ignore(raw::write(fd, address, length));
             }
             11..14 => {
@@ -250,6 +253,7 @@ impl<'a> User<'a> {
                 let at = random.pick(&[-1, -1, 0, at]);
                 let flags = random.pick(&[0, 0, 0, 1, 8, 16, 1 << 30]);
                 match random.below(2) {
+                    _ if self.is_careful => ignore(read_vector(fd, &segments, at, flags)),
                     0 => ignore(read_vector(fd, &segments, at, flags)),
                     _ => ignore(write_vector(fd, &segments, at, flags)),
                 }
@@ -417,13 +421,28 @@ fn place<'a>(random: &mut Random, page: &'a LowMemory, bad: &'a BadMemory) -> (A
     match random.below(4) {
         0 => (random.pick(&bad.unwritable()).1, random.size() as usize),
         1 => (bad.edge().0, random.size() as usize),
-        _ => {
-            // An ioctl that knows no length writes less than the other half.
-            let offset = random.below(PAGE / 16) * 8;
-            let length = random.size() as usize % (PAGE / 2);
-            (page.at(offset), length)
-        }
+        _ => ours(random, page),
     }
+}
+
+/// Memory to write from.
+fn source<'a>(
+    random: &mut Random,
+    page: &'a LowMemory,
+    bad: &'a BadMemory,
+    is_careful: bool,
+) -> (Address<'a>, usize) {
+    match is_careful {
+        true => ours(random, page),
+        false => place(random, page, bad),
+    }
+}
+
+fn ours<'a>(random: &mut Random, page: &'a LowMemory) -> (Address<'a>, usize) {
+    // An ioctl that knows no length writes less than the other half.
+    let offset = random.below(PAGE / 16) * 8;
+    let length = random.size() as usize % (PAGE / 2);
+    (page.at(offset), length)
 }
 
 fn epoll(fd: BorrowedFd<'_>) -> Result<usize, Errno> {

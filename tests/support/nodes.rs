@@ -11,7 +11,10 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, DirEntry, File},
-    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileTypeExt as _, MetadataExt as _},
+    },
     path::Path,
 };
 
@@ -51,6 +54,11 @@ impl Node {
         socket.set(SocketFlags::NONBLOCK, flags.contains(OFlags::NONBLOCK));
         let protocol = RawProtocol::new(protocol).map(Protocol::from_raw);
         socket_with(AddressFamily::NETLINK, SocketType::RAW, socket, protocol)
+    }
+
+    /// Whether it is a disk's.
+    pub fn is_disk(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|it| it.file_type().is_block_device())
     }
 
     /// Whether it is there. A netlink protocol counts as there: it has no name to look for.
