@@ -359,7 +359,7 @@ impl Line {
             return Err(EINVAL);
         }
         // Those beyond have been given to devices, whose drivers ask for them when they are ready.
-        if irq >= bindings::LKM_IRQS_LEGACY && !flags.contains(Flags::OF_DEVICE) {
+        if !(..bindings::LKM_IRQS_LEGACY).contains(&irq) && !flags.contains(Flags::OF_DEVICE) {
             return Err(EINVAL);
         }
         let flags = flags.0 & !Flags::OF_DEVICE.0;

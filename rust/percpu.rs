@@ -64,10 +64,10 @@ unsafe impl<T: Send + Sync> Sync for PerCpu<T> {}
 impl<T> PerCpu<T> {
     /// Creates the copies.
     ///
-    /// Does not build if `T` is larger than 32 KiB, or aligned to more than a page. Fails with
-    /// `ENOMEM`. May sleep (`alloc_percpu`).
+    /// Does not build if `T` is larger than 4,096 bytes, since it passes over the stack, or aligned
+    /// to more than a page. Fails with `ENOMEM`. May sleep (`alloc_percpu`).
     pub fn new(mut copy: impl FnMut(CpuId) -> T) -> Result<Self> {
-        const { assert!(size_of::<T>() <= 32 << 10 && align_of::<T>() <= PAGE_SIZE) };
+        const { assert!(size_of::<T>() <= 4096 && align_of::<T>() <= PAGE_SIZE) };
         let (size, align) = (size_of::<T>().max(1), align_of::<T>());
         // SAFETY: May be called with any size and alignment.
         let copies =

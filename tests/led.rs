@@ -128,7 +128,7 @@ fn a_line_has_one_owner() {
     let _chip = GpioChip::new("board", 2);
     let module = load(&["line=1"]);
     let log = KernelLog::now();
-    let error = Module::load("button", &["line=1"]).expect_err("the line is taken");
+    let error = Module::load("gpio_button", &["line=1"]).expect_err("the line is taken");
     assert!(matches!(error, LoadError::Refused(Errno::BUSY)), "{error}");
     let line = log.wait_for("faux_driver button: no line 1 of board");
     assert!(errno_named(&line, Errno::BUSY), "{line}");

@@ -32,7 +32,7 @@
 //!   the interrupt, before the task goes on.
 //! - A **threaded IRQ** is an interrupt handler with a thread of its own. Here no interrupt comes: the
 //!   module shares the keyboard's line and wakes the thread itself. A machine without that line has
-//!   no such row. `intrpt` and `button` show the whole of it.
+//!   no such row. `intrpt` and `gpio_button` show the whole of it.
 //!
 //! A handler that sleeps in the wrong context compiles, in C and in Rust. `KERNEL=debug` finds it.
 //!

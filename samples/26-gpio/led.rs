@@ -23,9 +23,9 @@
 //! 1
 //! # grep led /sys/kernel/debug/gpio
 //!  gpio-0   (led) output-high,pull-down
-//! # insmod button.ko chip=board line=0
+//! # insmod gpio_button.ko chip=board line=0
 //! faux_driver button: no line 0 of board: EBUSY (see /sys/kernel/debug/gpio)
-//! insmod: ERROR: could not insert module button.ko: Device or resource busy
+//! insmod: ERROR: could not insert module gpio_button.ko: Device or resource busy
 //! # echo 0 > /sys/kernel/config/gpio-sim/board/live
 //! # cat /sys/bus/faux/devices/led/lit
 //! cat: read error: No such device

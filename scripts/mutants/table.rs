@@ -323,16 +323,16 @@ mutants! {
     "make test T=led" => "tests/support/gpio.rs": "a chip stays behind",
         "        let _ = fs::remove_dir(&self.folder);\n"
         => "";
-    "make test T=button" => "samples/26-gpio/button.rs": "a button that bounces is read at once",
+    "make test T=gpio_button" => "samples/26-gpio/gpio_button.rs": "a button that bounces is read at once",
         "if edge != self.button.edge.load(Relaxed) {"
         => "if false {";
-    "make test T=button" => "samples/26-gpio/presses.rs": "who comes late sees all presses",
+    "make test T=gpio_button" => "samples/26-gpio/presses.rs": "who comes late sees all presses",
         "seen: button.told.load(Acquire),"
         => "seen: 0,";
-    "make test T=button" => "samples/26-gpio/presses.rs": "a chip that has gone is no hang-up",
+    "make test T=gpio_button" => "samples/26-gpio/presses.rs": "a chip that has gone is no hang-up",
         "Events::ERROR | Events::HANG_UP,"
         => "Events::ERROR,";
-    "make test T=button" => "rust/gpio/interrupt.rs": "who looks whether the chip goes is kept for ever",
+    "make test T=gpio_button" => "rust/gpio/interrupt.rs": "who looks whether the chip goes is kept for ever",
         "unsafe { bindings::bus_unregister_notifier(self.bus, self.notifier.get()) };"
         => "let _ = self.bus;";
     "make test T=i2c_sensor" => "samples/27-i2c/i2c_sensor.rs": "a limit is higher than the chip's",
@@ -617,7 +617,7 @@ mutants! {
     FTDI => "rust/usb.rs": "only who is killed does not wait for a packet",
         "let wait = Completion::wait_timeout;"
         => "let wait = Completion::wait_killable_timeout;";
-    "make test T=button" => "samples/26-gpio/button.rs": "what is down when it is loaded is pressed by a bounce",
+    "make test T=gpio_button" => "samples/26-gpio/gpio_button.rs": "what is down when it is loaded is pressed by a bounce",
         "Atomic::new(input.value().inspect_err(failed)?)"
         => "Atomic::new(false)";
     "make test T=completion" => "samples/09-blocking/completion.rs": "who reads nothing waits",

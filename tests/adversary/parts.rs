@@ -316,7 +316,7 @@ fn empty_queues() -> Result<bool> {
 }
 
 #[repr(align(4096))]
-struct Large([u8; 32 << 10]);
+struct Large([u8; 1 << 10]);
 
 fn copies() -> Result<bool> {
     let (dropped, made) = (counter()?, counter()?);
@@ -328,7 +328,7 @@ fn copies() -> Result<bool> {
         drop(copies);
     }
     drop(PerCpu::new(|_| ())?);
-    let large = PerCpu::new(|cpu| Large([cpu.as_u32() as u8; 32 << 10]))?;
+    let large = PerCpu::new(|cpu| Large([cpu.as_u32() as u8; 1 << 10]))?;
     let own = percpu::online_cpus().all(|cpu| {
         large
             .of(cpu)

@@ -9,6 +9,7 @@ use rustix::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 const CONFIGFS: &str = "/sys/kernel/config";
@@ -22,6 +23,8 @@ pub struct GpioChip {
 impl GpioChip {
     /// Makes a chip with a label and so many lines, all of which are pulled down.
     pub fn new(label: &str, lines: u16) -> Self {
+        // As in Debian's kernels it may be a module, which brings configfs; and if not, this does nothing.
+        let _ = Command::new("modprobe").arg("gpio-sim").output();
         match mount("none", CONFIGFS, "configfs", MountFlags::empty(), None) {
             // A second chip.
             Ok(()) | Err(Errno::BUSY) => {}

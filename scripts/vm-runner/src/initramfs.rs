@@ -38,11 +38,12 @@ const DRIVERS: &[&str] = &[
     "i8042",
     "atkbd",
     "virtio_input",
+    "configfs",
 ];
 
-/// Drivers that are there for who loads them: buses and chips that do not exist. They come with a job,
-/// so that no saved guest has them.
-const OFFERED: &[&str] = &["gpio_sim", "i2c_dev", "i2c_stub"];
+/// Drivers that are there for who loads them: buses and chips that do not exist, a file system. They
+/// come with a job, so that no saved guest has them.
+const OFFERED: &[&str] = &["gpio_sim", "i2c_dev", "i2c_stub", "ext4"];
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\n";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! GPIO: button.
+//! GPIO: gpio_button.
 
 use lkmpg_tests::{GpioChip, KernelLog, LoadError, Module, errno_of, ready, wait_until};
 use rustix::{event::PollFlags, io::Errno};
@@ -19,7 +19,7 @@ const O_NONBLOCK: i32 = 0o4000;
 fn load(debounce_ms: u32) -> (GpioChip, Module) {
     let chip = GpioChip::new("board", 2);
     let debounce = format!("debounce_ms={debounce_ms}");
-    let module = Module::load("button", &[&debounce]).expect("the module loads");
+    let module = Module::load("gpio_button", &[&debounce]).expect("the module loads");
     (chip, module)
 }
 
@@ -41,7 +41,7 @@ fn read(mut file: &File) -> Result<String, Errno> {
 /// Presses, waits until that was seen, and releases.
 fn press(chip: &GpioChip, log: &KernelLog) {
     chip.pull(1, true);
-    log.wait_for("button: Press ");
+    log.wait_for("gpio_button: Press ");
     chip.pull(1, false);
     settle();
 }
@@ -108,7 +108,7 @@ fn a_button_that_bounces_is_pressed_once() {
     for up in [true, false].iter().cycle().take(9) {
         chip.pull(1, *up);
     }
-    log.wait_for("button: Press 1");
+    log.wait_for("gpio_button: Press 1");
     settle();
     for up in [false, true].iter().cycle().take(8) {
         chip.pull(1, *up);
@@ -119,7 +119,7 @@ fn a_button_that_bounces_is_pressed_once() {
         chip.pull(1, *up);
     }
     settle();
-    assert_eq!(log.lines_with("button: Press"), [""; 0]);
+    assert_eq!(log.lines_with("gpio_button: Press"), [""; 0]);
     press(&chip, &log);
     assert_eq!(read(&file).as_deref(), Ok("1\n"));
     assert_eq!(read(&file).as_deref(), Ok("2\n"));
@@ -132,7 +132,7 @@ fn a_button_that_bounces_is_pressed_once() {
 fn one_that_is_down_already_is_not_pressed_by_a_bounce() {
     let chip = GpioChip::new("board", 2);
     chip.pull(1, true);
-    let module = Module::load("button", &["debounce_ms=200"]).expect("the module loads");
+    let module = Module::load("gpio_button", &["debounce_ms=200"]).expect("the module loads");
     let (log, file) = (KernelLog::now(), open(O_NONBLOCK));
     for up in [false, true].iter().cycle().take(8) {
         chip.pull(1, *up);
@@ -140,7 +140,7 @@ fn one_that_is_down_already_is_not_pressed_by_a_bounce() {
     settle();
     chip.pull(1, false);
     settle();
-    assert_eq!(log.lines_with("button: Press"), [""; 0]);
+    assert_eq!(log.lines_with("gpio_button: Press"), [""; 0]);
     press(&chip, &log);
     assert_eq!(read(&file).as_deref(), Ok("1\n"));
     assert_eq!(read(&file), Err(Errno::AGAIN));
@@ -167,7 +167,7 @@ fn as_long_as_it_bounces_it_is_not_pressed() {
         }
         settle();
         if longest < DEBOUNCE {
-            assert_eq!(log.lines_with("button: Press"), [""; 0]);
+            assert_eq!(log.lines_with("gpio_button: Press"), [""; 0]);
             break;
         }
     }
@@ -203,10 +203,10 @@ fn a_button_may_be_pressed_when_it_is_low() {
     let chip = GpioChip::new("board", 2);
     chip.pull(1, true);
     let parameters = ["active_low=1", "debounce_ms=1"];
-    let module = Module::load("button", &parameters).expect("the module loads");
+    let module = Module::load("gpio_button", &parameters).expect("the module loads");
     let log = KernelLog::now();
     chip.pull(1, false);
-    log.wait_for("button: Press 1");
+    log.wait_for("gpio_button: Press 1");
     module.unload().expect("unload");
 }
 
@@ -223,7 +223,7 @@ fn a_load_says_what_is_wrong() {
             "debounce_ms must be at most 1000",
         ),
     ] {
-        let error = Module::load("button", &[parameter]).expect_err("it is refused");
+        let error = Module::load("gpio_button", &[parameter]).expect_err("it is refused");
         assert!(
             matches!(error, LoadError::Refused(it) if it == errno),
             "{error}"
@@ -254,7 +254,7 @@ fn the_chip_goes_while_readers_wait() {
     assert_eq!(read(&open(0)), Err(Errno::NODEV));
     // The next chip may get the number of the interrupt.
     chip.plug(true);
-    let other = Module::load("button", &[]).expect_err("it is loaded");
+    let other = Module::load("gpio_button", &[]).expect_err("it is loaded");
     assert!(matches!(other, LoadError::Refused(Errno::EXIST)), "{other}");
     drop((file, waiting));
     module.unload().expect("unload");
@@ -282,7 +282,7 @@ fn the_chip_goes_while_it_is_pressed() {
 fn the_module_goes_while_it_is_pressed() {
     let chip = GpioChip::new("board", 2);
     for debounce in ["debounce_ms=0", "debounce_ms=50"].iter().cycle().take(10) {
-        let module = Module::load("button", &[debounce]).expect("the module loads");
+        let module = Module::load("gpio_button", &[debounce]).expect("the module loads");
         thread::scope(|scope| {
             scope.spawn(|| {
                 for up in [true, false].iter().cycle().take(100) {

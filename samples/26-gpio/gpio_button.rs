@@ -11,19 +11,19 @@
 //! # echo 2 > board/bank/num_lines
 //! # echo board > board/bank/label
 //! # echo 1 > board/live
-//! # insmod /modules/button.ko chip=board line=1 debounce_ms=5
+//! # insmod /modules/gpio_button.ko chip=board line=1 debounce_ms=5
 //! faux_driver button: on line 1 of board
 //! # grep button /proc/interrupts
 //! [..]irq_sim[..]button
 //! # exec 3< /dev/button
 //! # cd /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio1
 //! # echo pull-up > pull    # press
-//! button: Press 1
+//! gpio_button: Press 1
 //! # echo pull-down > pull
 //! # head -n 1 <&3
 //! 1
 //! # exec 3<&-
-//! # rmmod button
+//! # rmmod gpio_button
 //! # cd /sys/kernel/config/gpio-sim
 //! # echo 0 > board/live
 //! # rmdir board/bank board
@@ -42,6 +42,9 @@
 //!
 //! `/dev/button` has a line with a number for each press since it was opened. Reading waits for the next
 //! one, and so does poll(2). When the chip goes, readers get `ENODEV`. `presses.rs` has this file.
+//!
+//! The kernel's own module `button` is the driver of a PC's power button, which is why this one is called
+//! otherwise: of two modules with one name only one is found, and only one can be loaded.
 //!
 //! A button for users belongs to the input subsystem (`drivers/input/keyboard/gpio_keys.c`), where it is a
 //! key like others: see `vinput`.
@@ -82,7 +85,7 @@ use presses::Session;
 
 module! {
     type: ButtonModule,
-    name: "button",
+    name: "gpio_button",
     authors: ["lkmpg-rs developers"],
     description: "A button on a GPIO line",
     license: "GPL",
