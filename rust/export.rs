@@ -196,7 +196,7 @@ macro_rules! interface {
                         static EXPORTED: u8;
                     }
                     let text = <Functions as $crate::export::Interface>::SIGNATURE;
-                    // SAFETY: It is the first byte of a text with a zero at its end that nobody changes:
+                    // SAFETY: It names the beginning of a text with a zero at its end that nobody changes:
                     // `export!` makes it. The module that has it stays as long as this one. Of what
                     // else the kernel may have by that name no more is read than is such a text.
                     if !unsafe { $crate::export::is_exported(&raw const EXPORTED, text) } {

@@ -7,8 +7,6 @@
 # shellcheck disable=SC2154 # lib.sh sets what is not set here.
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-# Whose packages they are: this machine's, unless the script that sources this says so.
-: "${architecture=}"
 # The space that fetching and unpacking a kernel source takes, in MiB.
 source_space=2200
 # The series that this project was tried with, best first.
@@ -29,6 +27,18 @@ need_space() {
 	[ "$free" -ge "$1" ] ||
 		die "$2 takes $1 MiB in $cache, where $((free)) MiB are free" \
 			'Make room, or name another folder in XDG_CACHE_HOME.'
+}
+
+# has_compiler FOLDER: whether the rustc is there that its toolchain.mk names.
+has_compiler() {
+	[ -e "$1/toolchain.mk" ] && [ -x "$(sed -n 's/^RUSTC := //p' "$1/toolchain.mk")" ]
+}
+
+# used_with_parts FOLDER: a kernel of Debian's, or its metadata, with what in the cache it is made of.
+used_with_parts() {
+	local rustc
+	rustc=$(sed -n 's/^RUSTC := //p' "$1/toolchain.mk")
+	used "$1" "$(readlink -f "$1/build/..")" "$(readlink -f "$1/build/source")" "$cache/headers/usr" "${rustc%/usr/bin/rustc}"
 }
 
 ### Packages

@@ -95,6 +95,9 @@ is_kernel() {
 	[[ $1 =~ $debian_kernel || $1 =~ ^(host|[0-9][^/[:space:]]*)$ ]] || [ -n "${fragments_of[${1%+*}]-}" ]
 }
 
+# Whose packages are fetched, if not this machine's.
+architecture=''
+
 say() {
 	printf '%s: %s\n' "$program" "$1" >&2
 }

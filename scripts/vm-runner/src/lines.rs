@@ -38,7 +38,9 @@ struct Address<'a> {
 impl Address<'_> {
     /// Arm64's and riscv64's traces begin with the exact one, and do not say so.
     fn is_at(&self, other: &Address) -> bool {
-        (self.function, self.offset, self.module) == (other.function, other.offset, other.module)
+        let place = |it: &Address| (it.offset, it.size);
+        place(self) == place(other)
+            && (self.function, self.module) == (other.function, other.module)
     }
 }
 

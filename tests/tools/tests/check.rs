@@ -189,6 +189,7 @@ fn there_is_no_way_around_the_lints() {
         // Neither a string nor a comment hides what comes after it.
         "const A: &str = \"/*\"; const B: char = '\"'; unsafe {} // \"*/",
         "const A: &str = r#\"\"\"#; unsafe {} /* r#\" */",
+        "m!('\\'','\"'); unsafe {} // \"",
         "/* /* */ unsafe */ fn f<'a>(_: &'a u8) {} unsafe {}",
     ] {
         assert!(is_refused(&[], way), "{way}");
