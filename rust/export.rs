@@ -84,7 +84,8 @@ numbers!(bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 pub const fn is_number<T: Number>() {}
 
 /// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
-/// refers to and must not be there, so that nothing links with it (`rust_build_error`).
+/// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `_R` the names
+/// begin that rustc makes.
 ///
 /// ```
 /// const _: () = assert!(lkm::export::may_be_called("rusty"));
@@ -93,11 +94,18 @@ pub const fn is_number<T: Number>() {}
 /// ```compile_fail,E0080
 /// const _: () = assert!(lkm::export::may_be_called("rust_build"));
 /// ```
+///
+/// ```compile_fail,E0080
+/// const _: () = assert!(lkm::export::may_be_called("_RNv"));
+/// ```
 #[doc(hidden)]
 pub const fn may_be_called(interface: &str) -> bool {
     const TAKEN: &[u8] = b"rust";
 
     let name = interface.as_bytes();
+    if let [b'_', b'R', ..] = name {
+        return false;
+    }
     let mut n = 0;
     while n < TAKEN.len() {
         if n == name.len() || name[n] != TAKEN[n] {

@@ -186,10 +186,31 @@ fn there_is_no_way_around_the_lints() {
         "#![allow(clippy::disallowed_types)]",
         "#![allow(dead_code, clippy::all)]",
         "#[expect(warnings)]\nfn f() {}",
+        "extern \"C\" { fn gone() -> !; }",
+        "macro_rules! e { ($($t:tt)*) => { extern $($t)* } }",
+        "with!(path = \"y.inc\", pub mod y;);",
+        "#[cfg_attr(all(), rustfmt::x[], path = \"y.inc\")]\npub mod z;",
+        "#[path = \"/tmp/x.rs\"]\nmod x;",
+        "#[path = \"a b.rs\"]\nmod x;",
+        "macro_rules! call { ($i:ident) => { $i! {} } } call!(paste);",
+        "macro_rules! with { ($a:meta) => { #[$a] fn f() {} } }",
+        "lint!(clippy::disallowed_types);",
+        "impl S { #[link_section = \".init.text\"] pub fn late(&self) {} }",
+        "use kernel::io::register as regs;",
+        "type u32 = &'static u64;",
+        "kernel::impl_has_work! { impl{> FromBytes for Any {} } }",
+        "fn f(_: UnsafeForLtImpl<A, B, 1>) {}",
+        "io_read!(view, .0.1);",
+        "lkm::export!(@symbol a b);",
         // Neither a string nor a comment hides what comes after it.
         "const A: &str = \"/*\"; const B: char = '\"'; unsafe {} // \"*/",
         "const A: &str = r#\"\"\"#; unsafe {} /* r#\" */",
         "m!('\\'','\"'); unsafe {} // \"",
+        "// x\rfn f() {}",
+        "#!\"\nunsafe {} // \"",
+        "swallow! {'r\"\\\" \"} unsafe {} swallow! {\" \"}",
+        "m!(\"a\"r\"\\\" \"); unsafe {} m!(\" \");",
+        "extern\u{200e}crate self as kernel;",
         "/* /* */ unsafe */ fn f<'a>(_: &'a u8) {} unsafe {}",
     ] {
         assert!(is_refused(&[], way), "{way}");
@@ -202,6 +223,10 @@ fn there_is_no_way_around_the_lints() {
         "#[allow(clippy::too_many_arguments)]\nfn f() {}",
         "register! { pub(crate) ID(u32) @ 0x0 { 7:0 minor; } pub(crate) IT(u8) @ 0x4 {} }",
         "impl<T> kernel::pci::Driver for X<T> {} fn export() {}",
+        "fn f(n: usize) -> bool { dev.device_id as u32 == 7 && bitfield != 0 }",
+        "fn allow(n: u32) -> [u8; 1] { let warnings = 1; [warnings] }",
+        "fn take(_: impl Fn(pci::IdTable<()>)) {}",
+        "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert!(!is_refused(&[], harmless), "{harmless}");
     }
