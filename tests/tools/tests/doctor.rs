@@ -3,7 +3,7 @@
 //! make doctor, and the quick look at a kernel tree that make itself takes.
 
 use lkmpg_tools_tests::{Ended, Machine, PIECES, RUSTC};
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 /// What `make` sees of the tree.
 fn look(machine: &Machine, tree: &str) -> Ended {
@@ -145,4 +145,34 @@ fn a_kernel_of_ones_own_is_told_in_plain_words() {
         "headers are not installed",
         "KDIR=",
     ]);
+}
+
+/// What was made here may be removed; the headers of a distribution may not, nor what is beside them.
+#[test]
+fn the_remedy_is_for_what_was_made_here() {
+    let mut machine = Machine::new();
+    machine.set("KERNEL", "debian");
+    let link = machine.path("checkout/build/debian/kernel");
+    fs::create_dir_all(&link).expect("a folder");
+    let made = machine.cache().join("metadata/7.3.4");
+    for (tree, word) in [
+        (machine.path("src/headers"), "rm -r"),
+        (made.join("build"), "complete, then"),
+    ] {
+        let other = tree.strip_prefix(machine.path("")).expect("it is there");
+        machine.kernel_tree(other.to_str().expect("UTF-8"));
+        fs::remove_file(tree.join(PIECES[0])).expect("a piece");
+        fs::write(link.join("toolchain.mk"), "").expect("a file");
+        let _ = fs::remove_file(link.join("build"));
+        symlink(&tree, link.join("build")).expect("a link");
+        let ended = machine.run(&["scripts/doctor"]).fails(&[PIECES[0]]);
+        assert!(
+            !ended.out.contains(word),
+            "{}: {}",
+            tree.display(),
+            ended.out
+        );
+    }
+    let made = format!("rm -r {}", made.display());
+    machine.run(&["scripts/doctor"]).fails(&[&made]);
 }
