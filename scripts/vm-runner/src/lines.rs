@@ -38,9 +38,12 @@ struct Address<'a> {
 impl Address<'_> {
     /// Arm64's and riscv64's traces begin with the exact one, and do not say so.
     fn is_at(&self, other: &Address) -> bool {
-        let place = |it: &Address| (it.offset, it.size);
-        place(self) == place(other)
-            && (self.function, self.module) == (other.function, other.module)
+        let is_exact = self.is_exact;
+        *self
+            == Address {
+                is_exact,
+                ..other.clone()
+            }
     }
 }
 
@@ -264,6 +267,18 @@ mod tests {
         ] {
             assert_eq!(addresses_in(line).first(), expected.as_ref(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_trace_that_begins_with_the_exact_address_repeats_it() {
+        let [pc, first, next] = [
+            "pc : f+0x10/0x20 [crash]",
+            " f+0x10/0x20 [crash] (P)",
+            " f+0x14/0x20 [crash]",
+        ]
+        .map(|line| addresses_in(line).remove(0));
+        assert!(pc.is_exact && !first.is_exact);
+        assert!(pc.is_at(&first) && !pc.is_at(&next));
     }
 
     #[test]
