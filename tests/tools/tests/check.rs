@@ -161,7 +161,7 @@ fn there_is_no_way_around_the_lints() {
     };
     for way in [
         "unsafe {}",
-        "deref!(unsafe { Cheat, usize => &'static u64 });",
+        "write!(unsafe { Cheat, usize => &'static u64 });",
         "extern  crate self as kernel;",
         "extern /* in between */ crate self as kernel;",
         "macro_rules! concat { () => {} }",
@@ -188,13 +188,13 @@ fn there_is_no_way_around_the_lints() {
         "#[expect(warnings)]\nfn f() {}",
         "extern \"C\" { fn gone() -> !; }",
         "macro_rules! e { ($($t:tt)*) => { extern $($t)* } }",
-        "with!(path = \"y.inc\", pub mod y;);",
+        "write!(path = \"y.inc\", pub mod y;);",
         "#[cfg_attr(all(), rustfmt::x[], path = \"y.inc\")]\npub mod z;",
         "#[path = \"/tmp/x.rs\"]\nmod x;",
         "#[path = \"a b.rs\"]\nmod x;",
         "macro_rules! call { ($i:ident) => { $i! {} } } call!(paste);",
         "macro_rules! with { ($a:meta) => { #[$a] fn f() {} } }",
-        "lint!(clippy::disallowed_types);",
+        "write!(clippy::disallowed_types);",
         "impl S { #[link_section = \".init.text\"] pub fn late(&self) {} }",
         "use kernel::io::register as regs;",
         "type u32 = &'static u64;",
@@ -202,14 +202,27 @@ fn there_is_no_way_around_the_lints() {
         "fn f(_: UnsafeForLtImpl<A, B, 1>) {}",
         "io_read!(view, .0.1);",
         "lkm::export!(@symbol a b);",
+        // What nobody has looked at.
+        "kernel::asm!(\"cli\");",
+        "core::arch::asm! {}",
+        "macro_rules! call { ($m:path) => { $m!(\"cli\"); } }",
+        "use kernel::io::io_project as write;",
+        "type Clock = kernel::clk::Clk;",
+        "use kernel::{bindings, sync::Arc};",
+        "use kernel::{sync::Arc, {prelude::*, drm}};",
+        "use kernel::*;",
+        "use kernel as k;",
+        "use kernel::{sync::Arc, self as k};",
+        "macro_rules! clock { ($part:ident) => { kernel::$part::Clk } }",
+        "macro_rules! clock { ($k:ident) => { $k::clk::Clk } } clock!(kernel);",
         // Neither a string nor a comment hides what comes after it.
         "const A: &str = \"/*\"; const B: char = '\"'; unsafe {} // \"*/",
         "const A: &str = r#\"\"\"#; unsafe {} /* r#\" */",
-        "m!('\\'','\"'); unsafe {} // \"",
+        "write!('\\'','\"'); unsafe {} // \"",
         "// x\rfn f() {}",
         "#!\"\nunsafe {} // \"",
-        "swallow! {'r\"\\\" \"} unsafe {} swallow! {\" \"}",
-        "m!(\"a\"r\"\\\" \"); unsafe {} m!(\" \");",
+        "write! {'r\"\\\" \"} unsafe {} write! {\" \"}",
+        "write!(\"a\"r\"\\\" \"); unsafe {} write!(\" \");",
         "extern\u{200e}crate self as kernel;",
         "/* /* */ unsafe */ fn f<'a>(_: &'a u8) {} unsafe {}",
     ] {
@@ -226,10 +239,14 @@ fn there_is_no_way_around_the_lints() {
         "fn f(n: usize) -> bool { dev.device_id as u32 == 7 && bitfield != 0 }",
         "fn allow(n: u32) -> [u8; 1] { let warnings = 1; [warnings] }",
         "fn take(_: impl Fn(pci::IdTable<()>)) {}",
+        "use kernel::{self, prelude::*, sync::{new_mutex, Arc}, time::{self, Instant},};",
+        "macro_rules! mine { ($n:expr) => { $n + 1 } } fn f() -> u8 { if !(true) { 1 } else { mine!(2) } }",
+        "fn f(kernel: &str) -> bool { !kernel.is_empty() && ::kernel::page::PAGE_SIZE != 1 }",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert!(!is_refused(&[], harmless), "{harmless}");
     }
     assert!(!is_refused(&["--unsafe"], "unsafe {}"));
+    assert!(!is_refused(&["--unsafe"], "kernel::asm!(\"cli\");"));
     assert!(is_refused(&["--unsafe"], "extern crate self as kernel;"));
 }
