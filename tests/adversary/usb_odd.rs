@@ -8,6 +8,7 @@ use kernel::{
         self,
         Core, //
     },
+    devres,
     usb::{
         DeviceId,
         Driver,
@@ -79,10 +80,25 @@ impl Driver for Odd {
                 return Err(EINVAL);
             }
         }
-        reads_for_ever(BulkIn::new(&link)?)
+        let input = BulkIn::new(&link)?;
+        devres::register(device, Late(BulkIn::new(&link)?), GFP_KERNEL)?;
+        reads_for_ever(input)
     }
 
     fn disconnect<'bound>(_interface: &'bound Interface<Core<'_>>, _reader: Pin<&Thread<()>>) {}
+}
+
+/// Reads when the interface is bound no more, and its endpoints are there again: before the link is cut, which
+/// was registered first.
+struct Late(BulkIn);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let read = self.0.read(self.0.packet_size(), u32::MAX);
+        if read.as_ref().err() != Some(&ENODEV) {
+            pr_err!("nobody has refused a read: {read:?}\n");
+        }
+    }
 }
 
 /// Reads, whatever it is told, for as long as there is the driver's data, which waits for it. If nothing comes, a
