@@ -8,7 +8,8 @@
 //!
 //! What the arguments are, only the C source says, and it may change with the kernel. So a
 //! [`Handler`] states the types, and the types are such that a wrong one gives a wrong value or an
-//! error, and no crash: numbers, and addresses that are read without faulting.
+//! error, and no crash: numbers, strings of the caller, which are read without faulting, and paths, where one
+//! is known to be.
 //!
 //! C header: [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
 //!
@@ -97,9 +98,10 @@ unsafe impl<T: Handler> Sync for Probe<T> {}
 impl<T: Handler> Probe<T> {
     /// Puts a probe on the entry of the function `symbol`.
     ///
-    /// Fails with `ENOENT` if the kernel has no such function (it may have been inlined),
-    /// `EINVAL` if it must not be probed, or `ENOMEM`. The handler may run before this returns.
-    /// May sleep (`register_kprobe`).
+    /// Fails with `ENOENT` if the kernel has no such function (it may have been inlined), `EINVAL` if it must
+    /// not be probed, or ftrace does not know it where probes are ftrace's (`CONFIG_KPROBES_ON_FTRACE`), or a
+    /// [`Filename`] is not known to be one of it, or `ENOMEM`. The handler may run before this returns. May
+    /// sleep (`register_kprobe`, `enable_kprobe`).
     pub fn new<'a, E>(
         symbol: &'static CStr,
         handler: impl PinInit<T, E> + 'a,
@@ -115,15 +117,25 @@ impl<T: Handler> Probe<T> {
             probe <- Opaque::zeroed(),
             _pin: PhantomPinned,
             _: {
+                if is_deadly(symbol) || !are_filenames(symbol, T::Arguments::FILENAMES) {
+                    return Err(EINVAL);
+                }
                 // SAFETY: The fields were initialised, and are pinned; nobody else knows the probe.
                 let probe = unsafe { (*this.as_ptr()).probe.get() };
                 // SAFETY: As above. The name is static.
                 unsafe {
                     (*probe).symbol_name = symbol.as_char_ptr();
                     (*probe).pre_handler = Some(Self::entered);
+                    // C says nothing when it cannot arm a probe that it registers.
+                    (*probe).flags = bindings::KPROBE_FLAG_DISABLED;
                 }
                 // SAFETY: The probe is set up, and is unregistered before it goes.
                 to_result(unsafe { bindings::register_kprobe(probe) })?;
+                // SAFETY: It was just registered; nobody else knows it.
+                unsafe { arm(probe) }.inspect_err(|_| {
+                    // SAFETY: As above.
+                    unsafe { bindings::unregister_kprobe(probe) }
+                })?;
             },
         })
     }
@@ -181,6 +193,52 @@ impl<T: Handler> PinnedDrop for Probe<T> {
     }
 }
 
+/// Enables a probe, if its function bears one.
+///
+/// # Safety
+///
+/// It must be registered.
+unsafe fn arm(probe: *mut bindings::kprobe) -> Result {
+    // SAFETY: By the safety requirements. The flag does not change any more.
+    let is_traceable = unsafe { (*probe).flags } & bindings::KPROBE_FLAG_FTRACE != 0;
+    // There a breakpoint is not what a probe is made of, and what cannot be traced may not bear one.
+    if cfg!(CONFIG_KPROBES_ON_FTRACE) && !is_traceable {
+        return Err(EINVAL);
+    }
+    // SAFETY: As above.
+    to_result(unsafe { bindings::enable_kprobe(probe) })
+}
+
+/// Whether a function runs where a breakpoint ends the machine, which `register_kprobe` does not know: on a
+/// processor that is just started, or on the way out of every function, the breakpoint's own among them.
+fn is_deadly(symbol: &CStr) -> bool {
+    let name = symbol.to_bytes();
+    name.ends_with(b"_return_thunk") || DEADLY.iter().any(|start| name.starts_with(start))
+}
+
+/// What the names of such functions begin with, on any processor.
+const DEADLY: &[&[u8]] = &[
+    b"__cpu_soft_restart",
+    b"__cpu_suspend",
+    b"__secondary_",
+    b"call_depth_",
+    b"common_startup",
+    b"cpu_init",
+    b"cpu_resume",
+    b"cr4_init",
+    b"early_setup_idt",
+    b"primary_entry",
+    b"relocate_enable_mmu",
+    b"retbleed_",
+    b"secondary_",
+    b"smp_callin",
+    b"srso_",
+    b"start_secondary",
+    b"startup_",
+    b"verify_cpu",
+    b"wakeup_long64",
+];
+
 /// The registers on entry of a function.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
@@ -225,8 +283,17 @@ impl Registers<'_> {
 #[doc(hidden)]
 pub struct Register(usize, NotThreadSafe);
 
-/// A type that an argument can have.
-pub trait Argument {
+mod sealed {
+    /// Nobody else says what a register is.
+    pub trait Sealed {}
+}
+
+/// A type that an argument can have: a number, [`Filename`] or [`UserString`].
+pub trait Argument: sealed::Sealed {
+    /// Whether it is followed, so that it must be what it says.
+    #[doc(hidden)]
+    const IS_FILENAME: bool = false;
+
     /// Makes the argument out of what the register holds.
     #[doc(hidden)]
     fn from_register(register: Register) -> Self;
@@ -234,6 +301,8 @@ pub trait Argument {
 
 macro_rules! impl_number {
     ($($type:ty),*) => {$(
+        impl sealed::Sealed for $type {}
+
         impl Argument for $type {
             fn from_register(register: Register) -> Self {
                 register.0 as $type
@@ -244,6 +313,8 @@ macro_rules! impl_number {
 
 impl_number!(i8, u8, i16, u16, i32, u32, i64, u64, isize, usize);
 
+impl sealed::Sealed for bool {}
+
 impl Argument for bool {
     fn from_register(register: Register) -> Self {
         register.0 as u8 != 0
@@ -251,14 +322,22 @@ impl Argument for bool {
 }
 
 /// The first arguments of a function: a tuple of one to six [`Argument`]s.
-pub trait Arguments {
+pub trait Arguments: sealed::Sealed {
+    /// Which of them are a [`Filename`]: a bit for each.
+    #[doc(hidden)]
+    const FILENAMES: u8;
+
     #[doc(hidden)]
     fn from_registers(registers: Registers<'_>) -> Self;
 }
 
 macro_rules! impl_arguments {
     ($($name:ident: $n:literal),+) => {
+        impl<$($name: Argument),+> sealed::Sealed for ($($name,)+) {}
+
         impl<$($name: Argument),+> Arguments for ($($name,)+) {
+            const FILENAMES: u8 = 0 $(| ($name::IS_FILENAME as u8) << $n)+;
+
             fn from_registers(registers: Registers<'_>) -> Self {
                 ($($name::from_register(Register(registers.argument::<$n>(), NotThreadSafe)),)+)
             }
@@ -284,15 +363,24 @@ impl UserString {
     /// Copies from byte `offset` of the string into `buffer`, until either ends; nothing if the string
     /// is not as long.
     ///
-    /// If the result is shorter than `buffer`, the string ends with it. Fails with `EFAULT` if the
-    /// memory is not there now. Callable from any context (`copy_from_user_nofault`).
+    /// If the result is shorter than `buffer`, the string ends with it, and the rest is zeroed. Fails with
+    /// `EFAULT` if the memory is not there now, or the caller is no process and has none, and with `EINVAL` from
+    /// 128 KiB on. Callable from any context (`copy_from_user_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+        // A kernel thread has the memory of the process that ran last.
+        //
+        // SAFETY: A task is there while it runs, and changes that itself only.
+        if unsafe { (*bindings::get_current()).mm.is_null() } {
+            return Err(EFAULT);
+        }
         read_string(self.0, offset, buffer, |to, from| {
             // SAFETY: `to` is valid for writes. The function checks what it reads.
             unsafe { bindings::copy_from_user_nofault(to.as_mut_ptr().cast(), from, to.len()) }
         })
     }
 }
+
+impl sealed::Sealed for UserString {}
 
 impl Argument for UserString {
     fn from_register(register: Register) -> Self {
@@ -301,15 +389,20 @@ impl Argument for UserString {
 }
 
 /// A `struct filename *`: the kernel's copy of a path that a process gave.
+///
+/// Only of functions that are known to have one there: whatever address another function is called with, also
+/// by the module itself, would be followed. These are `do_file_open` (`do_filp_open` before 7.3),
+/// `filename_lookup` and those of `fs/namei.c` that change directories, from `filename_mkdirat` to
+/// `filename_renameat2`. [`Probe::new`] refuses others.
 pub struct Filename(*const c_void, NotThreadSafe);
 
 impl Filename {
     /// Copies from byte `offset` of the path into `buffer`, until either ends; nothing if the path is
     /// not as long.
     ///
-    /// If the result is shorter than `buffer`, the path ends with it. If the kernel could not copy
+    /// If the result is shorter than `buffer`, the path ends with it, and the rest is zeroed. If the kernel could not copy
     /// the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty path,
-    /// `ENAMETOOLONG` from 4,096 bytes on. Callable from any context (`copy_from_kernel_nofault`).
+    /// `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 128 KiB. Callable from any context (`copy_from_kernel_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         kernel::error::from_err_ptr(self.0.cast_mut())?;
         let copy = |to: &mut [u8], from: *const c_void| {
@@ -332,31 +425,74 @@ impl Filename {
     }
 }
 
+/// The functions of which some arguments are known to be a `struct filename *`, and which: a bit for each.
+const FILENAMES: &[(&CStr, u8)] = &[
+    (c"do_file_open", 0b10),
+    (c"do_filp_open", 0b10),
+    (c"filename_lookup", 0b10),
+    (c"filename_mkdirat", 0b10),
+    (c"filename_mknodat", 0b10),
+    (c"filename_rmdir", 0b10),
+    (c"filename_unlinkat", 0b10),
+    (c"filename_symlinkat", 0b101),
+    (c"filename_linkat", 0b1010),
+    (c"filename_renameat2", 0b1010),
+];
+
+/// Whether all of these arguments of a function are known to be one.
+fn are_filenames(symbol: &CStr, arguments: u8) -> bool {
+    let has = |(name, known): &(&CStr, u8)| *name == symbol && arguments & !known == 0;
+    arguments == 0 || FILENAMES.iter().any(has)
+}
+
+impl sealed::Sealed for Filename {}
+
 impl Argument for Filename {
+    const IS_FILENAME: bool = true;
+
     fn from_register(register: Register) -> Self {
         Self(core::ptr::without_provenance(register.0), NotThreadSafe)
     }
 }
 
-/// Copies a string that may end just before memory that is not there.
+/// Copies a string that may end just before memory that is not there. What else comes along is not the
+/// caller's, and zeroed.
 fn read_string(
     string: *const c_void,
     offset: usize,
     buffer: &mut [u8],
     copy: impl Fn(&mut [u8], *const c_void) -> c_long,
 ) -> Result<&[u8]> {
-    // What is behind the end is not the string's: there is no way to it.
+    let length = read_from(string, offset, buffer, copy);
+    let (read, rest) = buffer.split_at_mut(length.unwrap_or_default().min(buffer.len()));
+    rest.fill(0);
+    length.and(Ok(read))
+}
+
+/// How far into a string one may look, in bytes: as long as one of a program's arguments may be.
+const FARTHEST: usize = 1 << 17;
+
+/// As [`read_string`], but for the rest. Returns how much that was.
+fn read_from(
+    string: *const c_void,
+    offset: usize,
+    buffer: &mut [u8],
+    copy: impl Fn(&mut [u8], *const c_void) -> c_long,
+) -> Result<usize> {
+    // Nobody can end this while it looks for the end of a string.
+    if offset > FARTHEST {
+        return Err(EINVAL);
+    }
     let mut skipped = 0;
     while skipped < offset && !buffer.is_empty() {
         let some = buffer.len().min(offset - skipped);
         let room = buffer.get_mut(..some).unwrap_or_default();
         if read_part(string.wrapping_byte_add(skipped), room, &copy)? < some {
-            return Ok(&[]);
+            return Ok(0);
         }
         skipped += some;
     }
-    let length = read_part(string.wrapping_byte_add(offset), buffer, &copy)?;
-    Ok(buffer.get(..length).unwrap_or_default())
+    read_part(string.wrapping_byte_add(offset), buffer, &copy)
 }
 
 /// Copies a string until it or the buffer ends. Returns how much that was.

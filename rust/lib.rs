@@ -136,7 +136,8 @@
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
-//! | an argument of a probe | any address | the type: only a probe has a `Register`, and nobody can keep it. [`kprobe::Filename`] reads no registers of devices, but for ports of arm64 |
+//! | where a [`kprobe::Probe`] is | takes what bears no breakpoint: what each function returns by, what a processor starts with | `Probe::new`: `EINVAL` of what ftrace does not know, where probes are ftrace's; elsewhere of known names, and nobody of others |
+//! | an argument of a probe | any address | the type: only a probe has a `Register`, and nobody can keep it. [`kprobe::Filename`] is an argument of known functions only |
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
@@ -181,6 +182,10 @@
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` without an edge |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
+//! | two handlers of a name on one line, of which one goes as the other comes: [`irq`] | makes a folder in `/proc/irq` while it is still there, with a stack trace | nobody |
+//! | a class of locks with two names: `static_lock_class!` for two locks | warns with a stack trace, if lockdep is there | nobody |
+//! | [`slab::Cache::new`] without memory | warns with a stack trace | nobody |
+//! | a [`proc_fs::Node`] that a file system is mounted over: 9p with `trans=fd` | stays in the node's queue until it is unmounted | nobody: the drop waits for it |
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again, or for a type that the loader does not wait for | runs what was freed | `init::Called`: `EBUSY`; the macro, which has the `module!` |
@@ -223,9 +228,10 @@
 //! ```
 //!
 //! **Leaving something registered**: nobody. Dropping a registration is what undoes it, and one that is
-//! leaked on purpose, as by `core::mem::forget`, stays when the module goes, with its code gone. That
-//! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked
-//! one uses is there as well: handlers are `'static`.
+//! leaked on purpose, as by `core::mem::forget`, stays when the module goes, with its code gone. So does one
+//! in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one). That is so of the safe
+//! registrations of the `kernel` crate, too. While the module is there, what a leaked one uses is there as
+//! well: handlers are `'static`.
 //!
 //! **Dropping a registration in its own callback**: lockdep, where it looks. To drop one is to wait
 //! until its callback has returned, so a callback that drops it, as with the last `Arc` of what the

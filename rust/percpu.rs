@@ -71,7 +71,7 @@ impl<T> PerCpu<T> {
         let (size, align) = (size_of::<T>().max(1), align_of::<T>());
         // SAFETY: May be called with any size and alignment.
         let copies =
-            unsafe { bindings::pcpu_alloc_noprof(size, align, false, bindings::GFP_KERNEL) };
+            unsafe { bindings::pcpu_alloc_noprof(size, align, false, bindings::LKM_GFP_MAY_FAIL) };
         let copies: NonNull<T> = NonNull::new(copies.cast()).ok_or(ENOMEM)?;
         for cpu in possible_cpus() {
             // SAFETY: `copies` was allocated for a `T` on each possible CPU.

@@ -6,6 +6,7 @@
 //! for nobody: a reader that is more than the ring behind loses the oldest bytes, and is told how
 //! many. There is no lock, so writer and readers may be in any context.
 
+use crate::memory::MAY_FAIL;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -38,7 +39,7 @@ use kernel::{
 /// ```
 pub struct Ring {
     /// Each byte with its number above it, by which a reader sees that it was overwritten.
-    slots: KVec<Atomic<u64>>,
+    slots: KVVec<Atomic<u64>>,
     /// How many bytes were written.
     count: Atomic<u64>,
 }
@@ -64,9 +65,9 @@ impl Ring {
         if !(1..=1 << 16).contains(&size) {
             return Err(EINVAL);
         }
-        let mut slots = KVec::new();
+        let mut slots = KVVec::with_capacity(size, MAY_FAIL)?;
         for _ in 0..size {
-            slots.push(Atomic::new(0), GFP_KERNEL)?;
+            slots.push(Atomic::new(0), MAY_FAIL)?;
         }
         Ok(Self {
             slots,

@@ -21,12 +21,12 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    device::Device,
     error::to_result,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
     },
     types::Opaque, //
 };
@@ -125,18 +125,18 @@ impl<T: ThreadedHandler> Interrupt<T> {
             if !edge || is(Flags::HIGH) || is(Flags::LOW) {
                 return Err(EINVAL);
             }
-            // Not kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).
-            let supplier = line.supplier()?;
-            let raw = core::ptr::from_ref::<Device>(&supplier).cast::<bindings::device>();
-            // SAFETY: There is a reference to it, and its bus does not change.
-            let its_bus = unsafe { (*raw).bus };
+            let (supplier, its_bus) = {
+                let supplier = line.lock_supplier()?;
+                // SAFETY: It stays while it is locked, and its bus does not change.
+                (supplier.0, unsafe { (*supplier.0).bus })
+            };
             if its_bus.is_null() {
                 return Err(EOPNOTSUPP);
             }
             let this = try_pin_init!(Self {
                 registration: UnsafeCell::new(None),
                 line,
-                supplier: raw,
+                supplier,
                 bus: its_bus,
                 notifier <- Opaque::try_ffi_init(move |slot: *mut bindings::notifier_block| {
                     // SAFETY: The slot is valid for writes, is pinned, and is taken back before it goes.
@@ -151,8 +151,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
                 }),
             });
             Ok(this.pin_chain(move |this| {
-                // SAFETY: There is a reference to it, and it has been registered.
-                let _bound = unsafe { Locked::new(raw.cast_mut()) };
+                // The same as before, if the chip is still there.
+                let _bound = this.line.lock_supplier()?;
                 let _locked = this.line.lock_chip();
                 // SAFETY: By the type invariants of the line.
                 let irq = value(unsafe { bindings::gpiod_to_irq(this.line.as_raw()) })?;
@@ -162,8 +162,6 @@ impl<T: ThreadedHandler> Interrupt<T> {
                 // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
                 // and the interrupt stays its own.
                 unsafe { *this.registration.get() = Some(registration) };
-                // Here it is not the last.
-                drop(supplier);
                 Ok(())
             }))
         })
@@ -227,6 +225,18 @@ impl Locked {
         // INVARIANT: It was just locked.
         Self(device)
     }
+
+    /// `None` if somebody else has locked it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new).
+    unsafe fn try_new(device: *mut bindings::device) -> Option<Self> {
+        // SAFETY: By the safety requirements.
+        let is_locked = unsafe { bindings::mutex_trylock(&raw mut (*device).mutex) } != 0;
+        // INVARIANT: It was just locked.
+        is_locked.then_some(Self(device))
+    }
 }
 
 impl Drop for Locked {
@@ -250,8 +260,22 @@ impl Input {
         }
     }
 
-    /// The device that the chip belongs to, if the chip is there.
-    fn supplier(&self) -> Result<ARef<Device>> {
+    /// Locks the device that the chip belongs to. While it is locked both are there.
+    ///
+    /// It is not to be kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).
+    fn lock_supplier(&self) -> Result<Locked> {
+        loop {
+            match self.try_lock_supplier().ok_or(ENODEV)? {
+                Supplier::None => return Err(EOPNOTSUPP),
+                Supplier::Locked(it) => return Ok(it),
+                // Who has locked it may wait for those who look for chips.
+                Supplier::Busy => fsleep(Delta::from_millis(1)),
+            }
+        }
+    }
+
+    /// `None` if the chip has gone.
+    fn try_lock_supplier(&self) -> Option<Supplier> {
         let search = Search {
             // SAFETY: By the type invariants of the line.
             chip: unsafe { bindings::gpiod_to_gpio_device(self.as_raw()) },
@@ -266,14 +290,21 @@ impl Input {
                 bindings::gpio_device_put(chip.as_ptr());
             }
         }
-        search.found.into_inner().ok_or(ENODEV)?.ok_or(EOPNOTSUPP)
+        search.found.into_inner()
     }
+}
+
+/// The device that a chip belongs to.
+enum Supplier {
+    None,
+    Busy,
+    Locked(Locked),
 }
 
 /// What to look for among the chips, and what its device is.
 struct Search {
     chip: *mut bindings::gpio_device,
-    found: UnsafeCell<Option<Option<ARef<Device>>>>,
+    found: UnsafeCell<Option<Supplier>>,
 }
 
 impl Search {
@@ -284,7 +315,8 @@ impl Search {
     /// To be called by `gpio_device_find`, with a `Self` that nobody else uses.
     unsafe extern "C" fn matches(chip: *mut bindings::gpio_chip, data: *const c_void) -> c_int {
         // SAFETY: By the safety requirements. C keeps the chip during this call, and the chip its
-        // device; these are where the members are.
+        // device; these are where the members are. Who has locked the device of a chip that is in the list
+        // keeps it there, since it is the device's driver that takes it out.
         unsafe {
             let search = &*data.cast::<Self>();
             let device = chip.byte_add(bindings::LKM_GPIO_CHIP_DEVICE);
@@ -293,7 +325,10 @@ impl Search {
             }
             let parent = chip.byte_add(bindings::LKM_GPIO_CHIP_PARENT);
             let parent = *parent.cast::<*mut bindings::device>();
-            *search.found.get() = Some((!parent.is_null()).then(|| Device::get_device(parent)));
+            *search.found.get() = Some(match parent.is_null() {
+                true => Supplier::None,
+                false => Locked::try_new(parent).map_or(Supplier::Busy, Supplier::Locked),
+            });
         }
         1
     }

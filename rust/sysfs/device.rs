@@ -68,6 +68,23 @@ unsafe impl Object for bindings::device {
 ///     DeviceAttributes::new(device, Arc::new(lamp, GFP_KERNEL)?)
 /// }
 /// ```
+///
+/// What C puts into the folder later is not for the driver:
+///
+/// ```compile_fail,E0080
+/// # use kernel::{device::{Bound, Device}, prelude::*, sync::Arc};
+/// # use lkm::sysfs::{Attribute, Attributes, DeviceAttributes, Group};
+/// struct Fan;
+///
+/// impl Attributes for Fan {
+///     const GROUPS: &'static [Group<Self>] =
+///         &[Group::new(&[Attribute::read_only(c"hwmon", |_, out| out.line(0))])];
+/// }
+///
+/// fn show(device: &Device<Bound>) -> Result {
+///     DeviceAttributes::new(device, Arc::new(Fan, GFP_KERNEL)?).map(drop)
+/// }
+/// ```
 pub struct DeviceAttributes<T: Attributes> {
     device: ARef<Device>,
     groups: usize,
@@ -83,10 +100,13 @@ impl<T: Attributes> DeviceAttributes<T> {
     /// Creates all attributes.
     ///
     /// Does not build if the name of an attribute, or of a group, is none that a file can have, or is
-    /// there twice. Fails with `EEXIST` if the device has one of that name, or `ENOMEM`. May sleep
+    /// there twice, or is that of a folder for what belongs to a device, as `hwmon` or `msi_irqs`. Fails with `EEXIST` if the device has one of that name, or `ENOMEM`. May sleep
     /// (`sysfs_create_group`).
     pub fn new(device: &Device<Bound>, data: Arc<T>) -> Result<Devres<Self>> {
-        const { names::check_names::<T>() };
+        const {
+            names::check_names::<T>();
+            names::check_device::<T>();
+        }
         // INVARIANT: There is none yet. When the device is unbound, `Devres` drops the value before.
         let mut attributes = Self {
             device: device.into(),

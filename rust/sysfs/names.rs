@@ -46,6 +46,43 @@ pub(super) const fn check_names<T: Attributes>() {
     }
 }
 
+/// Refuses to build what C is to put into a device's folder, and would only warn about.
+pub(super) const fn check_device<T: Attributes>() {
+    let mut index = 0;
+    while index < OF_DEVICES.len() {
+        assert!(
+            !has::<T>(OF_DEVICES[index]),
+            "the name is for what belongs to the device"
+        );
+        index += 1;
+    }
+}
+
+/// Folders of devices that belong to another one, by their class; of its messages; and of its waking up.
+const OF_DEVICES: &[&CStr] = &[
+    c"block",
+    c"hwmon",
+    c"input",
+    c"msi_irqs",
+    c"net",
+    c"tty",
+    c"wakeup",
+];
+
+/// Whether the directory itself has something of this name.
+const fn has<T: Attributes>(name: &CStr) -> bool {
+    let mut index = 0;
+    while index < T::GROUPS.len() {
+        if let Some(taken) = T::GROUPS[index].name {
+            if is_same(name, taken) {
+                return true;
+            }
+        }
+        index += 1;
+    }
+    is_attribute::<T>(name)
+}
+
 impl<T> Group<T> {
     /// The name of file `n`, binary attributes last.
     const fn file_name(&self, n: usize) -> Option<&'static CStr> {

@@ -430,6 +430,12 @@ mutants! {
     "LKMPG_SMP=2 make test T=adversary" => "rust/firmware.rs": "who is being killed waits for an answer for ever",
         "                let _ = me.park();\n                pending.take_back(&loading);\n"
         => "                if me.park() {\n                    pending.take_back(&loading);\n                }\n";
+    "make test T=parts" => "rust/kprobe.rs": "what is behind a path is given away",
+        "    rest.fill(0);\n"
+        => "    let _ = rest;\n";
+    "make test T=parts" => "rust/kprobe.rs": "any argument of any function is followed as a path",
+        "arguments == 0 ||"
+        => "true ||";
     "make test T=vinput" => "samples/28-input/vinput.rs": "half of a wrong text is sent",
         "Ok(key @ 1..=LAST) if key != SYSRQ => Ok((key, down)),"
         => "Ok(key @ 0..=LAST) if key != SYSRQ => Ok((key, down)),";

@@ -32,7 +32,7 @@ use lkm::{
     tty::Tty, //
 };
 
-/// Reads what is no string and no path, wherever that is.
+/// Reads what is no string, wherever that is.
 struct Reads {
     _dropped: Dropped,
 }
@@ -46,17 +46,65 @@ impl Reads {
 }
 
 impl kprobe::Handler for Reads {
-    type Arguments = (UserString, Filename, bool, i8, usize, u64);
+    type Arguments = (UserString, UserString, bool, i8, usize, u64);
 
-    fn entered(&self, (user, name, ..): Self::Arguments) {
+    fn entered(&self, (one, other, ..): Self::Arguments) {
         let mut room = [0; 32];
         for offset in [0, 1, 4095, usize::MAX] {
-            let _ = user.read(offset, &mut room);
-            let _ = user.read(offset, &mut []);
+            for user in [&one, &other] {
+                let _ = user.read(offset, &mut room);
+                let _ = user.read(offset, &mut []);
+            }
         }
-        // A wrong type gives a wrong value or an error.
-        let _ = name.read(0, &mut room);
     }
+}
+
+/// Looks behind the end of paths.
+struct Paths {
+    seen: Atomic<u32>,
+    behind: Atomic<u32>,
+}
+
+impl Paths {
+    fn new() -> Self {
+        Self {
+            seen: Atomic::new(0),
+            behind: Atomic::new(0),
+        }
+    }
+}
+
+impl kprobe::Handler for Paths {
+    type Arguments = (usize, Filename);
+
+    fn entered(&self, (_, path): Self::Arguments) {
+        for offset in [0, 3, 4095, usize::MAX] {
+            let mut room = [0xff; 240];
+            let length = path.read(offset, &mut room).map_or(0, <[u8]>::len);
+            self.seen.fetch_add(length as u32, Relaxed);
+            if room.iter().skip(length).any(|byte| *byte != 0) {
+                self.behind.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
+
+/// Would follow what is no path.
+struct Follows;
+
+impl kprobe::Handler for Follows {
+    type Arguments = (Filename, usize);
+
+    fn entered(&self, _: Self::Arguments) {}
+}
+
+pub(super) fn behind_a_path() -> Result<bool> {
+    let any = |symbol| KBox::pin_init(Probe::new(symbol, Paths::new()), GFP_KERNEL);
+    let wrong = KBox::pin_init(Probe::new(c"do_file_open", Follows), GFP_KERNEL).err();
+    let refused = any(c"kernel_write").err() == Some(EINVAL) && wrong == Some(EINVAL);
+    let probe = any(c"do_file_open")?;
+    file::read(c"/proc/version", 4096)?;
+    Ok(refused && probe.seen.load(Relaxed) >= 13 && probe.behind.load(Relaxed) == 0)
 }
 
 fn probe(symbol: &'static CStr, dropped: &Arc<Atomic<u32>>) -> Result<Pin<KBox<Probe<Reads>>>> {
@@ -71,9 +119,14 @@ pub(super) fn odd_probes() -> Result<bool> {
             return Ok(false);
         }
     }
-    // What is on the way to a handler must not be probed.
-    let refused = probe(c"get_kprobe", &dropped).err();
-    Ok(refused == Some(EINVAL) && dropped.load(Relaxed) == 9)
+    // What is on the way to a handler must not be probed, nor what runs before there is a way.
+    let refused = [c"get_kprobe", c"secondary_startup_64", c"its_return_thunk"];
+    for symbol in refused {
+        if probe(symbol, &dropped).err() != Some(EINVAL) {
+            return Ok(false);
+        }
+    }
+    Ok(dropped.load(Relaxed) == 11)
 }
 
 /// Asks for the terminal of who has hardly anything left.

@@ -202,6 +202,11 @@ fn there_is_no_way_around_the_lints() {
         "fn f(_: UnsafeForLtImpl<A, B, 1>) {}",
         "io_read!(view, .0.1);",
         "lkm::export!(@symbol a b);",
+        // What is never dropped.
+        "static F: SetOnce<misc::Registration<X>> = SetOnce::new();",
+        "type Once = SetOnce<KVec<u8>>; static F: Once = Once::new();",
+        "static F: Wrapped = Wrapped { once: SetOnce::new() };",
+        "impl Wrapped { const fn new() -> Self { Self(SetOnce::new()) } }",
         // What nobody has looked at.
         "kernel::asm!(\"cli\");",
         "core::arch::asm! {}",
@@ -239,6 +244,8 @@ fn there_is_no_way_around_the_lints() {
         "fn f(n: usize) -> bool { dev.device_id as u32 == 7 && bitfield != 0 }",
         "fn allow(n: u32) -> [u8; 1] { let warnings = 1; [warnings] }",
         "fn take(_: impl Fn(pci::IdTable<()>)) {}",
+        "static F: SetOnce<&'static CStr> = SetOnce::new(); static N: SetOnce<u32> = SetOnce::new();",
+        "struct S { once: SetOnce<KVec<u8>> } fn new() -> S { S { once: SetOnce::new() } }",
         "use kernel::{self, prelude::*, sync::{new_mutex, Arc}, time::{self, Instant},};",
         "macro_rules! mine { ($n:expr) => { $n + 1 } } fn f() -> u8 { if !(true) { 1 } else { mine!(2) } }",
         "fn f(kernel: &str) -> bool { !kernel.is_empty() && ::kernel::page::PAGE_SIZE != 1 }",
