@@ -85,7 +85,8 @@ pub const fn is_number<T: Number>() {}
 
 /// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
 /// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `_R` the names
-/// begin that rustc makes.
+/// begin that rustc makes. With `do_file` and `filename` begin functions of which
+/// [`kprobe::Filename`](crate::kprobe::Filename) is an argument, and which the compiler may have inlined.
 ///
 /// ```
 /// const _: () = assert!(lkm::export::may_be_called("rusty"));
@@ -98,22 +99,33 @@ pub const fn is_number<T: Number>() {}
 /// ```compile_fail,E0080
 /// const _: () = assert!(lkm::export::may_be_called("_RNv"));
 /// ```
+///
+/// ```compile_fail,E0080
+/// const _: () = assert!(lkm::export::may_be_called("filename"));
+/// ```
 #[doc(hidden)]
 pub const fn may_be_called(interface: &str) -> bool {
-    const TAKEN: &[u8] = b"rust";
+    !(has_word(interface, b"rust")
+        || has_word(interface, b"do_file")
+        || has_word(interface, b"filename")
+        || begins_with(interface.as_bytes(), b"_R"))
+}
 
-    let name = interface.as_bytes();
-    if let [b'_', b'R', ..] = name {
-        return false;
-    }
+/// Whether a name is `word`, or begins with it and a `_`.
+const fn has_word(name: &str, word: &[u8]) -> bool {
+    let name = name.as_bytes();
+    begins_with(name, word) && (name.len() == word.len() || name[word.len()] == b'_')
+}
+
+const fn begins_with(name: &[u8], start: &[u8]) -> bool {
     let mut n = 0;
-    while n < TAKEN.len() {
-        if n == name.len() || name[n] != TAKEN[n] {
-            return true;
+    while n < start.len() {
+        if n == name.len() || name[n] != start[n] {
+            return false;
         }
         n += 1;
     }
-    n < name.len() && name[n] != b'_'
+    true
 }
 
 /// What an interface's functions are, as pointers.

@@ -163,15 +163,10 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let line = self.0.as_ptr();
-        // SAFETY: By the type invariants. If the chip has gone, C forgets the name, which the line then still
-        // has: docs/upstream.md. The line stays with the chip's device, and is nobody's if there is no chip.
+        // SAFETY: By the type invariants. C forgets the name if the chip goes: docs/upstream.md.
         unsafe {
-            let device = bindings::gpio_device_get(bindings::gpiod_to_gpio_device(line));
+            bindings::gpiod_set_consumer_name(line, core::ptr::null());
             bindings::gpiod_put(line);
-            if bindings::gpio_device_get_chip(device).is_null() {
-                bindings::gpiod_set_consumer_name(line, core::ptr::null());
-            }
-            bindings::gpio_device_put(device);
         }
     }
 }

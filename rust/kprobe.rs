@@ -101,7 +101,7 @@ impl<T: Handler> Probe<T> {
     /// Fails with `ENOENT` if the kernel has no such function (it may have been inlined), `EINVAL` if it must
     /// not be probed, or ftrace does not know it where probes are ftrace's (`CONFIG_KPROBES_ON_FTRACE`), or a
     /// [`Filename`] is not known to be one of it, or `ENOMEM`. The handler may run before this returns. May
-    /// sleep (`register_kprobe`, `enable_kprobe`).
+    /// sleep (`register_kprobe`).
     pub fn new<'a, E>(
         symbol: &'static CStr,
         handler: impl PinInit<T, E> + 'a,
@@ -122,20 +122,19 @@ impl<T: Handler> Probe<T> {
                 }
                 // SAFETY: The fields were initialised, and are pinned; nobody else knows the probe.
                 let probe = unsafe { (*this.as_ptr()).probe.get() };
-                // SAFETY: As above. The name is static.
-                unsafe {
-                    (*probe).symbol_name = symbol.as_char_ptr();
-                    (*probe).pre_handler = Some(Self::entered);
-                    // C says nothing when it cannot arm a probe that it registers.
-                    (*probe).flags = bindings::KPROBE_FLAG_DISABLED;
+                // There a breakpoint is not what a probe is made of, and what cannot be traced may not bear one.
+                //
+                // SAFETY: As above.
+                if cfg!(CONFIG_KPROBES_ON_FTRACE) && !unsafe { is_traceable(probe, symbol) }? {
+                    return Err(EINVAL);
                 }
-                // SAFETY: The probe is set up, and is unregistered before it goes.
-                to_result(unsafe { bindings::register_kprobe(probe) })?;
-                // SAFETY: It was just registered; nobody else knows it.
-                unsafe { arm(probe) }.inspect_err(|_| {
-                    // SAFETY: As above.
-                    unsafe { bindings::unregister_kprobe(probe) }
-                })?;
+                // SAFETY: As above.
+                unsafe { register(probe, symbol, Some(Self::entered), 0) }?;
+                // C says nothing when it cannot arm a probe that it registers, for lack of memory, and then
+                // does not know it.
+                //
+                // SAFETY: As above. If it is known, it is enabled, and nothing happens.
+                to_result(unsafe { bindings::enable_kprobe(probe) }).map_err(|_| ENOMEM)?;
             },
         })
     }
@@ -193,20 +192,42 @@ impl<T: Handler> PinnedDrop for Probe<T> {
     }
 }
 
-/// Enables a probe, if its function bears one.
+/// Registers a probe. It is to be unregistered before it goes.
 ///
 /// # Safety
 ///
-/// It must be registered.
-unsafe fn arm(probe: *mut bindings::kprobe) -> Result {
-    // SAFETY: By the safety requirements. The flag does not change any more.
-    let is_traceable = unsafe { (*probe).flags } & bindings::KPROBE_FLAG_FTRACE != 0;
-    // There a breakpoint is not what a probe is made of, and what cannot be traced may not bear one.
-    if cfg!(CONFIG_KPROBES_ON_FTRACE) && !is_traceable {
-        return Err(EINVAL);
+/// The probe must be valid for writes, and not be registered; the handler must be for it.
+unsafe fn register(
+    probe: *mut bindings::kprobe,
+    symbol: &'static CStr,
+    handler: bindings::kprobe_pre_handler_t,
+    flags: u32,
+) -> Result {
+    // SAFETY: By the safety requirements. The name is static.
+    to_result(unsafe {
+        probe.write(bindings::kprobe {
+            symbol_name: symbol.as_char_ptr(),
+            pre_handler: handler,
+            flags,
+            ..pin_init::zeroed()
+        });
+        bindings::register_kprobe(probe)
+    })
+}
+
+/// Whether ftrace knows a function, as a probe finds out that is never armed.
+///
+/// # Safety
+///
+/// The probe must be valid for writes, and not be registered.
+unsafe fn is_traceable(probe: *mut bindings::kprobe, symbol: &'static CStr) -> Result<bool> {
+    // SAFETY: By the safety requirements. It does not go before it is unregistered.
+    unsafe {
+        register(probe, symbol, None, bindings::KPROBE_FLAG_DISABLED)?;
+        let flags = (*probe).flags;
+        bindings::unregister_kprobe(probe);
+        Ok(flags & bindings::KPROBE_FLAG_FTRACE != 0)
     }
-    // SAFETY: As above.
-    to_result(unsafe { bindings::enable_kprobe(probe) })
 }
 
 /// Whether a function runs where a breakpoint ends the machine, which `register_kprobe` does not know: on a
@@ -221,16 +242,20 @@ const DEADLY: &[&[u8]] = &[
     b"__cpu_soft_restart",
     b"__cpu_suspend",
     b"__secondary_",
+    b"_cpu_resume",
     b"call_depth_",
     b"common_startup",
+    b"cpu_do_resume",
     b"cpu_init",
     b"cpu_resume",
     b"cr4_init",
     b"early_setup_idt",
+    b"finalise_el2",
     b"primary_entry",
     b"relocate_enable_mmu",
     b"retbleed_",
     b"secondary_",
+    b"set_cpu_boot_mode_flag",
     b"smp_callin",
     b"srso_",
     b"start_secondary",
@@ -364,9 +389,10 @@ impl UserString {
     /// is not as long.
     ///
     /// If the result is shorter than `buffer`, the string ends with it, and the rest is zeroed. Fails with
-    /// `EFAULT` if the memory is not there now, or the caller is no process and has none, and with `EINVAL` from
-    /// 128 KiB on. Callable from any context (`copy_from_user_nofault`).
+    /// `EFAULT` if the memory is not there now, or the caller is no process and has none, and with `EINVAL` for an
+    /// `offset` beyond 128 KiB. Callable from any context (`copy_from_user_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+        buffer.fill(0);
         // A kernel thread has the memory of the process that ran last.
         //
         // SAFETY: A task is there while it runs, and changes that itself only.
@@ -391,9 +417,8 @@ impl Argument for UserString {
 /// A `struct filename *`: the kernel's copy of a path that a process gave.
 ///
 /// Only of functions that are known to have one there: whatever address another function is called with, also
-/// by the module itself, would be followed. These are `do_file_open` (`do_filp_open` before 7.3),
-/// `filename_lookup` and those of `fs/namei.c` that change directories, from `filename_mkdirat` to
-/// `filename_renameat2`. [`Probe::new`] refuses others.
+/// by the module itself, would be followed. These are `do_file_open`, `file_open_name`, `do_statx` and those
+/// that are called `filename_…`. [`Probe::new`] refuses others.
 pub struct Filename(*const c_void, NotThreadSafe);
 
 impl Filename {
@@ -404,6 +429,7 @@ impl Filename {
     /// the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty path,
     /// `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 128 KiB. Callable from any context (`copy_from_kernel_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+        buffer.fill(0);
         kernel::error::from_err_ptr(self.0.cast_mut())?;
         let copy = |to: &mut [u8], from: *const c_void| {
             // No path is there, but registers of devices may be: to read them can do anything.
@@ -428,7 +454,9 @@ impl Filename {
 /// The functions of which some arguments are known to be a `struct filename *`, and which: a bit for each.
 const FILENAMES: &[(&CStr, u8)] = &[
     (c"do_file_open", 0b10),
-    (c"do_filp_open", 0b10),
+    (c"do_statx", 0b10),
+    (c"file_open_name", 0b1),
+    (c"filename_getxattr", 0b10),
     (c"filename_lookup", 0b10),
     (c"filename_mkdirat", 0b10),
     (c"filename_mknodat", 0b10),
@@ -437,6 +465,7 @@ const FILENAMES: &[(&CStr, u8)] = &[
     (c"filename_symlinkat", 0b101),
     (c"filename_linkat", 0b1010),
     (c"filename_renameat2", 0b1010),
+    (c"filename_setxattr", 0b10),
 ];
 
 /// Whether all of these arguments of a function are known to be one.

@@ -105,6 +105,17 @@ fn it_goes_by_the_guides_name() {
 }
 
 #[test]
+fn it_sees_what_is_opened_when_probes_are_turned_on_again() {
+    let off = KernelSetting::new("/sys/kernel/debug/kprobes/enabled", "0");
+    let _module = load();
+    as_user(WATCHED, || try_open("/etc/passwd"));
+    assert_eq!(count(), 0);
+    drop(off);
+    as_user(WATCHED, || try_open("/etc/passwd"));
+    assert_eq!(count(), 1);
+}
+
+#[test]
 fn the_counter_may_be_open_when_the_module_goes() {
     let module = load();
     let file = fs::File::open(OPENS).expect("open");

@@ -125,18 +125,18 @@ impl<T: ThreadedHandler> Interrupt<T> {
             if !edge || is(Flags::HIGH) || is(Flags::LOW) {
                 return Err(EINVAL);
             }
-            let (supplier, its_bus) = {
-                let supplier = line.lock_supplier()?;
-                // SAFETY: It stays while it is locked, and its bus does not change.
-                (supplier.0, unsafe { (*supplier.0).bus })
-            };
+            let Supplier {
+                device,
+                bus: its_bus,
+                ..
+            } = line.supplier(false)?;
             if its_bus.is_null() {
                 return Err(EOPNOTSUPP);
             }
             let this = try_pin_init!(Self {
                 registration: UnsafeCell::new(None),
                 line,
-                supplier,
+                supplier: device,
                 bus: its_bus,
                 notifier <- Opaque::try_ffi_init(move |slot: *mut bindings::notifier_block| {
                     // SAFETY: The slot is valid for writes, is pinned, and is taken back before it goes.
@@ -152,19 +152,30 @@ impl<T: ThreadedHandler> Interrupt<T> {
             });
             Ok(this.pin_chain(move |this| {
                 // The same as before, if the chip is still there.
-                let _bound = this.line.lock_supplier()?;
-                let _locked = this.line.lock_chip();
-                // SAFETY: By the type invariants of the line.
-                let irq = value(unsafe { bindings::gpiod_to_irq(this.line.as_raw()) })?;
-                let flags = flags | Flags::OF_DEVICE;
-                let registration = ThreadedRegistration::new(irq, flags, name, handler);
-                let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
-                // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
-                // and the interrupt stays its own.
-                unsafe { *this.registration.get() = Some(registration) };
-                Ok(())
+                let supplier = this.line.lock_supplier()?;
+                let _chip = this.line.lock_chip();
+                let registered = this.register(flags, name, handler);
+                // Before the chip: who then takes the device away, with its lock, comes to `notify` first, and waits.
+                drop(supplier);
+                registered
             }))
         })
+    }
+
+    /// The chip must be locked, and so must be what it belongs to.
+    fn register<E>(&self, flags: Flags, name: &'static CStr, handler: impl PinInit<T, E>) -> Result
+    where
+        Error: From<E>,
+    {
+        // SAFETY: By the type invariants of the line.
+        let irq = value(unsafe { bindings::gpiod_to_irq(self.line.as_raw()) })?;
+        let flags = flags | Flags::OF_DEVICE;
+        let registration = ThreadedRegistration::new(irq, flags, name, handler);
+        let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
+        // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
+        // and the interrupt stays its own.
+        unsafe { *self.registration.get() = Some(registration) };
+        Ok(())
     }
 
     /// `notifier_block::notifier_call`.
@@ -260,26 +271,28 @@ impl Input {
         }
     }
 
-    /// Locks the device that the chip belongs to. While it is locked both are there.
+    /// Locks the device that the chip belongs to. While it is locked both are there. Who lets go of it must have
+    /// seen to it that whoever takes it away waits for that.
     ///
     /// It is not to be kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).
     fn lock_supplier(&self) -> Result<Locked> {
         loop {
-            match self.try_lock_supplier().ok_or(ENODEV)? {
-                Supplier::None => return Err(EOPNOTSUPP),
-                Supplier::Locked(it) => return Ok(it),
-                // Who has locked it may wait for those who look for chips.
-                Supplier::Busy => fsleep(Delta::from_millis(1)),
+            if let Some(locked) = self.supplier(true)?.locked {
+                return Ok(locked);
             }
+            // Who has locked it may wait for those who look for chips.
+            fsleep(Delta::from_millis(1));
         }
     }
 
-    /// `None` if the chip has gone.
-    fn try_lock_supplier(&self) -> Option<Supplier> {
+    /// Looks for the device that the chip belongs to, and tries to lock it. Fails with `ENODEV` if the chip has
+    /// gone, and with `EOPNOTSUPP` if there is no such device.
+    fn supplier(&self, is_to_be_locked: bool) -> Result<Supplier> {
         let search = Search {
             // SAFETY: By the type invariants of the line.
             chip: unsafe { bindings::gpiod_to_gpio_device(self.as_raw()) },
-            found: UnsafeCell::new(None),
+            is_to_be_locked,
+            found: UnsafeCell::new(Err(ENODEV)),
         };
         // SAFETY: The function fits the data, and is called during this call only. What is found comes
         // with a reference, which nobody needs.
@@ -294,17 +307,18 @@ impl Input {
     }
 }
 
-/// The device that a chip belongs to.
-enum Supplier {
-    None,
-    Busy,
-    Locked(Locked),
+/// The device that a chip belongs to, and its bus. That is there as long as there is a line of the chip.
+struct Supplier {
+    device: *mut bindings::device,
+    bus: *const bindings::bus_type,
+    locked: Option<Locked>,
 }
 
 /// What to look for among the chips, and what its device is.
 struct Search {
     chip: *mut bindings::gpio_device,
-    found: UnsafeCell<Option<Supplier>>,
+    is_to_be_locked: bool,
+    found: UnsafeCell<Result<Supplier>>,
 }
 
 impl Search {
@@ -319,16 +333,23 @@ impl Search {
         // keeps it there, since it is the device's driver that takes it out.
         unsafe {
             let search = &*data.cast::<Self>();
-            let device = chip.byte_add(bindings::LKM_GPIO_CHIP_DEVICE);
-            if *device.cast::<*mut bindings::gpio_device>() != search.chip {
+            let own = chip.byte_add(bindings::LKM_GPIO_CHIP_DEVICE);
+            if *own.cast::<*mut bindings::gpio_device>() != search.chip {
                 return 0;
             }
             let parent = chip.byte_add(bindings::LKM_GPIO_CHIP_PARENT);
-            let parent = *parent.cast::<*mut bindings::device>();
-            *search.found.get() = Some(match parent.is_null() {
-                true => Supplier::None,
-                false => Locked::try_new(parent).map_or(Supplier::Busy, Supplier::Locked),
-            });
+            let device = *parent.cast::<*mut bindings::device>();
+            *search.found.get() = match device.is_null() {
+                true => Err(EOPNOTSUPP),
+                false => Ok(Supplier {
+                    device,
+                    bus: (*device).bus,
+                    locked: search
+                        .is_to_be_locked
+                        .then(|| Locked::try_new(device))
+                        .flatten(),
+                }),
+            };
         }
         1
     }

@@ -61,6 +61,7 @@ pub(super) const fn check_device<T: Attributes>() {
 /// Folders of devices that belong to another one, by their class; of its messages; and of its waking up.
 const OF_DEVICES: &[&CStr] = &[
     c"block",
+    c"firmware",
     c"hwmon",
     c"input",
     c"msi_irqs",

@@ -97,7 +97,9 @@ const CASES: &[(&str, Case)] = &[
     ("probes of odd names", probes::odd_probes),
     #[cfg(CONFIG_KPROBES)]
     ("probes in any order", probes::probes_in_any_order),
+    #[cfg(CONFIG_KPROBES)]
     ("what is behind a path", probes::behind_a_path),
+    #[cfg(CONFIG_KPROBES)]
     (
         "the terminal of a task that ends",
         probes::terminals_at_the_end,
