@@ -6,7 +6,6 @@
 //! for nobody: a reader that is more than the ring behind loses the oldest bytes, and is told how
 //! many. There is no lock, so writer and readers may be in any context.
 
-use crate::memory::MAY_FAIL;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -65,9 +64,10 @@ impl Ring {
         if !(1..=1 << 16).contains(&size) {
             return Err(EINVAL);
         }
-        let mut slots = KVVec::with_capacity(size, MAY_FAIL)?;
+        // Memory in one piece may be hard to find.
+        let mut slots = KVVec::new();
         for _ in 0..size {
-            slots.push(Atomic::new(0), MAY_FAIL)?;
+            slots.push(Atomic::new(0), GFP_KERNEL)?;
         }
         Ok(Self {
             slots,

@@ -84,6 +84,7 @@ unsafe impl Object for bindings::device {
 /// fn show(device: &Device<Bound>) -> Result {
 ///     DeviceAttributes::new(device, Arc::new(Fan, GFP_KERNEL)?).map(drop)
 /// }
+/// # core::hint::black_box(show as fn(&Device<Bound>) -> Result);
 /// ```
 pub struct DeviceAttributes<T: Attributes> {
     device: ARef<Device>,

@@ -20,9 +20,9 @@ pub mod prelude {
     pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 
     /// A vector whose growth can fail.
-    pub struct KVec<T>(Vec<T>);
+    pub struct KVVec<T>(Vec<T>);
 
-    impl<T> KVec<T> {
+    impl<T> KVVec<T> {
         /// An empty one.
         #[expect(clippy::new_without_default, reason = "the kernel's has none either")]
         pub fn new() -> Self {
@@ -36,7 +36,7 @@ pub mod prelude {
         }
     }
 
-    impl<T> core::ops::Deref for KVec<T> {
+    impl<T> core::ops::Deref for KVVec<T> {
         type Target = [T];
 
         fn deref(&self) -> &[T] {
