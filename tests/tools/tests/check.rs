@@ -258,7 +258,7 @@ fn there_is_no_way_around_the_lints() {
         "static F: kernel::sync::SetOnce<u32> = kernel::sync::SetOnce::new();",
         "fn f() -> usize { 'outer: loop { break 'outer !core::mem::offset_of!(S, a); } }",
         "macro_rules! mine { () => { $crate::one() } } fn f() { crate::mine!() }",
-        "struct S { once: SetOnce<KVec<u8>> } fn new() -> S { S { once: SetOnce::new() } }",
+        "struct S<const N: usize> { once: SetOnce<KVec<u8>> } fn new() -> S { S { once: SetOnce::new() } }",
         "use kernel::{self, prelude::*, sync::{new_mutex, Arc}, time::{self, Instant},};",
         "macro_rules! mine { ($n:expr) => { $n + 1 } } fn f() -> u8 { if !(true) { 1 } else { mine!(2) } }",
         "fn f(kernel: &str) -> bool { !kernel.is_empty() && ::kernel::page::PAGE_SIZE != 1 }",
