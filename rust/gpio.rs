@@ -163,9 +163,13 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let line = self.0.as_ptr();
-        // SAFETY: By the type invariants. C forgets the name if the chip goes: docs/upstream.md.
+        // SAFETY: By the type invariants. If the chip has gone, C forgets the name: docs/upstream.md. While it
+        // is there it tells who watches the line, and it may not go meanwhile.
         unsafe {
-            bindings::gpiod_set_consumer_name(line, core::ptr::null());
+            let device = bindings::gpiod_to_gpio_device(line);
+            if bindings::gpio_device_get_chip(device).is_null() {
+                bindings::gpiod_set_consumer_name(line, core::ptr::null());
+            }
             bindings::gpiod_put(line);
         }
     }

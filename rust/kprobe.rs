@@ -130,11 +130,14 @@ impl<T: Handler> Probe<T> {
                 }
                 // SAFETY: As above.
                 unsafe { register(probe, symbol, Some(Self::entered), 0) }?;
-                // C says nothing when it cannot arm a probe that it registers, for lack of memory, and then
-                // does not know it.
+                // C says nothing when it cannot arm a probe that it registers, for lack of memory. It does not
+                // know it then; or it does, and the function has gone with its module.
                 //
-                // SAFETY: As above. If it is known, it is enabled, and nothing happens.
-                to_result(unsafe { bindings::enable_kprobe(probe) }).map_err(|_| ENOMEM)?;
+                // SAFETY: As above. If it is known, it is enabled, and nothing happens. One that is not known
+                // may be unregistered.
+                to_result(unsafe { bindings::enable_kprobe(probe) })
+                    .inspect_err(|_| unsafe { bindings::unregister_kprobe(probe) })
+                    .map_err(|_| ENOMEM)?;
             },
         })
     }
@@ -179,12 +182,13 @@ impl<T: Handler> Deref for Probe<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for Probe<T> {
     fn drop(self: Pin<&mut Self>) {
-        // C forgets a probe that it cannot disarm for lack of memory, without a word, and it stays.
+        // C forgets a probe that it cannot disarm, without a word, and it stays. It cannot without memory, nor
+        // if it could not arm it when all were turned on; it need not while all are turned off.
         //
         // SAFETY: By the type invariants.
         let disable = || unsafe { bindings::disable_kprobe(self.probe.get()) };
-        while to_result(disable()) == Err(ENOMEM) {
-            pr_warn!("Waiting for memory, to remove a probe.\n");
+        while let Err(e) = to_result(disable()) {
+            pr_warn!("A probe cannot be removed: {e:?}. To turn all off ends the wait (kprobes/enabled).\n");
             fsleep(Delta::from_secs(1));
         }
         // SAFETY: By the type invariants.

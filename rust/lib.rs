@@ -147,7 +147,7 @@
 //! | a [`tty::Tty`] of who has ended, or of an interrupt: [`tty::Tty::current`] | looks at signals that there are not | `current`: `None` |
 //! | two [`netlink::Socket`]s of a number at once, of one module or two | keeps the module that has gone as the number's owner | one lock for all modules of this crate |
 //! | a name that has no folder of its own: [`firmware`] | warns with a stack trace | `firmware::check`: `EINVAL` of a `!`, and of `timeout` |
-//! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled |
+//! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled, or all are turned off |
 //! | a transfer on a bus that is suspended: [`i2c::Link`] | warns with a stack trace | `Link::talk`: `ESHUTDOWN`, unless it is suspended just then |
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
@@ -179,11 +179,13 @@
 //! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
-//! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level | [`gpio::Interrupt::new`]: `EINVAL` without an edge |
+//! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level; warns of one that is shared | [`gpio::Interrupt::new`]: `EINVAL` without an edge, or if it is shared |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | two handlers of a name on one line, of which one goes as the other comes: [`irq`] | makes a folder in `/proc/irq` while it is still there, with a stack trace | nobody |
 //! | a class of locks with two names: `static_lock_class!` for two locks | warns with a stack trace, if lockdep is there | nobody |
+//! | a mapping in which nothing was put | takes marks of `userfaultfd`, which a process then touches for ever | `Shims::mmap`: mixed pages |
+//! | [`kthread::spawn`] without memory | the new thread warns with a stack trace, where there may be many CPUs | nobody |
 //! | [`slab::Cache::new`] without memory | warns with a stack trace | nobody |
 //! | a [`proc_fs::Node`] that a file system is mounted over: 9p with `trans=fd` | stays in the node's queue until it is unmounted | nobody: the drop waits for it |
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |

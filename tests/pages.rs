@@ -86,6 +86,22 @@ fn each_minor_is_a_device() {
 }
 
 #[test]
+fn a_mapping_of_nothing_faults_and_takes_no_marks() {
+    let module = load();
+    let file = open(NODES[0]);
+    let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    let nothing = Window::new(file.as_fd(), PAGE as u64, PAGE, prot, flags).expect("mmap");
+    assert_eq!(nothing.get(0), Err(Errno::FAULT));
+    // `mm`: mixed pages, which userfaultfd leaves alone.
+    let areas = fs::read_to_string("/proc/self/smaps").expect("the areas");
+    let ours = areas.split_once(NODES[0]).expect("the area").1;
+    let flags = ours.lines().find(|it| it.starts_with("VmFlags:"));
+    assert!(flags.is_some_and(|it| it.contains(" mm")), "{flags:?}");
+    drop((nothing, file));
+    module.unload().expect("unload");
+}
+
+#[test]
 fn who_maps_the_same_minor_shares_it() {
     let module = load();
     let [first, again, other] =

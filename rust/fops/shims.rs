@@ -361,8 +361,10 @@ impl<T: FileOperations> Shims<T> {
         let (state, file) = unsafe { Self::borrow(file) };
         // SAFETY: `mmap` is given an area that is being set up.
         let area = unsafe { VmaNew::from_raw(vma) };
+        // Also of one that stays empty: C's userfaultfd would have marks in it, and a process that touches one
+        // of these tries for ever (docs/upstream.md).
+        area.set_mixedmap();
         if T::HAS_FAULT {
-            area.set_mixedmap();
             // SAFETY: Nobody else uses the area yet. It keeps the file, and the file the module.
             unsafe { (*vma).vm_ops = &Self::AREA_OPS };
         }

@@ -103,7 +103,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
     /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, `EINVAL` if the
-    /// flags make no sense, or have no edge, the chip cannot do what they say, or the name is none for
+    /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
+    /// is none for
     /// [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in `probe` of
     /// the chip's own driver.
     pub fn new<'a, E>(
@@ -122,7 +123,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
             // before.
             let is = |flag| flags.contains(flag);
             let edge = is(Flags::RISING) || is(Flags::FALLING);
-            if !edge || is(Flags::HIGH) || is(Flags::LOW) {
+            // Nor is it shared, since the line is not: C may warn of a handler that it has called by itself.
+            if !edge || is(Flags::HIGH) || is(Flags::LOW) || is(Flags::SHARED) {
                 return Err(EINVAL);
             }
             let Supplier {
