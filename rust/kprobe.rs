@@ -133,9 +133,9 @@ impl<T: Handler> Probe<T> {
                 // C says nothing when it cannot arm a probe that it registers, for lack of memory. It does not
                 // know it then; or it does, and the function has gone with its module.
                 //
-                // SAFETY: As above. If it is known, it is enabled, and nothing happens. One that is not known
-                // may be unregistered.
+                // SAFETY: As above. If it is known, it is enabled, and nothing happens.
                 to_result(unsafe { bindings::enable_kprobe(probe) })
+                    // SAFETY: As above. One that is not known may be unregistered.
                     .inspect_err(|_| unsafe { bindings::unregister_kprobe(probe) })
                     .map_err(|_| ENOMEM)?;
             },

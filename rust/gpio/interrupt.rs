@@ -104,9 +104,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
     /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, `EINVAL` if the
     /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
-    /// is none for
-    /// [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in `probe` of
-    /// the chip's own driver.
+    /// is none for [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in
+    /// `probe` of the chip's own driver.
     pub fn new<'a, E>(
         line: Arc<Input>,
         flags: Flags,
