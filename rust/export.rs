@@ -85,7 +85,7 @@ pub const fn is_number<T: Number>() {}
 
 /// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
 /// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `_R` the names
-/// begin that rustc makes. With `do_file` and `filename` begin functions of which
+/// begin that rustc makes. With `file`, `do_file` and `filename` begin functions of which
 /// [`kprobe::Filename`](crate::kprobe::Filename) is an argument, and which the compiler may have inlined.
 ///
 /// ```
@@ -107,7 +107,9 @@ pub const fn is_number<T: Number>() {}
 pub const fn may_be_called(interface: &str) -> bool {
     !(has_word(interface, b"rust")
         || has_word(interface, b"do_file")
+        || has_word(interface, b"file_open")
         || has_word(interface, b"filename")
+        || matches!(interface.as_bytes(), b"file")
         || begins_with(interface.as_bytes(), b"_R"))
 }
 

@@ -163,8 +163,8 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let line = self.0.as_ptr();
-        // SAFETY: By the type invariants. If the chip has gone, C forgets the name: docs/upstream.md. While it
-        // is there it tells who watches the line, and it may not go meanwhile.
+        // SAFETY: By the type invariants. If the chip has gone, C forgets the name: docs/upstream.md. (While the
+        // chip is there, C tells who watches the line, without keeping the chip.)
         unsafe {
             let device = bindings::gpiod_to_gpio_device(line);
             if bindings::gpio_device_get_chip(device).is_null() {

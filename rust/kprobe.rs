@@ -134,10 +134,15 @@ impl<T: Handler> Probe<T> {
                 // know it then; or it does, and the function has gone with its module.
                 //
                 // SAFETY: As above. If it is known, it is enabled, and nothing happens.
-                to_result(unsafe { bindings::enable_kprobe(probe) })
+                if to_result(unsafe { bindings::enable_kprobe(probe) }).is_err() {
                     // SAFETY: As above. One that is not known may be unregistered.
-                    .inspect_err(|_| unsafe { bindings::unregister_kprobe(probe) })
-                    .map_err(|_| ENOMEM)?;
+                    let flags = unsafe {
+                        bindings::unregister_kprobe(probe);
+                        (*probe).flags
+                    };
+                    let has_gone = flags & bindings::KPROBE_FLAG_GONE != 0;
+                    return Err(if has_gone { ENOENT } else { ENOMEM });
+                }
             },
         })
     }
@@ -187,9 +192,12 @@ impl<T: Handler> PinnedDrop for Probe<T> {
         //
         // SAFETY: By the type invariants.
         let disable = || unsafe { bindings::disable_kprobe(self.probe.get()) };
+        let mut wait = 1;
         while let Err(e) = to_result(disable()) {
             pr_warn!("A probe cannot be removed: {e:?}. To turn all off ends the wait (kprobes/enabled).\n");
-            fsleep(Delta::from_secs(1));
+            // Each try has C count one probe less.
+            fsleep(Delta::from_secs(wait));
+            wait = (2 * wait).min(64);
         }
         // SAFETY: By the type invariants.
         unsafe { bindings::unregister_kprobe(self.probe.get()) };
@@ -421,8 +429,9 @@ impl Argument for UserString {
 /// A `struct filename *`: the kernel's copy of a path that a process gave.
 ///
 /// Only of functions that are known to have one there: whatever address another function is called with, also
-/// by the module itself, would be followed. These are `do_file_open`, `file_open_name`, `do_statx` and those
-/// that are called `filename_…`. [`Probe::new`] refuses others.
+/// by the module itself, would be followed. These are `do_file_open`, `file_open_name`, `do_statx`,
+/// `filename_lookup` and those of `filename_…` that make, remove, rename and link, or get and set an attribute.
+/// [`Probe::new`] refuses others.
 pub struct Filename(*const c_void, NotThreadSafe);
 
 impl Filename {

@@ -231,9 +231,9 @@
 //!
 //! **Leaving something registered**: nobody. Dropping a registration is what undoes it, and one that is
 //! leaked on purpose, as by `core::mem::forget`, stays when the module goes, with its code gone. So does one
-//! in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one). That is so of the safe
-//! registrations of the `kernel` crate, too. While the module is there, what a leaked one uses is there as
-//! well: handlers are `'static`.
+//! in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one, where its words say so). That
+//! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked one uses
+//! is there as well: handlers are `'static`.
 //!
 //! **Dropping a registration in its own callback**: lockdep, where it looks. To drop one is to wait
 //! until its callback has returned, so a callback that drops it, as with the last `Arc` of what the

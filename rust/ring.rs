@@ -64,7 +64,7 @@ impl Ring {
         if !(1..=1 << 16).contains(&size) {
             return Err(EINVAL);
         }
-        // Memory in one piece may be hard to find.
+        // There may be no piece of memory for a large one.
         let mut slots = KVVec::new();
         for _ in 0..size {
             slots.push(Atomic::new(0), GFP_KERNEL)?;
