@@ -438,9 +438,10 @@ impl Filename {
     /// Copies from byte `offset` of the path into `buffer`, until either ends; nothing if the path is
     /// not as long.
     ///
-    /// If the result is shorter than `buffer`, the path ends with it, and the rest is zeroed. If the kernel could not copy
-    /// the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty path,
-    /// `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 128 KiB. Callable from any context (`copy_from_kernel_nofault`).
+    /// If the result is shorter than `buffer`, the path ends with it, and the rest is zeroed. If the
+    /// kernel could not copy the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty
+    /// path, `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 128 KiB. Callable from
+    /// any context (`copy_from_kernel_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         buffer.fill(0);
         kernel::error::from_err_ptr(self.0.cast_mut())?;

@@ -155,7 +155,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
                 // The same as before, if the chip is still there.
                 let supplier = this.line.lock_supplier()?;
                 let _chip = this.line.lock_chip();
-                let registered = this.register(flags, name, handler);
+                // SAFETY: Both are locked.
+                let registered = unsafe { this.register(flags, name, handler) };
                 // Before the chip: who then takes the device away, with its lock, comes to `notify` first, and waits.
                 drop(supplier);
                 registered
@@ -163,8 +164,17 @@ impl<T: ThreadedHandler> Interrupt<T> {
         })
     }
 
+    /// Asks for the interrupt.
+    ///
+    /// # Safety
+    ///
     /// The chip must be locked, and so must be what it belongs to.
-    fn register<E>(&self, flags: Flags, name: &'static CStr, handler: impl PinInit<T, E>) -> Result
+    unsafe fn register<E>(
+        &self,
+        flags: Flags,
+        name: &'static CStr,
+        handler: impl PinInit<T, E>,
+    ) -> Result
     where
         Error: From<E>,
     {
@@ -173,8 +183,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
         let flags = flags | Flags::OF_DEVICE;
         let registration = ThreadedRegistration::new(irq, flags, name, handler);
         let registration = KBox::pin_init::<Error>(registration, GFP_KERNEL)?;
-        // SAFETY: The chip is locked. INVARIANT: While its device is, too, the chip does not go,
-        // and the interrupt stays its own.
+        // SAFETY: By the safety requirements. INVARIANT: While its device is locked, too, the chip does not
+        // go, and the interrupt stays its own.
         unsafe { *self.registration.get() = Some(registration) };
         Ok(())
     }

@@ -101,8 +101,8 @@ impl<T: Attributes> DeviceAttributes<T> {
     /// Creates all attributes.
     ///
     /// Does not build if the name of an attribute, or of a group, is none that a file can have, or is
-    /// there twice, or is that of a folder for what belongs to a device, as `hwmon` or `msi_irqs`. Fails with `EEXIST` if the device has one of that name, or `ENOMEM`. May sleep
-    /// (`sysfs_create_group`).
+    /// there twice, or is that of a folder for what belongs to a device, as `hwmon` or `msi_irqs`.
+    /// Fails with `EEXIST` if the device has one of that name, or `ENOMEM`. May sleep (`sysfs_create_group`).
     pub fn new(device: &Device<Bound>, data: Arc<T>) -> Result<Devres<Self>> {
         const {
             names::check_names::<T>();
