@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! scripts/ways-around: what it refuses, for which reason, and what it does not mind.
+
+use lkmpg_tools_tests::root;
+use std::{fs, process::Command};
+
+/// What safe code could say to have the `unsafe` code of others do what it is not meant to.
+#[test]
+fn there_is_no_way_around_the_lints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("way.rs");
+    let said = |options: &[&str], text: &str| {
+        fs::write(&file, text).expect("a file");
+        let mut command = Command::new(root().join("scripts/ways-around"));
+        let ended = command
+            .args(options)
+            .arg(&file)
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!said.contains("Traceback"), "{said}");
+        assert_eq!(ended.status.success(), said.is_empty(), "{said}");
+        said
+    };
+    for (reason, ways) in [
+        (
+            "macros take it for their own",
+            &[
+                "unsafe {}",
+                "write!(unsafe { Cheat, usize => &'static u64 });",
+                "const A: &str = \"/*\"; const B: char = '\"'; unsafe {} // \"*/",
+                "const A: &str = r#\"\"\"#; unsafe {} /* r#\" */",
+                "write!('\\'','\"'); unsafe {} // \"",
+                "write! {'r\"\\\" \"} unsafe {} write! {\" \"}",
+                "write!(\"a\"r\"\\\" \"); unsafe {} write!(\" \");",
+                "/* /* */ unsafe */ fn f<'a>(_: &'a u8) {} unsafe {}",
+            ][..],
+        ),
+        (
+            "it takes the name of a crate that macros refer to",
+            &[
+                "extern  crate self as kernel;",
+                "extern /* in between */ crate self as kernel;",
+            ][..],
+        ),
+        (
+            "macros of the kernel crate would use it, or hide behind it",
+            &[
+                "macro_rules! concat { () => {} }",
+                "macro_rules! r#include { () => {} }",
+                "macro_rules! all { ($n:ident) => { macro_rules! $n { () => {} } } }",
+                "#[cfg(any())] macro_rules! io_project { () => {} }",
+            ][..],
+        ),
+        (
+            "it takes the name of a macro that was looked at",
+            &["use mine as\nstringify;"][..],
+        ),
+        (
+            "it is no macro that was looked at",
+            &[
+                "include!(\"x.inc\");",
+                "paste! { [<un safe>] {} }",
+                "bitfield! { struct R(&'static u64) {} }",
+                "global_lock! {}",
+                "#[cfg(any())] macro_rules! mine { () => {} } kernel::list::mine! {}",
+                "core::arch::asm! {}",
+                "macro_rules! call { ($m:path) => { $m!(\"cli\"); } }",
+            ][..],
+        ),
+        (
+            "it is no file that is looked at",
+            &[
+                "#[path = \"x.inc\"]\nmod x;",
+                "write!(path = \"y.inc\", pub mod y;);",
+                "#[cfg_attr(all(), rustfmt::x[], path = \"y.inc\")]\npub mod z;",
+                "#[path = \"/tmp/x.rs\"]\nmod x;",
+                "#[path = \"a b.rs\"]\nmod x;",
+            ][..],
+        ),
+        (
+            "it trusts its caller, or hides names",
+            &[
+                "use kernel::macros::paste as p;",
+                "use core::arch::asm as r#match; fn f() { r#match!(\"cli\") }",
+                "use kernel::io::io_project as write;",
+            ][..],
+        ),
+        (
+            "a register is kept in a number",
+            &[
+                "register! { pub(crate) ID(u32) @ 0x0 {} pub(crate) IT(&'static u64) @ 0x4 {} }",
+                "use kernel::io::register as regs;",
+                "type u32 = &'static u64;",
+            ][..],
+        ),
+        (
+            "it is the kernel crate's own",
+            &[
+                "kernel::print_macro!()",
+                "static __LOG_PREFIX: &[u8] = b\"\";",
+                "fn f(_: UnsafeForLtImpl<A, B, 1>) {}",
+            ][..],
+        ),
+        (
+            "it trusts whoever makes one",
+            &[
+                "use kernel::device_id as it;",
+                "impl kernel::pci::IdTable for X {}",
+            ][..],
+        ),
+        (
+            "it names what others look for",
+            &[
+                "#[kernel::macros::export]\nfn f() {}",
+                "#[cfg_attr(all(), no_mangle)]\nfn f() {}",
+                "#[link_section = \".init.text\"]\nfn f() {}",
+                "impl S { #[link_section = \".init.text\"] pub fn late(&self) {} }",
+                "use kernel::prelude::{export as e, *};",
+            ][..],
+        ),
+        (
+            "it hides from the lints",
+            &["#[cfg(not(clippy))]\nfn f() {}"][..],
+        ),
+        (
+            "it lifts the lints",
+            &[
+                "#![allow(clippy::disallowed_types)]",
+                "#![allow(dead_code, clippy::all)]",
+                "#[expect(warnings)]\nfn f() {}",
+            ][..],
+        ),
+        (
+            "nobody knows whether it is what it says",
+            &[
+                "extern \"C\" { fn gone() -> !; }",
+                "macro_rules! e { ($($t:tt)*) => { extern $($t)* } }",
+            ][..],
+        ),
+        (
+            "a macro may make of it what is refused",
+            &[
+                "macro_rules! call { ($i:ident) => { $i! {} } } call!(paste);",
+                "macro_rules! hold { ($($t:tt)*) => { static F: $($t)* } } hold!(SetOnce<X> = new());",
+            ][..],
+        ),
+        (
+            "nobody knows which attribute it is",
+            &["macro_rules! with { ($a:meta) => { #[$a] fn f() {} } }"][..],
+        ),
+        (
+            "it lifts or hides from the lints",
+            &["write!(clippy::disallowed_types);"][..],
+        ),
+        (
+            "its words end up behind `unsafe`",
+            &["kernel::impl_has_work! { impl{> FromBytes for Any {} } }"][..],
+        ),
+        (
+            "it looks at the outer type only",
+            &["io_read!(view, .0.1);"][..],
+        ),
+        ("it is lkm's own", &["lkm::export!(@symbol a b);"][..]),
+        (
+            "what is in a static is never dropped",
+            &[
+                "static F: SetOnce<misc::Registration<X>> = SetOnce::new();",
+                "type Once = SetOnce<KVec<u8>>; static F: Once = Once::new();",
+                "static F: Wrapped = Wrapped { once: SetOnce::new() };",
+                "impl Wrapped { const fn new() -> Self { Self(SetOnce::new()) } }",
+                "static F: SetOnce::<misc::Registration<X>> = SetOnce::new();",
+                "use kernel::sync::SetOnce as Once;",
+                "const fn new() -> Self { if false {} Self(SetOnce::new()) }",
+                "static F: W = const { let _x = 1; W(SetOnce::new()) };",
+                "trait Z { const Z: Self; } impl<T> Z for SetOnce<T> { const Z: Self = Self::new(); }",
+                "struct D<T = (u8, SetOnce<X>)>(T);",
+                "const fn new() -> Self { Self(<SetOnce<X>>::new()) }",
+                "struct W(H<SetOnce<X>>); impl H<SetOnce<X>> {}",
+                "const fn f<I: A<O = SetOnce<X>>>() -> W { W(<I::O>::new()) }",
+            ][..],
+        ),
+        (
+            "a macro may name any part of it",
+            &[
+                "macro_rules! dbg { ($k:ident $p:ident) => { $k::$p::Clk } } type C = dbg!(kernel clk);",
+                "macro_rules! skip { ($a:ident $s:tt $b:ident $t:tt $c:ident) => { $a $s $c } } skip!(kernel::sync::drm);",
+                "macro_rules! clock { ($k:ident) => { $k::clk::Clk } } clock!(kernel);",
+            ][..],
+        ),
+        (
+            "nobody has read what safe code can do with it",
+            &[
+                "kernel::asm!(\"cli\");",
+                "type Clock = kernel::clk::Clk;",
+                "use kernel::{bindings, sync::Arc};",
+                "use kernel::{sync::Arc, {prelude::*, drm}};",
+                "use kernel::*;",
+                "use kernel::{sync::Arc, self as k};",
+                "macro_rules! clock { ($part:ident) => { kernel::$part::Clk } }",
+            ][..],
+        ),
+        ("its parts would not be seen", &["use kernel as k;"][..]),
+        (
+            "rustc reads it otherwise",
+            &[
+                "// x\rfn f() {}",
+                "#!\"\nunsafe {} // \"",
+                "extern\u{200e}crate self as kernel;",
+            ][..],
+        ),
+    ] {
+        for way in ways {
+            assert!(said(&[], way).contains(reason), "{way}");
+        }
+    }
+    for harmless in [
+        "// unsafe\n/* extern crate /* */ unsafe */ const A: &str = \"unsafe\";",
+        "const A: &str = r#\"un\"safe\"#; const B: char = '\\''; #![forbid(unsafe_code)]",
+        "#[path = \"../common.rs\"]\nmod common;",
+        "const TEXT: &str = include_str!(\"x.txt\");",
+        "#[allow(clippy::too_many_arguments)]\nfn f() {}",
+        "register! { pub(crate) ID(u32) @ 0x0 { 7:0 minor; } pub(crate) IT(u8) @ 0x4 {} }",
+        "impl<T> kernel::pci::Driver for X<T> {} fn export() {}",
+        "fn f(n: usize) -> bool { dev.device_id as u32 == 7 && bitfield != 0 }",
+        "fn allow(n: u32) -> [u8; 1] { let warnings = 1; [warnings] }",
+        "fn take(_: impl Fn(pci::IdTable<()>)) {}",
+        "static F: SetOnce<&'static CStr> = SetOnce::new(); static N: SetOnce<u32> = SetOnce::new();",
+        "static F: kernel::sync::SetOnce<u32> = kernel::sync::SetOnce::new();",
+        "fn f() -> usize { 'outer: loop { break 'outer !core::mem::offset_of!(S, a); } }",
+        "macro_rules! mine { () => { $crate::one() } } fn f() { crate::mine!() }",
+        "macro_rules! mine { ($r:ident $t:ty) => { $r::$crate::x(); struct S<const N: usize> { d: [$t; N] } } }",
+        "mod macros { pub(crate) use mine; macro_rules! mine { () => {} } } fn f() { macros::mine!() }",
+        "macro_rules! mine { () => {} } const ID_TABLE: pci::IdTable<()> = &T; static F: SetOnce<u8> = SetOnce::new();",
+        "type Data = SetOnce<u32>; static F: SetOnce<bool> = SetOnce::<bool>::new();",
+        "const fn limits(once: &SetOnce<KVec<u8>>, asm: u8) -> u16 { asm as u16 }",
+        "struct S<const N: usize> { once: SetOnce<KVec<u8>> } fn new() -> S { S { once: SetOnce::new() } }",
+        "use kernel::{self, prelude::*, sync::{new_mutex, Arc}, time::{self, Instant},};",
+        "macro_rules! mine { ($n:expr) => { $n + 1 } } fn f() -> u8 { if !(true) { 1 } else { mine!(2) } }",
+        "fn f(kernel: &str) -> bool { !kernel.is_empty() && ::kernel::page::PAGE_SIZE != 1 }",
+        "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
+    ] {
+        assert_eq!(said(&[], harmless), "", "{harmless}");
+    }
+    assert_eq!(said(&["--unsafe"], "unsafe {}"), "");
+    assert_eq!(said(&["--unsafe"], "kernel::asm!(\"cli\");"), "");
+    assert_ne!(said(&["--unsafe"], "extern crate self as kernel;"), "");
+}
