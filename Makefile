@@ -119,8 +119,10 @@ KBUILD	= $(call kbuild,$(CURDIR),$(MO)) $(STRICT)
 # $(call locked,COMMANDS): one make at a time; what has 9>&- may outlive it. The shell
 # would become its last command, and close its own file: hence the colon.
 locked	= (flock 9 && $1 && :) 9>$(MO)/.lock
-# $(call if-changed,OUTPUT,SOURCES): in a kernel of the caller's anything may have changed.
-if-changed = $(if $(filter file,$(origin KDIR)),scripts/if-changed $1 $2 Makefile scripts/no-debug.lds --)
+# $(call if-changed,OUTPUT,SOURCES): in a kernel of the caller's anything may have changed. One that is
+# built again, of KERNEL_SRC, is complete later.
+if-changed = $(if $(filter file,$(origin KDIR)),scripts/if-changed $1 $2 Makefile scripts/no-debug.lds \
+	scripts/clippy.toml $(wildcard $(OUT)/kernel/complete) --)
 
 # For another processor cargo builds only what runs there, with the compiler that its libraries go with.
 IS_FOREIGN = $(filter-out $(HERE),$(TARGET))
@@ -149,7 +151,8 @@ help:
 #: make              build the modules and the clients for KERNEL (default: dev)
 #: make vm           set everything up, build, and boot the VM into a shell
 #: make test         set up, build, and run every test; T='chardev sleep' some, EXCEPT=twins
-#:                   all of them but some; JUNIT=FILE writes the report for a CI service
+#:                   all of them but some, T=units what is in the programs and the documentation;
+#:                   JUNIT=FILE writes the report for a CI service
 #: make test-debian  what README.md promises, in a bare Debian 13 (takes root; PARTS=, ROOT=)
 #: make soak         load all modules for 30 minutes, and the tests of what fails, and of loading, at
 #:                   full length (hours); MINUTES=5 only that, for so long
@@ -213,8 +216,10 @@ endif
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
-# As Cargo finds them, those of the guest first.
-TESTS	:= $(basename $(notdir $(wildcard tests/*.rs $(if $(filter coverage,$(MAKECMDGOALS)),,*/*/tests/*.rs))))
+# As Cargo finds them, those of the guest first, and what is tested here: the bench, and what the
+# programs and their documentation have in themselves.
+OURS	:= $(basename $(notdir $(wildcard */*/tests/*.rs))) units
+TESTS	:= $(basename $(notdir $(wildcard tests/*.rs))) $(if $(filter coverage,$(MAKECMDGOALS)),,$(OURS))
 # What scripts/bench knows: those with a twin in C, and others.
 BENCHES	:= $(patsubst tests/twins/%_c.c,%,$(wildcard tests/twins/*_c.c)) blkram chan docs growth html_parser start vnet
 SAMPLES	= $(basename $(filter %.o,$(shell sed -n '/^obj-/p' samples/*/Kbuild)))
@@ -224,23 +229,30 @@ check-names = $(if $(filter $1,$(MAKECMDGOALS)),$(if $(filter-out $4,$3),\
 $(call check-names,test soak coverage,test,$(T) $(EXCEPT),$(TESTS))
 $(call check-names,bench,bench,$(T),$(BENCHES))
 $(call check-names,fuzz,module,$(T),$(SAMPLES))
-$(if $(filter soak,$(MAKECMDGOALS)),$(if $(MINUTES),\
-	$(if $(shell [ '$(MINUTES)' -gt 0 ] 2> /dev/null || echo no),\
-		$(error MINUTES=$(MINUTES): it is a number above 0))))
-T	?= $(if $(EXCEPT),$(filter-out $(EXCEPT),$(TESTS)))
+$(if $(filter test soak fuzz bench coverage,$(MAKECMDGOALS)),$(foreach it,MINUTES LKMPG_SMP LKMPG_JOBS LKMPG_TIMEOUT,\
+	$(if $($(it)),$(if $(shell printf %s '$($(it))' | grep -xE '[1-9][0-9]*'),,\
+		$(error $(it)=$($(it)): it is a whole number above 0)))))
+ifdef EXCEPT
+override T := $(filter-out $(EXCEPT),$(or $(T),$(TESTS)))
+$(if $(T),,$(error EXCEPT='$(EXCEPT)' leaves no test))
+endif
 
 # Builds the tests, and says which they are, to file 8: all of all packages, unless T says which. Of another
 # processor's only those are built that run in its guest.
+THEIRS	= $(if $(EXCEPT),$(filter-out $(OURS),$(T)),$(T))
 .PHONY: .tests
 .tests: programs
-	$(Q)$(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(if $(T),,--test '*'),$(CARGO) test --workspace) \
-		--no-run --message-format=json-render-diagnostics $(addprefix --test ,$(T)) >&8
+	$(Q)$(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(or $(addprefix --test ,$(THEIRS)),--test '*'),\
+		$(CARGO) test --workspace $(subst --test units,--lib --bins,$(addprefix --test ,$(T)))) \
+		--no-run --message-format=json-render-diagnostics >&8
 
 # Runs them, once the modules are built as well.
 .PHONY: .suite
 .suite:
+	$(if $(IS_FOREIGN),$(if $(EXCEPT),,$(foreach it,$(filter $(OURS),$(T)),\
+		$(error the test $(it) runs on this machine: KERNEL=dev, and not KERNEL=$(KERNEL)))))
 	+$(Q)list=$$($(MAKE) --no-print-directory $(JOBS) kbuild .tests 8>&1 >&2) && \
-		printf '%s\n' "$$list" | scripts/vm --suite $(if $(T)$(IS_FOREIGN),,--doctests)
+		printf '%s\n' "$$list" | scripts/vm --suite $(if $(IS_FOREIGN),,$(if $(T),$(if $(filter units,$(T)),--doctests),--doctests))
 
 SUITE	= $(MAKE) --no-print-directory .suite T='$(T)'
 
@@ -294,8 +306,13 @@ coverage: all
 .coverage:
 	+$(Q)env $(TOOLS) scripts/coverage $(OUT) $(T)
 
+# It takes the gates of a folder.
+.PHONY: gates
+gates:
+	$(error whose gates? make M=DIR gates. Those of the samples are tests: make test T='faults storm hostile')
+
 .PHONY: mutants
-mutants:
+mutants: kernel
 	$(Q)$(CARGO) run --quiet --release --package lkmpg-mutants -- $(T)
 
 .PHONY: check

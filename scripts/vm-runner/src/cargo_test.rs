@@ -235,7 +235,9 @@ fn silence(arguments: &[OsString], output: &str) -> Option<anyhow::Error> {
     }
     match Report::read(output) {
         None => Some(anyhow!("the tests ended well, but without a report")),
-        Some(report) if report.tests() == 0 => Some(anyhow!("there is no test in the test binary")),
+        Some(report) if report.tests() == 0 => Some(anyhow!(
+            "there is no test in the test binary: write one, or say `test = false` in Cargo.toml where it is built"
+        )),
         Some(_) => None,
     }
 }

@@ -58,9 +58,9 @@ impl Kernel {
         }
         let build = build_dir()?.join(name);
         let folder = build.join("kernel");
-        if !folder.exists() {
+        if !folder.join("image").exists() {
             bail!(
-                "there is no kernel in {}: run `{}` first",
+                "there is no kernel to boot in {}: run `{}` first",
                 folder.display(),
                 make(name)
             );

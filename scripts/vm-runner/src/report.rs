@@ -54,15 +54,21 @@ fn count(summary: &str, what: &str) -> u64 {
     number.unwrap_or(0)
 }
 
-/// The name of a test that was not done, and why, if a line says so.
-fn left_out(line: &str) -> Option<(String, String)> {
-    let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let why = match rest.strip_prefix(SKIPPED) {
-        Some(why) => why.split_once(" ... ").map_or(why, |it| it.0),
-        None if rest.starts_with("ignored") => IGNORED,
-        None => return None,
+/// The name of a test that was not done, or not as a whole, and each reason, if a line says so.
+fn left_out(line: &str) -> Vec<(String, String)> {
+    let Some((name, rest)) = line
+        .strip_prefix("test ")
+        .and_then(|it| it.split_once(" ... "))
+    else {
+        return Vec::new();
     };
-    Some((name.to_owned(), why.to_owned()))
+    let reason = |part: &str| match part.strip_prefix(SKIPPED) {
+        Some(why) => Some((name.to_owned(), why.to_owned())),
+        None => part
+            .starts_with("ignored")
+            .then(|| (name.to_owned(), IGNORED.to_owned())),
+    };
+    rest.split(" ... ").filter_map(reason).collect()
 }
 
 #[cfg(test)]
@@ -94,10 +100,17 @@ mod tests {
             "test a::b ... skipped, since it rains ... ok\n\
              test c ... ok\n\
              test e ... skipped, since it snows\n\
+             test f ... skipped, since it rains ... skipped, since it snows ... ok\n\
              test d ... ignored, as I like\n{SUMMARY}\n"
         );
         let report = Report::read(&text).unwrap();
-        let skipped = [("a::b", "it rains"), ("e", "it snows"), ("d", IGNORED)];
+        let skipped = [
+            ("a::b", "it rains"),
+            ("e", "it snows"),
+            ("f", "it rains"),
+            ("f", "it snows"),
+            ("d", IGNORED),
+        ];
         let skipped = skipped.map(|(name, why)| (name.to_owned(), why.to_owned()));
         assert_eq!(report.skipped, skipped);
         assert_eq!(report.tests(), 7);

@@ -15,9 +15,9 @@ use crate::{
     terminal::{self, Raw},
     words::Words,
 };
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use lkmpg_guest::{FromGuest, Port, ToGuest, send};
-use rustix::process::Pid;
+use rustix::{io::Errno, process::Pid};
 use signal_hook::consts::{SIGPIPE, SIGWINCH};
 use std::{
     rc::Rc,
@@ -54,8 +54,8 @@ pub enum Event {
     Qemu(String),
     /// So many bytes of the command's output were passed on.
     Carried(Output, u64),
-    /// Nobody reads our standard output.
-    OutputLost,
+    /// Our standard output cannot be written any more.
+    OutputLost(Errno),
     /// One of the [`STREAMS`] has ended.
     Closed,
     /// The user left the terminal.
@@ -335,7 +335,10 @@ impl<'a> Session<'a> {
                 }
             }
             Event::Carried(output, length) => self.carried[output as usize] += length,
-            Event::OutputLost => return Ok(Some(by_signal(SIGPIPE))),
+            Event::OutputLost(Errno::PIPE) => return Ok(Some(by_signal(SIGPIPE))),
+            Event::OutputLost(error) => {
+                return Err(error).context("cannot write what the command says");
+            }
             Event::Closed => {
                 self.closed += 1;
                 if self.closed == STREAMS {

@@ -142,7 +142,7 @@ fn output(which: Output, mut port: UnixStream, events: Sender<Event>, outlet: Ar
                 Output::Stderr => &outputs.stderr,
             };
             let event = match (write_all(to.as_fd(), piece), which) {
-                (Err(_), Output::Stdout) => Event::OutputLost,
+                (Err(error), Output::Stdout) => Event::OutputLost(error),
                 // The command goes on without anybody who reads its complaints.
                 _ => Event::Carried(which, length as u64),
             };

@@ -16,7 +16,7 @@ use binaries::{Binary, Durations, binaries};
 use quick_junit::TestSuite;
 use shared::Shared;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     env, fmt,
     fs::{self, File},
     io::{self, Read, Seek, Write},
@@ -414,8 +414,9 @@ impl<'a> Suite<'a> {
         if let Some(costs) = costs(ended.costs) {
             println!("{costs}");
         }
-        let skipped: usize = ended.skipped.values().map(Vec::len).sum();
-        println!("tests: {} passed, {skipped} skipped", ended.passed);
+        // One may have several reasons.
+        let skipped: BTreeSet<_> = ended.skipped.values().flatten().collect();
+        println!("tests: {} passed, {} skipped", ended.passed, skipped.len());
         if !ended.left.is_empty() {
             println!(
                 "left something behind (see above), so that the next had another guest: {}",
@@ -442,8 +443,8 @@ impl<'a> Suite<'a> {
 impl Ended {
     fn add(&mut self, binary: &str, report: Report) {
         // To libtest a test passes that says that it is skipped, but not one that is switched off.
-        let skipped = report.skipped.len() as u64;
-        self.passed += (report.passed + report.ignored).saturating_sub(skipped);
+        let skipped: BTreeSet<_> = report.skipped.iter().map(|it| &it.0).collect();
+        self.passed += (report.passed + report.ignored).saturating_sub(skipped.len() as u64);
         for (test, why) in report.skipped {
             let tests = self.skipped.entry(why).or_default();
             tests.push(format!("{binary}::{test}"));
@@ -499,7 +500,8 @@ mod tests {
     #[test]
     fn a_test_that_was_skipped_has_not_passed() {
         let mut ended = Ended::default();
-        let skipped = ["a", "b"].map(|it| (it.to_owned(), "it rains".to_owned()));
+        let skipped = [("a", "it rains"), ("b", "it rains"), ("b", "it snows")];
+        let skipped = skipped.map(|(test, why)| (test.to_owned(), why.to_owned()));
         ended.add(
             "hello",
             Report {
@@ -510,6 +512,7 @@ mod tests {
         );
         assert_eq!(ended.passed, 1);
         assert_eq!(ended.skipped["it rains"], ["hello::a", "hello::b"]);
+        assert_eq!(ended.skipped["it snows"], ["hello::b"]);
     }
 
     #[test]

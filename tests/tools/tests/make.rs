@@ -236,12 +236,14 @@ fn kbuild_is_asked_when_something_has_changed() {
         ),
         ("checkout/rust/new.rs", ""),
         ("checkout/Kbuild", "obj-m := rust/ samples/\n"),
+        ("checkout/scripts/clippy.toml", "# Another.\n"),
+        ("checkout/build/dev/kernel/complete", "another\n"),
         ("checkout/build/dev/samples/05-proc-files/procfs_1.ko", "it"),
     ] {
         machine.write(file, text);
         assert!(asks(&[]), "{file} is another one");
         assert!(!asks(&[]), "{file} stays as it is");
-        if !file.ends_with("Kbuild") {
+        if file.ends_with(".rs") || file.ends_with(".ko") {
             fs::remove_file(machine.path(file)).expect("a file");
             assert!(asks(&[]), "{file} is gone");
         }
@@ -250,21 +252,34 @@ fn kbuild_is_asked_when_something_has_changed() {
 
 #[test]
 fn a_name_that_nothing_has_is_told_at_once() {
+    let machine = machine();
+    let told = |words: &[&str], what: &[&str]| {
+        machine.run(&[&["make"], words].concat()).fails(what);
+    };
     for goal in ["test", "soak", "coverage"] {
-        for names in ["T=nosuch", "EXCEPT=nosuch"] {
-            machine()
-                .run(&["make", goal, names])
-                .fails(&["there is no test nosuch"]);
-        }
+        told(&[goal, "T=nosuch"], &["there is no test nosuch"]);
     }
-    for (goal, what) in [("bench", "bench"), ("fuzz", "module")] {
-        let ended = machine().run(&["make", goal, "T=nosuch"]);
-        ended.fails(&[&format!("there is no {what} nosuch")]);
-    }
-    for minutes in ["x", "0", "-3", "1 2"] {
-        let minutes = format!("MINUTES={minutes}");
-        let ended = machine().run(&["make", "soak", &minutes]);
-        ended.fails(&[&format!("{minutes}: it is a number above 0")]);
+    told(&["test", "EXCEPT=nosuch"], &["there is no test nosuch"]);
+    told(
+        &["test", "T=units", "EXCEPT=units"],
+        &["EXCEPT='units' leaves no test"],
+    );
+    told(&["bench", "T=nosuch"], &["there is no bench nosuch"]);
+    told(&["fuzz", "T=nosuch"], &["there is no module nosuch"]);
+    told(&["gates"], &["whose gates?", "M=DIR"]);
+    for set in [
+        "MINUTES=x",
+        "MINUTES=0",
+        "MINUTES=-3",
+        "MINUTES=1 2",
+        "LKMPG_SMP=0",
+        "LKMPG_JOBS=abc",
+        "LKMPG_TIMEOUT=1s",
+    ] {
+        told(
+            &["soak", set],
+            &[&format!("{set}: it is a whole number above 0")],
+        );
     }
 }
 

@@ -236,11 +236,33 @@ fn what_a_gate_finds_is_named_with_how_to_find_it_again() {
             .read("mine/build/dev/gates/my_own.log")
             .starts_with("my_own\n")
     );
-    machine.write("log", "test binaries: all 3 passed\n");
+    let gate = |name: &str, what: &str| {
+        format!("     Running {name} (1 of 3)\n{what}test result: ok. 1 passed; 0 failed\n")
+    };
+    let skipped = "test user ... ignored\ntest one ... skipped, since it rains ... ok\n";
+    let write = |some: [&str; 3]| {
+        let all: String = ["faults", "storm", "hostile"]
+            .iter()
+            .zip(some)
+            .map(|(name, what)| gate(name, what))
+            .collect();
+        machine.write("log", format!("{all}test binaries: all 3 passed\n"));
+    };
     vm(0);
+    write(["", "", ""]);
     make(&machine, &["gates"])
         .passes()
         .says(&["all of my_own passed: faults storm hostile"]);
+    write([skipped, "", ""]);
+    make(&machine, &["gates"]).passes().says(&[
+        "my_own: faults: left out, since it rains\n",
+        "all of my_own passed what they went through: faults storm hostile",
+    ]);
+    write([skipped, skipped, skipped]);
+    make(&machine, &["gates"]).fails(&[
+        "my_own: hostile: left out, since it rains\n",
+        "1 of 1 modules went through nothing",
+    ]);
     // Silence is none.
     machine.write("log", "");
     make(&machine, &["gates"]).fails(&["my_own: the gates did not end"]);
