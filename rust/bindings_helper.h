@@ -82,6 +82,8 @@ const int LKM_IOCB_NOWAIT = IOCB_NOWAIT;
 const slab_flags_t LKM_SLAB_NO_MERGE = SLAB_NO_MERGE;
 
 /* One member each of structs that drag half the kernel in. */
+const size_t LKM_TTY_LOCK = offsetof(struct tty_struct, legacy_mutex);
+const size_t LKM_TTY_COUNT = offsetof(struct tty_struct, count);
 const size_t LKM_TTY_FLAGS = offsetof(struct tty_struct, flags);
 const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);

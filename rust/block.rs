@@ -227,7 +227,7 @@ impl<T: Operations> Disk<T> {
             tags <- Tags::new(options.queues),
             queue: core::ptr::null_mut(),
             disk: core::ptr::null_mut(),
-            is_gone: false,
+            is_gone: Atomic::new(false),
             released_by: Atomic::new(0),
             sectors: options.sectors,
             operations <- operations,
@@ -291,7 +291,7 @@ impl<T: Operations> PinnedDrop for Tags<T> {
 struct Inner<T: Operations> {
     disk: *mut bindings::gendisk,
     /// The disk was there, and was taken away.
-    is_gone: bool,
+    is_gone: Atomic<bool>,
     /// The task, as a number.
     released_by: Atomic<usize>,
     /// The disk could have a queue of its own. But one that could not be added would then need the tags until it
@@ -389,12 +389,12 @@ impl<T: Operations> Inner<T> {
         if disk.is_null() {
             return;
         }
-        this.is_gone = true;
         // SAFETY: By the type invariants.
-        unsafe {
-            bindings::del_gendisk(disk);
-            bindings::put_disk(disk);
-        }
+        unsafe { bindings::del_gendisk(disk) };
+        // Until here it had to write back. C has made the disk smaller, but no partition that is open.
+        this.is_gone.store(true, Release);
+        // SAFETY: As above.
+        unsafe { bindings::put_disk(disk) };
     }
 
     /// `block_device_operations::free_disk`.
@@ -423,8 +423,11 @@ impl<T: Operations> Inner<T> {
         let request = unsafe { (*data).rq };
         // SAFETY: As above.
         unsafe { bindings::blk_mq_start_request(request) };
-        // SAFETY: It was started, and has not ended.
-        let answer = without_io(|| unsafe { this.answer(request) });
+        let answer = match this.is_gone.load(Acquire) {
+            true => Err(EIO),
+            // SAFETY: It was started, and has not ended.
+            false => context::without_io(|| unsafe { this.answer(request) }),
+        };
         let status = match answer {
             Ok(()) => bindings::BLK_STS_OK,
             Err(ENOSPC) => bindings::LKM_BLK_STS_NOSPC,
@@ -488,7 +491,7 @@ impl<T: Operations> PinnedDrop for Inner<T> {
     fn drop(self: Pin<&mut Self>) {
         let mut this = self;
         this.as_mut().take_away();
-        if this.is_gone {
+        if this.is_gone.load(Relaxed) {
             // Somebody may still refer to the disk, which has the functions and this.
             lifetime::wait(
                 || this.released_by.load(Acquire) != 0,
@@ -503,6 +506,9 @@ impl<T: Operations> PinnedDrop for Inner<T> {
             // SAFETY: By the type invariants. Its disk has gone, or was never there.
             unsafe {
                 bindings::blk_mq_destroy_queue(this.queue);
+                // Whose request it was may yet have to return from `queue_rq`, through what is freed now, and
+                // with nothing open: what writes to swap.
+                bindings::blk_mq_wait_quiesce_done(this.tags.set.get());
                 bindings::blk_put_queue(this.queue);
             }
         }
@@ -538,20 +544,6 @@ unsafe fn find_partitions(disk: *mut bindings::gendisk) {
         }
         bindings::clear_bit(bindings::GD_NEED_PART_SCAN as usize, state);
     }
-}
-
-/// Has allocations not write to disks (`memalloc_noio_save`).
-fn without_io<R>(call: impl FnOnce() -> R) -> R {
-    // SAFETY: The task that runs is there, and nobody else changes its flags.
-    let flags = unsafe { &raw mut (*Task::current_raw()).flags };
-    // SAFETY: As above.
-    let before = unsafe { *flags } & bindings::PF_MEMALLOC_NOIO;
-    // SAFETY: As above.
-    unsafe { *flags |= bindings::PF_MEMALLOC_NOIO };
-    let result = call();
-    // SAFETY: As above.
-    unsafe { *flags = *flags & !bindings::PF_MEMALLOC_NOIO | before };
-    result
 }
 
 /// Calls `call` for each piece of the memory of a request that reads or writes, with its position.

@@ -89,6 +89,7 @@ pub trait Item: Sized + Send + Sync + 'static {
     ///
     /// Runs in the context of the calling process, and may sleep. Others who make or remove a directory
     /// of the subsystem wait meanwhile, so this must not register or drop a subsystem, nor may the drop of what it makes.
+    /// A [file](mod@crate::file) cannot be used in either, nor in what shows and stores attributes: `EDEADLK`.
     fn make(&self, _name: &CStr) -> impl PinInit<Self::Child, Error> {
         Err::<Self::Child, _>(EPERM)
     }
@@ -365,7 +366,8 @@ impl<T: Item> Node<T> {
         let node = unsafe { &*group.cast::<Self>() };
         // SAFETY: C passes the name of the directory.
         let name = unsafe { CStr::from_char_ptr(name) };
-        match Node::new(name, node.item.make(name), &node.member.0) {
+        let made = context::without_files(|| Node::new(name, node.item.make(name), &node.member.0));
+        match made {
             Ok(made) => made.as_ptr().cast(),
             // What `ERR_PTR` does.
             Err(e) => core::ptr::without_provenance_mut(Caller::Vfs.status(Err(e)) as usize),
@@ -379,7 +381,8 @@ impl<T: Item> Node<T> {
     /// To be called by configfs, when the last reference to a node of this type has gone.
     unsafe extern "C" fn release(item: *mut bindings::config_item) {
         // SAFETY: The item is what a node begins with, which `new` leaked, and nobody uses any more.
-        drop(unsafe { KBox::from_raw(item.cast::<Self>()) });
+        let node = unsafe { KBox::from_raw(item.cast::<Self>()) };
+        context::without_files(|| drop(node));
     }
 
     /// `configfs_attribute::show`.
@@ -395,9 +398,9 @@ impl<T: Item> Node<T> {
         let node = unsafe { &*item.cast::<Self>() };
         // SAFETY: The page is the call's own. C takes no more of it (`SIMPLE_ATTR_SIZE`).
         let room = unsafe { core::slice::from_raw_parts_mut(page.cast::<u8>(), 4095) };
-        T::ATTRIBUTES
-            .get(N)
-            .map_or(0, |it| it.show_in(&node.item, room, Caller::Vfs))
+        T::ATTRIBUTES.get(N).map_or(0, |it| {
+            context::without_files(|| it.show_in(&node.item, room, Caller::Vfs))
+        })
     }
 
     /// `configfs_attribute::store`.
@@ -414,9 +417,9 @@ impl<T: Item> Node<T> {
         let node = unsafe { &*item.cast::<Self>() };
         // SAFETY: The page holds as many bytes, and nobody changes it during the call.
         let bytes = unsafe { core::slice::from_raw_parts(page.cast::<u8>(), count) };
-        T::ATTRIBUTES
-            .get(N)
-            .map_or(0, |it| it.store_from(&node.item, bytes))
+        T::ATTRIBUTES.get(N).map_or(0, |it| {
+            context::without_files(|| it.store_from(&node.item, bytes))
+        })
     }
 }
 

@@ -62,6 +62,36 @@ pub(crate) fn may_do_io() -> bool {
     unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOIO == 0 }
 }
 
+/// Whether the current task may use files: it may not with a lock held that a file's operations may take, too.
+pub(crate) fn may_use_files() -> bool {
+    // SAFETY: As above.
+    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOFS == 0 }
+}
+
+/// Calls what must not wait for disks, nor allocate by writing to them (`memalloc_noio_save`).
+pub(crate) fn without_io<R>(call: impl FnOnce() -> R) -> R {
+    with_flag(bindings::PF_MEMALLOC_NOIO, call)
+}
+
+/// Calls what must not use files: it would wait for a lock of its own caller's. It does not allocate by writing back files
+/// either (`memalloc_nofs_save`).
+pub(crate) fn without_files<R>(call: impl FnOnce() -> R) -> R {
+    with_flag(bindings::PF_MEMALLOC_NOFS, call)
+}
+
+fn with_flag<R>(flag: u32, call: impl FnOnce() -> R) -> R {
+    // SAFETY: The task that runs is there, and nobody else changes its flags.
+    let flags = unsafe { &raw mut (*Task::current_raw()).flags };
+    // SAFETY: As above.
+    let before = unsafe { *flags } & flag;
+    // SAFETY: As above.
+    unsafe { *flags |= flag };
+    let result = call();
+    // SAFETY: As above.
+    unsafe { *flags = *flags & !flag | before };
+    result
+}
+
 /// Returns the addresses of the current task's stack, which grows towards their start.
 pub(crate) fn stack() -> Range<usize> {
     // SAFETY: A task that runs has its stack.

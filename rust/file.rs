@@ -444,14 +444,14 @@ pub fn open_regular(path: &CStr) -> Result<File> {
 
 /// Refuses to go on with less than half of the task's stack, which only happens if a file's operations
 /// come back to where they were called (`ELOOP`); for a process that has ended, in what closes the files
-/// that it had (`ESRCH`); and in what answers a disk's requests, since those that it made itself would be
-/// answered after it (`EDEADLK`).
+/// that it had (`ESRCH`); in what answers a disk's requests, since those that it made itself would be
+/// answered after it (`EDEADLK`); and in what C calls with a lock that files take, too (`EDEADLK`).
 fn enter() -> Result {
     might_sleep();
     if context::has_ended() {
         return Err(ESRCH);
     }
-    if !context::may_do_io() {
+    if !context::may_do_io() || !context::may_use_files() {
         return Err(errno(bindings::EDEADLK));
     }
     let stack = context::stack();

@@ -228,7 +228,8 @@ pub trait Receiver: Send + Sync + 'static {
 /// Dropping it ends it: if user space was asked, the question is taken back, also for others who wait
 /// for an image of that name. After that [`Receiver::receive`] has run, or will not.
 ///
-/// Must not be dropped [in its own callback](crate#pitfalls), `receive`.
+/// Must not be dropped [in its own callback](crate#pitfalls), `receive`, nor be kept by its receiver: then both stay, and
+/// the kernel calls what was unloaded.
 ///
 /// # Examples
 ///
@@ -312,8 +313,8 @@ impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
     /// Fails with `EBUSY` if the device has a request, since each takes a worker of the kernel's as long
-    /// as it is pending, `EOPNOTSUPP` if user space is to be asked and an [`Image::request`] of that name was for the
-    /// same device, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
+    /// as it is pending, `EOPNOTSUPP` if user space is to be asked and there is no `/sys/class/firmware` or an
+    /// [`Image::request`] of that name was for the same device, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
     /// or `ENOMEM`. May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
@@ -322,6 +323,13 @@ impl<T: Receiver> Request<T> {
         receiver: Arc<T>,
     ) -> Result<Self> {
         check(name)?;
+        // There it could be neither answered nor taken back.
+        #[cfg(CONFIG_FW_LOADER_USER_HELPER)]
+        if fallback == Fallback::UserSpace
+            && !name::exists(Path::concat(&[b"/sys/class/firmware/timeout"]))?
+        {
+            return Err(EOPNOTSUPP);
+        }
         let device = Asking::new(device)?;
         let pending = Arc::pin_init(
             pin_init!(Pending {

@@ -8,7 +8,8 @@
 
 use crate::{
     bindings,
-    callback::Caller, //
+    callback::Caller,
+    context, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -45,7 +46,7 @@ impl Temperature {
 /// A chip that measures something.
 ///
 /// C calls it for one file at a time, with a lock held, in the context of the process that reads or
-/// writes. It may sleep. What it needs to ask the hardware is its own, such as an
+/// writes. It may sleep, and cannot use [files](mod@crate::file): `EDEADLK`. What it needs to ask the hardware is its own, such as an
 /// [`i2c::Link`](crate::i2c::Link).
 pub trait Chip: Send + Sync + 'static {
     /// What can be read.
@@ -195,7 +196,7 @@ impl<T: Chip> Registration<T> {
         // SAFETY: By the safety requirements.
         let chip = unsafe { Self::chip(hwmon) };
         let read = Temperature::of(attribute).ok_or(EOPNOTSUPP);
-        let read = read.and_then(|what| chip.read(what));
+        let read = read.and_then(|what| context::without_files(|| chip.read(what)));
         // The file is a `seq_file` below.
         Caller::SeqFile.status(read.map(|read| {
             // SAFETY: C asks for it to be put there.
@@ -218,7 +219,8 @@ impl<T: Chip> Registration<T> {
         // SAFETY: By the safety requirements.
         let chip = unsafe { Self::chip(hwmon) };
         let what = Temperature::of(attribute).ok_or(EOPNOTSUPP);
-        Caller::Vfs.status(what.and_then(|what| chip.write(what, value)))
+        let written = what.and_then(|what| context::without_files(|| chip.write(what, value)));
+        Caller::Vfs.status(written)
     }
 }
 

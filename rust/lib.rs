@@ -120,7 +120,8 @@
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
 //! | a PCI device that is suspended while it is unbound: [`pci::Buffer`], [`pci::handle_interrupt`] | resumes it as it was, as a master of memory that was freed | `pci::Awake` |
-//! | a PCI device that was not enabled: [`pci::Bar::new`], [`pci::handle_interrupt`] | reads registers that do not answer, which is an abort on some arm64 machines | nobody |
+//! | a PCI device that was not enabled: [`pci::Bar`], [`pci::Buffer`], [`pci::handle_interrupt`] | reads registers that do not answer, frees an interrupt's descriptor before its handler, resumes it as a master | `pci::is_enabled`: `EINVAL` |
+//! | a [`pci::Buffer`] that is dropped while the machine is resumed, by who is not frozen: a [`kthread`] | may have the device be a master again, which it was a moment before | nobody
 //! | a DMA mask of no bits: [`pci::set_dma_mask`] | takes it with an IOMMU, and warns when something is allocated | `EINVAL` |
 //! | a DMA mask that becomes another when a [`pci::Buffer`] is there | on AMD's with encrypted memory gives the buffer back as one that is not | nobody |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
@@ -141,6 +142,10 @@
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
+//! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], [`net`]'s `open` and `stop` | waits for itself, for ever | `file::enter`: `EDEADLK` |
+//! | a disk that goes while somebody has a partition of it open: [`block::Disk`] | goes on to answer that one's requests | `Inner::queue_rq`: `EIO` |
+//! | a disk that goes while a task returns from what answered its request, as one that wrote to swap | frees the queue, which that task still looks at | the drop waits for it (`blk_mq_wait_quiesce_done`) |
+//! | a terminal that is being closed: [`tty::Tty::write`] | some drivers free first what their `write` uses, which only who has it open is sure of | `Tty::write` locks it, and asks whether it is open: `EIO` |
 //! | a disk, or a folder of configfs, in a kernel that can be preempted and has no `CONFIG_TASKS_RCU` (no kprobes, ftrace, bpf(2)) | may be about to leave a function of a module that has gone | nobody |
 //! | a disk that is called as a partition of another one would be: [`block::Disk::new`] | warns with a stack trace of the second one | `Inner::add`: `EEXIST`. Nobody, if the partition comes later |
 //! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |
@@ -149,6 +154,12 @@
 //! | a name that has no folder of its own: [`firmware`] | warns with a stack trace | `firmware::check`: `EINVAL` of a `!`, and of `timeout` |
 //! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled, or all are turned off |
 //! | a transfer on a bus that is suspended: [`i2c::Link`] | warns with a stack trace | `Link::talk`: `ESHUTDOWN`, unless it is suspended just then |
+//! | a question to user space where there is no `/sys/class/firmware`: [`firmware::Request`] | waits for an answer that nobody can give, nor take back | `Request::new`: `EOPNOTSUPP`. Nobody, if that is unmounted later |
+//! | an image that is a FIFO, in `/lib/firmware`: [`firmware::Request`] | opens it, and waits for its other end, for ever; so does the drop | nobody |
+//! | a breakpoint of root's in the function that frees a string of the loader's: [`params::Str`] | forgets it before it calls that, when the module goes | nobody |
+//! | a packet with a sum of all bytes that another one sends on without its header's: [`net`] | logs a stack trace, once | nobody; veth has it, too |
+//! | a command that waits for long: [`netlink::Command`] | lets nobody load or unload a module with a family, nor then send to any | nobody |
+//! | the highest number of an attribute of a [`netlink::Family`] | allocates as many pointers for each message | the build: at most 511 |
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
 //! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |

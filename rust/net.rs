@@ -40,7 +40,7 @@ pub const fn longest(mtu: u32) -> usize {
 
 /// What interfaces do. One value does it for all of them; `port` is the one that it is about.
 ///
-/// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping
+/// `open` and `stop` of all of them come one after the other, and cannot use files (`EDEADLK`), under the [`Rtnl`], which adding and dropping
 /// interfaces takes, too: they must do neither, nor register or drop a family of generic [netlink](crate::netlink), whose
 /// lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
 /// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by

@@ -102,7 +102,8 @@ impl Drop for Command<'_> {
     }
 }
 
-/// Has the device answer to reads and writes of its registers, until it is unbound.
+/// Has the device answer to reads and writes of its registers, until it is unbound. That comes before all else: what is
+/// registered later goes earlier. It does not use its line before it has a handler (`pci_intx`).
 ///
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
 /// or with `ENOMEM`. May sleep (`pci_enable_device`).
@@ -114,17 +115,36 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
 
     impl Drop for Enabled {
         fn drop(&mut self) {
+            let _command = Command::lock(&self.0);
             // SAFETY: By the type invariants.
-            unsafe { bindings::pci_disable_device(as_raw(&self.0)) };
+            unsafe {
+                bindings::pci_intx(as_raw(&self.0), 0);
+                bindings::pci_disable_device(as_raw(&self.0));
+            }
         }
     }
 
     let command = Command::lock(device);
     // SAFETY: Nobody else has a `Core` device, nor changes whether it is enabled.
-    to_result(unsafe { bindings::pci_enable_device(as_raw(device)) })?;
+    unsafe {
+        to_result(bindings::pci_enable_device(as_raw(device)))?;
+        bindings::pci_intx(as_raw(device), 0);
+    }
     drop(command);
     // INVARIANT: It was just enabled.
     devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
+}
+
+/// Fails with `EINVAL` if nobody has enabled the device. Until then its registers may not answer, which some machines take
+/// for an error, and its interrupt is a number that another one may have.
+fn is_enabled(device: &Device) -> Result {
+    // SAFETY: There is such a device. It is one word, which C reads without a lock, too.
+    let count = unsafe { (&raw const (*as_raw(device)).enable_cnt.counter).read_volatile() };
+    if count > 0 {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
 }
 
 /// A use of the device, which keeps it from being suspended. Otherwise that may begin before devres has let go of all, and
@@ -189,8 +209,8 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 /// When the handler is gone the device does not use its line either (`pci_intx`), whatever it was told to do. Nobody
 /// would tell it to let go, and others may share the line.
 ///
-/// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if the name is none for a folder in
-/// `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
+/// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if it was not [enabled](enable), or if
+/// the name is none for a folder in `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
 /// (`pci_alloc_irq_vectors`, `request_irq`).
 ///
 /// # Examples
@@ -258,6 +278,7 @@ where
         }
     }
 
+    is_enabled(device)?;
     // SAFETY: A bound device may be looked at.
     if unsafe { bindings::pci_irq_type(as_raw(device)) } != bindings::PCI_IRQ_INTX {
         // C would warn.
@@ -328,12 +349,15 @@ impl Drop for Memory {
 impl Buffer {
     /// Allocates so many bytes, with zeroes in them.
     ///
-    /// Fails with `EINVAL` for no bytes, and with `ENOMEM`, as for more than 4 MiB. May sleep (`dma_alloc_coherent`).
+    /// Fails with `EINVAL` for no bytes, or if the device was not [enabled](enable); and with `ENOMEM`, as for more than
+    /// 4 MiB. May sleep (`dma_alloc_coherent`).
     pub fn new(device: &Device<Core<'_>>, length: usize) -> Result<Self> {
         /// What the page allocator gives in one piece. With an IOMMU there may be more, but C's arithmetic for it
         /// overflows.
         const LARGEST: usize = 4 << 20;
 
+        // One that was not keeps being a master when the machine is suspended and resumed.
+        is_enabled(device)?;
         if length > LARGEST {
             return Err(ENOMEM);
         }

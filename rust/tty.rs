@@ -106,12 +106,18 @@ impl Tty {
         Ok(())
     }
 
-    /// Writes as much of `bytes` as the terminal takes now.
+    /// Writes as much of `bytes` as the terminal takes now: nothing while it is opened, closed or hung up.
     fn write_some(&self, bytes: &[u8]) -> Result<usize> {
         let tty = self.0.as_ptr();
-        // A hang-up takes the line discipline away before it calls the driver, and waits for all
-        // who hold it. So the driver expects a `write` now, as it does in write(2).
-        let _discipline = Discipline::hold(tty)?;
+        // Who closes it for the last time, or hangs it up, holds the lock while the driver frees what its
+        // `write` uses. A write(2) has the terminal open, which this has not.
+        let Some(_locked) = Locked::try_new(tty) else {
+            return Ok(0);
+        };
+        // SAFETY: By the type invariants; it is locked.
+        if unsafe { tty.byte_add(bindings::LKM_TTY_COUNT).cast::<c_int>().read() } <= 0 {
+            return Err(EIO);
+        }
         // SAFETY: By the type invariants; the flags are an aligned word.
         let flags = unsafe {
             tty.byte_add(bindings::LKM_TTY_FLAGS)
@@ -136,7 +142,7 @@ impl Tty {
         if bytes.is_empty() {
             return Ok(0);
         }
-        // SAFETY: The discipline is held, which is what drivers ask for; they lock themselves.
+        // SAFETY: It is open, and stays so, which is what drivers ask for; they lock themselves.
         let taken = unsafe { write.ok_or(EIO)?(tty, bytes.as_ptr(), bytes.len()) };
         kernel::error::to_result(taken.min(0) as c_int)?;
         Ok(taken.unsigned_abs())
@@ -153,25 +159,28 @@ impl Drop for Tty {
     }
 }
 
-/// A terminal's line discipline, which keeps the terminal from being hung up.
+/// A terminal that nobody opens, closes or hangs up meanwhile (`tty_lock`).
 ///
 /// # Invariants
 ///
-/// The pointer is a reference of this value's.
-struct Discipline(NonNull<bindings::tty_ldisc>);
+/// The terminal stays, and this thread has locked it.
+struct Locked(*mut bindings::mutex);
 
-impl Discipline {
-    fn hold(tty: *mut bindings::tty_struct) -> Result<Self> {
-        // SAFETY: The caller owns a reference to `tty`.
-        let discipline = unsafe { bindings::tty_ldisc_ref_wait(tty) };
-        // INVARIANT: The function returns NULL, after a hang-up, or a reference for the caller.
-        NonNull::new(discipline).map(Self).ok_or(EIO)
+impl Locked {
+    /// `None` if somebody else has locked it. The caller keeps a reference to `tty` until the value is dropped.
+    fn try_new(tty: *mut bindings::tty_struct) -> Option<Self> {
+        // SAFETY: The caller owns a reference to `tty`, whose member this is.
+        let lock = unsafe { tty.byte_add(bindings::LKM_TTY_LOCK).cast() };
+        // SAFETY: As above.
+        let is_locked = unsafe { bindings::mutex_trylock(lock) } != 0;
+        // INVARIANT: It was just locked.
+        is_locked.then_some(Self(lock))
     }
 }
 
-impl Drop for Discipline {
+impl Drop for Locked {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
-        unsafe { bindings::tty_ldisc_deref(self.0.as_ptr()) };
+        unsafe { bindings::mutex_unlock(self.0) };
     }
 }

@@ -13,13 +13,13 @@ use lkmpg_tests::{
 use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
     fs::{Mode, OFlags, SeekFrom, ftruncate, open, seek},
-    io::{Errno, read, write},
+    io::{Errno, pread, read, write},
 };
 use std::{
     fs::{self, File},
     iter,
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Barrier,
     thread,
@@ -255,10 +255,50 @@ fn a_disk_goes_after_who_has_it_open() {
         log.wait_for("Nobody has the disk any more.");
         assert!(!Path::new("/dev/late_disk").exists(), "{script}");
     }
+    // A partition that is open does not keep what it had.
+    let maker = file("/dev/late");
+    assert_eq!(write(&maker, b"disk"), Ok(4));
+    let partition = open_node("/dev/late_disk1", OFlags::RDONLY | OFlags::DIRECT);
+    let mut sector = Sector([1; 512]);
+    assert_eq!(pread(&partition, &mut sector.0, 0), Ok(512));
+    assert_eq!(sector.0, [0; 512]);
+    drop(maker);
+    let gone = || pread(&partition, &mut Sector([1; 512]).0, 0) == Err(Errno::IO);
+    wait_until("the disk to be gone", gone);
+    drop(partition);
     let users = || fs::read_to_string("/sys/module/late/refcnt").expect("its users");
     wait_until("nobody to use it", || users() == "0\n");
     late.unload().expect("nobody uses it");
 }
+
+#[test]
+fn no_file_is_used_where_it_would_wait_for_itself() {
+    if !Path::new("/sys/kernel/config").exists() || !Path::new("/sys/class/hwmon").exists() {
+        skip("the kernel has no CONFIG_CONFIGFS_FS, or no CONFIG_HWMON");
+        return;
+    }
+    let module = Module::load("inside", &[]).expect("the module loads");
+    let _configfs = Configfs::mount();
+    let (folder, log) = (Path::new("/sys/kernel/config/inside"), KernelLog::now());
+    let deadlock = format!("{}", -Errno::DEADLK.raw_os_error());
+    let errno = || fs::read_to_string(folder.join("errno")).expect("an attribute");
+    assert_eq!(errno().trim(), deadlock);
+    fs::create_dir(folder.join("new")).expect("mkdir");
+    log.wait_for(&format!("inside: new: {deadlock}"));
+    fs::remove_dir(folder.join("new")).expect("rmdir");
+    log.wait_for(&format!("inside: Gone: {deadlock}"));
+    let inputs = fs::read_dir("/sys/class/hwmon").expect("the class");
+    let inputs = inputs.map(|it| it.expect("a device").path());
+    let is_ours = |it: &PathBuf| fs::read(it.join("name")).is_ok_and(|it| it == b"inside\n");
+    let device = inputs.into_iter().find(is_ours).expect("its device");
+    let input = fs::read_to_string(device.join("temp1_input")).expect("a temperature");
+    assert_eq!(input.trim(), deadlock);
+    module.unload().expect("nobody uses it");
+}
+
+/// What a disk can write to itself.
+#[repr(align(512))]
+struct Sector([u8; 512]);
 
 #[test]
 fn the_kernel_copies_nothing_beyond_a_mapping() {

@@ -23,6 +23,7 @@ use crate::{
     bindings,
     callback::Caller,
     compat,
+    context,
     name, //
 };
 use core::ptr::NonNull;
@@ -218,7 +219,7 @@ impl<T: Operations> Inner<T> {
         unsafe { bindings::napi_enable(napi) };
         // SAFETY: C holds it during the call.
         let rtnl = unsafe { Rtnl::new() };
-        let result = this.operations.open(port, &rtnl);
+        let result = context::without_files(|| this.operations.open(port, &rtnl));
         if result.is_err() {
             // SAFETY: It was enabled.
             unsafe { bindings::napi_disable(napi) };
@@ -238,7 +239,7 @@ impl<T: Operations> Inner<T> {
         unsafe { bindings::napi_disable((*private(port.device)).napi.get()) };
         // SAFETY: C holds it during the call.
         let rtnl = unsafe { Rtnl::new() };
-        this.operations.stop(port, &rtnl);
+        context::without_files(|| this.operations.stop(port, &rtnl));
         0
     }
 

@@ -39,7 +39,8 @@ use kernel::{
 /// What a process can ask a family for.
 ///
 /// The function runs in the context of the sender, may sleep, and may run at the same time for
-/// several senders. It must not register or drop a family, its own or another: for that, C waits
+/// several senders. While it waits, nobody can load or unload a module that has a family, and behind who tries to, all
+/// wait who use generic netlink. What takes long belongs elsewhere; a group can be told when it is done. It must not register or drop a family, its own or another: for that, C waits
 /// until no command of any family is being handled, and lockdep tells. If it fails, the sender gets an error message with the errno; if not, and the
 /// sender asked for it, an acknowledgement.
 pub struct Command<T> {
@@ -389,6 +390,8 @@ impl<T: Commands> Family<T> {
             T::COMMANDS.len() < 256 && T::GROUPS.len() < 256,
             "too many commands or groups"
         );
+        // Each message has an array for them, and the page allocator would tell of one that is large.
+        assert!(policies::<T>() <= 512, "attributes beyond 511");
         assert!(!is_reserved(T::NAME), "the name of a family that C knows");
         let mut raw: bindings::genl_family = pin_init::zeroed();
         raw.name = name(T::NAME);

@@ -2,7 +2,10 @@
 
 //! The registers of a device.
 
-use super::as_raw;
+use super::{
+    as_raw,
+    is_enabled, //
+};
 use crate::bindings;
 use core::marker::PhantomData;
 use kernel::{
@@ -81,9 +84,10 @@ pub type DevresBar<const SIZE: usize = 0> = DevresLt<Bar<'static, SIZE>>;
 impl<'a, const SIZE: usize> Bar<'a, SIZE> {
     /// Takes all of a BAR, from 0 to 5. `name` appears in `/proc/iomem` or `/proc/ioports`.
     ///
-    /// Fails with `EINVAL` if the device has no such BAR, or less than `SIZE` bytes there; with `EBUSY` if it
-    /// is taken; and with `ENOMEM`. May sleep (`pci_request_region`, `pci_iomap`).
+    /// Fails with `EINVAL` if the device was not [enabled](super::enable), has no such BAR, or less than `SIZE` bytes
+    /// there; with `EBUSY` if it is taken; and with `ENOMEM`. May sleep (`pci_request_region`, `pci_iomap`).
     pub fn new(device: &'a Device<Bound>, number: u32, name: &'static CStr) -> Result<Self> {
+        is_enabled(device)?;
         let length = usize::try_from(device.resource_len(number)?)?;
         if number >= bindings::PCI_STD_NUM_BARS || length == 0 {
             return Err(EINVAL);

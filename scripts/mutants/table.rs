@@ -291,8 +291,8 @@ mutants! {
         "is_edu(registers).then_some(result)"
         => "Some(result)";
     EDU => "rust/pci.rs": "a device stays enabled",
-        "unsafe { bindings::pci_disable_device(as_raw(&self.0)) };"
-        => "let _ = &self.0;";
+        "                bindings::pci_disable_device(as_raw(&self.0));\n"
+        => "";
     EDU => "rust/pci.rs": "a device may use its line when its handler has gone",
         "unsafe { bindings::pci_intx(as_raw(&self.device), 0) };"
         => "let _ = &self.device;";
@@ -455,6 +455,21 @@ mutants! {
     "make test T=stack" => "rust/export.rs": "an interface with a function more is taken for another",
         "text.bytes().chain([0]).enumerate()"
         => "text.bytes().enumerate().take(17)";
+    EDU => "rust/pci.rs": "what needs an enabled device works without",
+        "    if count > 0 {"
+        => "    if count >= 0 {";
+    EDU => "rust/pci.rs": "a line is used that nobody handles",
+        "        bindings::pci_intx(as_raw(device), 0);\n"
+        => "";
+    "make test T=adversary" => "rust/block.rs": "a disk that has gone answers who has a partition open",
+        "match this.is_gone.load(Acquire) {"
+        => "match this.is_gone.load(Acquire) && this.sectors == 0 {";
+    "make test T=adversary" => "rust/file.rs": "a file is used with a lock held that it takes",
+        "!context::may_use_files()"
+        => "false";
+    "make test T=adversary" => "rust/hwmon.rs": "a sensor may read its own file",
+        "context::without_files(|| chip.read(what))"
+        => "chip.read(what)";
     "make test T=ways_around" => "scripts/ways-around": "a macro may be called as one that others use",
         "word == \"as\" and"
         => "False and";
@@ -471,8 +486,8 @@ mutants! {
         "if percent > 100 {"
         => "if percent > 101 {";
     "make test T=configfs_lamps" => "rust/configfs.rs": "what is removed is kept for ever",
-        "drop(unsafe { KBox::from_raw(item.cast::<Self>()) });"
-        => "let _ = item;";
+        "context::without_files(|| drop(node));"
+        => "core::mem::forget(node);";
     "make test T=scull" => "samples/19-scull/scull.rs": "two open what one may",
         "Access::Once if free => {}"
         => "Access::Once => {}";
@@ -534,8 +549,8 @@ mutants! {
         "                word,\n                0,\n                Some("
         => "                &mut 0,\n                0,\n                Some(";
     "make test T=parts" => "rust/file.rs": "a disk's request waits for a disk",
-        "if !context::may_do_io() {"
-        => "if false {";
+        "!context::may_do_io() || "
+        => "";
     "make test T=adversary" => "rust/file.rs": "who has ended opens a file",
         "if context::has_ended() {"
         => "if false {";

@@ -39,6 +39,7 @@ kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1234, 0x11e8), ())]
 type Case = fn(&Device<Core<'_>>) -> Result<bool>;
 
 const CASES: &[(&str, Case)] = &[
+    ("used before it is enabled", early_use),
     ("registers that are not there", odd_registers),
     ("interrupts with odd names", odd_names),
     ("a second handler", second_handler),
@@ -87,6 +88,15 @@ impl irq::Handler for Nothing {
     fn handle(&self) -> IrqReturn {
         IrqReturn::None
     }
+}
+
+fn early_use(device: &Device<Core<'_>>) -> Result<bool> {
+    let refused = Bar::<'_, 0>::new(device, 0, c"odd").err() == Some(EINVAL)
+        && Buffer::new(device, 100).err() == Some(EINVAL)
+        && handle_interrupt(device, c"odd", Nothing) == Err(EINVAL);
+    enable(device)?;
+    // Nobody handles its line yet.
+    Ok(refused && command(device)? & NO_LINE != 0)
 }
 
 fn odd_registers(device: &Device<Core<'_>>) -> Result<bool> {

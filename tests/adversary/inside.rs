@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Uses a file in what C calls with a lock that the file takes, too.
+
+use kernel::{
+    devres::Devres,
+    faux, //
+};
+use lkm::{
+    configfs::{
+        self,
+        Attribute,
+        Item,
+        Subsystem, //
+    },
+    file,
+    hwmon::{
+        self,
+        Chip,
+        Temperature, //
+    },
+    prelude::*, //
+};
+
+module! {
+    type: Inside,
+    name: "inside",
+    authors: ["lkmpg-rs developers"],
+    description: "Reads its own files from within",
+    license: "GPL",
+}
+
+struct Inside {
+    _configfs: Subsystem<Folder>,
+    // Before what it is registered for.
+    _hwmon: Devres<hwmon::Registration<Zero>>,
+    _sensors: faux::Registration,
+}
+
+impl kernel::Module for Inside {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let sensors = faux::Registration::new(c"inside", None)?;
+        let zero = Arc::new(Zero, GFP_KERNEL)?;
+        Ok(Self {
+            _configfs: configfs::new_subsystem!(c"inside", Folder)?,
+            _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
+            _sensors: sensors,
+        })
+    }
+}
+
+/// The number of the error that a file of this module's fails with.
+fn errno() -> c_long {
+    let read = file::read(c"/sys/kernel/config/inside/errno", 16);
+    read.err().map_or(0, |e| e.to_errno() as c_long)
+}
+
+struct Folder;
+
+impl Item for Folder {
+    type Child = Self;
+    const ATTRIBUTES: &'static [Attribute<Self>] =
+        &[Attribute::read_only(c"errno", |_, out| out.line(errno()))];
+
+    fn make(&self, name: &CStr) -> impl PinInit<Self, Error> {
+        pr_info!("{name}: {}\n", errno());
+        Ok(Folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        pr_info!("Gone: {}\n", errno());
+    }
+}
+
+struct Zero;
+
+impl Chip for Zero {
+    const READ: &'static [Temperature] = &[Temperature::Input];
+
+    fn read(&self, _what: Temperature) -> Result<c_long> {
+        Ok(errno())
+    }
+}
