@@ -32,7 +32,7 @@ pub fn any_kernel() -> String {
 /// Whether the kernel that the tests are for was configured with `symbol`.
 pub fn kernel_has(symbol: &str) -> bool {
     let config = root().join("build").join(kernel()).join("kernel/config");
-    let config = fs::read_to_string(&config).unwrap_or_default();
+    let config = fs::read_to_string(&config).expect("its configuration");
     let values = ["y", "m"].map(|it| format!("CONFIG_{symbol}={it}"));
     config
         .lines()
@@ -211,15 +211,29 @@ pub fn ended(child: Child) -> Ran {
 
 const INCLUDES: &str = "#include <stdio.h>\n#include <stdlib.h>\n";
 
+/// A script that gives the guest a kmemleak that finds something, once it has looked through the memory twice.
+pub const KMEMLEAK: &str = "mount -t tmpfs none /sys/kernel/debug; cd /sys/kernel/debug; mkfifo kmemleak; \
+    { cat kmemleak; cat kmemleak; \
+    echo 'unreferenced object 0xffff888003a1b2c0 (size 64):' >kmemleak; } >/dev/null 2>&1 &";
+
 /// A program in C that does `main`, and belongs into the guest.
 pub fn guest_program(main: &str) -> (TempDir, PathBuf) {
+    program(main, &[root().join("tests/support/guest_only.c")])
+}
+
+/// A program in C that does `main`, on this machine.
+pub fn host_program(main: &str) -> (TempDir, PathBuf) {
+    program(main, &[])
+}
+
+fn program(main: &str, more: &[PathBuf]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let [source, program] = ["main.c", "program"].map(|it| folder.path().join(it));
     fs::write(&source, format!("{INCLUDES}int main(void) {{ {main} }}")).expect("a source");
     let status = Command::new("cc")
         .args(["-static", "-DHAS_LIBTEST=1", "-o"])
         .args([&program, &source])
-        .arg(root().join("tests/support/guest_only.c"))
+        .args(more)
         .status();
     assert!(status.expect("cc").success());
     (folder, program)

@@ -2,9 +2,16 @@
 
 //! The VM runner's promises: one guest for many test binaries.
 
-use lkmpg_runner_tests::{Build, Ran, ended, guest_program, kernel, kernel_has, vm};
+use lkmpg_runner_tests::{
+    Build, KMEMLEAK, Ran, guest_program, host_program, kernel, kernel_has, run_with_input, vm,
+};
 use lkmpg_tests::skip;
-use std::{fmt::Write as _, io::Write as _, process::Stdio};
+use lkmpg_tools_tests::executable;
+use std::{
+    env,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 
 /// Which guest it is: each makes up its own when it is asked first.
@@ -19,14 +26,17 @@ struct Suite {
 
 impl Suite {
     /// Adds a binary that runs a script in the guest, and passes if that ends well.
-    fn with(mut self, name: &str, script: &str) -> Self {
-        let main = format!(
-            r#"int failed = system("echo {name} in {GUEST}; {script}") != 0;
-            printf("test result: ok. %d passed; %d failed; 0 ignored; 0 measured; 0 filtered out\n",
-                !failed, failed);
-            return failed;"#
-        );
-        let (folder, program) = guest_program(&main);
+    fn with(self, name: &str, script: &str) -> Self {
+        let script = format!("echo {name} in {GUEST}; {script}");
+        self.adds(name, guest_program(&reports(&script)))
+    }
+
+    /// Adds one that does so on this machine.
+    fn here(self, name: &str, script: &str) -> Self {
+        self.adds(name, host_program(&reports(script)))
+    }
+
+    fn adds(mut self, name: &str, (folder, program): (TempDir, PathBuf)) -> Self {
         let message = serde_json::json!({
             "reason": "compiler-artifact",
             "package_id": "path+file:///tests#0.1.0",
@@ -44,6 +54,11 @@ impl Suite {
     }
 
     fn runs_with(self, options: &[&str]) -> Ran {
+        self.runs_by(Path::new("cargo"), options)
+    }
+
+    /// Runs them with another Cargo.
+    fn runs_by(self, cargo: &Path, options: &[&str]) -> Ran {
         // In that of all others it would be remembered how long each takes.
         let build = Build::new(&kernel());
         build.makes("hello_1.ko", "samples/02-hello-world/hello_1.ko");
@@ -52,15 +67,20 @@ impl Suite {
         build.lists("hello_1.o\nslab.o\ncrash.o\n");
         let arguments = [&["--suite", "--jobs", "1"], options].concat();
         let mut command = vm(build.name(), &arguments);
-        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
+        command.env("CARGO", cargo);
         let end = "{\"reason\": \"build-finished\", \"success\": true}\n";
-        stdin
-            .write_all((self.messages + end).as_bytes())
-            .expect("it reads");
-        drop(stdin);
-        ended(child)
+        run_with_input(command, (self.messages + end).as_bytes())
     }
+}
+
+/// What runs a script, and reports whether it ended well, as libtest does.
+fn reports(script: &str) -> String {
+    format!(
+        r#"int failed = system("{script}") != 0;
+        printf("test result: ok. %d passed; %d failed; 0 ignored; 0 measured; 0 filtered out\n",
+            !failed, failed);
+        return failed;"#
+    )
 }
 
 /// The guest that a binary ran in.
@@ -106,6 +126,7 @@ fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
         ),
         ("process", "sleep 1000 & sleep 0", "(sleep)"),
         ("mount", "mount -t tmpfs left /mnt", "left /mnt tmpfs"),
+        ("gone", "rm /etc/group", "no /etc/group"),
     ];
     // To kmemleak it is a leak, too.
     if !kernel_has("DEBUG_KMEMLEAK") {
@@ -116,7 +137,7 @@ fn who_leaves_something_behind_is_named_and_the_next_has_a_clean_guest() {
         ));
     }
     let clean = "test ! -e /sys/module/hello_1 && test ! -e /dev/left && test ! -e /root/left && \
-                 test $(cat /proc/sys/kernel/panic) != 17 && ! pidof sleep && \
+                 test -e /etc/group && test $(cat /proc/sys/kernel/panic) != 17 && ! pidof sleep && \
                  ! grep '^left' /proc/mounts && insmod /modules/slab.ko && rmmod slab";
     let mut suite = Suite::default();
     for (name, script, _) in &left {
@@ -220,6 +241,77 @@ fn who_has_leaked_is_found_among_those_of_its_guest() {
     assert!(text.contains("unreferenced object"), "{text}");
     assert!(
         text.ends_with("test binaries: 1 of 3 failed: leaks\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_runs_on_this_machine_may_fail_too() {
+    let suite = || Suite::default().here("broken", "false");
+    suite().runs().expect(101);
+    let text = suite().here("one", "true").runs().expect(101).text();
+    assert!(
+        text.ends_with("test binaries: 1 of 2 failed: broken\n"),
+        "{text}"
+    );
+    // As do the examples in the documentation, which are Cargo's.
+    let folder = tempfile::tempdir().expect("a folder");
+    let cargo = folder.path().join("cargo");
+    executable(&cargo, "echo \"asked: $*\"\nexit 1");
+    let suite = Suite::default().here("one", "true");
+    let text = suite.runs_by(&cargo, &["--doctests"]).expect(101).text();
+    assert!(text.contains("\nasked: test --doc --workspace\n"), "{text}");
+    assert!(
+        text.ends_with("test binaries: 1 of 2 failed: doctests\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_has_run_no_test_has_failed() {
+    let suite = Suite::default().adds("silent", host_program("return 0;"));
+    let text = suite.here("one", "true").runs().expect(101).text();
+    assert!(
+        text.contains("silent: it ended well, but has run no test\n"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("test binaries: 1 of 2 failed: silent\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_skipped_is_counted_and_named() {
+    let skips = |threads: u32| {
+        let this = env::current_exe().expect("a program");
+        let this = this.display();
+        format!("RUST_TEST_THREADS={threads} {this} --exact a_skip --ignored")
+    };
+    // With others the test says its name itself.
+    let suite = Suite::default().here("alone", &skips(1));
+    let suite = suite.here("with_others", &skips(2)).here("one", "true");
+    let text = suite.runs().expect(0).text();
+    let skipped = "skipped: 2, since it rains: alone::a_skip with_others::a_skip\n";
+    assert!(text.contains(skipped), "{text}");
+}
+
+#[test]
+#[ignore = "a part of the test above"]
+fn a_skip() {
+    skip("it rains");
+}
+
+#[test]
+fn who_has_left_something_behind_is_asked_for_leaks() {
+    let script = format!("{KMEMLEAK} insmod /modules/hello_1.ko");
+    let suite = Suite::default()
+        .with("leaks", &script)
+        .with("after", "true");
+    let text = suite.runs().expect(101).text();
+    assert!(text.contains("unreferenced object"), "{text}");
+    assert!(
+        text.ends_with("test binaries: 1 of 2 failed: leaks\n"),
         "{text}"
     );
 }
