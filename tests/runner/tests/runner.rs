@@ -3,11 +3,13 @@
 //! The VM runner's promises: how a command ended, and what the kernel did.
 
 use lkmpg_runner_tests::{
-    Fake, Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input, vm,
+    Fake, KMEMLEAK, Ran, any_kernel, guest_program, kernel, kernel_has, root, run, run_with_input,
+    vm,
 };
 use lkmpg_tests::skip;
 use lkmpg_tools_tests::executable;
 use std::{
+    env,
     fs::{self, File},
     path::Path,
     process::Command,
@@ -91,6 +93,13 @@ fn a_warning_is_a_splat_although_the_command_succeeds() {
 }
 
 #[test]
+fn a_splat_is_seen_whatever_the_console_shows() {
+    in_kernel_under_test("dmesg -n 1; insmod /modules/crash.ko how=2")
+        .expect(126)
+        .says("tests/modules/crash.rs:");
+}
+
+#[test]
 fn a_sleep_in_atomic_context_is_a_splat() {
     // There a lock sleeps, too, so it is RCU that forbids it.
     let words = match kernel_has("PREEMPT_RT") {
@@ -127,6 +136,14 @@ fn a_task_that_never_wakes_up_is_a_splat() {
     )
     .expect(126)
     .says("blocked for more than");
+}
+
+#[test]
+fn who_has_loaded_a_module_is_asked_for_leaks() {
+    in_kernel_under_test(KMEMLEAK).expect(0);
+    in_kernel_under_test(&format!("{KMEMLEAK} insmod /modules/hello_1.ko"))
+        .expect(126)
+        .says("unreferenced object 0xffff888003a1b2c0");
 }
 
 /// Loads the module that crashes in ways that safe Rust does not have.
@@ -319,6 +336,14 @@ fn a_suite_without_a_test_is_a_failure_of_the_bench() {
 }
 
 #[test]
+fn tests_that_do_not_compile_have_failed() {
+    let failed = br#"{"reason":"build-finished","success":false}"#;
+    for said in [&failed[..], b""] {
+        run_with_input(vm(&any_kernel(), &["--suite"]), said).expect(101);
+    }
+}
+
+#[test]
 fn a_kernel_that_is_not_there_is_named_with_the_remedy() {
     let ran: Ran = vm("nonesuch", &["--", "true"])
         .output()
@@ -385,11 +410,46 @@ fn wrong_arguments_are_a_failure_of_the_bench() {
     assert!(help.contains("124") && help.contains("125") && help.contains("126"));
 }
 
-/// Runs something as Cargo runs a test binary.
-fn run_as_test(binary: &Path) -> Ran {
+/// What runs something as Cargo runs a test binary, of which make knows.
+fn as_test(binary: &Path) -> Command {
     let mut command = vm(&any_kernel(), &["--test", binary.to_str().expect("UTF-8")]);
     command.env("MAKELEVEL", "1");
+    command
+}
+
+fn ran(command: &mut Command) -> Ran {
     command.output().expect("scripts/vm starts").into()
+}
+
+fn run_as_test(binary: &Path) -> Ran {
+    ran(&mut as_test(binary))
+}
+
+#[test]
+fn a_test_knows_the_settings() {
+    let (_folder, program) = guest_program(r#"return getenv("LKMPG_SEED") ? 7 : 3;"#);
+    run_as_test(&program).expect(3);
+    ran(as_test(&program).env("LKMPG_SEED", "1")).expect(7);
+}
+
+#[test]
+fn a_test_has_what_it_needs_built_first() {
+    let (_folder, program) = guest_program("return 3;");
+    let stubs = tempfile::tempdir().expect("a folder");
+    let path = env::var("PATH").expect("a PATH");
+    let path = format!("{}:{path}", stubs.path().display());
+    let with_make = |status: u8| {
+        let text = format!("echo \"asked: $*\" >&2\nexit {status}");
+        executable(&stubs.path().join("make"), &text);
+        let mut command = as_test(&program);
+        ran(command.env_remove("MAKELEVEL").env("PATH", &path))
+    };
+    let asked = format!(" all KERNEL={}\n", any_kernel());
+    with_make(0).expect(3).says("asked: ").says(&asked);
+    with_make(1)
+        .expect(125)
+        .says(&asked)
+        .says("the modules and clients do not build");
 }
 
 #[test]
