@@ -4,12 +4,14 @@
 
 use lkmpg_guest::END_OF_LOG;
 use lkmpg_runner_tests::{Fake, Ran, any_kernel, ended, root, vm};
+use lkmpg_tools_tests::target;
 use std::{
     collections::HashSet,
     env,
     fs::{self, File},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
@@ -101,6 +103,19 @@ fn the_first_run_saves_a_guest_for_all() {
     let two = || fake.runs(&["--smp", "2", "--", "true"]).expect(0);
     two().says(BOOTS);
     two().does_not_say(BOOTS);
+    // And so is what its kernel is told.
+    let core = fake.path("core");
+    let arguments = ["--core", core.to_str().expect("UTF-8"), "--", "true"];
+    fake.runs(&arguments).expect(0).says(BOOTS);
+}
+
+#[test]
+fn what_an_earlier_boot_has_saved_is_removed() {
+    let fake = Fake::new();
+    let old = fake.path("cache/lkmpg-rs/snapshots/before-x");
+    fs::create_dir_all(&old).expect("a folder");
+    runs_true(&fake);
+    assert!(!old.exists());
 }
 
 #[test]
@@ -196,4 +211,29 @@ fn a_kernel_that_was_replaced_is_booted() {
     fs::write(fake.path("new"), "").expect("a kernel");
     fs::rename(fake.path("new"), fake.path("kernel/image")).expect("it is there");
     runs_true(&fake).says(BOOTS);
+}
+
+#[test]
+fn a_guest_with_another_init_is_booted() {
+    let fake = Fake::new();
+    let own = Command::new(root().join("scripts/own")).output();
+    let own = String::from_utf8(own.expect("scripts/own").stdout).expect("a path");
+    let built = Path::new(own.trim_end()).join("cargo").join(target());
+    for name in ["lkmpg-vm", "lkmpg-guest"] {
+        let to = fake.path("bin").join(name);
+        fs::copy(built.join("release").join(name), to).expect("a copy");
+    }
+    let runs = || {
+        let mut script = fake.vm(&["--", "true"]);
+        script.env("LKMPG_ROOT", root());
+        let mut command = Command::new(fake.path("bin/lkmpg-vm"));
+        command
+            .args(script.get_args())
+            .envs(script.get_envs().filter_map(|it| Some((it.0, it.1?))));
+        Ran::from(command.output().expect("it starts")).expect(0)
+    };
+    runs().says(BOOTS);
+    runs().does_not_say(BOOTS);
+    fs::write(fake.path("bin/lkmpg-guest"), "another").expect("it is written");
+    runs().says(BOOTS);
 }
