@@ -3,16 +3,20 @@
 //! The VM runner's promises: the interactive shell.
 
 use lkmpg_guest::{WindowSize, pty::resize};
-use lkmpg_runner_tests::{Build, Fake, any_kernel, kernel_has, run, run_with_input, vm};
+use lkmpg_runner_tests::{
+    Build, Fake, any_kernel, ended, kernel_has, root, run, run_with_input, vm,
+};
 use lkmpg_tests::{pty::Pty, ready, wait_until};
+use lkmpg_tools_tests::executable;
 use rustix::{
     event::PollFlags,
+    fs::{FlockOperation, flock},
     process::{Pid, Signal, kill_process},
     termios::tcgetattr,
 };
 use std::{
-    fs::File,
-    io::{Read, Write},
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -173,4 +177,38 @@ fn what_is_built_meanwhile_is_seen() {
     // The way out of a guest that does not listen any more.
     user.types("\x1d");
     ends_well(&mut child);
+}
+
+#[test]
+fn modules_that_are_being_built_are_waited_for() {
+    let build = Build::new(&any_kernel());
+    let lock = File::create(root().join("build").join(build.name()).join(".lock"));
+    let lock = lock.expect("what make locks");
+    flock(&lock, FlockOperation::LockExclusive).expect("nobody else has it");
+    let mut child = vm(build.name(), &["--", "true"])
+        .spawn()
+        .expect("scripts/vm starts");
+    let stderr = child.stderr.take().expect("a pipe");
+    let mut said = BufReader::new(stderr).lines().map_while(Result::ok);
+    assert!(said.any(|it| it.starts_with("vm: waiting for make")));
+    drop(lock);
+    said.for_each(drop);
+    ended(child).expect(0);
+}
+
+#[test]
+fn who_turns_the_power_off_leaves_well_but_a_qemu_that_fails_has_failed() {
+    let fake = Fake::new();
+    fs::remove_file(fake.program()).expect("it is removed");
+    let qemu = Fake::qemu();
+    for (status, expected) in [(0, 0), (3, 125)] {
+        let text = format!(
+            "exec 2>/dev/null\n'{}' \"$@\"\nexit {status}",
+            qemu.display()
+        );
+        executable(&fake.program(), &text);
+        // Its guest ends with it.
+        let command = fake.vm(&["--cold"]);
+        run_with_input(command, b"kill -KILL $PPID; exec sleep 1000\n").expect(expected);
+    }
 }

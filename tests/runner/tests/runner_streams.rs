@@ -2,7 +2,9 @@
 
 //! The VM runner's promises: what goes in and out, and what stays behind.
 
-use lkmpg_runner_tests::{Fake, any_kernel, ended, is_running, qemu_of, run, run_with_input, vm};
+use lkmpg_runner_tests::{
+    Fake, Ran, any_kernel, ended, is_running, qemu_of, run, run_with_input, vm,
+};
 use lkmpg_tests::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -172,6 +174,29 @@ fn several_at_once_do_not_meet() {
 #[test]
 fn more_cpus_are_more_cpus() {
     assert_eq!(run(&["--smp", "4", "--", "nproc"]).expect(0).text(), "4\n");
+    let fake = Fake::new();
+    let mut command = fake.vm(&["--", "true"]);
+    let ran = Ran::from(command.env("LKMPG_SMP", "2").output().expect("it starts"));
+    ran.expect(0).says(", 2 CPUs, ");
+}
+
+#[test]
+fn more_memory_is_more_memory() {
+    let ran = run(&[
+        "--memory",
+        "768M",
+        "--",
+        "grep",
+        "MemTotal",
+        "/proc/meminfo",
+    ])
+    .expect(0);
+    let text = ran.text();
+    let kib = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|it| it.parse().ok());
+    assert!(kib.is_some_and(|it: u32| it > 512 << 10), "{text}");
 }
 
 /// Starts a guest that lives for long, with nothing else in its temporary folder.
