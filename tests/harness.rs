@@ -3,12 +3,15 @@
 //! The tests of all modules fail where they must: when nothing would be tested, and when a module
 //! does what `tests/modules/known.c` does on purpose.
 
-use lkmpg_tests::{Footprint, Module, Said, Subject, mappings, some, subjects, times};
+use lkmpg_tests::{
+    Footprint, Module, Said, Subject, mappings, module_file, skip, some, subjects, times,
+};
 use rustix::io::Errno;
 use std::{
     env,
     panic::{UnwindSafe, catch_unwind},
     process::Command,
+    time::Duration,
 };
 
 /// Fails unless `f` does, and says so in such words.
@@ -75,11 +78,45 @@ fn what_a_module_leaves_behind_is_named() {
         module.unload().expect("nobody uses it");
     };
     come_and_go("leave=1");
-    let left = before.difference();
+    let words = r#"known left ["/proc/known"] behind"#;
+    fails(|| before.check_within("known", Duration::ZERO), words);
     come_and_go("leave=2");
-    let left = left.expect("a difference");
-    assert!(left.contains(r#"left ["/proc/known"] behind"#), "{left}");
     before.check("known");
+}
+
+#[test]
+fn whatever_a_module_makes_is_seen() {
+    let before = Footprint::now();
+    for (module, parameters, made) in [
+        ("chardev", &[][..], "/proc/devices: "),
+        ("misc", &[], "/proc/misc: "),
+        ("syscall_spy", &[], "/sys/kernel/debug/kprobes/list: "),
+        (
+            "kthread_file",
+            &["path=/tmp/mail"],
+            "the thread kthread_file",
+        ),
+    ] {
+        if !module_file(module).exists() {
+            skip(&format!("the kernel cannot have {module}"));
+            continue;
+        }
+        let loaded = Module::load(module, parameters).expect(module);
+        let left = before.difference().expect(module);
+        loaded.unload().expect("nobody uses it");
+        assert!(left.contains(made), "{module}: no {made:?}: {left}");
+        before.check(module);
+    }
+    if !module_file("chan_relay").exists() {
+        return skip("the kernel cannot have chan_relay");
+    }
+    let relay = Subject::new("chan_relay", Said::default(), &before);
+    let mut paths = relay.nodes.iter().map(|it| &*it.path);
+    assert!(
+        paths.any(|it| it.starts_with("/sys/kernel/debug/chan_relay/")),
+        "{:?}",
+        relay.nodes
+    );
 }
 
 #[test]

@@ -43,9 +43,15 @@ impl Footprint {
     /// Fails unless all is again as it was then.
     #[track_caller]
     pub fn check(&self, what: &str) {
+        self.check_within(what, LIMIT);
+    }
+
+    /// Fails unless all is so within a limit.
+    #[track_caller]
+    pub fn check_within(&self, what: &str, limit: Duration) {
         let start = Instant::now();
         while let Some(difference) = self.difference() {
-            assert!(start.elapsed() < LIMIT, "{what} {difference}");
+            assert!(start.elapsed() < limit, "{what} {difference}");
             sleep(Duration::from_millis(1));
         }
     }
