@@ -21,6 +21,8 @@ const RING: &str = "cargo test --package lkmpg-model";
 const PARSER: &str = "cargo test --package html-parser";
 const RUNNER_UNITS: &str = "cargo test --package lkmpg-vm";
 const RUNNER: &str = "make test T=runner";
+// The verdict is not that of the suite which is broken.
+const RUNNER_SUITE: &str = "make && cargo test --package lkmpg-runner-tests --test runner_suite";
 const CHECK: &str = "cargo test --package lkmpg-tools-tests --test check";
 const DOCTOR: &str = "cargo test --package lkmpg-tools-tests --test doctor";
 const MAKE: &str = "cargo test --package lkmpg-tools-tests --test make";
@@ -653,4 +655,82 @@ mutants! {
     "make test T=chan_firmware" => "samples/18-channels/chan_firmware.rs": "what was answered is taken back",
         "asking.filter(|it| it.is_pending())"
         => "asking";
+    RUNNER_SUITE => "scripts/vm-runner/src/suite.rs": "a test that fails on this machine passes",
+        "passed: status.success(),"
+        => "passed: status.code().is_some(),";
+    RUNNER => "scripts/vm-runner/src/suite.rs": "tests that do not compile pass",
+        "return Ok(Outcome::Ended(FAILED));"
+        => "return Ok(Outcome::Ended(0));";
+    "make test T=runner_suite" => "scripts/vm-runner/src/suite.rs": "a binary that has run no test passes",
+        "let empty = passed && report.tests() == 0;"
+        => "let empty = false;";
+    "make test T=runner_suite" => "scripts/vm-runner/src/suite.rs": "the examples in the documentation are no tests",
+        "if options.doctests {"
+        => "if false {";
+    RUNNER => "scripts/vm-runner/src/run.rs": "a program may keep a splat from the console",
+        "        \"ignore_loglevel\",\n"
+        => "";
+    RUNNER => "scripts/vm-runner/src/cargo_test.rs": "the settings do not get to the tests in the guest",
+        "\"RUST_\", \"LKMPG_\", \"KERNEL\""
+        => "\"RUST_\", \"KERNEL\"";
+    RUNNER => "scripts/vm-runner/src/cargo_test.rs": "a test that Cargo runs alone has old modules",
+        "|| kernel.contains('/') {"
+        => "|| !kernel.is_empty() {";
+    RUNNER => "scripts/vm-runner/src/cargo_test.rs": "modules that do not build are tested as they were",
+        "if !make.status().context(\"cannot run make\")?.success() {"
+        => "if !make.status().context(\"cannot run make\")?.success() && false {";
+    "make test T=runner_suite" => "scripts/vm-guest/src/skip.rs": "what is skipped alone in its process has passed",
+        "_ => format!(\"skipped, since {why} ... \"),"
+        => "_ => format!(\"left out, since {why} ... \"),";
+    RUNNER => "scripts/vm-guest/src/leaks.rs": "nobody looks for leaks",
+        "Path::new(KMEMLEAK).exists() && module_was_loaded()"
+        => "Path::new(KMEMLEAK).exists() && module_was_loaded() && false";
+    "make test T=runner_suite" => "scripts/vm-runner/src/suite/shared.rs": "who leaves something behind may leak, too",
+        "self.close()?;\n            }\n            _ => "
+        => "self.guest = None;\n            }\n            _ => ";
+    "make test T=runner_snapshot" => "scripts/vm-runner/src/snapshot.rs": "a guest goes on with an old init",
+        "for program in initramfs::own_programs(machine.kernel)? {"
+        => "for program in initramfs::own_programs(machine.kernel)?.into_iter().take(0) {";
+    "make test T=runner_snapshot" => "scripts/vm-runner/src/snapshot.rs": "a guest whose kernel was told something else is started",
+        "key.extend(words.filter(|it| !it.starts_with(\"tsc_early_khz=\")));"
+        => "let _ = words;";
+    "make test T=runner_snapshot" => "scripts/vm-runner/src/snapshot.rs": "saved guests stay for ever",
+        "self.prune(LIMIT);"
+        => "if false { self.prune(LIMIT); }";
+    "make test T=runner_shell" => "scripts/vm-runner/src/initramfs.rs": "modules are taken while make writes them",
+        "let _built = kernel.hold_still()?;"
+        => "";
+    "make test T=runner_shell" => "scripts/vm-runner/src/session/end.rs": "a QEMU that fails is one that was turned off",
+        "it.exit_status() == Some(0)"
+        => "it.exit_status().is_some()";
+    "make test T=runner_suite" => "scripts/vm-guest/src/footprint.rs": "a test may take away what the next needs",
+        "came.chain(went).collect();"
+        => "{ let _ = went; came.collect() };";
+    "make test T=runner_streams" => "scripts/vm-runner/src/qemu.rs": "each guest has as much memory as any other",
+        "options.memory.clone(),"
+        => "\"512M\".to_owned(),";
+    "make test T=runner_streams" => "scripts/vm-runner/src/options.rs": "LKMPG_SMP has no effect",
+        "env = \"LKMPG_SMP\", "
+        => "";
+    "make test T=harness" => "tests/support/footprint.rs": "no check for what a module leaves behind fails",
+        "while let Some(difference) = self.difference() {"
+        => "while let Some(difference) = None::<String> {";
+    "make test T=harness" => "scripts/vm-guest/src/marks.rs": "what a module leaves in debugfs is not seen",
+        "    \"/sys/kernel/debug\",\n"
+        => "";
+    "make test T=harness" => "scripts/vm-guest/src/marks.rs": "a device number that is left is not seen",
+        "    \"/proc/devices\",\n"
+        => "";
+    "make test T=harness" => "scripts/vm-guest/src/marks.rs": "a misc device that is left is not seen",
+        "    \"/proc/misc\",\n"
+        => "";
+    "make test T=harness" => "scripts/vm-guest/src/marks.rs": "a probe that is left is not seen",
+        "    \"/sys/kernel/debug/kprobes/list\",\n"
+        => "";
+    "make test T=harness" => "scripts/vm-guest/src/marks.rs": "a thread that is left is not seen",
+        "(parent == \"2\" &&"
+        => "(parent == \"3\" &&";
+    RUNNER => "tests/runner/src/lib.rs": "no kernel has anything, so that its tests are skipped",
+        "join(\"kernel/config\")"
+        => "join(\"config\")";
 }
