@@ -16,7 +16,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
     time::Instant,
 };
-use table::{MUTANTS, Mutant};
+use table::{Mutant, mutants};
 
 /// Break the project in many places, a few at a time, and say what no test notices.
 ///
@@ -108,7 +108,7 @@ fn main() -> Result<ExitCode> {
 /// The mutants that there is a place for, exactly one; and of the others why not.
 fn fit(root: &Path) -> Result<(Vec<&'static Mutant>, Vec<String>)> {
     let (mut fitting, mut others) = (Vec::new(), Vec::new());
-    for mutant in MUTANTS {
+    for mutant in mutants() {
         let text = match fs::read_to_string(root.join(mutant.file)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

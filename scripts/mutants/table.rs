@@ -17,6 +17,11 @@ pub struct Mutant {
     pub unseen: Option<&'static str>,
 }
 
+/// All of them.
+pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    MUTANTS.iter().chain(tools::MUTANTS)
+}
+
 const RING: &str = "cargo test --package lkmpg-model";
 const PARSER: &str = "cargo test --package html-parser";
 const RUNNER_UNITS: &str = "cargo test --package lkmpg-vm";
@@ -35,7 +40,6 @@ const UART: &str = "make test T=uart";
 
 macro_rules! mutants {
     ($($test:expr => $file:literal: $why:literal, $from:expr => $to:expr $(, unseen: $unseen:literal)?;)*) => {
-        /// All of them.
         pub const MUTANTS: &[Mutant] = &[
             $(Mutant {
                 file: $file,
@@ -48,6 +52,8 @@ macro_rules! mutants {
         ];
     };
 }
+
+mod tools;
 
 mutants! {
     RING => "rust/ring.rs": "a byte that was overwritten is read again",

@@ -2,7 +2,7 @@
 
 //! What make builds, for which kernel, and what of its surroundings it lets have a say.
 
-use lkmpg_tools_tests::{Machine, root};
+use lkmpg_tools_tests::{Ended, Machine, root};
 use std::{fs, process::Command};
 
 fn machine() -> Machine {
@@ -391,4 +391,141 @@ fn what_the_compiler_takes_is_asked_once() {
         assert_ne!(asks("-Wkilled", "-c -x c /dev/null -o tmp"), Some(0));
         assert_eq!(calls(), 3 + 3 * round);
     }
+}
+
+/// A machine with tests of the guest and of a program, that says which of them cargo and the runner
+/// are given.
+fn machine_with_tests() -> Machine {
+    let machine = machine();
+    for (name, text) in [
+        ("chardev", ""),
+        ("loads", "LKMPG_LOADS"),
+        ("faults", ""),
+        ("storm", ""),
+        ("hostile", ""),
+        ("soak", ""),
+    ] {
+        machine.write(&format!("checkout/tests/{name}.rs"), text);
+    }
+    machine.write("checkout/scripts/vm-runner/tests/runner.rs", "");
+    machine.program("cargo", "echo cargo \"$@\" >>$HOME/asked; echo list");
+    let vm = "echo \"vm: $(cat): $*\"; env | grep ^LKMPG_";
+    machine.script("checkout/scripts/vm", vm);
+    machine
+}
+
+/// What make tells cargo and the runner: which tests it builds, what it runs, and how long.
+fn told(words: &[&str]) -> (String, Ended) {
+    let machine = machine_with_tests();
+    let ended = machine.run(&[&["make"], words].concat()).passes();
+    let asked = machine.read("home/asked");
+    let mut tests = asked.lines().filter_map(|it| {
+        let names = it.strip_prefix("cargo test --workspace ")?;
+        names.strip_suffix("--no-run --message-format=json-render-diagnostics")
+    });
+    let names = tests.next().expect("the tests are built").trim().to_owned();
+    assert!(
+        asked.contains("cargo build --quiet --release --workspace --bins\n"),
+        "{asked}"
+    );
+    (names, ended)
+}
+
+#[test]
+fn all_is_tested_unless_a_name_is_said() {
+    let runs = |words: &[&str], tests: &str, suite: &str| {
+        let (names, ended) = told(&[&["test"], words].concat());
+        assert_eq!(names, tests);
+        assert_eq!(
+            ended.out.lines().next(),
+            Some(&*format!("vm: list: {suite}"))
+        );
+        ended.says(&["LKMPG_LOADS=20\n"]);
+    };
+    runs(&[], "", "--suite --doctests");
+    runs(
+        &["T=chardev runner"],
+        "--test chardev --test runner",
+        "--suite",
+    );
+    runs(&["T=units"], "--lib --bins", "--suite --doctests");
+    runs(
+        &["EXCEPT=faults storm hostile soak loads"],
+        "--test chardev --test runner --lib --bins",
+        "--suite --doctests",
+    );
+    runs(&["EXCEPT=units", "T=units soak"], "--test soak", "--suite");
+}
+
+#[test]
+fn a_soak_is_longer() {
+    let (names, ended) = told(&["soak"]);
+    assert_eq!(
+        names,
+        "--test faults --test storm --test hostile --test soak --test loads"
+    );
+    ended.says(&[
+        "LKMPG_SMP=2\n",
+        "LKMPG_TIMEOUT=100000\n",
+        "LKMPG_FAULTS=all\n",
+        "LKMPG_ROUNDS=1000\n",
+        "LKMPG_CALLS=50000\n",
+        "LKMPG_LOADS=200\n",
+        "LKMPG_MIB=10240\n",
+        "LKMPG_MINUTES=30\n",
+    ]);
+    let (names, ended) = told(&["soak", "MINUTES=2", "LKMPG_SMP=4"]);
+    assert_eq!(names, "--test soak");
+    ended.says(&["LKMPG_MINUTES=2\n", "LKMPG_SMP=4\n"]);
+}
+
+#[test]
+fn what_is_not_built_is_not_tested() {
+    let machine = machine_with_tests();
+    let stops = |words: &[&str]| {
+        let ended = machine.run(&[&["make", "test"], words].concat());
+        let ended = ended.fails(&["Error"]);
+        assert!(!ended.out.contains("vm:"), "{ended:?}");
+    };
+    let tree = machine.read("tree/Makefile");
+    machine.write("tree/Makefile", "modules:\n\t@false\n");
+    stops(&[]);
+    stops(&["T=chardev"]);
+    machine.write("tree/Makefile", tree);
+    machine.program("cargo", "case $1 in test) exit 1 ;; esac");
+    stops(&[]);
+    stops(&["T=units"]);
+}
+
+#[test]
+fn what_cargo_would_build_elsewhere_is_not_passed_on() {
+    let mut machine = machine_with_tests();
+    machine.program("cargo", "env >>$HOME/asked");
+    for it in [
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+    ] {
+        machine.set(it, "stray");
+    }
+    machine.run(&["make", "test"]).passes();
+    let asked = machine.read("home/asked");
+    assert!(asked.contains("CARGO_BUILD_TARGET="), "{asked}");
+    assert!(!asked.contains("stray"), "{asked}");
+}
+
+#[test]
+fn a_module_that_calls_what_is_freed_does_not_link() {
+    let machine = machine();
+    let tree = machine.read("tree/Makefile");
+    let says =
+        format!("{tree}\t@echo 'WARN=[$(CONFIG_SECTION_MISMATCH_WARN_ONLY)]' >>$(MO)/seen\n");
+    machine.write(
+        "tree/Makefile",
+        format!("CONFIG_SECTION_MISMATCH_WARN_ONLY := y\n{says}"),
+    );
+    machine.run(&["make", "modules"]).passes();
+    assert!(seen(&machine, "dev").contains("WARN=[]\n"));
 }
