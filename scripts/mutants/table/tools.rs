@@ -2,7 +2,7 @@
 
 //! What is broken of the tools: make, the checks, and what they begin with.
 
-use super::{MAKE, Mutant};
+use super::{CHECK, MAKE, Mutant};
 
 mutants! {
     MAKE => "Makefile": "what programs have in their documentation is not tested",
@@ -35,4 +35,43 @@ mutants! {
     MAKE => "Makefile": "a module that calls what is freed after its init links",
         "$(call kbuild,$(CURDIR),$(MO)) $(STRICT)"
         => "$(call kbuild,$(CURDIR),$(MO))";
+    CHECK => "scripts/check": "clippy does not look at the programs",
+        "	check 'user-space lints' user_cargo clippy --quiet --workspace --all-targets -- -Dwarnings\n"
+        => "";
+    CHECK => "scripts/check": "the support crate's documentation is not built",
+        "	check 'kernel documentation' scripts/doc \"$out\" \"$out-lint/doc\"\n"
+        => "";
+    CHECK => "scripts/check": "patches need not fit the kernel",
+        "	check 'patches for upstream' patches\n"
+        => "";
+    CHECK => "scripts/check": "modules of others may have any format",
+        "	[ -z \"$sources\" ] || check 'kernel format' kernel_format\n"
+        => "";
+    CHECK => "scripts/check": "our lints are not the modules'",
+        "cat \"$own\" scripts/clippy.toml"
+        => "cat \"$own\"";
+    CHECK => "scripts/check": "clippy does not look at the modules",
+        " CLIPPY=1"
+        => "";
+    CHECK => "scripts/check": "a module's lint is no error",
+        "KRUSTFLAGS='-Dwarnings "
+        => "KRUSTFLAGS='";
+    CHECK => "scripts/check": "a program's lint is no error",
+        "--all-targets -- -Dwarnings"
+        => "--all-targets";
+    CHECK => "scripts/check": "a warning of the C that the book breaks is no error",
+        "M=book/broken modules KCFLAGS=-Werror"
+        => "M=book/broken modules";
+    CHECK => "scripts/check": "what has another format is written anew",
+        "--edition 2021 --check"
+        => "--edition 2021";
+    CHECK => "scripts/check": "a way around the lints is none",
+        "scripts/ways-around || return 1"
+        => "true";
+    CHECK => "scripts/check": "an exercise has ways around the lints",
+        "\"$sources\" | grep '^book/exercises/'; }"
+        => "\"$sources\" | grep '^exercises/'; }";
+    CHECK => "scripts/check": "modules of others may go around the lints",
+        "scripts/ways-around ${lax:+--unsafe}"
+        => "scripts/ways-around --unsafe";
 }

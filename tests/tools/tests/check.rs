@@ -141,3 +141,101 @@ fn what_an_editor_would_show_is_looked_at() {
         .run(CHECK)
         .fails(&["scripts/setup", "editor's view"]);
 }
+
+/// Has every program that a check asks find something.
+fn find_something(machine: &Machine) {
+    for it in ["make", "cargo", "rustfmt", "patch", "shellcheck"] {
+        machine.program(it, "exit 1");
+    }
+    for it in ["doc", "check-examples"] {
+        machine.script(&format!("checkout/scripts/{it}"), "exit 1");
+    }
+    let ways = "echo \"$@\" >>$HOME/ways; exit 1";
+    machine.script("checkout/scripts/ways-around", ways);
+}
+
+#[test]
+fn each_check_that_fails_is_named() {
+    let machine = machine();
+    find_something(&machine);
+    machine.write("checkout/book/exercises/x/x.rs", "");
+    machine.run(CHECK).fails(&[
+        "check failed: kernel format; kernel lints; kernel documentation; examples in documentation and book; \
+         modules that the book breaks; editor's view; user-space format; user-space lints; user-space documentation; \
+         unsafe policy; licences; patches for upstream; shell scripts\n",
+    ]);
+    let ways = machine.read("home/ways");
+    for it in ["/samples/x/chardev.rs", "book/exercises/x/x.rs"] {
+        assert!(ways.contains(it), "{it}: {ways}");
+    }
+}
+
+#[test]
+fn of_another_folder_each_check_that_fails_is_named() {
+    let mut machine = machine();
+    find_something(&machine);
+    let source = machine.write("mine/x.rs", "");
+    let source = source.canonicalize().expect("a file");
+    let mine = source.parent().expect("a folder");
+    machine.write("mine/tests/x.sh", "");
+    let command = format!("source_x.o := {}\n", source.display());
+    machine.write("mine/build/dev/.x.o.cmd", &command);
+    machine.set("LKMPG_M", mine);
+    let out = mine.join("build/dev").display().to_string();
+    let check = || machine.run(&["scripts/check", &out]);
+    check().fails(&[
+        "unsafe code is not forbidden there",
+        "check failed: kernel format; ways around the lints; kernel lints; editor's view; shell scripts\n",
+    ]);
+    let ways = |it: &str| format!("{it}{}\n", source.display());
+    assert_eq!(machine.read("home/ways"), ways("--unsafe "));
+    machine.write(
+        "mine/build/dev/.x.o.cmd",
+        format!("-Funsafe_code\n{command}"),
+    );
+    machine.write("home/ways", "");
+    check().fails(&["ways around the lints"]);
+    assert_eq!(machine.read("home/ways"), ways(""));
+}
+
+#[test]
+fn warnings_are_errors() {
+    let machine = machine();
+    machine.real("realpath");
+    let asked = "echo \"${0##*/} $* $RUSTDOCFLAGS\" >>$HOME/asked";
+    machine.program("make", asked);
+    machine.program("cargo", asked);
+    machine.write("tree/.clippy.toml", "of-the-kernel = 1\n");
+    machine.run(CHECK).passes();
+    let asked = machine.read("home/asked");
+    for words in [
+        &[
+            "make --no-print-directory kbuild",
+            "CLIPPY=1",
+            "/build/dev-lint/clippy ",
+            "-Dwarnings",
+            "-Dclippy::large_stack_arrays",
+            "KCFLAGS=-Werror",
+        ][..],
+        &[
+            "make --no-print-directory M=book/broken modules",
+            "KCFLAGS=-Werror",
+        ],
+        &["cargo fmt --all --check"],
+        &["cargo clippy ", " --workspace --all-targets -- -Dwarnings"],
+        &[
+            "cargo doc ",
+            " --workspace --no-deps --document-private-items -Dwarnings",
+        ],
+    ] {
+        let has_all = |line: &str| words.iter().all(|it| line.contains(it));
+        assert!(asked.lines().any(has_all), "{words:?}: {asked}");
+    }
+    assert!(machine.read("home/formatted").contains(" --check "));
+    let lints = machine.read("checkout/build/dev-lint/clippy/clippy.toml");
+    let ours = machine.read("checkout/scripts/clippy.toml");
+    assert!(
+        lints.contains("of-the-kernel = 1\n") && lints.ends_with(&ours),
+        "{lints}"
+    );
+}
