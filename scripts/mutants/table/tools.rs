@@ -74,4 +74,19 @@ mutants! {
     CHECK => "scripts/check": "modules of others may go around the lints",
         "scripts/ways-around ${lax:+--unsafe}"
         => "scripts/ways-around --unsafe";
+    CHECK => "scripts/check-examples": "an example that does not compile is fine",
+        "|| fail 'the example does not compile'"
+        => "|| :";
+    CHECK => "scripts/check-examples": "what should not compile does",
+        "|| fail 'the example of what does not compile does'"
+        => "|| :";
+    CHECK => "scripts/check-examples": "what does not compile fails for any reason",
+        "|| fail \"no $error, but: $(cat \"$work/errors\")\""
+        => "|| :";
+    CHECK => "scripts/check-examples": "the compiler need not say what is shown",
+        "\t\t\tfail \"but: $(cat \"$work/errors\")\""
+        => "\t\t\t:";
+    CHECK => "scripts/check-examples": "nobody compiles the book",
+        " README.md book/src/*.md"
+        => " README.md";
 }

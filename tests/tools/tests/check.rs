@@ -239,3 +239,57 @@ fn warnings_are_errors() {
         "{lints}"
     );
 }
+
+/// A compiler that finds fault with a file that says so.
+const FAULTY: &str = "for it; do file=${file:-$(echo $it | grep '\\.rs$')}; done
+echo \"$*\" >>$HOME/compiled
+! grep -q WRONG $file || { echo 'error[E0425]: cannot find it' >&2; exit 1; }";
+
+#[test]
+fn examples_are_what_they_say_that_they_are() {
+    let mut machine = Machine::new();
+    let rustc = machine.program("faulty", FAULTY);
+    machine.set("RUSTC", rustc);
+    machine.write(
+        "checkout/build/dev/samples/04-character-devices/.chardev.o.cmd",
+        "savedcmd_x.o := OBJTREE=/x RUST_MODFILE=x rustc --edition=2021 x.rs\n",
+    );
+    let compile =
+        |files: &[&str]| machine.run(&[&["scripts/check-examples", "build/dev"], files].concat());
+    let one = |text: &str| {
+        machine.write("checkout/x.md", text);
+        compile(&["x.md"])
+    };
+    one("```rust\nright\n```\n")
+        .passes()
+        .says(&["1 examples compiled"]);
+    assert!(machine.read("home/compiled").contains(" -Dwarnings "));
+    one("```rust\nWRONG\n```\n").fails(&["example_x_1: the example does not compile"]);
+    one("```rust,compile_fail,E0425\nright\n```\n").fails(&["what does not compile does"]);
+    one("```rust,compile_fail,E0999\nWRONG\n```\n")
+        .fails(&["no error\\[E0999\\], but: error[E0425]"]);
+    let shown = |text: &str| {
+        let fails = "```rust,compile_fail,E0425\nWRONG\n```\n";
+        one(&format!("{fails}\n```text\nerror[E0425]: {text}\n```\n"))
+    };
+    shown("cannot find it").passes();
+    shown("cannot be").fails(&["the compiler does not say: error[E0425]: cannot be"]);
+    one("Nothing.\n").fails(&["there are no examples"]);
+
+    // All that is read.
+    let examples = [
+        ("README.md", "```rust\nright\n```\n"),
+        ("book/src/x.md", "```rust\nright\n```\n"),
+        ("rust/x.rs", "/// ```\n/// right\n/// ```\n"),
+    ];
+    let write = |(name, text): (&str, &str)| machine.write(&format!("checkout/{name}"), text);
+    for it in examples {
+        write(it);
+    }
+    compile(&[]).passes().says(&["3 examples compiled"]);
+    for (name, text) in examples {
+        write((name, &text.replace("right", "WRONG")));
+        compile(&[]).fails(&["the example does not compile"]);
+        write((name, text));
+    }
+}
