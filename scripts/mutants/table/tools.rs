@@ -2,7 +2,11 @@
 
 //! What is broken of the tools: make, the checks, and what they begin with.
 
-use super::{CHECK, MAKE, Mutant};
+use super::{CHECK, INSTALL, MAKE, Mutant};
+
+const CACHE: &str = "cargo test --package lkmpg-tools-tests --test cache";
+const MODULE: &str = "cargo test --package lkmpg-tools-tests --test module";
+const VM: &str = "cargo test --package lkmpg-tools-tests --test vm";
 
 mutants! {
     MAKE => "Makefile": "what programs have in their documentation is not tested",
@@ -89,4 +93,31 @@ mutants! {
     CHECK => "scripts/check-examples": "nobody compiles the book",
         " README.md book/src/*.md"
         => " README.md";
+    INSTALL => "samples/Kbuild": "a folder of samples is not built",
+        "obj-m += 28-input/\n"
+        => "";
+    MODULE => "scripts/gates": "of many modules the last goes through the gates",
+        "modules+=(\"${module//-/_}\")"
+        => "modules=(\"${module//-/_}\")";
+    CACHE => "scripts/lib.sh": "another clang builds no other kernel",
+        "\"$RUSTC\" -vV; \"$CLANG\" --version; "
+        => "\"$RUSTC\" -vV; ";
+    CACHE => "scripts/lib.sh": "another bindgen builds no other kernel",
+        "\"$CLANG\" --version; \"$BINDGEN\" --version)"
+        => "\"$CLANG\" --version)";
+    CACHE => "scripts/kernel": "what is wished for is no reason to build a kernel",
+        "\"$config$wishes\" \"$tools_id\""
+        => "\"$config\" \"$tools_id\"";
+    CACHE => "scripts/kernel": "a source that was changed is not built",
+        "[ -z \"$(find \"$KERNEL_SRC\" -newer \"$folder/complete\" -type f -print -quit)\" ]"
+        => "true";
+    CACHE => "scripts/lib.sh": "two runs change the cache at once",
+        "flock -n 9 || {"
+        => "true || {";
+    CACHE => "scripts/lib.sh": "what a run left half done stays",
+        "\trm -rf \"$cache\"/tmp.*\n"
+        => "";
+    VM => "scripts/vm": "a runner is what it was",
+        "-newer \"$stamp\" -print -quit"
+        => "-newer \"$stamp\" -quit";
 }

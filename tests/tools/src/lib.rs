@@ -300,6 +300,22 @@ pub fn executable(path: &Path, text: &str) {
     assert!(install.wait().expect("its end").success(), "{path:?}");
 }
 
+/// Writes a file that is newer than another one: the clock of a file system ticks some hundred times
+/// a second.
+pub fn write_after(other: &Path, path: &Path, text: &str) {
+    let modified = |it| {
+        fs::metadata(it)
+            .and_then(|it| it.modified())
+            .expect("a time")
+    };
+    loop {
+        fs::write(path, text).expect("a file");
+        if modified(path) > modified(other) {
+            return;
+        }
+    }
+}
+
 /// The folder of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -2,8 +2,13 @@
 
 //! scripts/kernel and the cache: when a kernel is built, and why.
 
-use lkmpg_tools_tests::Machine;
-use std::{fs, path::PathBuf, process::Command};
+use lkmpg_tools_tests::{Machine, write_after};
+use std::{
+    fs,
+    io::Read,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 /// Puts a kernel source into the cache, whose Makefile makes of it what scripts/kernel needs.
 fn source(machine: &Machine, cache: &str, version: &str) {
@@ -226,6 +231,56 @@ fn another_compiler_is_a_reason() {
 }
 
 #[test]
+fn other_tools_and_wishes_are_reasons() {
+    let machine = machine();
+    let mut before = kernel(&machine);
+    let mut again = |now: &str| {
+        let ended = machine.run(&["scripts/kernel"]).passes();
+        ended.says(&["dev is built again", &format!("now:    {now}\n")]);
+        assert_ne!(kernel(&machine), before);
+        before = kernel(&machine);
+    };
+    machine.program("clang-30", "echo clang version 30.0.10");
+    again("clang version 30.0.10");
+    machine.program("bindgen", "echo bindgen 0.72.10");
+    again("bindgen 0.72.10");
+    let wishes = "checkout/scripts/configs/dev-wishes.config";
+    let wished = machine.read(wishes);
+    machine.write(wishes, format!("{wished}CONFIG_WISHED=y\n"));
+    again("CONFIG_WISHED=y");
+}
+
+#[test]
+fn one_run_at_a_time_changes_the_cache() {
+    let machine = Machine::new();
+    source(&machine, CACHE, "7.3.4");
+    machine.write(&format!("{CACHE}/tmp.old/half"), "");
+    let mut other = Command::new("sh")
+        .args(["-c", "exec 9>lock; flock 9; echo; exec sleep 600"])
+        .current_dir(machine.path(CACHE))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh starts");
+    let mut said = other.stdout.take().expect("a pipe");
+    said.read_exact(&mut [0]).expect("it has the lock");
+    // The other one ends when it is waited for.
+    let flock = machine.path("bin/flock").canonicalize().expect("flock");
+    let waits = format!(
+        "[ $1 != 9 ] || {{ ls $HOME/.cache/lkmpg-rs >&2; kill {}; }}; exec {} \"$@\"",
+        other.id(),
+        flock.display()
+    );
+    machine.program("flock", &waits);
+    let ended = machine.run(&["scripts/kernel"]);
+    let _ = other.kill();
+    other.wait().expect("its end");
+    ended
+        .passes()
+        .says(&["waiting for another run", "tmp.old", "dev is ready"]);
+    assert!(!machine.path(CACHE).join("tmp.old").exists());
+}
+
+#[test]
 fn a_cache_that_was_moved_leads_to_where_it_is() {
     let mut machine = machine();
     fs::create_dir(machine.path("moved")).expect("a folder");
@@ -275,6 +330,11 @@ fn a_source_of_the_callers_is_asked_for() {
     assert!(mine.display().to_string().contains("dev-7.3.5"));
     machine.run(&["scripts/kernel"]).passes();
     assert_eq!((kernel(&machine), builds(&machine)), (mine.clone(), 1));
+    // What was changed there is in no key.
+    let source = machine.path("mine/sources/linux-7.3.5-1/rust/kernel/lib.rs");
+    write_after(&mine.join("complete"), &source, "// New.\n");
+    machine.run(&["scripts/kernel"]).passes();
+    assert_eq!((kernel(&machine), builds(&machine)), (mine.clone(), 2));
     machine.set("KERNEL_SRC", "");
     machine.run(&["scripts/kernel"]).passes();
     assert_ne!(kernel(&machine), mine);

@@ -2,6 +2,7 @@
 
 //! make install, make uninstall and what DKMS is told.
 
+use lkmpg_guest::skip;
 use lkmpg_tools_tests::{Machine, root};
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
@@ -231,13 +232,18 @@ fn dkms_fails_where_something_else_was_built() {
         .fails(&["< samples/04-character-devices/chardev", "was not built"]);
 }
 
+/// Where Kbuild built for the kernel of this run, and which modules.
+fn built() -> (PathBuf, String) {
+    let kernel = std::env::var("KERNEL").unwrap_or_else(|_| "dev".into());
+    let build = root().join("build").join(kernel);
+    let order = fs::read_to_string(build.join("modules.order"));
+    (build, order.expect("the modules are built: make"))
+}
+
 /// What Kbuild really built for the kernel of this run.
 #[test]
 fn the_list_is_that_of_kbuild() {
-    let kernel = std::env::var("KERNEL").unwrap_or_else(|_| "dev".into());
-    let build = root().join("build").join(&kernel);
-    let order =
-        fs::read_to_string(build.join("modules.order")).expect("the modules are built: make");
+    let (build, order) = built();
     let mut built: Vec<_> = order
         .lines()
         .filter(|it| it.starts_with("samples/"))
@@ -261,6 +267,34 @@ fn the_list_is_that_of_kbuild() {
     let mut listed: Vec<_> = text.lines().collect();
     listed.sort_unstable();
     assert_eq!(listed, built);
+}
+
+/// A sample that was not built would not be missed: the tests go through what there is.
+#[test]
+fn the_kernel_dev_has_all_samples() {
+    let (build, order) = built();
+    if !build.ends_with("dev") || std::env::consts::ARCH != "x86_64" {
+        skip("other kernels lack what some samples need");
+        return;
+    }
+    let built: Vec<_> = order.lines().collect();
+    let mut samples = 0;
+    for folder in fs::read_dir(root().join("samples")).expect("the samples") {
+        let folder = folder.expect("a folder").path();
+        let Ok(kbuild) = fs::read_to_string(folder.join("Kbuild")) else {
+            continue;
+        };
+        let lines = kbuild.lines().filter(|it| it.starts_with("obj-"));
+        let objects = lines.flat_map(str::split_whitespace);
+        for object in objects.filter(|it| it.ends_with(".o")) {
+            let path = folder.join(object);
+            let path = path.strip_prefix(root()).expect("a sample");
+            let path = path.to_str().expect("UTF-8");
+            assert!(built.contains(&path), "{path} is not built");
+            samples += 1;
+        }
+    }
+    assert!(samples > 50, "{samples} samples are few");
 }
 
 /// The long run in a bare Debian, on a machine whose chroot only says what it was asked for.

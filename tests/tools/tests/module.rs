@@ -270,3 +270,24 @@ fn what_a_gate_finds_is_named_with_how_to_find_it_again() {
     make(&machine, &["gates", "LKMPG_SUBJECT=other"])
         .fails(&["there is no module other", "my_own"]);
 }
+
+#[test]
+fn each_module_goes_through_the_gates() {
+    let machine = machine(C);
+    machine.write(
+        "tree/Makefile",
+        "modules:\n\t@printf 'a.o\\nb.o\\n' >$(MO)/modules.order\n",
+    );
+    let gates = |vm: &str| {
+        machine.script("checkout/scripts/vm", &format!("cat >/dev/null; {vm}"));
+        make(&machine, &["gates"])
+    };
+    let pass = "echo test binaries: all 3 passed";
+    gates(pass).passes().says(&["all of a b passed"]);
+    for it in ["a", "b"] {
+        let log = machine.read(&format!("mine/build/dev/gates/{it}.log"));
+        assert_eq!(log, "test binaries: all 3 passed\n", "{it}");
+    }
+    gates(&format!("[ $LKMPG_SUBJECT != b ] || {pass}"))
+        .fails(&["a: the gates did not end", "1 of 2 modules did not pass"]);
+}

@@ -2,7 +2,7 @@
 
 //! `scripts/vm` before it becomes the runner: what it builds, and where it cannot.
 
-use lkmpg_tools_tests::{executable, root, target};
+use lkmpg_tools_tests::{executable, root, target, write_after};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -73,6 +73,10 @@ fn it_builds_what_is_not_there() {
         fs::remove_file(built.join("release").join(program)).expect(program);
         passes(&checkout, true);
     }
+    let source = checkout.join("scripts/vm-runner/new.rs");
+    write_after(&checkout.join("build/cargo/vm-runner.built"), &source, "");
+    passes(&checkout, true);
+    passes(&checkout, false);
 }
 
 #[test]
