@@ -59,10 +59,19 @@ lkm:
 vm: all
 	$(Q)scripts/vm --kernel $(KERNEL)
 
-# Scripts, and the tests of a cargo package. A wrong name is told before anything is built.
+# Scripts, and the tests of cargo packages: of DIR, with all in its workspace if it is the root of one, and of
+# DIR/tests, if that is none of these. A wrong name is told before anything is built.
 SCRIPTS	:= $(wildcard $(DIR)/tests/*.sh)
-PACKAGE	:= $(firstword $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml))
-NAMES	:= $(basename $(notdir $(SCRIPTS) $(wildcard $(PACKAGE:%Cargo.toml=%tests/*.rs))))
+PACKAGES := $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml)
+ifneq ($(and $(filter test .test,$(MAKECMDGOALS)),$(word 2,$(PACKAGES))),)
+ROOT	:= $(shell $(CARGO) locate-project --workspace --message-format plain --manifest-path $(DIR)/tests/Cargo.toml)
+PACKAGES := $(if $(filter $(realpath $(DIR)/Cargo.toml),$(realpath $(ROOT))),$(firstword $(PACKAGES)),$(PACKAGES))
+endif
+# $(call tests-of,PACKAGE): the names that --test takes there.
+workspace = $(shell grep -q '^ *\[workspace[].]' $1 && echo --workspace)
+tests-of = $(basename $(notdir $(wildcard $(1:%Cargo.toml=%tests/*.rs)) $(if $(call workspace,$1),$(filter-out \
+	$(addsuffix tests/%,$(dir $(filter-out $1,$(PACKAGES)))) $(DIR)/lkmpg-rs/%,$(wildcard $(1:%Cargo.toml=%*/tests/*.rs))))))
+NAMES	:= $(sort $(basename $(notdir $(SCRIPTS))) $(foreach it,$(PACKAGES),$(call tests-of,$(it))))
 GATES	:= faults storm hostile
 ifneq ($(filter gates,$(MAKECMDGOALS)),)
 ifneq ($(filter-out $(GATES),$(T)),)
@@ -71,7 +80,7 @@ endif
 endif
 
 ifneq ($(filter test,$(MAKECMDGOALS)),)
-ifeq ($(SCRIPTS)$(PACKAGE),)
+ifeq ($(SCRIPTS)$(PACKAGES),)
 $(error there is no test in $(DIR)/tests: put a script NAME.sh there, which passes by its exit status, or a cargo package)
 endif
 ifneq ($(filter-out $(NAMES),$(T)),)
@@ -83,16 +92,17 @@ $(error a test that cannot be run: chmod +x $(CLOSED))
 endif
 endif
 RUN	:= $(foreach it,$(SCRIPTS),$(if $(filter $(or $(T),%),$(basename $(notdir $(it)))),$(it)))
-# All that the package has, unless T says which.
-RUN_RUST := $(if $(T),$(filter-out $(basename $(notdir $(RUN))),$(T)),$(PACKAGE))
+# All that the packages have, unless T says which.
+RUN_RUST := $(foreach it,$(PACKAGES),$(if $(T),$(if $(filter $(T),$(call tests-of,$(it))),$(it)),$(it)))
 
 # The guest has no libraries.
 STATIC	= CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-C target-feature=+crt-static'
 CARGO_TESTS = $(if $(IS_FOREIGN),$(FOREIGN),$(STATIC)) \
 		CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_STRIP=debuginfo $(CARGO) test \
-		--manifest-path $(PACKAGE) --target $(TARGET) --target-dir $(BUILD)/cargo \
-		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(RUN_RUST)))
-NO_TESTS = echo '{"reason":"build-finished","success":true}'
+		--manifest-path $1 $(call workspace,$1) --target $(TARGET) --target-dir $(BUILD)/cargo \
+		--no-run --message-format=json-render-diagnostics $(if $(T),$(addprefix --test ,$(filter $(T),$(call tests-of,$1))))
+# What ends in another way may not have said so.
+FINISHED = echo '{"reason":"build-finished","success":$1}'
 
 .PHONY: test .test
 test: all
@@ -100,7 +110,8 @@ test: all
 
 # The kernel may only just have come to be, and with it what tells its processor.
 .test:
-	$(Q)$(if $(RUN_RUST),$(CARGO_TESTS),$(NO_TESTS)) | scripts/vm --suite --kernel $(KERNEL) $(addprefix --script ,$(RUN))
+	$(Q){ $(foreach it,$(RUN_RUST),$(call CARGO_TESTS,$(it)) &&) $(call FINISHED,true) || $(call FINISHED,false); } | \
+		scripts/vm --suite --kernel $(KERNEL) $(addprefix --script ,$(RUN))
 
 .PHONY: gates .gates
 gates: all

@@ -120,4 +120,19 @@ mutants! {
     VM => "scripts/vm": "a runner is what it was",
         "-newer \"$stamp\" -print -quit"
         => "-newer \"$stamp\" -quit";
+    MODULE => "scripts/module.mk": "what was compiled of a source that is gone stays in another folder",
+        "$(call locked,scripts/forget $(MO) && $(call"
+        => "$(call locked,$(call";
+    MODULE => "scripts/module.mk": "of a workspace the root alone is tested",
+        " $(call workspace,$1) --target"
+        => " --target";
+    MODULE => "scripts/module.mk": "of two packages the first is tested",
+        "PACKAGES := $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml)"
+        => "PACKAGES := $(firstword $(wildcard $(DIR)/Cargo.toml $(DIR)/tests/Cargo.toml))";
+    MODULE => "scripts/module.mk": "a package that does not build is none",
+        " || $(call FINISHED,false); }"
+        => "; }";
+    MAKE => "Makefile": "what was compiled of a source that is gone stays",
+        "$(call locked,scripts/forget $(MO) && "
+        => "$(call locked,";
 }

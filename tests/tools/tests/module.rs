@@ -186,6 +186,93 @@ fn a_cargo_package_has_tests_too() {
         .passes()
         .says(&["smoke.sh"]);
     assert!(!other.out.contains("cargo test"), "{other:?}");
+    // One may have the name of the other.
+    machine.script("mine/tests/in_rust.sh", "");
+    let both = ["--test in_rust", "/in_rust.sh"];
+    make(&machine, &["test", "T=in_rust"]).passes().says(&both);
+}
+
+/// A machine with a package in the folder, and another one in its tests.
+fn machine_with_packages(first: &str) -> Machine {
+    let machine = machine(C);
+    machine.write("mine/Cargo.toml", first);
+    machine.write("mine/tests/first.rs", "");
+    machine.write("mine/tests/Cargo.toml", "");
+    machine.write("mine/tests/tests/second.rs", "");
+    machine.script("checkout/scripts/vm", "cat");
+    machine
+}
+
+/// What cargo is asked for: the package, and what of it.
+fn asked(machine: &Machine, words: &[&str]) -> Vec<String> {
+    let ended = make(machine, &[&["test"], words].concat()).passes();
+    let mine = format!("{}/", machine.path("mine").display());
+    let tests = ended.out.lines().filter(|it| it.starts_with("cargo test"));
+    let told = |line: &str| {
+        let words = line.split_whitespace();
+        let told = |it: &&str| it.starts_with(&mine) || *it == "--workspace";
+        let named = line.split_once("-diagnostics").map_or("", |it| it.1);
+        let mut told: Vec<_> = words.filter(told).map(|it| it.replace(&mine, "")).collect();
+        told.retain(|it| it != "build/cargo");
+        format!("{}{named}", told.join(" "))
+    };
+    tests.map(told).collect()
+}
+
+#[test]
+fn two_cargo_packages_have_tests_both() {
+    let machine = machine_with_packages("[package]\n");
+    let root = machine.path("mine/tests/Cargo.toml").display().to_string();
+    let cargo = |test: &str| {
+        let says = format!(
+            "case $1 in locate-project) echo {root} ;; test) echo cargo \"$@\"; {test} ;; esac"
+        );
+        machine.program("cargo", &says);
+    };
+    cargo("");
+    let asked = |words: &[&str]| asked(&machine, words);
+    assert_eq!(asked(&[]), ["Cargo.toml", "tests/Cargo.toml"]);
+    assert_eq!(asked(&["T=first"]), ["Cargo.toml --test first"]);
+    assert_eq!(asked(&["T=second"]), ["tests/Cargo.toml --test second"]);
+    make(&machine, &["test", "T=third"]).fails(&["there are first second"]);
+    // One that does not build says nothing at times, and the other one that it does.
+    cargo("case $3 in */mine/tests/*) exit 1 ;; *) echo '{\"success\":true}' ;; esac");
+    let ended = make(&machine, &["test"]).passes();
+    let end = r#"{"reason":"build-finished","success":false}"#;
+    assert_eq!(ended.out.lines().last(), Some(end), "{ended:?}");
+}
+
+#[test]
+fn all_packages_of_a_workspace_have_tests() {
+    let machine = machine_with_packages("[workspace]\nmembers = [\"tests\"]\n");
+    let root = machine.path("mine/Cargo.toml").display().to_string();
+    machine.program(
+        "cargo",
+        &format!("case $1 in locate-project) echo {root} ;; *) echo cargo \"$@\" ;; esac"),
+    );
+    let asked = |words: &[&str]| asked(&machine, words);
+    assert_eq!(asked(&[]), ["Cargo.toml --workspace"]);
+    assert_eq!(
+        asked(&["T=second"]),
+        ["Cargo.toml --workspace --test second"]
+    );
+    // That of lkmpg-rs is another.
+    machine.write("mine/lkmpg-rs/tests/chardev.rs", "");
+    make(&machine, &["test", "T=chardev"]).fails(&["there are first second"]);
+}
+
+#[test]
+fn what_was_compiled_of_a_source_that_is_gone_goes_too() {
+    let machine = machine(C);
+    make(&machine, &[]).passes();
+    let source = machine.path("mine/gone.c").display().to_string();
+    machine.write(
+        "mine/build/dev/.gone.o.cmd",
+        format!("source_gone.o := {source}\n"),
+    );
+    machine.write("mine/build/dev/gone.o", "");
+    make(&machine, &[]).passes();
+    assert!(!machine.path("mine/build/dev/gone.o").exists());
 }
 
 /// What the runner says of a module with two faults.
