@@ -2,9 +2,10 @@
 
 //! What is broken of the tools: make, the checks, and what they begin with.
 
-use super::{CHECK, INSTALL, MAKE, Mutant};
+use super::{CHECK, DOCTOR, INSTALL, MAKE, Mutant};
 
 const CACHE: &str = "cargo test --package lkmpg-tools-tests --test cache";
+const METADATA: &str = "cargo test --package lkmpg-tools-tests --test rust_metadata";
 const MODULE: &str = "cargo test --package lkmpg-tools-tests --test module";
 const VM: &str = "cargo test --package lkmpg-tools-tests --test vm";
 
@@ -135,4 +136,31 @@ mutants! {
     MAKE => "Makefile": "what was compiled of a source that is gone stays",
         "$(call locked,scripts/forget $(MO) && "
         => "$(call locked,";
+    DOCTOR => "scripts/doctor": "a kernel that takes signed modules only is no problem",
+        "[ \"$(config MODULE_SIG_FORCE)\" = y ]"
+        => "[ \"$(config MODULE_SIG_FORCE)\" = n ]";
+    DOCTOR => "scripts/doctor": "a machine that is locked down is no problem",
+        "*\\[[ic]* ]]"
+        => "*\\[[x]* ]]";
+    DOCTOR => "scripts/doctor": "no machine has booted with Secure Boot",
+        "-j4 -N1 \"$variable\""
+        => "-j0 -N1 \"$variable\"";
+    DOCTOR => "scripts/doctor": "what is locked down matters to all kernels",
+        "\t[ \"$release\" = \"$running\" ] || return 0\n"
+        => "";
+    DOCTOR => "scripts/doctor": "another libclang will do",
+        "elif [ \"${BASH_REMATCH[1]}\" != \"$clang\" ]; then"
+        => "elif false; then";
+    DOCTOR => "scripts/doctor": "a disk that is full is no problem",
+        "if [ \"$free\" -ge \"$need\" ]; then"
+        => "if true; then";
+    METADATA => "scripts/rust-metadata": "what differs is delivered",
+        "[ \"$n\" -gt 0 ] || return 0"
+        => "[ \"$n\" -gt 1000000 ] || return 0";
+    METADATA => "scripts/rust-metadata": "any source will do",
+        "\trefuse 'of the source' < <(source_differences)\n"
+        => "";
+    METADATA => "scripts/rust-metadata": "Rust code that has other symbols will do",
+        "\trefuse 'of the exported Rust symbols' < <(symbol_differences)\n"
+        => "";
 }

@@ -176,3 +176,101 @@ fn the_remedy_is_for_what_was_made_here() {
     let made = format!("rm -r {}", made.display());
     machine.run(&["scripts/doctor"]).fails(&[&made]);
 }
+
+/// What the doctor says of a tree, where it should find fault; and that without that it does not.
+fn finds(machine: &Machine, breaks: impl FnOnce(&Machine), words: &[&str]) {
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    let doctor = || machine.run(&[&*tree, "scripts/doctor"]);
+    let well = doctor().passes();
+    for it in words {
+        assert!(!well.out.contains(it), "{it}: {well:?}");
+    }
+    breaks(machine);
+    doctor().fails(words);
+}
+
+#[test]
+fn a_kernel_that_takes_signed_modules_only_is_a_problem() {
+    let mut machine = Machine::new();
+    machine.kernel_tree("tree");
+    machine.set("DOCTOR_SYS", machine.path("sys"));
+    machine.set("DOCTOR_RUNNING", "7.3.4-tree");
+    machine.write("sys/kernel/security/lockdown", "[none] integrity\n");
+    let boot = "sys/firmware/efi/efivars/SecureBoot-1";
+    machine.write(boot, [6, 0, 0, 0, 0]);
+    let locked = |machine: &Machine| {
+        machine.write("sys/kernel/security/lockdown", "none [integrity]\n");
+    };
+    finds(
+        &machine,
+        locked,
+        &["this machine runs locked down", "mokutil"],
+    );
+    machine.write("sys/kernel/security/lockdown", "[none] integrity\n");
+    let forces = |machine: &Machine| {
+        let config = machine.read("tree/include/config/auto.conf");
+        let config = format!("{config}CONFIG_MODULE_SIG_FORCE=y\n");
+        machine.write("tree/include/config/auto.conf", config);
+    };
+    finds(
+        &machine,
+        forces,
+        &["7.3.4-tree takes signed modules only", "mokutil"],
+    );
+
+    // Secure Boot need not be one.
+    machine.kernel_tree("tree");
+    machine.write(boot, [6, 0, 0, 0, 1]);
+    let tree = format!("KDIR={}", machine.path("tree").display());
+    let doctor = |machine: &Machine| machine.run(&[&*tree, "scripts/doctor"]).passes();
+    doctor(&machine).says(&["has booted with Secure Boot", "mokutil"]);
+    // Nor is what another kernel would not take.
+    machine.write("sys/kernel/security/lockdown", "none [integrity]\n");
+    machine.set("DOCTOR_RUNNING", "7.3.4-other");
+    let other = doctor(&machine);
+    assert!(!other.out.contains("mokutil"), "{other:?}");
+}
+
+#[test]
+fn a_libclang_that_is_not_the_clangs_is_a_problem() {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    let says = |libclang: &'static str| {
+        move |machine: &Machine| {
+            let bindgen = format!(
+                "case $1 in --version) echo bindgen 0.72.1 ;; *) echo {libclang} >&2 ;; esac"
+            );
+            machine.program("bindgen", &bindgen);
+        }
+    };
+    let other = "bindgen reads headers with libclang 29.1.0";
+    finds(&machine, says("version 29.1.0"), &[other, "libclang1-30"]);
+    says("version 30.0.1")(&machine);
+    let none = "bindgen cannot use libclang in";
+    finds(&machine, says("no libclang.so"), &[none, "no libclang.so"]);
+}
+
+#[test]
+fn a_disk_that_is_full_is_a_problem() {
+    let machine = Machine::new();
+    machine.kernel_tree("tree");
+    let free = |amount: u32| {
+        move |machine: &Machine| {
+            machine.program("df", &format!("echo Avail; echo {amount}"));
+        }
+    };
+    free(3500)(&machine);
+    let words = [
+        "3499 MiB are free for",
+        "3500 MiB are needed",
+        "XDG_CACHE_HOME",
+    ];
+    finds(&machine, free(3499), &words);
+    // There is a kernel, which does not take so much again.
+    machine.write("checkout/build/dev/kernel/complete", "");
+    finds(
+        &machine,
+        free(499),
+        &["499 MiB are free for", "500 MiB are needed"],
+    );
+}
