@@ -5,6 +5,8 @@
 use super::{CHECK, DOCTOR, INSTALL, MAKE, Mutant};
 
 const CACHE: &str = "cargo test --package lkmpg-tools-tests --test cache";
+const EXERCISE: &str =
+    "cargo test --package lkmpg-tools-tests --test exercise -- --skip those_of_the_book";
 const METADATA: &str = "cargo test --package lkmpg-tools-tests --test rust_metadata";
 const MODULE: &str = "cargo test --package lkmpg-tools-tests --test module";
 const VM: &str = "cargo test --package lkmpg-tools-tests --test vm";
@@ -162,5 +164,11 @@ mutants! {
         => "";
     METADATA => "scripts/rust-metadata": "Rust code that has other symbols will do",
         "\trefuse 'of the exported Rust symbols' < <(symbol_differences)\n"
+        => "";
+    EXERCISE => "scripts/exercise": "all is proved where nothing can be judged",
+        "\t[ $passed -gt 0 ] || die \"nothing was proved: none of the $skipped can be judged on KERNEL=$kernel\"\n"
+        => "";
+    EXERCISE => "scripts/exercise": "what cannot be judged is not told",
+        "\t\t\tsay \"$name cannot be judged on KERNEL=$kernel\"\n"
         => "";
 }
