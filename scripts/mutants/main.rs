@@ -6,6 +6,10 @@ mod table;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
+use rustix::{
+    fs::{FlockOperation, flock, statvfs},
+    io::Errno,
+};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     env,
@@ -46,9 +50,46 @@ const GUEST: &str = "make test T=";
 enum Outcome {
     Passed,
     Failed,
-    /// It did not come to the test.
+    /// A compiler refused it.
     NotBuilt,
     TimedOut,
+    /// It failed before its test did.
+    Astray,
+}
+
+/// Whether a test has failed: it says so itself, or the bench does of a guest.
+fn has_failed(log: &str) -> bool {
+    log.lines().any(|it| {
+        it.starts_with("test binaries: ") && it.contains(" failed: ")
+            || it.contains("test result: FAILED")
+            || it.starts_with("error: test failed")
+            || it.starts_with("vm: ")
+    })
+}
+
+/// How a command ended, by its status and by what it said.
+fn outcome(status: Option<i32>, log: &str) -> Outcome {
+    let not_built = [
+        "could not compile",
+        "error: aborting due to",
+        "generated.\nmake",
+    ];
+    match status {
+        Some(0) => Outcome::Passed,
+        Some(124) => Outcome::TimedOut,
+        _ if not_built.iter().any(|it| log.contains(it)) => Outcome::NotBuilt,
+        _ if has_failed(log) => Outcome::Failed,
+        _ => Outcome::Astray,
+    }
+}
+
+/// Whether that was a disk of this machine's, and not one of a guest's.
+fn found_no_space(log: &str, folders: &[&Path]) -> bool {
+    /// Less is left by what is removed when it did not fit.
+    const ROOM: u64 = 256 << 20;
+    let is_full =
+        |it: &&Path| statvfs(*it).is_ok_and(|it| it.f_bavail.saturating_mul(it.f_frsize) < ROOM);
+    log.contains("No space left on device") && (!has_failed(log) || folders.iter().any(is_full))
 }
 
 fn main() -> Result<ExitCode> {
@@ -143,6 +184,8 @@ struct Copy {
     limit: u32,
     /// How the tests end in a tree that is whole.
     whole: HashMap<&'static str, Outcome>,
+    /// Two would break what the other one builds.
+    _lock: File,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,6 +196,8 @@ enum Verdict {
     Stillborn,
     /// It says nothing: the test fails anyway.
     Sick,
+    /// It says nothing: something else failed before.
+    Astray,
 }
 
 impl std::fmt::Display for Verdict {
@@ -162,6 +207,7 @@ impl std::fmt::Display for Verdict {
             Self::Survived => "NOT NOTICED",
             Self::Stillborn => "does not build",
             Self::Sick => "its test fails without it",
+            Self::Astray => "did not come to its test",
         })
     }
 }
@@ -172,6 +218,7 @@ impl Copy {
         let (tree, logs) = (folder.join("tree"), folder.join("logs"));
         fs::create_dir_all(&tree)?;
         fs::create_dir_all(&logs)?;
+        let lock = lock(folder)?;
         bring_up_to_date(source, &tree)?;
         // Others' crates need not be built again.
         let (built, target) = (source.join("build/cargo"), tree.join("build"));
@@ -187,6 +234,7 @@ impl Copy {
             logs,
             limit,
             whole: HashMap::new(),
+            _lock: lock,
         })
     }
 
@@ -310,8 +358,10 @@ impl Copy {
             let outcome = self.run(mutant.test)?;
             self.whole.insert(mutant.test, outcome);
         }
-        if self.whole[mutant.test] != Outcome::Passed {
-            return Ok(Verdict::Sick);
+        match self.whole[mutant.test] {
+            Outcome::Passed => {}
+            Outcome::Astray => return Ok(Verdict::Astray),
+            _ => return Ok(Verdict::Sick),
         }
         let text = self.break_it(mutant)?;
         let outcome = self.run(mutant.test);
@@ -320,6 +370,7 @@ impl Copy {
             Outcome::Passed => Verdict::Survived,
             Outcome::Failed | Outcome::TimedOut => Verdict::Noticed,
             Outcome::NotBuilt => Verdict::Stillborn,
+            Outcome::Astray => Verdict::Astray,
         })
     }
 
@@ -344,18 +395,28 @@ impl Copy {
         let status = command.status().context("cannot run timeout")?;
         let text = fs::read(&log)?;
         let text = String::from_utf8_lossy(&text);
-        let not_built = [
-            "could not compile",
-            "error: aborting due to",
-            "generated.\nmake",
-        ];
-        Ok(match status.code() {
-            Some(0) => Outcome::Passed,
-            Some(124) => Outcome::TimedOut,
-            _ if not_built.iter().any(|it| text.contains(it)) => Outcome::NotBuilt,
-            _ => Outcome::Failed,
-        })
+        let outcome = outcome(status.code(), &text);
+        if outcome != Outcome::Passed {
+            ensure!(
+                !found_no_space(&text, &[&self.tree, &env::temp_dir()]),
+                "there is no space left on a disk: {} says where",
+                log.display()
+            );
+        }
+        Ok(outcome)
     }
+}
+
+/// Takes the folder for this run.
+fn lock(folder: &Path) -> Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {
+            bail!("another make mutants is at work in {}", folder.display())
+        }
+        result => result.context("cannot lock the folder")?,
+    }
+    Ok(file)
 }
 
 /// Copies what git knows, or could, and has changed; what is gone goes there, too.
@@ -434,7 +495,12 @@ impl Tally {
     fn text(&self) -> String {
         let of = |verdict| self.verdicts.iter().filter(move |it| it.1 == verdict);
         let mut text = String::new();
-        for verdict in [Verdict::Survived, Verdict::Stillborn, Verdict::Sick] {
+        for verdict in [
+            Verdict::Survived,
+            Verdict::Stillborn,
+            Verdict::Sick,
+            Verdict::Astray,
+        ] {
             for (mutant, _) in of(verdict) {
                 let why = mutant
                     .unseen
@@ -471,5 +537,52 @@ mod tests {
         let (fitting, others) = fit(&root).expect("the files can be read");
         assert!(others.is_empty(), "{}", others.join("\n"));
         assert!(fitting.len() >= 40, "{} mutants are few", fitting.len());
+    }
+
+    #[test]
+    fn who_did_not_come_to_the_test_noticed_nothing() {
+        let failed = |log: &str| outcome(Some(2), log) == Outcome::Failed;
+        assert!(failed("test binaries: 1 of 2 failed: chardev\n"));
+        assert!(failed("test result: FAILED. 0 passed; 1 failed\n"));
+        assert!(failed("error: test failed, to rerun pass `-p x`\n"));
+        assert!(failed("vm: the kernel splatted\n"));
+        for log in [
+            "",
+            "E: Unable to fetch some archives\n",
+            "ERROR: modpost: \"x\" undefined!\nmake: *** Error 1\n",
+            "test binaries: all 3 passed\nmake: *** Error 1\n",
+        ] {
+            assert!(outcome(Some(2), log) == Outcome::Astray, "{log}");
+        }
+        let not_built = "error: could not compile `x`\nvm: the runner does not build\n";
+        assert!(outcome(Some(125), not_built) == Outcome::NotBuilt);
+        assert!(outcome(Some(124), "") == Outcome::TimedOut);
+        assert!(outcome(Some(0), "vm: 3 passed\n") == Outcome::Passed);
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_run() {
+        let log = "ld: cannot write: No space left on device\n";
+        let here = [Path::new("/proc")];
+        assert!(found_no_space(log, &[]));
+        assert!(!found_no_space("ld: cannot write\n", &here));
+        // A guest's is no reason, as long as there is room here.
+        let failed = format!("{log}test result: FAILED\n");
+        assert!(!found_no_space(&failed, &[]));
+        assert!(found_no_space(&failed, &here), "/proc has no space");
+    }
+
+    #[test]
+    fn one_at_a_time_is_at_work() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = lock(folder.path()).expect("nobody is there");
+        let second = lock(folder.path()).expect_err("it is taken");
+        let said = format!(
+            "another make mutants is at work in {}",
+            folder.path().display()
+        );
+        assert_eq!(second.to_string(), said);
+        drop(first);
+        lock(folder.path()).expect("it is free");
     }
 }
