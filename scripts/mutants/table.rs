@@ -26,7 +26,6 @@ const RING: &str = "cargo test --package lkmpg-model";
 const PARSER: &str = "cargo test --package html-parser";
 const RUNNER_UNITS: &str = "cargo test --package lkmpg-vm";
 const RUNNER: &str = "make test T=runner";
-// The verdict is not that of the suite which is broken.
 const RUNNER_SUITE: &str = "make test T=runner_suite";
 const CHECK: &str = "cargo test --package lkmpg-tools-tests --test check";
 const DOCTOR: &str = "cargo test --package lkmpg-tools-tests --test doctor";
