@@ -50,8 +50,8 @@ pub use options::Options;
 
 /// An open file that belongs to the kernel. Dropping it closes it, which may sleep.
 ///
-/// In a kernel thread, the file is gone when it has been dropped: a file system can be unmounted
-/// right then. In a system call it goes when the process returns to user space.
+/// In a kernel thread, the file is gone when it has been dropped, unless files cannot be used there: a file system can be
+/// unmounted right then. In a system call it goes when the process returns to user space.
 ///
 /// # Invariants
 ///

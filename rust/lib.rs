@@ -121,7 +121,8 @@
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
 //! | a PCI device that is suspended while it is unbound: [`pci::Buffer`], [`pci::handle_interrupt`] | resumes it as it was, as a master of memory that was freed | `pci::Awake` |
 //! | a PCI device that was not enabled: [`pci::Bar`], [`pci::Buffer`], [`pci::handle_interrupt`] | reads registers that do not answer, frees an interrupt's descriptor before its handler, resumes it as a master | `pci::is_enabled`: `EINVAL` |
-//! | a [`pci::Buffer`] that is dropped while the machine is resumed, by who is not frozen: a [`kthread`] | may have the device be a master again, which it was a moment before | nobody
+//! | a [`pci::Buffer`] that is dropped while the machine is resumed, by who is not frozen: a [`kthread`] | may have the device be a master again, which it was a moment before | nobody |
+//! | a PCI device that is [enabled](pci::enable), has no handler, and was suspended | has it use its line again | nobody |
 //! | a DMA mask of no bits: [`pci::set_dma_mask`] | takes it with an IOMMU, and warns when something is allocated | `EINVAL` |
 //! | a DMA mask that becomes another when a [`pci::Buffer`] is there | on AMD's with encrypted memory gives the buffer back as one that is not | nobody |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
@@ -142,10 +143,10 @@
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
-//! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], [`net`]'s `open` and `stop` | waits for itself, for ever | `file::enter`: `EDEADLK` |
+//! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], a parameter's `on_set`, [`net`]'s `open` and `stop` | waits for itself, for ever | `file::enter`: `EDEADLK`. Nobody, of a [`misc`] device's `open` that reads `/proc/misc`, of a `probe` that reads its own device's files, or of what waits for a thread that does |
 //! | a disk that goes while somebody has a partition of it open: [`block::Disk`] | goes on to answer that one's requests | `Inner::queue_rq`: `EIO` |
 //! | a disk that goes while a task returns from what answered its request, as one that wrote to swap | frees the queue, which that task still looks at | the drop waits for it (`blk_mq_wait_quiesce_done`) |
-//! | a terminal that is being closed: [`tty::Tty::write`] | some drivers free first what their `write` uses, which only who has it open is sure of | `Tty::write` locks it, and asks whether it is open: `EIO` |
+//! | a terminal that is being closed: [`tty::Tty::write`] | some drivers free first what their `write` uses, which only who has it open is sure of | `Tty::write` locks it, and asks whether it is open: `EIO`, or `ETIME` of one that takes its time |
 //! | a disk, or a folder of configfs, in a kernel that can be preempted and has no `CONFIG_TASKS_RCU` (no kprobes, ftrace, bpf(2)) | may be about to leave a function of a module that has gone | nobody |
 //! | a disk that is called as a partition of another one would be: [`block::Disk::new`] | warns with a stack trace of the second one | `Inner::add`: `EEXIST`. Nobody, if the partition comes later |
 //! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |

@@ -103,7 +103,8 @@ impl Drop for Command<'_> {
 }
 
 /// Has the device answer to reads and writes of its registers, until it is unbound. That comes before all else: what is
-/// registered later goes earlier. It does not use its line before it has a handler (`pci_intx`).
+/// registered later goes earlier. It does not use its line before it has a handler (`pci_intx`), unless the machine was
+/// suspended and resumed.
 ///
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
 /// or with `ENOMEM`. May sleep (`pci_enable_device`).
@@ -111,28 +112,41 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
     /// # Invariants
     ///
     /// The device was enabled, and that is this one's.
-    struct Enabled(ARef<Device>);
+    struct Enabled {
+        device: ARef<Device>,
+        /// So it goes last, and there is no handler.
+        is_first: bool,
+    }
 
     impl Drop for Enabled {
         fn drop(&mut self) {
-            let _command = Command::lock(&self.0);
+            let _command = Command::lock(&self.device);
             // SAFETY: By the type invariants.
             unsafe {
-                bindings::pci_intx(as_raw(&self.0), 0);
-                bindings::pci_disable_device(as_raw(&self.0));
+                if self.is_first {
+                    bindings::pci_intx(as_raw(&self.device), 0);
+                }
+                bindings::pci_disable_device(as_raw(&self.device));
             }
         }
     }
 
     let command = Command::lock(device);
+    let is_first = is_enabled(device).is_err();
     // SAFETY: Nobody else has a `Core` device, nor changes whether it is enabled.
     unsafe {
         to_result(bindings::pci_enable_device(as_raw(device)))?;
-        bindings::pci_intx(as_raw(device), 0);
+        if is_first {
+            bindings::pci_intx(as_raw(device), 0);
+        }
     }
     drop(command);
     // INVARIANT: It was just enabled.
-    devres::register(device.as_ref(), Enabled(device.into()), GFP_KERNEL)
+    let enabled = Enabled {
+        device: device.into(),
+        is_first,
+    };
+    devres::register(device.as_ref(), enabled, GFP_KERNEL)
 }
 
 /// Fails with `EINVAL` if nobody has enabled the device. Until then its registers may not answer, which some machines take
@@ -285,6 +299,8 @@ where
         return Err(EBUSY);
     }
     let command = Command::lock(device);
+    // Another handler may have it.
+    let has_line = uses_line(device)?;
     #[expect(clippy::disallowed_methods, reason = "it has none yet")]
     let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
     drop(command);
@@ -302,7 +318,23 @@ where
         _vectors: vectors,
         _line: Line { device: device.into(), _awake: Awake::new(device) },
     }? Error);
-    devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
+    let registered =
+        devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL);
+    if registered.is_err() && !has_line {
+        let _command = Command::lock(device);
+        // SAFETY: The device is bound, and nobody handles the line.
+        unsafe { bindings::pci_intx(as_raw(device), 0) };
+    }
+    registered
+}
+
+/// Whether the device may use its line.
+fn uses_line(device: &Device<Core<'_>>) -> Result<bool> {
+    /// `PCI_COMMAND`, and `PCI_COMMAND_INTX_DISABLE` there.
+    const COMMAND: usize = 4;
+    const NO_LINE: u16 = 1 << 10;
+
+    Ok(device.config_space().try_read16(COMMAND)? & NO_LINE == 0)
 }
 
 /// Memory that the device and the driver both see (*coherent* memory), as long as the device is bound.

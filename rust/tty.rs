@@ -79,8 +79,8 @@ impl Tty {
     /// Writes all of `bytes`, as they are, past what `stty` says about output.
     ///
     /// What processes write at the same time may come in between, if it does not fit the
-    /// terminal's buffer at once. Fails with `EIO` if the terminal was hung up or its line is
-    /// broken, `ETIME` if it has taken nothing for a second or more, as when Ctrl-S stopped it, or
+    /// terminal's buffer at once. Fails with `EIO` if the terminal was hung up or closed, or its line is
+    /// broken, `ETIME` if it has taken nothing for a second or more, as when Ctrl-S stopped it or it is being closed, or
     /// `ERESTARTSYS` if a signal arrives while it takes nothing; a part may then have been
     /// written. May sleep (`tty_operations::write`).
     pub fn write(&self, mut bytes: &[u8]) -> Result {
@@ -142,7 +142,7 @@ impl Tty {
         if bytes.is_empty() {
             return Ok(0);
         }
-        // SAFETY: It is open, and stays so, which is what drivers ask for; they lock themselves.
+        // SAFETY: Nobody closes it or hangs it up meanwhile, which is what drivers ask for; they lock themselves.
         let taken = unsafe { write.ok_or(EIO)?(tty, bytes.as_ptr(), bytes.len()) };
         kernel::error::to_result(taken.min(0) as c_int)?;
         Ok(taken.unsigned_abs())

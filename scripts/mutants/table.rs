@@ -298,7 +298,7 @@ mutants! {
         "is_edu(registers).then_some(result)"
         => "Some(result)";
     EDU => "rust/pci.rs": "a device stays enabled",
-        "                bindings::pci_disable_device(as_raw(&self.0));\n"
+        "                bindings::pci_disable_device(as_raw(&self.device));\n"
         => "";
     EDU => "rust/pci.rs": "a device may use its line when its handler has gone",
         "unsafe { bindings::pci_intx(as_raw(&self.device), 0) };"
@@ -465,8 +465,14 @@ mutants! {
     EDU => "rust/pci.rs": "what needs an enabled device works without",
         "    if count > 0 {"
         => "    if count >= 0 {";
+    EDU => "rust/pci.rs": "a handler loses its line when the device is enabled again",
+        "    let is_first = is_enabled(device).is_err();"
+        => "    let is_first = true;";
+    EDU => "rust/pci.rs": "a handler that was refused leaves its line on",
+        "if registered.is_err() && !has_line {"
+        => "if registered.is_err() && has_line {";
     EDU => "rust/pci.rs": "a line is used that nobody handles",
-        "        bindings::pci_intx(as_raw(device), 0);\n"
+        "            bindings::pci_intx(as_raw(device), 0);\n"
         => "";
     "make test T=adversary" => "rust/block.rs": "a disk that has gone answers who has a partition open",
         "match this.is_gone.load(Acquire) {"

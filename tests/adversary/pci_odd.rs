@@ -117,9 +117,10 @@ fn odd_registers(device: &Device<Core<'_>>) -> Result<bool> {
 
 fn odd_names(device: &Device<Core<'_>>) -> Result<bool> {
     let refuses = |name| handle_interrupt(device, name, Nothing) == Err(EINVAL);
-    Ok([c"", c".", c"..", c"a/b", c"smp_affinity"]
-        .into_iter()
-        .all(refuses))
+    let line = command(device)? & NO_LINE;
+    let names = [c"", c".", c"..", c"a/b", c"smp_affinity"];
+    // Its line is as it was, with a handler or without.
+    Ok(names.into_iter().all(refuses) && command(device)? & NO_LINE == line)
 }
 
 fn second_handler(device: &Device<Core<'_>>) -> Result<bool> {
@@ -133,9 +134,10 @@ fn second_handler(device: &Device<Core<'_>>) -> Result<bool> {
 
 /// It is disabled before its interrupt is freed.
 fn late_enable(device: &Device<Core<'_>>) -> Result<bool> {
+    let line = command(device)? & NO_LINE;
     enable(device)?;
     enable(device)?;
-    Ok(true)
+    Ok(command(device)? & NO_LINE == line)
 }
 
 fn no_mask(device: &Device<Core<'_>>) -> Result<bool> {
