@@ -105,6 +105,7 @@ fn it_is_a_disk_of_its_size() {
         module.unload().expect("unload");
         assert!(!fs::exists(NODE).expect("stat"));
     }
+    load(&["queues=64"]).unload().expect("unload");
     for wrong in [
         "size=0",
         "size=65537",

@@ -305,6 +305,7 @@ fn hello_6_is_asked_before_init() {
         session("hello_6", &["greetings=2"]),
         ["Hello again.", "Hello again."]
     );
+    assert_eq!(session("hello_6", &["greetings=10"]).len(), 10);
     let (errno, log) = refusal("hello_6", &["greetings=11"]);
     assert_eq!(errno, Errno::INVAL);
     assert!(

@@ -102,8 +102,21 @@ fn parameters_are_checked() {
         let error = Module::load("scull_map", &[parameter]).expect_err(parameter);
         assert!(matches!(error, LoadError::Refused(Errno::INVAL)), "{error}");
     }
-    let _module = Module::load("scull_map", &["pages=1"]).expect("the module loads");
-    assert_eq!(fs::read(NODE).expect("read").len(), PAGE);
+    for pages in [1, 4096] {
+        let parameter = format!("pages={pages}");
+        let module = Module::load("scull_map", &[&parameter]).expect("the module loads");
+        let file = open();
+        let end = rustix::fs::seek(&file, SeekFrom::End(0));
+        assert_eq!(end, Ok((pages * PAGE) as u64));
+        let mapping = map(pages * PAGE);
+        mapping.write(pages * PAGE - 1, b"!");
+        let mut last = [0];
+        file.read_exact_at(&mut last, (pages * PAGE) as u64 - 1)
+            .expect("read");
+        assert_eq!(&last, b"!");
+        drop((mapping, file));
+        module.unload().expect("unload");
+    }
 }
 
 /// Each has a place of its own, by mapping or by write.

@@ -37,6 +37,9 @@ fn keys_arrive_once_and_in_order() {
     // What is down already stays so.
     assert_eq!(send("+30 +30 +30 -30 -30 -31"), Ok(23));
     assert_eq!(keys.wait_for_keys(2), tap(30));
+    // The first key, and the last.
+    assert_eq!(send("+1 -1 +127 -127"), Ok(15));
+    assert_eq!(keys.wait_for_keys(4), [tap(1), tap(127)].concat());
     assert_eq!(send(""), Ok(0));
     assert_eq!(send(" \n"), Ok(2));
     assert_eq!(keys.wait_for_keys(0), []);
