@@ -2,7 +2,7 @@
 
 //! Chapter 9: completion.
 
-use lkmpg_tests::{Module, errno_of, is_loaded, scaled, times, wait_until};
+use lkmpg_tests::{Module, errno_of, handled_signal_ends, is_loaded, scaled, times, wait_until};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -105,6 +105,18 @@ fn a_signal_ends_the_wait() {
     // The thread that makes the tea is asked to stop, and does not brew on.
     module.unload().expect("unload");
     assert!(!is_loaded(MODULE));
+}
+
+#[test]
+fn a_handled_signal_ends_the_wait() {
+    // Who is not interrupted is told, sooner or later, that the tea is ready.
+    for parameters in [&["brew_ms=30000"][..], &[NEVER, "patience_ms=30000"]] {
+        let module = load(parameters);
+        let file = File::open(FILE).expect("open");
+        handled_signal_ends(move || rustix::io::read(&file, &mut [0; 20]));
+        assert_eq!(read_without_waiting(), Err(Errno::AGAIN));
+        module.unload().expect("unload");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of, is_asleep, open_node,
-    ready, refuses_nonsense, skip, wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of, handled_signal_ends,
+    is_asleep, open_node, ready, refuses_nonsense, skip, wait_until, while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
@@ -291,6 +291,19 @@ fn a_signal_ends_the_wait() {
     });
     reader.kill().expect("kill");
     assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+}
+
+#[test]
+fn a_handled_signal_is_eintr() {
+    let _module = load();
+    let file = open();
+    {
+        let _patience = patience(u32::MAX);
+        let _mute = mute();
+        let waiting = file.try_clone().expect("dup");
+        handled_signal_ends(move || read(&waiting, 4));
+    }
+    assert_eq!(factorial(&file, 3), Ok(6));
 }
 
 /// Whoever has its file open keeps the module, but not the device.

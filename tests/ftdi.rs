@@ -4,8 +4,8 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of, open_node, refuses_nonsense,
-    wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of, handled_signal_ends,
+    open_node, refuses_nonsense, wait_until, while_asleep,
 };
 use rustix::{
     fs::OFlags,
@@ -241,6 +241,17 @@ fn a_signal_that_is_handled_ends_the_wait() {
     let mut output = reader.stdout.take().expect("a pipe");
     output.read_to_string(&mut words).expect("read");
     assert_eq!(words, "handled\n");
+    // The one who waits for a packet, and the one who waits for that one.
+    let file = open();
+    let waiting = file.try_clone().expect("dup");
+    handled_signal_ends(move || read(&waiting, 1));
+    let others = [(); 2].map(|()| file.try_clone().expect("dup"));
+    let waits = others.map(|it| thread::spawn(|| handled_signal_ends(move || read(&it, 1))));
+    for wait in waits {
+        wait.join().expect("a signal ends it");
+    }
+    ask(&file);
+    assert_eq!(answer(&file), ANSWER);
 }
 
 #[test]

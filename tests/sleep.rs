@@ -2,7 +2,11 @@
 
 //! Chapter 9: sleep, and cat_noblock.
 
-use lkmpg_tests::{Module, as_user, errno_of, is_in, message, name, scaled, wait_until};
+use lkm::raw;
+use lkmpg_tests::{
+    BadMemory, Module, as_user, errno_of, handled_signal_ends, is_in, is_twin, message, name,
+    scaled, wait_until,
+};
 use rustix::{
     fs::{Mode, OFlags, SeekFrom, seek},
     io::Errno,
@@ -11,7 +15,10 @@ use rustix::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    },
     process::{Child, Command, Stdio},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -160,6 +167,32 @@ fn what_was_written_is_read_from_its_start() {
 }
 
 #[test]
+fn of_a_long_message_79_bytes_are_kept() {
+    let _module = load();
+    for length in [0, 1, 78, 79, 80, 81, 200] {
+        let text = "x".repeat(length);
+        let file = OpenOptions::new().write(true).open(FILE).expect("open");
+        assert_eq!(rustix::io::write(&file, text.as_bytes()), Ok(length));
+        drop(file);
+        let shown = format!("Last input:{}\n", &text[..length.min(79)]);
+        assert_eq!(fs::read_to_string(FILE).expect("read"), shown);
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_read_changes_nothing() {
+    let _module = load();
+    fs::write(FILE, "old").expect("write");
+    let file = OpenOptions::new().write(true).open(FILE).expect("open");
+    let memory = BadMemory::new();
+    let (address, room) = memory.edge();
+    let written = raw::write(file.as_fd(), address, room + 1);
+    assert_eq!(written, Err(Errno::FAULT));
+    drop(file);
+    assert_eq!(fs::read_to_string(FILE).expect("read"), "Last input:old\n");
+}
+
+#[test]
 fn only_root_writes() {
     let _module = load();
     assert_eq!(
@@ -286,6 +319,28 @@ fn a_handled_signal_is_eintr() {
     assert!(words.contains("Interrupted system call"), "{words}");
 }
 
+#[test]
+fn a_handled_signal_ends_the_wait_and_no_other() {
+    const FAIR: &str = "/proc/sleep_fair";
+
+    let files = [(load(), FILE)].into_iter();
+    let fair = (!is_twin!()).then(|| (Module::load("sleep_fair", &[]), FAIR));
+    let fair = fair.map(|(module, file)| (module.expect("the module loads"), file));
+    for (module, file) in files.chain(fair) {
+        let first = File::open(file).expect("open");
+        // The standard library would try again.
+        let open = move || rustix::fs::open(file, OFlags::RDONLY, Mode::empty());
+        handled_signal_ends(move || open().map(drop));
+        let mut next = Opener::run(&format!("exec 3<{file} && echo open && read line"));
+        next.wait_until_asleep();
+        drop(first);
+        next.wait_until_open();
+        next.close();
+        drop(File::open(file).expect("nobody has it any more"));
+        module.unload().expect("unload");
+    }
+}
+
 /// Nobody meant a signal: Ctrl-Z and `fg`, a debugger that attaches, a machine that sleeps.
 #[test]
 fn one_who_is_stopped_and_continued_waits_on() {
@@ -366,6 +421,30 @@ fn nobody_overtakes_in_sleep_fair() {
         assert_eq!(newcomer.err(), Some(Errno::AGAIN));
         second.wait_until_open();
         second.close();
+    }
+}
+
+/// Who is given the file keeps it, though a signal comes before that one has run.
+#[test]
+fn a_turn_is_not_lost_for_a_signal() {
+    const FAIR: &str = "/proc/sleep_fair";
+    let _module = Module::load("sleep_fair", &[]).expect("the module loads");
+    for _ in 0..20 {
+        let first = File::open(FAIR).expect("open");
+        let script = format!("trap : USR1; exec 3<{FAIR} && echo open && read line");
+        let mut second = Opener::run(&script);
+        second.wait_until_asleep();
+        let pid = second.pid();
+        let both = thread::spawn(move || {
+            raw::run_first().expect("root may");
+            drop(first);
+            kill_process(pid, Signal::USR1).expect("kill");
+        });
+        both.join().expect("it does not panic");
+        second.wait_until_open();
+        second.close();
+        let free = rustix::fs::open(FAIR, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty());
+        free.expect("nobody has it any more");
     }
 }
 

@@ -85,8 +85,8 @@ pub use nodes::{Node, open_node};
 pub use nonsense::refuses_nonsense;
 pub use pci::{PciDevice, PciDriver};
 pub use process::{
-    Program, Progress, as_user, errno_named, errno_of, is_asleep, is_in, majors, wait_until,
-    while_asleep,
+    Program, Progress, as_user, errno_named, errno_of, handled_signal_ends, is_asleep, is_in,
+    majors, wait_until, while_asleep,
 };
 pub use ready::ready;
 pub use serial::FarEnd;

@@ -2,6 +2,7 @@
 
 //! Processes, devices, and waiting for things.
 
+use lkm::raw;
 use rustix::{
     io::Errno,
     process::{Gid, Uid},
@@ -9,7 +10,7 @@ use rustix::{
 };
 use std::{
     collections::HashMap,
-    fs,
+    fmt, fs,
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -73,6 +74,22 @@ pub fn while_asleep<T: Send>(f: impl FnOnce() -> T + Send, meanwhile: impl FnOnc
         meanwhile();
         sleeper.join().expect("it does not panic")
     })
+}
+
+/// Fails unless a signal that the caller handles ends what `f` sleeps in: with `EINTR`.
+#[track_caller]
+pub fn handled_signal_ends<T>(f: impl FnOnce() -> Result<T, Errno> + Send + 'static)
+where
+    T: fmt::Debug + PartialEq + Send + 'static,
+{
+    let sleeper = thread::spawn(move || {
+        // The first may come before it sleeps.
+        raw::interrupt_every(Duration::from_millis(10));
+        f()
+    });
+    wait_until("the end of a wait", || sleeper.is_finished());
+    let result = sleeper.join().expect("it does not panic");
+    assert_eq!(result, Err(Errno::INTR));
 }
 
 /// The errno of a failed system call.
