@@ -272,6 +272,12 @@ fn bad_pointers_fault_and_change_nothing() {
             "{what}"
         );
     }
+    // Some of it can be read, and not all.
+    let (address, room) = memory.edge();
+    assert_eq!(
+        raw::write(device.as_fd(), address, room + 1),
+        Err(Errno::FAULT)
+    );
     let huge = buffer(16, u64::MAX);
     assert_eq!(
         raw::ioctl(device.as_fd(), GET_MSG_BUF.number(), huge),

@@ -2,12 +2,13 @@
 
 //! Chapter 4: misc.
 
-use lkmpg_tests::{Module, Program, as_user, errno_of, refuses_nonsense};
+use lkm::raw;
+use lkmpg_tests::{BadMemory, Module, Program, as_user, errno_of, refuses_nonsense};
 use rustix::{fs::SeekFrom, io::Errno};
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::unix::fs::MetadataExt as _,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
 };
 
 const NODE: &str = "/dev/misc_note";
@@ -99,6 +100,10 @@ fn bad_pointers_fault_and_change_nothing() {
     let mut file = open();
     file.write_all(b"unchanged").expect("write");
     refuses_nonsense(&file);
+    let memory = BadMemory::new();
+    let (address, room) = memory.edge();
+    let written = raw::write(file.as_fd(), address, room + 1);
+    assert_eq!(written, Err(Errno::FAULT));
     let mut seen = String::new();
     file.read_to_string(&mut seen).expect("read");
     assert_eq!(seen, "unchanged");
