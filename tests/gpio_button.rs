@@ -2,12 +2,16 @@
 
 //! GPIO: gpio_button.
 
-use lkmpg_tests::{GpioChip, KernelLog, LoadError, Module, errno_of, ready, wait_until};
+use lkm::raw;
+use lkmpg_tests::{
+    BadMemory, GpioChip, KernelLog, LoadError, Module, errno_of, handled_signal_ends, ready,
+    wait_until,
+};
 use rustix::{event::PollFlags, io::Errno};
 use std::{
     fs::{self, File},
     io::Read as _,
-    os::unix::fs::OpenOptionsExt as _,
+    os::{fd::AsFd as _, unix::fs::OpenOptionsExt as _},
     thread,
     time::{Duration, Instant},
 };
@@ -198,6 +202,42 @@ fn a_short_read_continues() {
     module.unload().expect("unload");
 }
 
+/// And not one that waits for ever, or is told of no press.
+#[test]
+fn a_line_that_did_not_arrive_is_read_again() {
+    let (chip, module) = load(0);
+    let (log, file) = (KernelLog::now(), open(0));
+    press(&chip, &log);
+    let into_nothing = file.try_clone().expect("dup");
+    let reader = thread::spawn(move || {
+        let memory = BadMemory::new();
+        let read = |(_, address)| raw::read(into_nothing.as_fd(), address, 64);
+        memory
+            .unwritable()
+            .into_iter()
+            .map(read)
+            .collect::<Vec<_>>()
+    });
+    wait_until("the reads", || reader.is_finished());
+    let reads = reader.join().expect("it does not panic");
+    assert!(reads.iter().all(|it| *it == Err(Errno::FAULT)), "{reads:?}");
+    assert_eq!(read(&file).as_deref(), Ok("1\n"));
+    drop(file);
+    module.unload().expect("unload");
+}
+
+#[test]
+fn a_handled_signal_ends_the_wait() {
+    let (chip, module) = load(0);
+    let (log, file) = (KernelLog::now(), open(0));
+    let waiting = file.try_clone().expect("dup");
+    handled_signal_ends(move || read(&waiting));
+    press(&chip, &log);
+    assert_eq!(read(&file).as_deref(), Ok("1\n"));
+    drop(file);
+    module.unload().expect("unload");
+}
+
 #[test]
 fn a_button_may_be_pressed_when_it_is_low() {
     let chip = GpioChip::new("board", 2);
@@ -230,7 +270,18 @@ fn a_load_says_what_is_wrong() {
         );
         log.wait_for(&format!("faux_driver button: {line}"));
     }
+    drop(Module::load("gpio_button", &["debounce_ms=1000"]).expect("it is not too long"));
     drop(chip);
+}
+
+/// Levels, what is shared, and what has no edge.
+#[test]
+fn interrupts_that_a_line_cannot_have_are_refused() {
+    let _chip = GpioChip::new("board", 2);
+    let log = KernelLog::now();
+    let loaded = Module::load("gpio_odd", &[]);
+    let module = loaded.unwrap_or_else(|error| panic!("{error}: {:?}", log.lines()));
+    module.unload().expect("unload");
 }
 
 /// Who waits is told, and nothing is freed twice.
