@@ -4,12 +4,14 @@
 
 use lkm::raw;
 use lkmpg_tests::{
-    BadMemory, Module, as_user, errno_of, is_in, is_twin, name, ready, skip, wait_until,
+    BadMemory, Module, as_user, errno_of, handled_signal_ends, is_asleep, is_in, is_twin, name,
+    ready, skip, wait_until,
 };
 use rustix::{
     event::PollFlags,
     fs::{Mode, OFlags},
     io::Errno,
+    pipe::{SpliceFlags, pipe, splice},
 };
 use std::{
     fs::{self, File, OpenOptions},
@@ -270,6 +272,56 @@ fn a_bad_buffer_leaves_the_letter_where_it_was() {
     let mut letter = [0; 64];
     assert_eq!(file.read(&mut letter).expect("it is still there"), 8);
     assert_eq!(&letter[..8], b"a letter");
+}
+
+/// The letter that one could not take is the next reader's.
+#[test]
+fn a_letter_that_is_given_back_wakes_the_next() {
+    let _module = load();
+    let reader = |good: bool| {
+        let (sender, tid) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            let file = File::open(MAILBOX).expect("open");
+            sender.send(rustix::thread::gettid()).expect("send");
+            let mut letter = [0; 5];
+            match good {
+                true => rustix::io::read(&file, &mut letter).map(|_| letter),
+                false => raw::read(file.as_fd(), 0.into(), 5).map(|_| letter),
+            }
+        });
+        let tid = tid.recv().expect("the reader").as_raw_nonzero().get();
+        wait_until("the reader to sleep in its read", || {
+            is_in(&format!("self/task/{tid}"), &[libc::SYS_read])
+                && is_asleep(std::process::id(), tid)
+        });
+        reader
+    };
+    let (first, second) = (reader(false), reader(true));
+    assert_eq!(write(MAILBOX, b"hello"), Ok(5));
+    assert_eq!(first.join().expect("no panic"), Err(Errno::FAULT));
+    wait_until("the second reader", || second.is_finished());
+    assert_eq!(second.join().expect("no panic"), Ok(*b"hello"));
+}
+
+#[test]
+fn a_handled_signal_ends_the_wait() {
+    let _module = load();
+    let read = || rustix::io::read(File::open(MAILBOX).expect("open"), &mut [0; 5]);
+    handled_signal_ends(read);
+    assert_eq!(write(MAILBOX, b"hello"), Ok(5));
+    let mut letter = [0; 5];
+    assert_eq!(open_nonblocking().read(&mut letter).expect("read"), 5);
+    handled_signal_ends(read);
+}
+
+#[test]
+fn a_letter_is_not_spliced() {
+    let _module = load();
+    let file = open_nonblocking();
+    assert_eq!(write(MAILBOX, b"hello"), Ok(5));
+    let (_reader, writer) = pipe().expect("a pipe");
+    let out = splice(&file, None, &writer, None, 5, SpliceFlags::empty());
+    assert_eq!(out, Err(Errno::INVAL));
 }
 
 #[test]

@@ -4,12 +4,14 @@
 
 use lkm::hostile;
 use lkmpg_tests::{
-    Module, Program, errno_of, is_twin, name, ready, refuses_nonsense, skip, times, wait_until,
+    LoadError, Module, Program, errno_of, handled_signal_ends, is_twin, name, ready,
+    refuses_nonsense, skip, times, wait_until,
 };
 use rustix::{
     event::{PollFlags, Timespec, epoll},
     fs::{Mode, OFlags, fcntl_setfl},
     io::Errno,
+    pipe::{SpliceFlags, pipe, splice},
     process::{Pid, Signal, kill_process},
 };
 use std::{
@@ -73,11 +75,48 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
+fn it_holds_a_byte_or_a_mebibyte_and_nothing_beyond() {
+    for refused in ["size=0", "size=1048577", "size=-1"] {
+        let error = Module::load(name!("scull_pipe"), &[refused]).expect_err(refused);
+        assert!(matches!(error, LoadError::Refused(Errno::INVAL)), "{error}");
+    }
+    for size in [1, 1 << 20] {
+        let module = load(&[&format!("size={size}")]);
+        let end = open(OFlags::RDWR | OFlags::NONBLOCK);
+        let mut held = 0;
+        while let Ok(written) = rustix::io::write(&end, &[7; 4096]) {
+            held += written;
+        }
+        assert_eq!(held, size);
+        let mut seen = [0];
+        assert_eq!((rustix::io::read(&end, &mut seen), seen), (Ok(1), [7]));
+        drop(end);
+        module.unload().expect("unload");
+    }
+}
+
+#[test]
+fn a_handled_signal_ends_the_wait_of_both_ends() {
+    let module = load(&["size=2"]);
+    let read = || rustix::io::read(open(OFlags::RDONLY), &mut [0; 2]);
+    let write = || rustix::io::write(open(OFlags::WRONLY), b"no");
+    handled_signal_ends(read);
+    assert_eq!(rustix::io::write(open(OFlags::WRONLY), b"in"), Ok(2));
+    handled_signal_ends(write);
+    let mut seen = [0; 2];
+    assert_eq!(rustix::io::read(open(OFlags::RDONLY), &mut seen), Ok(2));
+    assert_eq!(&seen, b"in");
+    handled_signal_ends(read);
+    module.unload().expect("unload");
+}
+
+#[test]
 fn without_waiting_there_is_eagain() {
     let _module = load(&["size=10"]);
     let mut end = open(OFlags::RDWR | OFlags::NONBLOCK);
     assert_eq!(rustix::io::read(&end, &mut [0; 5]), Err(Errno::AGAIN));
     assert_eq!(rustix::io::read(&end, &mut [0; 0]), Ok(0));
+    assert_eq!(rustix::io::write(&end, b""), Ok(0));
     assert_eq!(rustix::io::write(&end, b"12345678"), Ok(8));
     assert_eq!(rustix::io::write(&end, b"12345678"), Ok(2));
     assert_eq!(rustix::io::write(&end, b"x"), Err(Errno::AGAIN));
@@ -211,30 +250,43 @@ fn habits_of_a_fifo() {
 
 #[test]
 fn a_signal_tells_who_asked_for_it() {
-    let _module = load(&[]);
-    let mut listener = sleeper();
-    let end = open(OFlags::RDONLY);
+    let _module = load(&["size=4"]);
+    // Before this process ignores the signal, which those that it starts do then, too.
+    let [mut reader, mut writer, mut gone] = [(); 3].map(|()| sleeper());
+    let tell = |end: &File, listener: &Child| {
+        hostile::tell(end.as_fd(), Pid::from_child(listener).as_raw_pid()).expect("F_SETOWN");
+        fcntl_setfl(end, OFlags::ASYNC).expect("F_SETFL");
+    };
+    let is_told = |listener: &mut Child| {
+        wait_until("the signal", || {
+            listener.try_wait().expect("its state").is_some()
+        });
+        let status = listener.wait().expect("its end");
+        assert_eq!(status.signal(), Some(Signal::IO.as_raw()));
+    };
+    let (end, other) = (open(OFlags::RDONLY), open(OFlags::WRONLY));
     // Nobody asked yet.
-    fs::write(NODE, "before").expect("write");
-    hostile::tell(end.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
-    fcntl_setfl(&end, OFlags::ASYNC).expect("F_SETFL");
-    fs::write(NODE, "now").expect("write");
-    let status = listener.wait().expect("its end");
-    assert_eq!(status.signal(), Some(Signal::IO.as_raw()));
+    fs::write(NODE, "be").expect("write");
+    tell(&end, &reader);
+    fs::write(NODE, "en").expect("write");
+    is_told(&mut reader);
+    // And that there is room again.
+    tell(&other, &writer);
+    let mut seen = [0; 4];
+    (&end).read_exact(&mut seen).expect("read");
+    is_told(&mut writer);
 
     // Whoever does not want any more, or is gone, is told nothing.
-    let mut listener = sleeper();
-    hostile::tell(end.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
+    tell(&end, &gone);
     fcntl_setfl(&end, OFlags::empty()).expect("F_SETFL");
-    fs::write(NODE, "then").expect("write");
+    fs::write(NODE, "th").expect("write");
     let again = open(OFlags::RDONLY);
-    hostile::tell(again.as_fd(), Pid::from_child(&listener).as_raw_pid()).expect("F_SETOWN");
-    fcntl_setfl(&again, OFlags::ASYNC).expect("F_SETFL");
-    drop(again);
-    fs::write(NODE, "later").expect("write");
-    assert_eq!(listener.try_wait().expect("its state"), None);
-    listener.kill().expect("kill");
-    listener.wait().expect("its end");
+    tell(&again, &gone);
+    drop((again, other));
+    fs::write(NODE, "en").expect("write");
+    assert_eq!(gone.try_wait().expect("its state"), None);
+    gone.kill().expect("kill");
+    gone.wait().expect("its end");
 }
 
 #[test]
@@ -317,6 +369,20 @@ fn bad_pointers_fault_and_change_nothing() {
     let mut seen = [0; 20];
     let read = rustix::io::read(&end, &mut seen).expect("read");
     assert_eq!(&seen[..read], b"unchanged");
+}
+
+#[test]
+fn it_is_not_spliced() {
+    let _module = load(&[]);
+    let end = open(OFlags::RDWR | OFlags::NONBLOCK);
+    rustix::io::write(&end, b"here").expect("write");
+    let (reader, writer) = pipe().expect("a pipe");
+    let flags = SpliceFlags::empty();
+    let out = splice(&end, None, &writer, None, 4, flags);
+    assert_eq!(out, Err(Errno::INVAL));
+    rustix::io::write(&writer, b"here").expect("write");
+    let into = splice(&reader, None, &end, None, 4, flags);
+    assert_eq!(into, Err(Errno::INVAL));
 }
 
 #[test]
