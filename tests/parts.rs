@@ -3,7 +3,10 @@
 //! Threads, timers, lines, values, files and so on of the support crate, used as nobody should.
 
 use lkmpg_tests::{KernelLog, Module, open_node};
-use rustix::fs::OFlags;
+use rustix::{
+    fs::OFlags,
+    io::{Errno, pwrite},
+};
 use std::{fs, io::Read as _};
 
 #[test]
@@ -42,6 +45,21 @@ fn devices_of_odd_shapes_are_refused() {
     let mut sector = Sector([0xaa; 512]);
     disk.read_exact(&mut sector.0).expect("a sector");
     assert_eq!(sector.0, [0; 512]);
+    drop(disk);
+    // Of an error that a disk can have, its user is told; of others, that it is one.
+    let disk = open_node("/dev/refusing", OFlags::WRONLY | OFlags::DIRECT);
+    for (errno, told) in [
+        (Errno::NOSPC, Errno::NOSPC),
+        (Errno::NOMEM, Errno::NOMEM),
+        (Errno::OPNOTSUPP, Errno::OPNOTSUPP),
+        (Errno::IO, Errno::IO),
+        (Errno::PERM, Errno::IO),
+        (Errno::AGAIN, Errno::IO),
+    ] {
+        let parameter = "/sys/module/devices/parameters/errno";
+        fs::write(parameter, errno.raw_os_error().to_string()).expect(parameter);
+        assert_eq!(pwrite(&disk, &sector.0, 0), Err(told), "{errno}");
+    }
     drop(disk);
     // What the search for partitions has read is not kept.
     let later = fs::read("/dev/later").expect("a disk");

@@ -3,9 +3,11 @@
 //! A module in safe Rust that registers, and lets go of what somebody uses.
 
 use lkmpg_tests::{
-    Footprint, KernelSetting, LoadError, Module, errno_of, netlink::Connection, times, wait_until,
+    Footprint, KernelSetting, LoadError, Module, errno_of, netlink::Connection, ready, times,
+    wait_until, while_asleep,
 };
 use rustix::{
+    event::PollFlags,
     fs::{Mode, OFlags, open},
     io::{Errno, read},
 };
@@ -82,6 +84,17 @@ fn what_is_open_may_go() {
     drop(old);
     module.unload().expect("nobody uses it");
     before.check("what was open");
+}
+
+#[test]
+fn who_polls_a_channel_is_told_that_it_goes() {
+    let module = Module::load("registrations", &[]).expect("the module loads");
+    trick("keep");
+    let ring = File::open("/sys/kernel/debug/adversary/ring0").expect("a ring");
+    let told = while_asleep(|| ready(&ring, PollFlags::IN, None), || trick("let go"));
+    assert_eq!(told, PollFlags::ERR);
+    drop(ring);
+    module.unload().expect("nobody uses it");
 }
 
 /// Opens a device by an inode that knows it, whatever became of its node.

@@ -41,9 +41,18 @@ module! {
     license: "GPL",
 }
 
-/// `/dev/nothing`, and `/dev/later`.
+module_params! {
+    errno: i32 {
+        default: 5,
+        description: "What /dev/refusing answers",
+        permissions: 0o644,
+    },
+}
+
+/// `/dev/nothing`, `/dev/refusing`, and `/dev/later`.
 struct Devices {
     _disk: Disk<Nothing>,
+    _refusing: Disk<Refusing>,
     _later: Disk<Later>,
 }
 
@@ -71,6 +80,7 @@ impl kernel::Module for Devices {
         let later = Later(is_later.clone());
         let devices = Devices {
             _disk: Disk::new(c"nothing", options, Nothing, static_lock_class!())?,
+            _refusing: Disk::new(c"refusing", options, Refusing, static_lock_class!())?,
             _later: Disk::new(c"later", options, later, static_lock_class!())?,
         };
         is_later.store(true, Relaxed);
@@ -232,7 +242,7 @@ fn any_error() -> Result<bool> {
 }
 
 /// Answers requests with what is in a file, which may have to be read from a disk by who is already in a request;
-/// with a disk of its own; and with an image for a device.
+/// with a disk of its own; with an image for a device; and with what a thread does, which somebody has to make.
 struct Kept(Arc<Atomic<u32>>, faux::Registration);
 
 impl Operations for Kept {
@@ -241,7 +251,8 @@ impl Operations for Kept {
         let file = file::read(c"/proc/version", 4096).map(drop);
         let inner = disk(c"inner", 8, 1, EIO).map(drop);
         let image = Image::request(self.1.as_ref().as_ref(), c"kept.bin").map(drop);
-        if [file, inner, image] == [deadlock; 3] {
+        let thread = kthread::spawn(c"kept", |_| ()).map(drop);
+        if [file, inner, image, thread] == [deadlock; 4] {
             self.0.fetch_add(1, Relaxed);
         }
         deadlock
@@ -284,6 +295,23 @@ impl Operations for Nothing {
 
     fn discard(&self, _range: Range<u64>) -> Result {
         Ok(())
+    }
+}
+
+/// A disk that takes nothing, with an error that may be another one each time.
+struct Refusing;
+
+impl Operations for Refusing {
+    fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        to_result(-errno.value())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        to_result(-errno.value())
     }
 }
 

@@ -57,6 +57,7 @@ use pin_init::stack_pin_init;
 mod cases;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 mod keyboard;
+mod later;
 #[cfg(CONFIG_KPROBES)]
 mod probes;
 
@@ -79,6 +80,11 @@ const CASES: &[(&str, Case)] = &[
     ("a thread on each CPU", a_thread_on_each_cpu),
     ("timers that go at any moment", timers),
     ("timers and work on the stack", on_the_stack),
+    ("timers and work at the end of time", later::the_end_of_time),
+    (
+        "what is read and replaced",
+        later::readers_keep_what_they_see,
+    ),
     ("queues without anybody", empty_queues),
     ("copies for each CPU", copies),
     ("lines that are not there", odd_lines),

@@ -5,7 +5,10 @@
 //! What is to be done is written to `/proc/registrations`: one of `TRICKS`. A trick that turns out
 //! otherwise than it should fails with `EPROTO`, after a line in the log.
 
-use lkm::prelude::*;
+use lkm::{
+    prelude::*,
+    relay, //
+};
 
 module! {
     type: Registrations,
@@ -106,6 +109,7 @@ enum Any {
     Blob(debugfs::Blob),
     Directory(sysfs::Directory<Value>),
     Misc(misc::Registration<File>),
+    Channel(relay::Channel),
     #[cfg(CONFIG_NET)]
     Socket(netlink::Socket<Value>),
 }
@@ -117,6 +121,11 @@ fn all() -> Result<KVec<Any>> {
     let folder = proc_fs::Directory::new(proc_fs::Options::new(c"adversary", 0o500))?;
     let file = |name| proc_fs::Options::new(name, 0o600).within(folder.clone());
     let debugfs = debugfs::Directory::new(c"adversary")?;
+    let shape = relay::Options {
+        subbuffer_size: 64,
+        subbuffers: 2,
+        mode: relay::Mode::Keep,
+    };
     let mut all = KVec::new();
     for it in [
         Any::Device(chrdev::Registration::new(
@@ -134,6 +143,7 @@ fn all() -> Result<KVec<Any>> {
             GFP_KERNEL,
         )?),
         Any::Debugfs(debugfs::Node::new(debugfs.clone(), c"node", 0o600, data)?),
+        Any::Channel(relay::new_channel!(debugfs.clone(), c"ring", shape)?),
         Any::Number(debugfs::Number::new(debugfs.clone(), c"number", 0o600, 1)?),
         Any::Blob(debugfs::Blob::new(
             debugfs,
