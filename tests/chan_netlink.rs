@@ -66,6 +66,7 @@ impl Chan for Connection {
         ));
         assert_eq!(replies.len(), 1, "{replies:?}");
         assert_eq!((replies[0].kind, replies[0].sequence), (ECHO.into(), 77));
+        assert_eq!((replies[0].port, replies[0].flags), (self.port(), 0));
         let attributes = replies[0].attributes(0);
         assert_eq!(attributes[&TEXT], b"good\0");
         assert_eq!(attributes[&SUM], 7_u64.to_ne_bytes());

@@ -10,7 +10,7 @@ use super::{
 use lkmpg_tests::{
     hostile::Random,
     is_twin,
-    netlink::{ACK, Connection, NESTED, REQUEST, Reply, attribute, message},
+    netlink::{ACK, CAPPED, Connection, NESTED, REQUEST, Reply, attribute, message},
     times,
 };
 use rustix::io::Errno;
@@ -31,7 +31,8 @@ fn truncated_messages_are_refused() {
                 Some(raw(Errno::BADMSG)),
                 "{length} bytes"
             );
-            assert_eq!(replies[0].sequence, 9);
+            assert_eq!((replies[0].sequence, replies[0].flags), (9, CAPPED));
+            assert_eq!(replies[0].port, connection.port());
         }
     }
     // Lengths that are too great, or less than the header.
@@ -144,6 +145,17 @@ fn text_may_be_as_long_as_it_says() {
         replies[0].attributes(4)[&TEXT],
         format!("{long}\0").into_bytes()
     );
+}
+
+#[test]
+fn of_two_that_are_the_same_the_last_counts() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let payload = [text("first"), text("last")].concat();
+    let replies = connection.ask(&message(ECHO.into(), REQUEST, 1, &payload));
+    assert_eq!(replies[0].attributes(0)[&TEXT], b"last\0");
+    let replies = family.connection.ask(&family.message(ECHO, 0, 1, &payload));
+    assert_eq!(replies[0].attributes(4)[&TEXT], b"last\0");
 }
 
 #[test]

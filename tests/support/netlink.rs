@@ -14,6 +14,8 @@ use std::{
 pub const REQUEST: u16 = 1;
 /// `NLM_F_ACK`.
 pub const ACK: u16 = 4;
+/// `NLM_F_CAPPED`.
+pub const CAPPED: u16 = 0x100;
 /// `NLM_F_DUMP`.
 pub const DUMP: u16 = 0x300;
 /// `NLMSG_ERROR`.
@@ -111,8 +113,12 @@ pub fn attributes(mut rest: &[u8]) -> HashMap<u16, Vec<u8>> {
 pub struct Reply {
     /// What it is.
     pub kind: u16,
+    /// What else is to be known of it.
+    pub flags: u16,
     /// The number of the request that it answers.
     pub sequence: u32,
+    /// The socket that it is for.
+    pub port: u32,
     /// What follows the header.
     pub payload: Vec<u8>,
 }
@@ -147,6 +153,13 @@ impl Connection {
         Ok(Self { socket })
     }
 
+    /// Its number, by which the kernel knows it.
+    pub fn port(&self) -> u32 {
+        let mut address = SocketAddr::new(0, 0);
+        self.socket.get_address(&mut address).expect("an address");
+        address.port_number()
+    }
+
     /// Sends a datagram.
     pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         let sent = self.socket.send(bytes, 0).map_err(errno_of)?;
@@ -166,7 +179,9 @@ impl Connection {
             let length = u32_at(0) as usize;
             replies.push(Reply {
                 kind: u32_at(4) as u16,
+                flags: (u32_at(4) >> 16) as u16,
                 sequence: u32_at(8),
+                port: u32_at(12),
                 payload: rest[16..length].to_vec(),
             });
             rest = &rest[length.next_multiple_of(4).min(rest.len())..];
