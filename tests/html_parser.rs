@@ -59,6 +59,17 @@ fn user_as(uid: u32, path: &str) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// What HTML calls the characters of Latin 1 from U+00A0 on.
+const LATIN_1: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr
+    deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest
+    Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml
+    ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig
+    agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml
+    eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml";
+
+/// What Windows has from 0x80 on, and a dot where it has nothing.
+const WINDOWS: &str = "€.‚ƒ„…†‡ˆ‰Š‹Œ.Ž..‘’“”•–—˜™š›œ.žŸ";
+
 /// Puts a document into a file, and has it parsed on both sides.
 fn both(document: &[u8]) -> Vec<u8> {
     let disk = Tmpfs::new("html_parser", 64 * MIB);
@@ -70,6 +81,23 @@ fn both(document: &[u8]) -> Vec<u8> {
         "the kernel and user space differ"
     );
     text
+}
+
+#[test]
+fn characters_have_the_names_and_numbers_of_the_standard() {
+    let named = LATIN_1.split_whitespace().map(|it| format!("&{it};"));
+    let latin_1: String = ('\u{a0}'..='\u{ff}').collect();
+    assert_eq!(
+        String::from_utf8(both(named.collect::<String>().as_bytes())),
+        Ok(latin_1)
+    );
+    let numbered: String = (0x80..=0x9f).map(|it| format!("&#{it};")).collect();
+    let own = |(code, it)| if it == '.' { code } else { it };
+    let windows: String = ('\u{80}'..='\u{9f}')
+        .zip(WINDOWS.chars())
+        .map(own)
+        .collect();
+    assert_eq!(String::from_utf8(both(numbered.as_bytes())), Ok(windows));
 }
 
 #[test]

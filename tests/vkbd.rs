@@ -71,17 +71,35 @@ fn evtest_shows_what_is_typed() {
     evtest.wait().expect("its end");
 }
 
-/// All that ASCII can print has a key of its own, with Shift or without.
+/// The keys of an American keyboard, by `linux/input-event-codes.h`: their numbers, and what they type
+/// without Shift and with it.
+#[rustfmt::skip]
+const KEYS: [(u16, u8, u8); 47] = [
+    (41, b'`', b'~'), (2, b'1', b'!'), (3, b'2', b'@'), (4, b'3', b'#'), (5, b'4', b'$'),
+    (6, b'5', b'%'), (7, b'6', b'^'), (8, b'7', b'&'), (9, b'8', b'*'), (10, b'9', b'('),
+    (11, b'0', b')'), (12, b'-', b'_'), (13, b'=', b'+'), (16, b'q', b'Q'), (17, b'w', b'W'),
+    (18, b'e', b'E'), (19, b'r', b'R'), (20, b't', b'T'), (21, b'y', b'Y'), (22, b'u', b'U'),
+    (23, b'i', b'I'), (24, b'o', b'O'), (25, b'p', b'P'), (26, b'[', b'{'), (27, b']', b'}'),
+    (43, b'\\', b'|'), (30, b'a', b'A'), (31, b's', b'S'), (32, b'd', b'D'), (33, b'f', b'F'),
+    (34, b'g', b'G'), (35, b'h', b'H'), (36, b'j', b'J'), (37, b'k', b'K'), (38, b'l', b'L'),
+    (39, b';', b':'), (40, b'\'', b'"'), (44, b'z', b'Z'), (45, b'x', b'X'), (46, b'c', b'C'),
+    (47, b'v', b'V'), (48, b'b', b'B'), (49, b'n', b'N'), (50, b'm', b'M'), (51, b',', b'<'),
+    (52, b'.', b'>'), (53, b'/', b'?'),
+];
+
+/// All that ASCII can print.
 #[test]
-fn every_character_has_a_key() {
+fn every_character_has_its_key() {
     let (_module, keys) = load();
-    let mut seen = Vec::new();
-    for character in b' '..=b'~' {
-        assert_eq!(write(&[character]), Ok(1), "{}", char::from(character));
-        let typed = keys.wait_for_keys(2);
-        assert!(typed.len() == 2 || typed.len() == 4, "{typed:?}");
-        assert!(!seen.contains(&typed), "{}", char::from(character));
-        seen.push(typed);
+    let with_both = |(key, plain, shifted)| [(plain, tap(key)), (shifted, with_shift(key))];
+    let mut wanted: Vec<_> = KEYS.into_iter().flat_map(with_both).collect();
+    wanted.extend([(b' ', tap(57)), (b'\t', tap(15)), (b'\n', tap(28))]);
+    assert!((b' '..=b'~').all(|it| wanted.iter().any(|(character, _)| *character == it)));
+    for (character, typed) in wanted {
+        let character = [character];
+        assert_eq!(write(&character), Ok(1), "{}", character.escape_ascii());
+        let seen = keys.wait_for_keys(typed.len());
+        assert_eq!(seen, typed, "{}", character.escape_ascii());
     }
 }
 
