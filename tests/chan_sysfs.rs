@@ -204,6 +204,10 @@ fn limits_hold_the_value() {
         (shown(&min), shown(&max)),
         ("-1000\n".to_owned(), "100\n".to_owned())
     );
+    assert_eq!(store(&min, b"100"), Ok(3));
+    assert_eq!(store(VALUE, b"99"), Err(Errno::RANGE));
+    assert_eq!(store(VALUE, b"100"), Ok(3));
+    assert_eq!(shown(&min), "100\n");
 }
 
 #[test]

@@ -271,6 +271,30 @@ fn it_goes_on_when_the_path_comes_into_being() {
 }
 
 #[test]
+fn each_reason_that_it_fails_is_named_once() {
+    let log = KernelLog::now();
+    let disk = Tmpfs::new("kthread_file", 1 << 20);
+    let path = disk.file("folder/log");
+    let module = load(&path, 1);
+    let mut said = Vec::new();
+    let mut wait_for = |errno| {
+        wait_until("the reason", || errno_named(&status("last error"), errno));
+        wait_for_periods(3);
+        said.extend(log.lines_with("kthread_file: Cannot "));
+        let last = said.last().expect("a line");
+        assert!(errno_named(last, errno), "{said:?}");
+        said.len()
+    };
+    assert_eq!(wait_for(Errno::NOENT), 1);
+    // All at once, or it would find a folder to make the file in.
+    let folder = |name| disk.path().join(name);
+    fs::create_dir_all(folder("other/log")).expect("mkdir");
+    fs::rename(folder("other"), folder("folder")).expect("rename");
+    assert_eq!(wait_for(Errno::ISDIR), 2);
+    module.unload().expect("not in use");
+}
+
+#[test]
 fn a_file_that_is_renamed_or_deleted_is_followed_by_a_new_one() {
     let disk = Tmpfs::new("kthread_file", 1 << 20);
     let path = disk.file("log");

@@ -151,6 +151,21 @@ fn a_call_may_append_to_what_is_open_otherwise() {
     assert_eq!(content(NODE), b"helloXY");
 }
 
+#[test]
+fn a_call_may_overwrite_what_is_open_to_append() {
+    const NOAPPEND: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x20);
+
+    let _module = load(&[]);
+    let file = open_for_both(NODE);
+    rustix::io::write(&file, b"hello").expect("write");
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::APPEND).expect("F_SETFL");
+    let data = [IoSlice::new(b"J")];
+    assert_eq!(pwritev2(&file, &data, 0, NOAPPEND), Ok(1));
+    assert_eq!(content(NODE), b"Jello");
+    assert_eq!(rustix::io::write(&file, b"!"), Ok(1));
+    assert_eq!(content(NODE), b"Jello!");
+}
+
 /// The device against a vector of bytes, with quanta and sets so small that everything crosses
 /// their edges.
 #[test]
