@@ -744,4 +744,154 @@ mutants! {
     RUNNER => "tests/runner/src/lib.rs": "no kernel has anything, so that its tests are skipped",
         "join(\"kernel/config\")"
         => "join(\"config\")";
+    "make test T=nodes" => "samples/28-input/vkbd.rs": "everybody types",
+        "0o200"
+        => "0o222";
+    "make test T=nodes" => "samples/25-pci/edu.rs": "everybody has the device",
+        "0o600"
+        => "0o666";
+    "make test T=nodes" => "samples/29-serial/uart.rs": "everybody has the line",
+        "0o600"
+        => "0o666";
+    "make test T=nodes" => "samples/32-usb/ftdi.rs": "everybody has the adapter",
+        "0o600"
+        => "0o666";
+    "make test T=nodes" => "samples/09-blocking/completion.rs": "the tea may be written to",
+        "c\"completion\", 0o444"
+        => "c\"completion\", 0o666";
+    "make test T=nodes" => "samples/19-scull/scull.rs": "a quantum changes under what is kept in it",
+        "stored in a row, up to 1048576\",\n        permissions: 0o444,"
+        => "stored in a row, up to 1048576\",\n        permissions: 0o644,";
+    "make test T=nodes" => "samples/19-scull/scull_pipe.rs": "who writes nothing gets an errno",
+        "data.len().min(PAGE_SIZE), GFP_KERNEL)?;\n        if piece.is_empty() {"
+        => "data.len().min(PAGE_SIZE), GFP_KERNEL)?;\n        if false {";
+    "make test T=nodes" => "samples/18-channels/chan_debugfs.rs": "poll(2) finds no room for a letter",
+        ".is_some()) | Events::WRITABLE"
+        => ".is_some())";
+    "make test T=scull_pipe" => "samples/19-scull/scull_pipe.rs": "a pipe holds nothing",
+        "(1..=1 << 20)"
+        => "(0..=1 << 20)";
+    "make test T=hello" => "samples/02-hello-world/hello_6.rs": "ten greetings are too many",
+        "if times > 10 {"
+        => "if times >= 10 {";
+    "make test T=gpio_button" => "samples/26-gpio/gpio_button.rs": "a second is too long",
+        "debounce_ms.value() > 1000"
+        => "debounce_ms.value() >= 1000";
+    "make test T=vinput" => "samples/28-input/vinput.rs": "the last key is missing",
+        "const LAST: u16 = 127;"
+        => "const LAST: u16 = 126;";
+    "make test T=blkram" => "samples/30-block/blkram.rs": "64 queues are too many",
+        "(1..=64).contains(&count)"
+        => "(1..64).contains(&count)";
+    "make test T=scull_map" => "samples/19-scull/scull_map.rs": "4096 pages are too many",
+        "(1..=4096)"
+        => "(1..4096)";
+    "make test T=sleep" => "samples/09-blocking/sleep.rs": "a byte more is kept",
+        "message: Mutex<Message<79>>,"
+        => "message: Mutex<Message<80>>,";
+    "make test T=completion" => "samples/09-blocking/completion.rs": "only who is killed does not wait for the tea",
+        "0 => self.ready.wait_interruptible()?,"
+        => "0 => self.ready.wait()?,";
+    EDU => "samples/25-pci/edu.rs": "a signal passes for a device that takes too long",
+        "if e == ERESTARTSYS { e } else { ETIMEDOUT }"
+        => "ETIMEDOUT";
+    FTDI => "samples/32-usb/ftdi.rs": "a signal passes for a device that takes too long",
+        "if e == ERESTARTSYS { e } else { ETIMEDOUT }"
+        => "ETIMEDOUT";
+    "make test T=sleep" => "rust/wait/turn.rs": "a signal passes for a turn",
+        "if has_turn(&entry) {"
+        => "if interrupted || has_turn(&entry) {";
+    "make test T=sleep" => "rust/wait/turn.rs": "a turn that comes with a signal is lost",
+        "if has_turn(&entry) {"
+        => "if !interrupted && has_turn(&entry) {";
+    "make test T=gpio_button" => "samples/26-gpio/presses.rs": "who cannot be told of a press is told for ever",
+        "if copied == 0 && !rest.is_empty() {"
+        => "if false {";
+    "make test T=sleep" => "rust/message.rs": "half a message is taken",
+        "if message.length < wanted {"
+        => "if message.length == 0 && wanted > 0 {";
+    "make test T=chan_debugfs" => "samples/18-channels/chan_debugfs.rs": "a letter that is given back wakes nobody",
+        "get_or_insert(letter);\n            self.0.arrived.wake_one();"
+        => "get_or_insert(letter);";
+    "make test T=registrations" => "rust/relay/ring.rs": "who polls a ring that goes is not told",
+        "content.closed = true);\n        self.readers.wake_all();"
+        => "content.closed = true);";
+    "make test T=gpio_button" => "rust/gpio/interrupt.rs": "a line interrupts for a level",
+        " || is(Flags::HIGH) || is(Flags::LOW) || is(Flags::SHARED)"
+        => "";
+    "make test T=parts" => "rust/kthread.rs": "a disk's request makes a thread",
+        "if !context::may_do_io() {"
+        => "if false {";
+    "make test T=parts" => "rust/block.rs": "a full disk is a broken one",
+        "            Err(ENOSPC) => bindings::LKM_BLK_STS_NOSPC,\n"
+        => "";
+    "make test T=parts" => "rust/block.rs": "a disk without memory is a broken one",
+        "            Err(ENOMEM) => bindings::LKM_BLK_STS_RESOURCE,\n"
+        => "";
+    "make test T=parts" => "rust/block.rs": "what a disk cannot do breaks it",
+        "            Err(EOPNOTSUPP) => bindings::LKM_BLK_STS_NOTSUPP,\n"
+        => "";
+    "make test T=parts" => "rust/timer.rs": "the far future is the past",
+        ".clamp(1, (Jiffies::MAX >> 1) - 1)"
+        => ".max(1)";
+    "make test T=parts" => "rust/work.rs": "the far future is the past",
+        ".min((Jiffies::MAX >> 1) - 1)"
+        => "";
+    "LKMPG_SMP=2 make test T=parts" => "rust/rcu.rs": "what somebody reads is dropped",
+        "        compat::synchronize_rcu();\n"
+        => "";
+    "make test T=scull_pipe" => "samples/19-scull/scull_pipe.rs": "nobody is told that there is room",
+        "        pipe.subscribers.notify(Band::Writable);\n"
+        => "";
+    "make test T=uart_chip" => "samples/29-serial/uart.rs": "a line without room for a piece is writable",
+        "output.room() >= PIECE"
+        => "output.room() > 0";
+    "make test T=uart_chip" => "samples/29-serial/uart.rs": "it interrupts when its driver has gone",
+        "        this.uart.registers.try_access_with(chip::silence);\n"
+        => "";
+    "make test T=uart_chip" => "samples/29-serial/chip.rs": "a byte has seven bits",
+        "with_const_bits::<3>()"
+        => "with_const_bits::<2>()";
+    "make test T=uart_chip" => "samples/29-serial/chip.rs": "the line is a bit too slow",
+        "DIVISOR_LOW::zeroed().with_byte(low)"
+        => "DIVISOR_LOW::zeroed().with_byte(low | 1)";
+    "make test T=kthread_file" => "samples/15-kthread-file/kthread_file.rs": "only the first reason is named",
+        "if !self.failing || self.last_error != Some(failure) {"
+        => "if !self.failing {";
+    "make test T=chan_sysfs" => "samples/18-channels/chan_sysfs.rs": "the lower limit stays",
+        "(value.min, value.max) = (min, max);"
+        => "value.max = max;";
+    "make test T=scull" => "rust/fops.rs": "a call that is to overwrite appends",
+        "flags & !O_APPEND\n"
+        => "flags\n";
+    "make test T=chan_netlink" => "rust/netlink/attribute.rs": "the first of two counts",
+        "found = Some(attribute);"
+        => "found = found.or(Some(attribute));";
+    "make test T=chan_netlink" => "rust/netlink/socket.rs": "an answer does not say whom it is for",
+        "port: self.sender.port(),"
+        => "port: 0,";
+    "make test T=chan_netlink" => "rust/netlink/packet.rs": "an error does not say that it leaves something out",
+        "flags: bindings::NLM_F_CAPPED as u16,"
+        => "flags: 0,";
+    "make test T=threads" => "rust/file/options.rs": "any file is made for all to read",
+        "self.mode = mode & 0o7777;"
+        => "let _ = mode;";
+    "make test T=vkbd" => "samples/28-input/vkbd.rs": "two keys are exchanged",
+        "b\"zxcvbnm,./\""
+        => "b\"zxcvbmn,./\"";
+    "make test T=html_parser" => "samples/17-html-parser/parser/entities.rs": "two entities are exchanged",
+        "(\"eth\", \"ð\"), (\"euml\", \"ë\")"
+        => "(\"eth\", \"ë\"), (\"euml\", \"ð\")";
+    "make test T=html_parser" => "samples/17-html-parser/parser/entities.rs": "quotation marks are exchanged",
+        "'\\u{201C}', '\\u{201D}'"
+        => "'\\u{201D}', '\\u{201C}'";
+    "make test T=defer" => "samples/11-scheduling/defer.rs": "ticks are left out",
+        "timer.start(msecs_to_jiffies(DELAY));"
+        => "timer.start(1);";
+    "make test T=defer" => "samples/11-scheduling/defer.rs": "work that is to wait does not",
+        "delayed.start_after(msecs_to_jiffies(DELAY));"
+        => "delayed.start_after(1);";
+    "make test T=chan_debugfs" => "rust/fops/shims.rs": "what has no end is spliced",
+        "splice_read: member!(T::HAS_READ && T::HAS_SIZE,"
+        => "splice_read: member!(T::HAS_READ,";
 }
