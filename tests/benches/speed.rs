@@ -111,6 +111,22 @@ fn main() {
     }
 }
 
+/// Does what is measured once, on both sides.
+pub fn each_once() {
+    let clock = Clock::of_this_guest();
+    for row in files::ROWS.iter().chain(events::ROWS) {
+        for side in [RUST, C] {
+            println!("{}: {}", side.name(row.module), row.operation);
+            let _module = match row.loaded {
+                Loaded::Both => Some(load(row.module, side, &[])),
+                Loaded::One(parameters) => Some(load(row.module, side, parameters)),
+                Loaded::None => None,
+            };
+            (row.start)(clock, side)(1);
+        }
+    }
+}
+
 /// Keeps what modules log off the console, which is slower than anything that is measured.
 struct Quiet;
 

@@ -69,8 +69,6 @@ const SPLATS: &[(&str, &str)] = &[
     ("kobject: kobject_add_internal failed for ", " with -EEXIST"),
     ("kobject: ", " tried to init an initialized object"),
     ("irq ", ": nobody cared"),
-    // What it said and nobody has seen, which may be any of these.
-    ("** ", " printk messages dropped **"),
     // Memory: what was asked for and not there, and what was not given back.
     ("", ": page allocation failure: order:"),
     ("kmemleak: ", " new suspected memory leaks"),
@@ -254,7 +252,6 @@ mod tests {
         "kobject: kobject_add_internal failed for x with -EEXIST, don't try to register things with the same name in the same directory.",
         "kobject: kobject (00000000f1a5c0de): tried to init an initialized object, something is seriously wrong.",
         "irq 1: nobody cared (try booting with the \"irqpoll\" option)",
-        "** 23 printk messages dropped **",
         "insmod: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)",
         "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
         "kmemleak: Cannot insert 0xffff888003a1b2c0 into the object search tree (overlaps existing)",

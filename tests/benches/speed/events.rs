@@ -2,14 +2,14 @@
 
 //! What happens to modules, rather than is done with their files.
 
-use crate::{
+use super::{
     Loaded, Node, Row, Side,
     measure::{Clock, Operation, repeat},
 };
 use lkmpg_tests::{Module, pty::Pty, wait_until};
 use std::{
     fs::{self, File},
-    io::Read as _,
+    io::{Read as _, Write as _},
     os::{fd::AsRawFd as _, unix::fs::FileExt as _},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -206,10 +206,10 @@ fn tty_write(clock: Clock, side: Side) -> Operation {
     // Closed before the module goes.
     let held = (options.expect("open"), module);
     Box::new(move |times| {
-        let (device, _module) = &held;
+        let (mut device, _module) = (&held.0, &held.1);
         let start = clock.now();
         for _ in 0..times {
-            device.write_at(b"x", 0).expect("write");
+            device.write_all(b"x").expect("write");
         }
         let spent = clock.now() - start;
         pty.read();

@@ -2,7 +2,7 @@
 
 //! What is done with files.
 
-use crate::{
+use super::{
     Loaded, Node, Row, Side,
     measure::{Clock, Operation, repeat},
     netlink::{Connection, FAMILY, PROTOCOL},
@@ -312,9 +312,9 @@ fn write_value(clock: Clock, side: Side) -> Operation {
 }
 
 fn mail(clock: Clock, side: Side) -> Operation {
-    let (file, mut room) = (open(side, MAILBOX), [0; 128]);
+    let (mut file, mut room) = (open(side, MAILBOX), [0; 128]);
     repeat(clock, move || {
-        file.write_at(TEXT, 0).expect("write");
-        file.read_at(&mut room, 0).expect("read");
+        file.write_all(TEXT).expect("write");
+        let _count = file.read(&mut room).expect("read");
     })
 }
