@@ -243,13 +243,13 @@ THEIRS	= $(if $(EXCEPT),$(filter-out $(OURS),$(T)),$(T))
 .PHONY: .tests
 .tests: programs
 	$(Q)$(if $(IS_FOREIGN),$(FOREIGN) $(CARGO) test $(GUESTS) $(or $(addprefix --test ,$(THEIRS)),--test '*'),\
-		$(CARGO) test --workspace $(subst --test units,--lib --bins,$(addprefix --test ,$(T)))) \
+		$(CARGO) test --workspace $(addprefix --test ,$(filter-out units,$(T))) $(if $(filter units,$(T)),--lib --bins)) \
 		--no-run --message-format=json-render-diagnostics >&8
 
 # Runs them, once the modules are built as well.
 .PHONY: .suite
 .suite:
-	$(if $(IS_FOREIGN),$(if $(EXCEPT),,$(foreach it,$(filter $(OURS),$(T)),\
+	$(if $(IS_FOREIGN),$(if $(and $(EXCEPT),$(THEIRS)),,$(foreach it,$(filter $(OURS),$(T)),\
 		$(error the test $(it) runs on this machine: KERNEL=dev, and not KERNEL=$(KERNEL)))))
 	+$(Q)list=$$($(MAKE) --no-print-directory $(JOBS) kbuild .tests 8>&1 >&2) && \
 		printf '%s\n' "$$list" | scripts/vm --suite $(if $(IS_FOREIGN),,$(if $(T),$(if $(filter units,$(T)),--doctests),--doctests))

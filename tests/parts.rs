@@ -2,12 +2,12 @@
 
 //! Threads, timers, lines, values, files and so on of the support crate, used as nobody should.
 
-use lkmpg_tests::{KernelLog, Module, open_node};
+use lkmpg_tests::{KernelLog, Module, open_node, skip};
 use rustix::{
     fs::OFlags,
     io::{Errno, pwrite},
 };
-use std::{fs, io::Read as _};
+use std::{fs, io::Read as _, thread::available_parallelism};
 
 #[test]
 fn rough_use_does_no_harm() {
@@ -21,6 +21,9 @@ fn rough_use_does_no_harm() {
     // Whether it is a tty was not asked of a driver that may do anything.
     assert_eq!(fs::read_to_string("/proc/liar").expect("the count"), "0\n");
     liar.unload().expect("not in use");
+    if available_parallelism().is_ok_and(|it| it.get() == 1) {
+        skip("one CPU has nobody who reads what is replaced");
+    }
 }
 
 #[test]

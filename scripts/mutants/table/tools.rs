@@ -21,8 +21,8 @@ mutants! {
         "$(CARGO) test --workspace"
         => "$(CARGO) test";
     MAKE => "Makefile": "what programs have in themselves is a test that is called so",
-        "$(subst --test units,--lib --bins,$(addprefix --test ,$(T)))"
-        => "$(addprefix --test ,$(T))";
+        "$(if $(filter units,$(T)),--lib --bins)"
+        => "";
     MAKE => "Makefile": "what is left out is tested",
         "override T := $(filter-out $(EXCEPT),$(or $(T),$(TESTS)))"
         => "override T := $(or $(T),$(TESTS))";

@@ -62,6 +62,13 @@ fn now() -> u64 {
     now.expect("a time after 1970").as_secs()
 }
 
+/// Copies a program that is run afterwards: by another process, since what this one starts meanwhile would have
+/// it open for writing.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").args([from, to]).status();
+    assert!(copied.expect("cp").success(), "{from:?}");
+}
+
 #[test]
 fn time_goes_on_and_no_random_number_comes_twice() {
     let user = User::new();
@@ -198,7 +205,7 @@ fn another_qemu_starts_from_another_snapshot() {
     runs_true(&fake);
     let qemu = fake.program();
     fs::remove_file(&qemu).expect("it is removed");
-    fs::copy(Fake::qemu(), &qemu).expect("a copy");
+    copy(&Fake::qemu(), &qemu);
     runs_true(&fake).says(BOOTS);
     runs_true(&fake).does_not_say(BOOTS);
 }
@@ -221,15 +228,19 @@ fn a_guest_with_another_init_is_booted() {
     let built = Path::new(own.trim_end()).join("cargo").join(target());
     for name in ["lkmpg-vm", "lkmpg-guest"] {
         let to = fake.path("bin").join(name);
-        fs::copy(built.join("release").join(name), to).expect("a copy");
+        copy(&built.join("release").join(name), &to);
     }
     let runs = || {
         let mut script = fake.vm(&["--", "true"]);
         script.env("LKMPG_ROOT", root());
         let mut command = Command::new(fake.path("bin/lkmpg-vm"));
-        command
-            .args(script.get_args())
-            .envs(script.get_envs().filter_map(|it| Some((it.0, it.1?))));
+        command.args(script.get_args());
+        for (name, value) in script.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         Ran::from(command.output().expect("it starts")).expect(0)
     };
     runs().says(BOOTS);
