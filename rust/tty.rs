@@ -173,8 +173,8 @@ impl Locked {
         let lock = unsafe { tty.byte_add(bindings::LKM_TTY_LOCK).cast() };
         // SAFETY: As above.
         let is_locked = unsafe { bindings::mutex_trylock(lock) } != 0;
-        // INVARIANT: It was just locked.
-        is_locked.then_some(Self(lock))
+        // INVARIANT: It was just locked. If not, there is no value, whose drop would unlock it.
+        is_locked.then(|| Self(lock))
     }
 }
 

@@ -256,8 +256,8 @@ impl Locked {
     unsafe fn try_new(device: *mut bindings::device) -> Option<Self> {
         // SAFETY: By the safety requirements.
         let is_locked = unsafe { bindings::mutex_trylock(&raw mut (*device).mutex) } != 0;
-        // INVARIANT: It was just locked.
-        is_locked.then_some(Self(device))
+        // INVARIANT: It was just locked. If not, there is no value, whose drop would unlock it.
+        is_locked.then(|| Self(device))
     }
 }
 
