@@ -506,8 +506,7 @@ impl<T: Operations> PinnedDrop for Inner<T> {
             // SAFETY: By the type invariants. Its disk has gone, or was never there.
             unsafe {
                 bindings::blk_mq_destroy_queue(this.queue);
-                // Whose request it was may yet have to return from `queue_rq`, through what is freed now, and
-                // with nothing open: what writes to swap.
+                // Who swaps has nothing open, and may yet have to return from `queue_rq`, through what goes now.
                 bindings::blk_mq_wait_quiesce_done(this.tags.set.get());
                 bindings::blk_put_queue(this.queue);
             }

@@ -314,8 +314,8 @@ impl<T: Receiver> Request<T> {
     ///
     /// Fails with `EBUSY` if the device has a request, since each takes a worker of the kernel's as long
     /// as it is pending, `EOPNOTSUPP` if user space is to be asked and there is no `/sys/class/firmware` or an
-    /// [`Image::request`] of that name was for the same device, `EINVAL` if the name is no such path, `EINTR` if the process is being killed,
-    /// or `ENOMEM`. May sleep (`request_firmware_nowait`).
+    /// [`Image::request`] of that name was for the same device, `EINVAL` if the name is no such path, `EINTR` if the
+    /// process is being killed, or `ENOMEM`. May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
         name: &CStr,

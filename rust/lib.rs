@@ -302,6 +302,7 @@ pub mod kthread;
 mod lifetime;
 #[cfg(linux_7_3)]
 mod link;
+mod locked;
 pub mod memory;
 pub mod message;
 pub mod misc;

@@ -224,8 +224,8 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 /// would tell it to let go, and others may share the line.
 ///
 /// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if it was not [enabled](enable), or if
-/// the name is none for a folder in `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt left, or `ENOMEM`. May sleep
-/// (`pci_alloc_irq_vectors`, `request_irq`).
+/// the name is none for a folder in `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt
+/// left, or `ENOMEM`. May sleep (`pci_alloc_irq_vectors`, `request_irq`).
 ///
 /// # Examples
 ///

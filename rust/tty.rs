@@ -11,7 +11,8 @@
 use crate::{
     bindings,
     compat,
-    context::Context, //
+    context::Context,
+    locked::Locked, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -111,7 +112,10 @@ impl Tty {
         let tty = self.0.as_ptr();
         // Who closes it for the last time, or hangs it up, holds the lock while the driver frees what its
         // `write` uses. A write(2) has the terminal open, which this has not.
-        let Some(_locked) = Locked::try_new(tty) else {
+        //
+        // SAFETY: It is a member of the terminal, which stays: by the type invariants.
+        let locked = unsafe { Locked::try_new(tty.byte_add(bindings::LKM_TTY_LOCK).cast()) };
+        let Some(_locked) = locked else {
             return Ok(0);
         };
         // SAFETY: By the type invariants; it is locked.
@@ -156,31 +160,5 @@ impl Drop for Tty {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
         unsafe { bindings::tty_kref_put(self.0.as_ptr()) };
-    }
-}
-
-/// A terminal that nobody opens, closes or hangs up meanwhile (`tty_lock`).
-///
-/// # Invariants
-///
-/// The terminal stays, and this thread has locked it.
-struct Locked(*mut bindings::mutex);
-
-impl Locked {
-    /// `None` if somebody else has locked it. The caller keeps a reference to `tty` until the value is dropped.
-    fn try_new(tty: *mut bindings::tty_struct) -> Option<Self> {
-        // SAFETY: The caller owns a reference to `tty`, whose member this is.
-        let lock = unsafe { tty.byte_add(bindings::LKM_TTY_LOCK).cast() };
-        // SAFETY: As above.
-        let is_locked = unsafe { bindings::mutex_trylock(lock) } != 0;
-        // INVARIANT: It was just locked. If not, there is no value, whose drop would unlock it.
-        is_locked.then(|| Self(lock))
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::mutex_unlock(self.0) };
     }
 }

@@ -14,7 +14,8 @@ use crate::{
         Flags,
         ThreadedHandler,
         ThreadedRegistration, //
-    }, //
+    },
+    locked::Locked, //
 };
 use core::{
     cell::UnsafeCell,
@@ -230,44 +231,6 @@ impl<T: ThreadedHandler> PinnedDrop for Interrupt<T> {
     }
 }
 
-/// A device with its lock held: its driver is neither bound nor unbound.
-///
-/// # Invariants
-///
-/// The device stays, and this thread has locked it.
-struct Locked(*mut bindings::device);
-
-impl Locked {
-    /// # Safety
-    ///
-    /// The device must have been initialised, and stay until the value is dropped.
-    unsafe fn new(device: *mut bindings::device) -> Self {
-        // SAFETY: By the safety requirements.
-        unsafe { bindings::mutex_lock(&raw mut (*device).mutex) };
-        // INVARIANT: It was just locked.
-        Self(device)
-    }
-
-    /// `None` if somebody else has locked it.
-    ///
-    /// # Safety
-    ///
-    /// As for [`new`](Self::new).
-    unsafe fn try_new(device: *mut bindings::device) -> Option<Self> {
-        // SAFETY: By the safety requirements.
-        let is_locked = unsafe { bindings::mutex_trylock(&raw mut (*device).mutex) } != 0;
-        // INVARIANT: It was just locked. If not, there is no value, whose drop would unlock it.
-        is_locked.then(|| Self(device))
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::mutex_unlock(&raw mut (*self.0).mutex) };
-    }
-}
-
 impl Input {
     fn as_raw(&self) -> *mut bindings::gpio_desc {
         self.0 .0.as_ptr()
@@ -278,7 +241,7 @@ impl Input {
         // SAFETY: By the type invariants of the line; it has been initialised.
         unsafe {
             let chip = bindings::gpiod_to_gpio_device(self.as_raw());
-            Locked::new(bindings::gpio_device_to_device(chip))
+            Locked::new(&raw mut (*bindings::gpio_device_to_device(chip)).mutex)
         }
     }
 
@@ -357,7 +320,7 @@ impl Search {
                     bus: (*device).bus,
                     locked: search
                         .is_to_be_locked
-                        .then(|| Locked::try_new(device))
+                        .then(|| Locked::try_new(&raw mut (*device).mutex))
                         .flatten(),
                 }),
             };

@@ -480,6 +480,9 @@ mutants! {
     "make test T=adversary" => "rust/file.rs": "a file is used with a lock held that it takes",
         "!context::may_use_files()"
         => "false";
+    "make test T=adversary" => "rust/params.rs": "who sets a parameter may use a file",
+        "context::without_files(|| H::on_set(new))"
+        => "H::on_set(new)";
     "make test T=adversary" => "rust/hwmon.rs": "a sensor may read its own file",
         "context::without_files(|| chip.read(what))"
         => "chip.read(what)";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Uses a file in what C calls with a lock that the file takes, too.
+//! Uses a file in what C calls with a lock that a file may take, too.
 
 use kernel::{
     devres::Devres,
@@ -26,8 +26,17 @@ module! {
     type: Inside,
     name: "inside",
     authors: ["lkmpg-rs developers"],
-    description: "Reads its own files from within",
+    description: "Reads a file where it must not",
     license: "GPL",
+}
+
+module_params! {
+    look: u8 {
+        default: 0,
+        description: "Look at a file when this is set",
+        permissions: 0o644,
+        on_set: |_| file::read(c"/proc/version", 4096).map(drop),
+    },
 }
 
 struct Inside {
@@ -49,9 +58,9 @@ impl kernel::Module for Inside {
     }
 }
 
-/// The number of the error that a file of this module's fails with.
+/// The number of the error that any file fails with there.
 fn errno() -> c_long {
-    let read = file::read(c"/sys/kernel/config/inside/errno", 16);
+    let read = file::read(c"/proc/version", 4096);
     read.err().map_or(0, |e| e.to_errno() as c_long)
 }
 
