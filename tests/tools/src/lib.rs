@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 /// What the scripts expect of every machine, and the stubs do not replace.
 const REAL: &str = "awk basename bash cat chmod cksum cmp comm cp cut date df diff dirname du env false find flock grep head id \
-    install ldd ln ls make mkdir mktemp mv nproc od paste printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
+    install ldd ln ls make mkdir mktemp mv nproc od paste patch printf readlink rm rmdir sed sh sha256sum sleep sort stat sync tac \
     tail tar tee test timeout touch tr true uname uniq wc xargs";
 /// What scripts/setup installs, where it is missing.
 const INSTALLED: &str = "gcc flex bison bc xz kmod busybox genl shellcheck python3 \
@@ -149,7 +149,7 @@ impl Machine {
 
     /// What is not built: Kbuild's files and the scripts.
     fn check_out(&self) {
-        let copy = "cp --parents Makefile Kbuild dkms.conf scripts/configs/* $(find scripts -maxdepth 1 -type f) $(find scripts/skeleton -type f) \
+        let copy = "cp --parents Makefile Kbuild dkms.conf patches/* scripts/configs/* $(find scripts -maxdepth 1 -type f) $(find scripts/skeleton -type f) \
             $(find samples -name Kbuild) \"$1\"";
         let status = Command::new("sh")
             .args(["-c", copy, "sh"])

@@ -321,6 +321,45 @@ fn a_kernel_without_its_source_is_not_taken() {
 }
 
 #[test]
+fn a_kernels_patches_are_in_a_source_of_its_own() {
+    let machine = Machine::new();
+    source(&machine, CACHE, "7.3.4");
+    machine.write("checkout/scripts/guest-root", "#!/bin/sh\necho /its/root\n");
+    let patch = |text: &str| {
+        let to = "checkout/patches/pciehp-lock-order.patch";
+        machine.write(to, format!("--- a/Kbuild\n+++ b/Kbuild\n{text}"));
+        machine.run(&["scripts/kernel", "debug-riscv64"])
+    };
+    let kernel = || {
+        machine
+            .path("checkout/build/debug-riscv64/kernel")
+            .canonicalize()
+    };
+    let its_kbuild = || {
+        let folder = kernel().expect("a kernel").join("build/source/Kbuild");
+        fs::read_to_string(folder).expect("its source")
+    };
+    patch("@@ -0,0 +1 @@\n+# Mended.\n")
+        .passes()
+        .says(&["building Linux 7.3.4, patched, debug-riscv64", "is ready"]);
+    assert_eq!(its_kbuild(), "# Mended.\n");
+    let first = kernel().expect("a kernel");
+    // Another run takes it.
+    assert_eq!(patch("@@ -0,0 +1 @@\n+# Mended.\n").passes().err, "");
+    // One with another patch does not.
+    patch("@@ -0,0 +1 @@\n+# Better.\n")
+        .passes()
+        .says(&["is ready"]);
+    assert_eq!(its_kbuild(), "# Better.\n");
+    assert_ne!(kernel().expect("a kernel"), first);
+    patch("@@ -1 +1 @@\n-# Not there.\n+# Mended.\n")
+        .fails(&["pciehp-lock-order.patch does not apply to linux-7.3.4-1"]);
+    // Other kernels have the source as it was.
+    let shared = machine.path(CACHE).join("sources/linux-7.3.4-1/Kbuild");
+    assert_eq!(fs::read_to_string(shared).expect("a file"), "");
+}
+
+#[test]
 fn a_source_of_the_callers_is_asked_for() {
     let mut machine = machine();
     source(&machine, "mine", "7.3.5");
