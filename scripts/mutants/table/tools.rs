@@ -2,8 +2,13 @@
 
 //! What is broken of the tools: make, the checks, and what they begin with.
 
-use super::{CHECK, DOCTOR, INSTALL, MAKE, Mutant};
+use super::Mutant;
 
+// It looks at what Kbuild has built, too.
+const INSTALL: &str = "make test T=install";
+const MAKE: &str = "cargo test --package lkmpg-tools-tests --test make";
+const DOCTOR: &str = "cargo test --package lkmpg-tools-tests --test doctor";
+const CHECK: &str = "cargo test --package lkmpg-tools-tests --test check";
 const CACHE: &str = "cargo test --package lkmpg-tools-tests --test cache";
 const EXERCISE: &str =
     "cargo test --package lkmpg-tools-tests --test exercise -- --skip those_of_the_book";
@@ -179,4 +184,55 @@ mutants! {
     ITSELF => "scripts/mutants/main.rs": "two break the same copy",
         "FlockOperation::NonBlockingLockExclusive"
         => "FlockOperation::NonBlockingLockShared";
+    CHECK => "scripts/check": "a check that fails is forgotten",
+        "\"$@\" || failed=\"$failed$name; \""
+        => "\"$@\" || :";
+    CHECK => "scripts/check": "samples may use raw bindings",
+        "'bindings::|allow\\(unsafe_code'"
+        => "'allow\\(unsafe_code'";
+    CHECK => "scripts/check": "an empty list passes its check",
+        "grep . || { echo \"there are no $1 to check\" >&2; return 1; }"
+        => "cat";
+    INSTALL => "scripts/install": "what is installed can only be read by root",
+        "umask 022"
+        => "umask 077";
+    INSTALL => "scripts/install": "modules of another kernel are installed",
+        "[ \"${found%% *}\" = \"$release\" ] ||"
+        => "true ||";
+    INSTALL => "scripts/install": "stale modules are installed",
+        "built_modules \"$build\" samples |"
+        => "find \"$build/samples\" -name '*.ko' |";
+    INSTALL => "dkms.conf": "DKMS is not told where modules go",
+        "DEST_MODULE_LOCATION+=(\"/extra/lkmpg-rs\")"
+        => ":";
+    DOCTOR => "scripts/doctor": "the doctor counts no problems",
+        "\tproblems=$((problems + 1))\n"
+        => "";
+    DOCTOR => "scripts/doctor": "the doctor does not look which compiler it was",
+        "\t\tcheck_kdir_rustc\n\t\tcheck_kdir_symbols\n\t\tcheck_signatures"
+        => "\t\tcheck_kdir_symbols\n\t\tcheck_signatures";
+    DOCTOR => "scripts/lib.sh": "a copied tree is taken for what it was copied from",
+        "[ -z \"$built\" ] || [ \"$built\" -ef \"$1\" ]"
+        => "true";
+    MAKE => "scripts/lib.sh": "the caller's shell changes what the scripts do",
+        "unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV"
+        => ":";
+    "make test T=ways_around" => "scripts/ways-around": "a macro may be called as one that others use",
+        "word == \"as\" and"
+        => "False and";
+    "make test T=ways_around" => "scripts/ways-around": "a part of the kernel crate that nobody has read is used",
+        "not in PARTS | MACROS and"
+        => "in () and";
+    MAKE => "scripts/needs": "a module that a test names is not built",
+        "grep -owE '[a-z0-9_]+' \"$file\""
+        => "grep -owE '[a-z]+' \"$file\"";
+    MAKE => "scripts/needs": "a test of all modules has a few",
+        "grep -qE '\\b(subjects|apart|twins)\\b|TEXTS' \"$file\""
+        => "grep -qE '\\b(apart|twins)\\b|TEXTS' \"$file\"";
+    CACHE => "scripts/kernel": "a kernel's patches are forgotten",
+        "for patch in ${patches_of[${kernel%+*}]-}; do"
+        => "for patch in; do";
+    CACHE => "scripts/kernel": "a kernel with another patch is the same",
+        "patched=patched-$(cat \"${patches[@]}\" | sha256sum | cut -c 1-12)"
+        => "patched=patched";
 }
