@@ -68,6 +68,12 @@ pub(crate) fn may_use_files() -> bool {
     unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOFS == 0 }
 }
 
+/// Whether the current task may register miscellaneous devices: it may not with C's lock for these held.
+pub(crate) fn may_register_misc() -> bool {
+    // SAFETY: As above.
+    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_PIN == 0 }
+}
+
 /// Calls what must not wait for disks, nor allocate by writing to them (`memalloc_noio_save`).
 pub(crate) fn without_io<R>(call: impl FnOnce() -> R) -> R {
     with_flag(bindings::PF_MEMALLOC_NOIO, call)
@@ -77,6 +83,12 @@ pub(crate) fn without_io<R>(call: impl FnOnce() -> R) -> R {
 /// either (`memalloc_nofs_save`).
 pub(crate) fn without_files<R>(call: impl FnOnce() -> R) -> R {
     with_flag(bindings::PF_MEMALLOC_NOFS, call)
+}
+
+/// Calls what must not use files, nor register miscellaneous devices. C has no flag that says so. The one that is taken has
+/// memory come from where it can be pinned (`memalloc_pin_save`), which this does not mind.
+pub(crate) fn without_misc<R>(call: impl FnOnce() -> R) -> R {
+    with_flag(bindings::PF_MEMALLOC_NOFS | bindings::PF_MEMALLOC_PIN, call)
 }
 
 fn with_flag<R>(flag: u32, call: impl FnOnce() -> R) -> R {

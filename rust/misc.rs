@@ -10,11 +10,16 @@
 
 use crate::{
     bindings,
+    compat::errno,
+    context,
     fops::{
         FileOperations,
         Shims, //
     },
-    lifetime::References,
+    lifetime::{
+        self,
+        References, //
+    },
     name::{
         self,
         is_device,
@@ -33,6 +38,10 @@ use kernel::{
 ///
 /// Files that are open then keep working. They also keep the module: it cannot be unloaded before
 /// they are closed, and a load that fails waits for that.
+///
+/// C opens one miscellaneous device at a time, with the lock that it registers them with, and shows them in `/proc/misc`
+/// with. So [`FileOperations::open`] cannot use [files](mod@crate::file), nor register another device (`EDEADLK`); what
+/// it drops is there until it has returned, and a little longer. Others cannot open any meanwhile, so it must not wait.
 ///
 /// # Examples
 ///
@@ -63,9 +72,17 @@ use kernel::{
 /// }
 /// ```
 pub struct Registration<T: FileOperations> {
-    // Goes first: afterwards nobody can open the device.
-    _device: Pin<KBox<Device<T>>>,
+    /// Taken by the drop. Goes first: afterwards nobody can open it.
+    device: Option<Pin<KBox<Device<T>>>>,
     _references: References,
+}
+
+impl<T: FileOperations> Drop for Registration<T> {
+    fn drop(&mut self) {
+        if !context::may_register_misc() {
+            self.device.take().map(lifetime::drop_later);
+        }
+    }
 }
 
 impl<T: FileOperations> Registration<T> {
@@ -73,13 +90,16 @@ impl<T: FileOperations> Registration<T> {
     /// files share `data`, and its node has this mode.
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have or the
-    /// mode is none, `EBUSY` if there is no number left, or `ENOMEM`. May sleep (`misc_register`).
+    /// mode is none, `EBUSY` if there is no number left, `EDEADLK` in the `open` of one, or `ENOMEM`. May
+    /// sleep (`misc_register`).
     ///
-    /// The device may be opened before this returns. C opens one miscellaneous device at a time, so
-    /// [`FileOperations::open`] must not open another, register or drop one, nor wait.
+    /// The device may be opened before this returns.
     pub fn new(name: &'static CStr, mode: u16, data: Arc<T::Data>) -> Result<Self> {
         if !is_device(name) {
             return Err(EINVAL);
+        }
+        if !context::may_register_misc() {
+            return Err(errno(bindings::EDEADLK));
         }
         let mode = permissions(mode)?;
         // C would show who registers what is there, as if it were an error of the kernel's.
@@ -87,8 +107,9 @@ impl<T: FileOperations> Registration<T> {
             return Err(EEXIST);
         }
         let references = References;
+        let device = KBox::pin_init(Device::new(name, mode, data), GFP_KERNEL)?;
         Ok(Self {
-            _device: KBox::pin_init(Device::new(name, mode, data), GFP_KERNEL)?,
+            device: Some(device),
             _references: references,
         })
     }
@@ -151,8 +172,10 @@ impl<T: FileOperations> Device<T> {
         // SAFETY: `misc_open` left the device there, and keeps it registered during this call. It is
         // the first member of a `Self`.
         let data = unsafe { &(*(*file).private_data.cast::<Self>()).data };
-        // SAFETY: The file is in its `open`. `release` follows if this succeeds.
-        unsafe { Shims::<T>::open(data.as_arc_borrow(), file) }
+        context::without_misc(|| {
+            // SAFETY: The file is in its `open`. `release` follows if this succeeds.
+            unsafe { Shims::<T>::open(data.as_arc_borrow(), file) }
+        })
     }
 }
 

@@ -295,6 +295,13 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     assert_eq!(input.trim(), deadlock);
     let set = fs::write("/sys/module/inside/parameters/look", "1");
     assert_eq!(set.map_err(errno_of), Err(Errno::DEADLK));
+    let device = file("/dev/inside");
+    log.wait_for(&format!("inside: open: {deadlock}, more: {deadlock}"));
+    let other = Path::new("/dev/inside_other");
+    wait_until("nothing where it was dropped", || !other.exists());
+    drop(device);
+    let users = || fs::read_to_string("/sys/module/inside/refcnt").expect("its users");
+    wait_until("nobody to use it", || users() == "0\n");
     module.unload().expect("nobody uses it");
 }
 

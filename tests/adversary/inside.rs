@@ -40,6 +40,7 @@ module_params! {
 }
 
 struct Inside {
+    _device: misc::Registration<Opened>,
     _configfs: Subsystem<Folder>,
     // Before what it is registered for.
     _hwmon: Devres<hwmon::Registration<Zero>>,
@@ -49,8 +50,11 @@ struct Inside {
 impl kernel::Module for Inside {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let sensors = faux::Registration::new(c"inside", None)?;
+        let other = misc::Registration::new(c"inside_other", 0o600, Arc::new((), GFP_KERNEL)?)?;
+        let other = Arc::pin_init(new_mutex!(Some(other)), GFP_KERNEL)?;
         let zero = Arc::new(Zero, GFP_KERNEL)?;
         Ok(Self {
+            _device: misc::Registration::new(c"inside", 0o600, other)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
             _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
             _sensors: sensors,
@@ -90,5 +94,33 @@ impl Chip for Zero {
 
     fn read(&self, _what: Temperature) -> Result<c_long> {
         Ok(errno())
+    }
+}
+
+/// What its `open` drops.
+struct Other;
+
+#[vtable]
+impl FileOperations for Other {
+    type Data = ();
+
+    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Other)
+    }
+}
+
+struct Opened;
+
+#[vtable]
+impl FileOperations for Opened {
+    type Data = Mutex<Option<misc::Registration<Other>>>;
+
+    fn open(other: ArcBorrow<'_, Self::Data>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        let data = Arc::new((), GFP_KERNEL)?;
+        let more = misc::Registration::<Other>::new(c"inside_more", 0o600, data);
+        let more = more.err().map_or(0, Error::to_errno);
+        pr_info!("open: {}, more: {more}\n", errno());
+        drop(other.lock().take());
+        Ok(Opened)
     }
 }

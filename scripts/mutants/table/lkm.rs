@@ -268,4 +268,10 @@ mutants! {
     "make test T=chan_debugfs" => "rust/fops/shims.rs": "what has no end is spliced",
         "splice_read: member!(T::HAS_READ && T::HAS_SIZE,"
         => "splice_read: member!(T::HAS_READ,";
+    "make test T=adversary" => "rust/misc.rs": "a device is registered in the open of one",
+        "if !context::may_register_misc() {\n            return"
+        => "if false {\n            return";
+    "make test T=adversary" => "rust/misc.rs": "a device is dropped in the open of one",
+        "if !context::may_register_misc() {\n            self"
+        => "if false {\n            self";
 }
