@@ -17,6 +17,7 @@ const MODULE: &str = "cargo test --package lkmpg-tools-tests --test module";
 // The table does not fit what is broken.
 const ITSELF: &str = "cargo test --package lkmpg-mutants -- --skip the_table_fits";
 const VM: &str = "cargo test --package lkmpg-tools-tests --test vm";
+const WAYS: &str = "make test T=ways_around";
 
 mutants! {
     MAKE => "Makefile": "what programs have in their documentation is not tested",
@@ -217,10 +218,10 @@ mutants! {
     MAKE => "scripts/lib.sh": "the caller's shell changes what the scripts do",
         "unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS CDPATH BASH_ENV ENV"
         => ":";
-    "make test T=ways_around" => "scripts/ways-around": "a macro may be called as one that others use",
+    WAYS => "scripts/ways-around": "a macro may be called as one that others use",
         "word == \"as\" and"
         => "False and";
-    "make test T=ways_around" => "scripts/ways-around": "a part of the kernel crate that nobody has read is used",
+    WAYS => "scripts/ways-around": "a part of the kernel crate that nobody has read is used",
         "not in PARTS | MACROS and"
         => "in () and";
     MAKE => "scripts/needs": "a module that a test names is not built",
@@ -235,4 +236,13 @@ mutants! {
     CACHE => "scripts/kernel": "a kernel with another patch is the same",
         "patched=patched-$(cat \"${patches[@]}\" | sha256sum | cut -c 1-12)"
         => "patched=patched";
+    WAYS => "scripts/ways-around": "any attribute is taken",
+        "if words[n] not in ATTRIBUTES | {\")\"}:"
+        => "if False:";
+    WAYS => "scripts/ways-around": "anything may be derived",
+        "words[n] not in DERIVES | {\",\", \"(\"}"
+        => "False";
+    WAYS => "scripts/ways-around": "zerocopy is as good as read",
+        "*unknown(words), *matches(UNREAD, words)]"
+        => "*unknown(words)]";
 }

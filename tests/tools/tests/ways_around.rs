@@ -42,6 +42,8 @@ fn there_is_no_way_around_the_lints() {
             &[
                 "extern  crate self as kernel;",
                 "extern /* in between */ crate self as kernel;",
+                "mod kernel { pub(crate) use mine as assert; }",
+                "use crate::mine as core;",
             ][..],
         ),
         (
@@ -51,6 +53,7 @@ fn there_is_no_way_around_the_lints() {
                 "macro_rules! r#include { () => {} }",
                 "macro_rules! all { ($n:ident) => { macro_rules! $n { () => {} } } }",
                 "#[cfg(any())] macro_rules! io_project { () => {} }",
+                "pub(crate) use mine as kunit_assert;",
             ][..],
         ),
         (
@@ -66,6 +69,7 @@ fn there_is_no_way_around_the_lints() {
                 "global_lock! {}",
                 "#[cfg(any())] macro_rules! mine { () => {} } kernel::list::mine! {}",
                 "core::arch::asm! {}",
+                "core::pin::pin!(thing);",
                 "macro_rules! call { ($m:path) => { $m!(\"cli\"); } }",
             ][..],
         ),
@@ -143,12 +147,43 @@ fn there_is_no_way_around_the_lints() {
             "a macro may make of it what is refused",
             &[
                 "macro_rules! call { ($i:ident) => { $i! {} } } call!(paste);",
+                "macro_rules! with { ($b:ident) => { use kernel::prelude::$b; } } with!(IntoBytes);",
                 "macro_rules! hold { ($($t:tt)*) => { static F: $($t)* } } hold!(SetOnce<X> = new());",
             ][..],
         ),
         (
             "nobody knows which attribute it is",
-            &["macro_rules! with { ($a:meta) => { #[$a] fn f() {} } }"][..],
+            &[
+                "macro_rules! with { ($a:meta) => { #[$a] fn f() {} } }",
+                "macro_rules! with { ($a:tt) => { # $a fn f() {} } }",
+                "macro_rules! with { ($h:tt $a:tt) => { $h $a fn f() {} } } with!(# fn);",
+            ][..],
+        ),
+        (
+            "it is no attribute that was looked at",
+            &[
+                "#[kunit_tests(way)] mod tests {}",
+                "#[cfg_attr(all(), allow(dead_code), kernel::macros::kunit_tests(way))] mod tests {}",
+                "#![feature(core_intrinsics)]",
+                "#[zerocopy_derive::anything] struct S;",
+            ][..],
+        ),
+        (
+            "nobody has looked at what is derived",
+            &[
+                "#[derive(Clone, FromBytes)] struct S;",
+                "#[cfg_attr(all(), derive(kernel::prelude::IntoBytes))] struct S(u8);",
+                "write!(derive(TryFromBytes,));",
+                "macro_rules! with { ($d:ident) => { #[derive($d)] struct S; } }",
+            ][..],
+        ),
+        (
+            "it takes the name of what was looked at",
+            &[
+                "use kernel::prelude::{IntoBytes as Clone, *};",
+                "use kernel::macros::other as inline;",
+                "macro_rules! with { ($a:ident $b:ident) => { use kernel::prelude::$a as $b; } }",
+            ][..],
         ),
         (
             "it lifts or hides from the lints",
@@ -198,6 +233,9 @@ fn there_is_no_way_around_the_lints() {
                 "use kernel::{sync::Arc, {prelude::*, drm}};",
                 "use kernel::*;",
                 "use kernel::{sync::Arc, self as k};",
+                "use zerocopy::TryFromBytes as _;",
+                "struct ___ZerocopyTagPrimitive(Option<&'static u64>);",
+                "impl PaddingFree<Leak, 7> for () {}",
                 "macro_rules! clock { ($part:ident) => { kernel::$part::Clk } }",
             ][..],
         ),
@@ -239,6 +277,10 @@ fn there_is_no_way_around_the_lints() {
         "use kernel::{self, prelude::*, sync::{new_mutex, Arc}, time::{self, Instant},};",
         "macro_rules! mine { ($n:expr) => { $n + 1 } } fn f() -> u8 { if !(true) { 1 } else { mine!(2) } }",
         "fn f(kernel: &str) -> bool { !kernel.is_empty() && ::kernel::page::PAGE_SIZE != 1 }",
+        "#[derive(Clone, Copy, core::fmt::Debug,)] #[repr(C)] struct S; fn f() -> impl Fn() + use<> { <S as core::clone::Clone>::clone }",
+        "#[cfg_attr(not(CONFIG_X), expect(dead_code, reason = \"it depends\"),)] #[rustfmt::skip] mod m {}",
+        "use mine::It as _; fn f<T: kernel::transmute::FromBytes>(n: u8) -> u64 { n as u64 }",
+        "macro_rules! mine { ($(#[doc = $d:literal])* $t:ty) => { $(#[doc = $d])* struct S(u8 as $t); } }",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert_eq!(said(&[], harmless), "", "{harmless}");
