@@ -104,49 +104,51 @@ impl Drop for Command<'_> {
 
 /// Has the device answer to reads and writes of its registers, until it is unbound. That comes before all else: what is
 /// registered later goes earlier. It does not use its line before it has a handler (`pci_intx`), unless the machine was
-/// suspended and resumed.
+/// suspended and resumed. To do so twice is the same as once.
 ///
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
 /// or with `ENOMEM`. May sleep (`pci_enable_device`).
 pub fn enable(device: &Device<Core<'_>>) -> Result {
-    /// # Invariants
+    /// # Safety
     ///
-    /// The device was enabled, and that is this one's.
-    struct Enabled {
-        device: ARef<Device>,
-        /// So it goes last, and there is no handler.
-        is_first: bool,
-    }
-
-    impl Drop for Enabled {
-        fn drop(&mut self) {
-            let _command = Command::lock(&self.device);
-            // SAFETY: By the type invariants.
-            unsafe {
-                if self.is_first {
-                    bindings::pci_intx(as_raw(&self.device), 0);
-                }
-                bindings::pci_disable_device(as_raw(&self.device));
-            }
+    /// To be called once, with a device that was enabled.
+    unsafe extern "C" fn disable(raw: *mut c_void) {
+        let raw = raw.cast::<bindings::pci_dev>();
+        // SAFETY: By the safety requirements, it is one. Rust's is a transparent wrapper.
+        let _command = Command::lock(unsafe { &*raw.cast::<Device>() });
+        // SAFETY: As above. There is no handler any more.
+        unsafe {
+            bindings::pci_intx(raw, 0);
+            bindings::pci_disable_device(raw);
         }
     }
 
+    let raw = as_raw(device);
+    // SAFETY: There is such a device.
+    let parent = unsafe { &raw mut (*raw).dev };
+    // Others, such as root by a file in sysfs, may enable it as well, so that C's count does not tell.
+    //
+    // SAFETY: As above.
+    if unsafe { bindings::devm_is_action_added(parent, Some(disable), raw.cast()) } {
+        return Ok(());
+    }
     let command = Command::lock(device);
-    let is_first = is_enabled(device).is_err();
     // SAFETY: Nobody else has a `Core` device, nor changes whether it is enabled.
     unsafe {
-        to_result(bindings::pci_enable_device(as_raw(device)))?;
-        if is_first {
-            bindings::pci_intx(as_raw(device), 0);
-        }
+        to_result(bindings::pci_enable_device(raw))?;
+        bindings::pci_intx(raw, 0);
     }
     drop(command);
-    // INVARIANT: It was just enabled.
-    let enabled = Enabled {
-        device: device.into(),
-        is_first,
-    };
-    devres::register(device.as_ref(), enabled, GFP_KERNEL)
+    // SAFETY: The device is about to be bound. It was just enabled, and is there until `disable` was called.
+    let added = to_result(unsafe {
+        let name = c"disable".as_char_ptr();
+        bindings::__devm_add_action(parent, Some(disable), raw.cast(), name)
+    });
+    if added.is_err() {
+        // SAFETY: As above. C does not call it.
+        unsafe { disable(raw.cast()) };
+    }
+    added
 }
 
 /// Fails with `EINVAL` if nobody has enabled the device. Until then its registers may not answer, which some machines take
