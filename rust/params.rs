@@ -399,7 +399,7 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// A number or a flag can have an `on_set`, a function that is called with each value that somebody
 /// gives it, before it is there. If that fails, the old value stays, and the error is the writer's, or
 /// `insmod`'s. It may sleep, and must not call [`lock`], which is held already. It is called by the
-/// loader before `init`, and may be called until the module has been dropped, so all it knows is what
+/// loader before `init`, and may be called until its files have gone, after the module was dropped, so all it knows is what
 /// is static. It cannot use [files](mod@crate::file): `EDEADLK`. A flag with an `on_set` is given as `flag=1`, not
 /// as `flag`.
 ///

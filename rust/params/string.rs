@@ -9,15 +9,11 @@ use super::{
     writable,
     Guard, //
 };
-use crate::{
-    bindings,
-    callback::Caller, //
-};
+use crate::bindings;
 use core::cell::UnsafeCell;
 use kernel::{
     module_param::KernelParam,
     prelude::*,
-    str::CString,
     sync::atomic::{
         Acquire,
         Atomic,
@@ -31,14 +27,21 @@ use kernel::{
 /// # Invariants
 ///
 /// `text` is a C string. If root can change it, it is a static one or a copy of `param_ops_charp`'s,
-/// which stays until it is changed. If not, it is a static one or the last of `given`, which stay until
-/// the module goes, and of which only the loader knows.
+/// which stays until it is changed. If not, it is a static one or `given`, which only the loader changes, and
+/// not when somebody has it.
 #[repr(C)]
 pub struct Str<const MODE: u16> {
     // Must be first: it is what C reads, and sets.
     text: Atomic<*mut c_char>,
-    given: UnsafeCell<KVec<CString>>,
+    /// Somebody has what was given.
+    taken: Atomic<bool>,
+    // It goes with the module's own memory. That of `kmalloc` would go before lockdep forgets the locks that are
+    // called so.
+    given: UnsafeCell<[u8; MOST + 1]>,
 }
+
+/// How many bytes it has at most.
+const MOST: usize = 1024;
 
 // SAFETY: A reader holds the parameter lock if the string can change, and the loader is one.
 unsafe impl<const MODE: u16> Sync for Str<MODE> {}
@@ -53,7 +56,7 @@ impl<const MODE: u16> Str<MODE> {
         flags: 0,
         set: Some(Self::set),
         get: Some(bindings::param_get_charp),
-        free: Some(Self::free),
+        free: None,
     };
 
     #[doc(hidden)]
@@ -61,7 +64,8 @@ impl<const MODE: u16> Str<MODE> {
         let default = kernel::str::as_char_ptr_in_const_context(default);
         Self {
             text: Atomic::new(default.cast_mut()),
-            given: UnsafeCell::new(KVec::new()),
+            taken: Atomic::new(false),
+            given: UnsafeCell::new([0; MOST + 1]),
         }
     }
 
@@ -75,35 +79,26 @@ impl<const MODE: u16> Str<MODE> {
         let this = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<Self>() };
         // SAFETY: The loader passes a C string.
         let text = unsafe { CStr::from_char_ptr(text) };
-        if text.to_bytes().len() > 1024 {
+        let bytes = text.to_bytes();
+        if bytes.len() > MOST {
             // The loader's own line has the name behind the string, and is cut before it.
             // SAFETY: The name is a C string of the module.
             let name = unsafe { CStr::from_char_ptr((*param).name) };
             pr_err!("{name}: a string of more than 1024 bytes.\n");
             return ENOSPC.to_errno();
         }
-        // SAFETY: Only the loader uses this, one parameter after the other.
+        if this.taken.load(Relaxed) {
+            return EBUSY.to_errno();
+        }
+        // SAFETY: Only the loader uses this, one parameter after the other, and nobody has what is there.
         let given = unsafe { &mut *this.given.get() };
-        let mut keep = || {
-            given.push(CString::try_from(text)?, GFP_KERNEL)?;
-            let text = given.last().ok_or(ENOMEM)?.as_char_ptr();
-            // INVARIANT: It is the last of `given`.
-            this.text.store(text.cast_mut(), Release);
-            Ok(())
-        };
-        Caller::Vfs.status(keep())
-    }
-
-    /// `kernel_param_ops::free`.
-    ///
-    /// # Safety
-    ///
-    /// To be called by the loader as that operation, with the `arg` of a parameter of this type.
-    unsafe extern "C" fn free(arg: *mut c_void) {
-        // SAFETY: It is a static parameter of this type, whose module does not run any more.
-        drop(core::mem::take(unsafe {
-            &mut *(*arg.cast::<Self>()).given.get()
-        }));
+        given.fill(0);
+        for (to, from) in given.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        // INVARIANT: A byte is 0 behind those of `text`.
+        this.text.store(given.as_mut_ptr().cast(), Release);
+        0
     }
 
     #[doc(hidden)]
@@ -123,8 +118,8 @@ impl<const MODE: u16> Str<MODE> {
         kernel_param::<MODE>(name, ops, core::ptr::from_ref(self).cast_mut().cast())
     }
 
-    /// Returns the string, if its file cannot be written: else it does not build. Callable from any
-    /// context.
+    /// Returns the string, if its file cannot be written: else it does not build. The loader then takes no other one
+    /// (`EBUSY`). Callable from any context.
     ///
     /// ```compile_fail,E0080
     /// lkm::module_params! {
@@ -135,8 +130,12 @@ impl<const MODE: u16> Str<MODE> {
     #[inline]
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
+        let text = self.text.load(Acquire);
+        if text == self.given.get().cast() && !self.taken.load(Relaxed) {
+            self.taken.store(true, Relaxed);
+        }
         // SAFETY: By the type invariants, it stays as long as the module.
-        unsafe { CStr::from_char_ptr(self.text.load(Acquire)) }
+        unsafe { CStr::from_char_ptr(text) }
     }
 
     /// Returns the string, which stays as it is as long as the guard. Callable from any context in
