@@ -81,7 +81,7 @@ impl Options {
         self
     }
 
-    /// Creates nodes for minors 0 to `count - 1`, called `name0`, `name1`… if there are several.
+    /// Creates nodes for minors 0 to `count - 1`, called `name0`, `name1`… if there are several. At most 4,096.
     pub const fn nodes(mut self, count: u32) -> Self {
         self.nodes = count;
         self
@@ -141,7 +141,10 @@ impl<T: FileOperations> Registration<T> {
 }
 
 /// How long the number of a minor can be.
-const MOST_DIGITS: usize = 7;
+const MOST_DIGITS: usize = 4;
+
+/// Each takes memory, and time in which nobody can kill who makes it.
+const MOST_NODES: u32 = 4096;
 
 /// A range of device numbers.
 ///
@@ -161,7 +164,7 @@ impl Numbers {
             || options.name.to_bytes().len() + digits > bindings::NAME_MAX as usize
             || options.major >= bindings::CHRDEV_MAJOR_MAX
             || !(1..=1 << bindings::MINORBITS).contains(&options.minors)
-            || options.nodes > options.minors
+            || options.nodes > options.minors.min(MOST_NODES)
         {
             return Err(EINVAL);
         }

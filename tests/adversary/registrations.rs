@@ -350,6 +350,7 @@ fn numbers() -> Result {
         options.minors(u32::MAX),
         options.nodes(257),
         options.nodes(u32::MAX),
+        options.minors(1 << 20).nodes(4097),
     ] {
         let device = chrdev::Registration::<File>::new(options, data.clone());
         check("device", device.map(drop), &[EINVAL])?;
