@@ -15,7 +15,8 @@ use crate::{
         ThreadedHandler,
         ThreadedRegistration, //
     },
-    locked::Locked, //
+    locked::Locked,
+    wait::is_killed, //
 };
 use core::{
     cell::UnsafeCell,
@@ -103,7 +104,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
     /// `/proc/interrupts`, and in the thread's name.
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
-    /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, `EINVAL` if the
+    /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
+    /// than a second, `EINTR` for a process that is killed meanwhile, `EINVAL` if the
     /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
     /// is none for [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in
     /// `probe` of the chip's own driver.
@@ -246,17 +248,24 @@ impl Input {
     }
 
     /// Locks the device that the chip belongs to. While it is locked both are there. Who lets go of it must have
-    /// seen to it that whoever takes it away waits for that.
+    /// seen to it that whoever takes it away waits for that. Who has locked it may wait for what the caller has
+    /// locked, such as the RTNL, so this fails with `EBUSY` after a second, and with `EINTR` when the caller is killed.
     ///
     /// It is not to be kept: gpio-sim does not bear with who has the last reference (docs/upstream.md).
     fn lock_supplier(&self) -> Result<Locked> {
-        loop {
+        const PATIENCE: u32 = 1000;
+
+        for _ in 0..PATIENCE {
             if let Some(locked) = self.supplier(true)?.locked {
                 return Ok(locked);
             }
-            // Who has locked it may wait for those who look for chips.
+            if is_killed() {
+                return Err(EINTR);
+            }
+            // Nor with a lock of the list: who has locked the device may wait for those who look for chips.
             fsleep(Delta::from_millis(1));
         }
+        Err(EBUSY)
     }
 
     /// Looks for the device that the chip belongs to, and tries to lock it. Fails with `ENODEV` if the chip has
