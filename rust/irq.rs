@@ -48,7 +48,7 @@ impl Flags {
     pub const NONE: Flags = Flags(0);
     /// The line may have other handlers; they all must say so, and agree on the trigger.
     pub const SHARED: Flags = Flags(bindings::IRQF_SHARED as c_ulong);
-    /// The line stays masked until the thread is done.
+    /// The line stays masked until the thread is done. On PREEMPT_RT all lines do.
     pub const ONESHOT: Flags = Flags(bindings::IRQF_ONESHOT as c_ulong);
     /// Triggered when the signal rises.
     pub const RISING: Flags = Flags(bindings::IRQF_TRIGGER_RISING as c_ulong);
@@ -79,7 +79,7 @@ pub trait Handler: Send + Sync + 'static {
     /// An interrupt came, for this device or for another one on the line.
     ///
     /// Runs in hard interrupt context, with interrupts off, on any CPU, but not twice at a time;
-    /// on PREEMPT_RT in a thread. It must not sleep: no `Mutex`, no `SpinLock` that is also taken
+    /// on PREEMPT_RT in a thread (`irq_setup_forced_threading`). It must not sleep: no `Mutex`, no `SpinLock` that is also taken
     /// elsewhere (a `SpinLockIrq` may be), no allocation with `GFP_KERNEL`. It may be called
     /// before the registration is complete, and until it is dropped.
     fn handle(&self) -> IrqReturn;
@@ -362,7 +362,12 @@ impl Line {
         if !(..bindings::LKM_IRQS_LEGACY).contains(&irq) && !flags.contains(Flags::OF_DEVICE) {
             return Err(EINVAL);
         }
-        let flags = flags.0 & !Flags::OF_DEVICE.0;
+        let mut flags = flags.0 & !Flags::OF_DEVICE.0;
+        // There C has a thread do what `hard` does, and masks the line until it is done. But what asks for that
+        // itself it calls in the interrupt (`irq_setup_forced_threading`), where a `SpinLockIrq` sleeps.
+        if cfg!(CONFIG_PREEMPT_RT) {
+            flags &= !Flags::ONESHOT.0;
+        }
         // SAFETY: By the safety requirements; the name is static, which C asks for.
         to_result(unsafe {
             let name = name.as_char_ptr();
