@@ -123,10 +123,17 @@ const size_t LKM_NDO_STOP = offsetof(struct net_device_ops, ndo_stop);
 const size_t LKM_NDO_VALIDATE_ADDR = offsetof(struct net_device_ops, ndo_validate_addr);
 const size_t LKM_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t LKM_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
+const size_t LKM_SKB_END = offsetof(struct sk_buff, end);
+const size_t LKM_SKB_HEAD = offsetof(struct sk_buff, head);
 const size_t LKM_SKB_LEN = offsetof(struct sk_buff, len);
 const size_t LKM_SKB_PRIORITY = offsetof(struct sk_buff, priority);
 const size_t LKM_SKB_PROTOCOL = offsetof(struct sk_buff, protocol);
+const size_t LKM_SKB_SHARED_FLAGS = offsetof(struct skb_shared_info, flags);
 const size_t LKM_SKB_USERS = offsetof(struct sk_buff, users);
+const u8 LKM_SKB_ZEROCOPY = SKBFL_ZEROCOPY_ENABLE;
+#ifndef NET_SKBUFF_DATA_USES_OFFSET
+#error "skb->end is a pointer"
+#endif
 const unsigned long LKM_LINK_STATE_START = __LINK_STATE_START;
 const unsigned long LKM_QUEUE_STATE_DRV_XOFF = __QUEUE_STATE_DRV_XOFF;
 const u8 LKM_NETREG_REGISTERED = NETREG_REGISTERED;

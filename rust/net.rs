@@ -57,7 +57,9 @@ pub trait Operations: Send + Sync + 'static {
 
     /// The interface goes down. May sleep.
     ///
-    /// It sends and receives no more, and does not before it is opened again.
+    /// It receives no more before it is opened again. Nor does it send, unless its queue was taken away (`tc qdisc …
+    /// noqueue`) or somebody goes round it, as an AF_XDP socket does: [`transmit`](Self::transmit) may then be called a
+    /// last time during this, and shortly after.
     fn stop(&self, port: Port<'_>, rtnl: &Rtnl);
 
     /// Sends a packet, or drops it. One at a time for each interface.

@@ -48,6 +48,13 @@ impl Packet {
         if !in_one_piece || packet.len() < HEADER {
             return None;
         }
+        // Somebody may wait until it is gone, who takes it for what is left of a process' memory.
+        // SAFETY: As above. Nobody else has it.
+        if packet.is_of_user()
+            && unsafe { bindings::skb_copy_ubufs(skb.as_ptr(), bindings::GFP_ATOMIC) } != 0
+        {
+            return None;
+        }
         // As over a wire, only the bytes arrive: no route, no mark, no state of a firewall's, which may be
         // those of another namespace.
         // SAFETY: As above.
@@ -118,6 +125,18 @@ impl Packet {
             bindings::skb_pull_rcsum(skb, HEADER as c_uint);
             bindings::netif_receive_skb(skb);
         }
+    }
+
+    /// Whether its sender is told when it has gone (`skb_zcopy`), as of `MSG_ZEROCOPY`.
+    fn is_of_user(&self) -> bool {
+        let end = self.member(bindings::LKM_SKB_END) as usize;
+        // SAFETY: The packet is there, and so is its head, which `skb_shared_info` is behind.
+        let flags = unsafe {
+            let head = self.skb.as_ptr().byte_add(bindings::LKM_SKB_HEAD);
+            let head = *head.cast::<*const u8>();
+            *head.add(end + bindings::LKM_SKB_SHARED_FLAGS)
+        };
+        flags & bindings::LKM_SKB_ZEROCOPY != 0
     }
 
     fn member(&self, offset: usize) -> c_uint {
