@@ -184,7 +184,7 @@ impl_scalar! {
 /// A file that shows a number in decimal, and takes one.
 ///
 /// What is no number is refused with `EINVAL`. What does not fit is cut, as C does it: 256 makes
-/// a `u8` 0. Root may write whatever the permissions are.
+/// a `u8` 0. Without a permission to write, nobody can (`EACCES`).
 ///
 /// # Examples
 ///

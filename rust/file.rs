@@ -351,6 +351,11 @@ impl File {
         self.kind() == bindings::S_IFDIR
     }
 
+    /// Whether this is a FIFO, with a name or without.
+    fn is_fifo(&self) -> bool {
+        self.kind() == bindings::S_IFIFO
+    }
+
     /// Whether this is a tty, be it one without hardware or hung up. May sleep (`tty_kopen_shared`).
     #[cfg(CONFIG_TTY)]
     pub fn is_tty(&self) -> bool {
@@ -411,7 +416,7 @@ impl Drop for File {
 /// Reads the whole of a regular file, at most `limit` bytes.
 ///
 /// Fails with `EISDIR` for a directory, `EINVAL` for anything else that is not a regular file,
-/// without waiting for the other end of a FIFO or a line, `EFBIG` if the file is longer than
+/// without waiting for the other end of a line, `EFBIG` if the file is longer than
 /// `limit`, `ENOMEM`, and with what open(2) and read(2) fail with. May sleep.
 ///
 /// # Examples
@@ -430,7 +435,7 @@ pub fn read(path: &CStr, limit: usize) -> Result<KVVec<u8>> {
 /// Opens a regular file for reading.
 ///
 /// Fails with `EISDIR` for a directory, and with `EINVAL` for anything else that is not a regular
-/// file, without waiting for the other end of a FIFO or a line. May sleep.
+/// file, without waiting for the other end of a line. May sleep.
 pub fn open_regular(path: &CStr) -> Result<File> {
     let file = Options::new().read().nonblocking(true).open(path)?;
     if file.is_directory() {

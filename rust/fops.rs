@@ -47,7 +47,8 @@ pub(crate) use shims::{
 
 /// What can be done with an open file. The implementor is the state of one open file.
 ///
-/// All operations run in the context of the calling process and may sleep, unless said otherwise.
+/// All operations run in the context of the calling process and may sleep, unless said otherwise: a
+/// [`fault`](Self::fault) may be a debugger's, or KVM's.
 /// What is left out behaves as the kernel documents it: `read`, `write` and `ioctl` fail
 /// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`, as do
 /// pread(2) and pwrite(2).
@@ -89,7 +90,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns what the file is ready for, after watching what will change that.
+    /// Returns what the file is ready for, after watching what will change that. It cannot use
+    /// [files](mod@crate::file): `EDEADLK`.
     fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -108,7 +110,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     /// Sets up a new mapping of the file. Without it, any is taken if there is `fault`, else none.
     ///
     /// Called with the process' list of mappings locked, so it must not take a lock under which others copy to or from
-    /// user space.
+    /// user space, nor can it use [files](mod@crate::file): `EDEADLK`.
     fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -117,7 +119,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     ///
     /// If it fails, be it with whatever, the process gets `SIGBUS`. The process may be in a `read` or
     /// `write`, of this file or another, with its own memory mapped: this must take no lock that is held
-    /// while such memory is copied.
+    /// while such memory is copied, and cannot use [files](mod@crate::file): `EDEADLK`.
     fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

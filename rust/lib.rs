@@ -120,6 +120,7 @@
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
 //! | a PCI device that is suspended while it is unbound: [`pci::Buffer`], [`pci::handle_interrupt`] | resumes it as it was, as a master of memory that was freed | `pci::Awake` |
+//! | a PCI device that root has enabled before: [`pci::enable`] | leaves its line as it was, which others may share | `enable` turns it off, unless it has done so |
 //! | a PCI device that was not enabled: [`pci::Bar`], [`pci::Buffer`], [`pci::handle_interrupt`] | reads registers that do not answer, frees an interrupt's descriptor before its handler, resumes it as a master | `pci::is_enabled`: `EINVAL` |
 //! | a [`pci::Buffer`] that is dropped while the machine is resumed, by who is not frozen: a [`kthread`] | may have the device be a master again, which it was a moment before | nobody |
 //! | a PCI device that is [enabled](pci::enable), has no handler, and was suspended | has it use its line again | nobody |
@@ -135,6 +136,8 @@
 //! | a transfer by USB whose caller returns: [`usb::Link`] | looks at the anchor once more, after it has told the caller | `Link::transfer` waits for that (`usb_kill_urb`) |
 //! | how memory is found for a USB transfer | may wait for a disk behind the hub, which waits for the transfer | `Link::transfer`: `GFP_NOIO` |
 //! | the register and the value of a transfer by SMBus: [`i2c::Link`] | nothing; what it returns is an error or a value | `i2c::value` |
+//! | the first half of a handler with two, on PREEMPT_RT: [`irq`] | calls it in the interrupt after all, if it asks for `ONESHOT`, where a `SpinLockIrq` sleeps | `Line::new`: C asks for it itself there |
+//! | how many nodes: [`chrdev::Options::nodes`] | makes them all, one after the other | `EINVAL` beyond 4,096 |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
 //! | the size of an ioctl's argument, of a [`message::Message`] | nothing; the value is on the stack | the build: at most 1,024 bytes |
@@ -143,7 +146,8 @@
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
-//! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], a parameter's `on_set`, [`net`]'s `open` and `stop`, a [`misc`] device's `open` | waits for itself, for ever | `file::enter`: `EDEADLK`. Nobody, of a `probe` that reads its own device's files, or of what waits for a thread that does |
+//! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], a parameter's `on_set`, [`net`]'s `open` and `stop`, a [`misc`] device's `open`, a file's `mmap`, `fault` and `poll` | waits for itself, for ever | `file::enter`: `EDEADLK`. Nobody, of a `probe` that reads its own device's files, or of what waits for a thread that does |
+//! | a FIFO, in what a process calls that splices to it or from it: [`mod@file`] | has it locked, and waits for itself, for ever | [`file::Options::open`]: `EINVAL`; it opens what it has looked at, not the name |
 //! | a [`misc`] device that is registered or dropped in the `open` of one | waits for itself, for ever | `misc::Registration::new`: `EDEADLK`; `lifetime::drop_later`. Nobody, of one that is dropped while `init` runs |
 //! | a disk that goes while somebody has a partition of it open: [`block::Disk`] | goes on to answer that one's requests | `Inner::queue_rq`: `EIO` |
 //! | a disk that goes while a task returns from what answered its request, as one that wrote to swap | frees the queue, which that task still looks at | the drop waits for it (`blk_mq_wait_quiesce_done`) |
@@ -158,7 +162,9 @@
 //! | a transfer on a bus that is suspended: [`i2c::Link`] | warns with a stack trace | `Link::talk`: `ESHUTDOWN`, unless it is suspended just then |
 //! | a question to user space where there is no `/sys/class/firmware`: [`firmware::Request`] | waits for an answer that nobody can give, nor take back | `Request::new`: `EOPNOTSUPP`. Nobody, if that is unmounted later |
 //! | an image that is a FIFO, in `/lib/firmware`: [`firmware::Request`] | opens it, and waits for its other end, for ever; so does the drop | nobody |
-//! | a breakpoint of root's in the function that frees a string of the loader's: [`params::Str`] | forgets it before it calls that, when the module goes | nobody |
+//! | a lock that is called as a [`params::Str`] says | has lockdep show the name until the module's memory goes | the type: it is in that memory |
+//! | a breakpoint of root's in the function that frees a string of the loader's: a [`params::Str`] that can be written | forgets it before it calls that, when the module goes | nobody |
+//! | a packet that is kept, of whose memory a process waits to be told: [`net::Packet`] | tells it when the packet goes | `Packet::sent`: a copy (`skb_copy_ubufs`) |
 //! | a packet with a sum of all bytes that another one sends on without its header's: [`net`] | logs a stack trace, once | nobody; veth has it, too |
 //! | a command that waits for long: [`netlink::Command`] | lets nobody load or unload a module with a family, nor then send to any | nobody |
 //! | the highest number of an attribute of a [`netlink::Family`] | allocates as many pointers for each message | the build: at most 511 |
@@ -193,6 +199,7 @@
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level; warns of one that is shared | [`gpio::Interrupt::new`]: `EINVAL` without an edge, or if it is shared |
+//! | a [`gpio::Interrupt`] whose chip goes, of who has what that one waits for, as the RTNL | nothing: C does not lock the chip's device | `Interrupt::new`: `EBUSY` after a second |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | two handlers of a name on one line, of which one goes as the other comes: [`irq`] | makes a folder in `/proc/irq` while it is still there, with a stack trace | nobody |
@@ -207,7 +214,7 @@
 //! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same text | the build: only `interface!` makes an `Interface` |
 //! | a text for an error: [`netlink::GenlInfo::set_err_msg`] | sends what is behind it, of more than 65,531 bytes | `set_err_msg`: at most 1,023 |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
-//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. The build: nor one of what must not be there, as `rust_build_error` |
+//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. The build: nor one of what must not be there, as `rust_build_error`. `lkm` takes no pointer from a function that one of Linux' modules has: `input` and `hwmon` are there where the kernel itself has them |
 //! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs and for families, which no command of any may register or drop |
 //!
 //! # Pitfalls
@@ -286,14 +293,14 @@ pub mod firmware;
 pub mod fops;
 #[cfg(CONFIG_GPIOLIB)]
 pub mod gpio;
-#[cfg(CONFIG_HWMON)]
+#[cfg(CONFIG_HWMON = "y")]
 pub mod hwmon;
 #[cfg(all(CONFIG_I2C = "y", linux_7_3))]
 pub mod i2c;
 #[cfg(all(CONFIG_SERIO_I8042, target_arch = "x86_64"))]
 pub mod i8042;
 pub mod init;
-#[cfg(CONFIG_INPUT)]
+#[cfg(CONFIG_INPUT = "y")]
 pub mod input;
 pub mod ioctl;
 pub mod irq;

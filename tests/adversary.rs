@@ -8,21 +8,28 @@ use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
     Configfs, Footprint, KernelLog, LoadError, Module, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
-    open_node, skip, wait_until,
+    open_node, ready, skip, wait_until,
 };
 use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
-    fs::{Mode, OFlags, SeekFrom, ftruncate, open, seek},
+    event::PollFlags,
+    fs::{CWD, FileType, Mode, OFlags, SeekFrom, ftruncate, mknodat, open, seek},
     io::{Errno, pread, read, write},
+    pipe::{SpliceFlags, pipe, splice},
 };
 use std::{
     fs::{self, File},
+    io::Read as _,
     iter,
-    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::{fs::symlink, process::ExitStatusExt as _},
+    },
     path::{Path, PathBuf},
     process::Command,
     sync::Barrier,
     thread,
+    time::Duration,
 };
 
 fn file(path: &str) -> File {
@@ -45,8 +52,14 @@ fn init_is_not_called_when_it_is_gone() {
 }
 
 #[test]
-fn a_string_that_is_given_again_leaves_the_first_as_it_is() {
-    let module = Module::load("kept", &["port=one", "keep=1", "port=two"]).expect("as it was");
+fn a_string_that_somebody_has_is_not_given_again() {
+    let result = Module::load("kept", &["port=one", "keep=1", "port=two"]);
+    assert!(
+        matches!(result, Err(LoadError::Refused(Errno::BUSY))),
+        "{result:?}"
+    );
+    drop(Module::load("kept", &["port=one", "keep=1"]).expect("as it was"));
+    let module = Module::load("kept", &["port=one", "port=two"]).expect("nobody had it");
     let port = fs::read_to_string("/sys/module/kept/parameters/port");
     assert_eq!(port.expect("its file"), "two\n");
     module.unload().expect("nobody uses it");
@@ -299,9 +312,48 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     log.wait_for(&format!("inside: open: {deadlock}, more: {deadlock}"));
     let other = Path::new("/dev/inside_other");
     wait_until("nothing where it was dropped", || !other.exists());
+    ready(&device, PollFlags::IN, Some(Duration::ZERO));
+    Mapping::new(&device, 1).expect("mmap").read(0, &mut [1; 1]);
+    let seen = fs::read_to_string("/dev/inside").expect("read");
+    assert_eq!(seen, "(0, 0, 0)");
+    let mut seen = String::new();
+    (&device).read_to_string(&mut seen).expect("read");
+    assert_eq!(seen, format!("({deadlock}, {deadlock}, {deadlock})"));
     drop(device);
     let users = || fs::read_to_string("/sys/module/inside/refcnt").expect("its users");
     wait_until("nobody to use it", || users() == "0\n");
+    module.unload().expect("nobody uses it");
+}
+
+/// Who splices to a FIFO has it locked meanwhile.
+#[test]
+fn no_fifo_is_opened() {
+    let invalid = format!("{}\n", -Errno::INVAL.raw_os_error());
+    let module = Module::load("inside", &[]).expect("the module loads");
+    let path = "/tmp/inside";
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("mkfifo");
+    let fifo = file(path);
+    assert_eq!(fs::read_to_string("/proc/inside").expect("read"), invalid);
+    let shown = File::open("/proc/inside").expect("open");
+    let length = splice(&shown, None, &fifo, None, 100, SpliceFlags::empty()).expect("splice");
+    let mut text = vec![0; length];
+    (&fifo).read_exact(&mut text).expect("read");
+    assert_eq!(text, invalid.as_bytes());
+    // Nor by another name.
+    drop(fs::remove_file(path));
+    let (reader, writer) = pipe().expect("a pipe");
+    symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), path).expect("a link");
+    let length = splice(
+        &shown,
+        Some(&mut 0),
+        &writer,
+        None,
+        100,
+        SpliceFlags::empty(),
+    );
+    assert_eq!(length, Ok(invalid.len()));
+    fs::remove_file(path).expect("remove");
+    drop(shown);
     module.unload().expect("nobody uses it");
 }
 

@@ -100,7 +100,7 @@ impl Options {
     }
 
     /// Fails with `EAGAIN` rather than to wait, be it for data, for room or for the other end of a
-    /// FIFO or a line (`O_NONBLOCK`).
+    /// line (`O_NONBLOCK`).
     pub const fn nonblocking(mut self, yes: bool) -> Self {
         if yes {
             self.flags |= O_NONBLOCK;
@@ -116,16 +116,18 @@ impl Options {
         self
     }
 
-    /// Opens a file (`filp_open`).
+    /// Opens a file (`file_open_root`), or creates it (`filp_open`).
     ///
     /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
-    /// reading nor writing, or to truncate a file that is not to be written. A tty does not become
+    /// reading nor writing, or to truncate a file that is not to be written. No FIFO is opened (`EINVAL`): a
+    /// process that splices has it locked when it calls a module, which would wait for it for ever. Nothing is
+    /// created where a link leads (`ENOENT`), and what is there is opened whoever has made it
+    /// (`/proc/sys/fs/protected_regular`). A tty does not become
     /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
     /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
     /// and a load that fails would wait for it. So is any file, if somebody else comes to keep the
     /// module at that moment. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
-        enter()?;
         let access = match (self.read, self.write) {
             (true, true) => O_RDWR,
             (false, true) => O_WRONLY,
@@ -133,22 +135,8 @@ impl Options {
             _ => return Err(EINVAL),
         };
         let flags = self.flags | access | O_NOCTTY | O_LARGEFILE;
-        // For C it would be the working directory.
-        if path.to_bytes().is_empty() {
-            return Err(ENOENT);
-        }
-
         let before = references();
-        let _root = LentRoot::new();
-        // SAFETY: `path` is a C string.
-        let file = from_err_ptr(unsafe {
-            bindings::filp_open(path.as_char_ptr(), flags as c_int, self.mode)
-        })?;
-        // INVARIANT: `filp_open` returned a reference of ours to a new open file.
-        let file = File {
-            file: NonNull::new(file).ok_or(ENOENT)?,
-            position: 0,
-        };
+        let file = self.open_or_create(path, flags)?;
         // SAFETY: An open file has operations.
         let owner = unsafe { (*(*file.as_raw()).f_op).owner };
         // Files in /proc and of disks have no owner, and keep the module in their own way.
@@ -158,6 +146,23 @@ impl Options {
         Ok(file)
     }
 
+    fn open_or_create(&self, path: &CStr, flags: u32) -> Result<File> {
+        // Once more if somebody else creates it meanwhile.
+        for _ in 0..2 {
+            match look(path) {
+                Ok(_) if flags & O_EXCL != 0 => return Err(EEXIST),
+                Ok(there) => return open_this(&there, flags & !O_CREAT),
+                Err(ENOENT) if flags & O_CREAT != 0 => {}
+                Err(e) => return Err(e),
+            }
+            match open_path(path, flags | O_EXCL, self.mode) {
+                Err(EEXIST) if flags & O_EXCL == 0 => {}
+                created => return created,
+            }
+        }
+        Err(ENOENT)
+    }
+
     /// Opens a tty.
     ///
     /// Fails with `ENODEV` for anything else, which is not opened: that might wait, as for the other
@@ -165,9 +170,7 @@ impl Options {
     /// sleep.
     #[cfg(CONFIG_TTY)]
     pub fn open_tty(&self, path: &CStr) -> Result<File> {
-        let mut look = Self::new().read();
-        look.flags = O_PATH;
-        if !look.open(path)?.is_tty() {
+        if !look(path)?.is_tty() {
             return Err(ENODEV);
         }
         let file = self.open(path)?;
@@ -177,6 +180,40 @@ impl Options {
         }
         Ok(file)
     }
+}
+
+/// Finds what is at a path, and does not open it.
+fn look(path: &CStr) -> Result<File> {
+    open_path(path, O_PATH, 0)
+}
+
+fn open_path(path: &CStr, flags: u32, mode: u16) -> Result<File> {
+    enter()?;
+    // For C it would be the working directory.
+    if path.to_bytes().is_empty() {
+        return Err(ENOENT);
+    }
+    let _root = LentRoot::new();
+    // SAFETY: `path` is a C string.
+    opened(unsafe { bindings::filp_open(path.as_char_ptr(), flags as c_int, mode) })
+}
+
+/// Opens what was found, whatever its name stands for by now.
+fn open_this(there: &File, flags: u32) -> Result<File> {
+    if there.is_fifo() {
+        return Err(EINVAL);
+    }
+    // SAFETY: An open file has a path, which stays as long as the file. From there it is no way.
+    opened(unsafe {
+        let path = &raw const (*there.as_raw()).__bindgen_anon_1.f_path;
+        bindings::file_open_root(path, c"".as_char_ptr(), flags as c_int, 0)
+    })
+}
+
+fn opened(file: *mut bindings::file) -> Result<File> {
+    let file = NonNull::new(from_err_ptr(file)?).ok_or(ENOENT)?;
+    // INVARIANT: C returned a reference of ours to a new open file.
+    Ok(File { file, position: 0 })
 }
 
 impl Default for Options {

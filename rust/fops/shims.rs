@@ -12,6 +12,7 @@ use super::{
 use crate::{
     bindings,
     callback::Caller,
+    context,
     fasync::Subscribers,
     ioctl,
     lifetime::this_module,
@@ -282,7 +283,8 @@ impl<T: FileOperations> Shims<T> {
             table,
             _state: PhantomData,
         };
-        state.poll(&open_file, &table).0
+        // Whoever adds the file to an epoll has that one's lock.
+        context::without_files(|| state.poll(&open_file, &table).0)
     }
 
     /// `file_operations::fasync`.
@@ -368,8 +370,9 @@ impl<T: FileOperations> Shims<T> {
             // SAFETY: Nobody else uses the area yet. It keeps the file, and the file the module.
             unsafe { (*vma).vm_ops = &Self::AREA_OPS };
         }
+        // The process' memory is locked.
         Caller::Vfs.status(if T::HAS_MMAP {
-            state.mmap(&file, Area::new(area))
+            context::without_files(|| state.mmap(&file, Area::new(area)))
         } else {
             Ok(())
         })
@@ -387,7 +390,8 @@ impl<T: FileOperations> Shims<T> {
         let fault = unsafe { &(*fault).__bindgen_anon_1 };
         // SAFETY: The area keeps its file, whose `release` comes after this.
         let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
-        let Ok(page) = state.fault(&file, fault.pgoff) else {
+        // So may a file be that is being written, of which a write would wait for itself.
+        let Ok(page) = context::without_files(|| state.fault(&file, fault.pgoff)) else {
             return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The area is locked during the call, and `mmap` set the flag.

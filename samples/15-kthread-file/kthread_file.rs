@@ -145,7 +145,7 @@ fn record(number: u64) -> Message<64> {
 
 // ANCHOR: append
 fn append(to: &CStr, record: &Message<64>) -> Result<(), Failure> {
-    // Opening a FIFO or a device must not wait for the other end.
+    // Opening a device must not wait for the other end.
     let options = file::Options::new().append().create().nonblocking(true);
     let mut file = options.open(to).map_err(|e| ("open", e))?;
     if !file.is_regular() || file.is_pseudo() {

@@ -4,7 +4,8 @@
 
 use kernel::{
     devres::Devres,
-    faux, //
+    faux,
+    str::CString, //
 };
 use lkm::{
     configfs::{
@@ -18,6 +19,10 @@ use lkm::{
         self,
         Chip,
         Temperature, //
+    },
+    mmap::{
+        Area,
+        SharedPage, //
     },
     prelude::*, //
 };
@@ -40,6 +45,7 @@ module_params! {
 }
 
 struct Inside {
+    _fifo: Pin<KBox<proc_fs::File<Fifo>>>,
     _device: misc::Registration<Opened>,
     _configfs: Subsystem<Folder>,
     // Before what it is registered for.
@@ -52,8 +58,10 @@ impl kernel::Module for Inside {
         let sensors = faux::Registration::new(c"inside", None)?;
         let other = misc::Registration::new(c"inside_other", 0o600, Arc::new((), GFP_KERNEL)?)?;
         let other = Arc::pin_init(new_mutex!(Some(other)), GFP_KERNEL)?;
+        let fifo = proc_fs::Options::new(c"inside", 0o444);
         let zero = Arc::new(Zero, GFP_KERNEL)?;
         Ok(Self {
+            _fifo: KBox::pin_init(proc_fs::File::new(fifo, Fifo), GFP_KERNEL)?,
             _device: misc::Registration::new(c"inside", 0o600, other)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
             _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
@@ -109,7 +117,21 @@ impl FileOperations for Other {
     }
 }
 
-struct Opened;
+/// Opens what may be a FIFO that its reader has locked.
+struct Fifo;
+
+#[vtable]
+impl proc_fs::Show for Fifo {
+    fn show(&self, out: &mut SeqFile) -> Result {
+        let options = file::Options::new().read().write();
+        let opened = options.open(c"/tmp/inside");
+        seq_print!(out, "{}\n", opened.err().map_or(0, Error::to_errno));
+        Ok(())
+    }
+}
+
+/// The errors of `poll`, `mmap` and `fault`, which `read` returns.
+struct Opened([Atomic<i32>; 3]);
 
 #[vtable]
 impl FileOperations for Opened {
@@ -121,6 +143,28 @@ impl FileOperations for Opened {
         let more = more.err().map_or(0, Error::to_errno);
         pr_info!("open: {}, more: {more}\n", errno());
         drop(other.lock().take());
-        Ok(Opened)
+        Ok(Opened([const { Atomic::new(0) }; 3]))
+    }
+
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let [poll, mmap, fault] = &self.0;
+        let errors = (poll.load(Relaxed), mmap.load(Relaxed), fault.load(Relaxed));
+        let text = CString::try_from_fmt(fmt!("{errors:?}"))?;
+        read_from_buffer(out, pos, text.to_bytes())
+    }
+
+    fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
+        self.0[0].store(errno() as i32, Relaxed);
+        Events::NONE
+    }
+
+    fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
+        self.0[1].store(errno() as i32, Relaxed);
+        Ok(())
+    }
+
+    fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
+        self.0[2].store(errno() as i32, Relaxed);
+        SharedPage::new()
     }
 }

@@ -54,7 +54,7 @@ mutants! {
         "(Ok(offset), Some(write)) => write(data, offset, bytes),"
         => "(Ok(_), Some(write)) => write(data, 0, bytes),";
     EDU => "rust/pci.rs": "a device stays enabled",
-        "                bindings::pci_disable_device(as_raw(&self.device));\n"
+        "            bindings::pci_disable_device(raw);\n"
         => "";
     EDU => "rust/pci.rs": "a device may use its line when its handler has gone",
         "unsafe { bindings::pci_intx(as_raw(&self.device), 0) };"
@@ -139,15 +139,9 @@ mutants! {
     EDU => "rust/pci.rs": "what needs an enabled device works without",
         "    if count > 0 {"
         => "    if count >= 0 {";
-    EDU => "rust/pci.rs": "a handler loses its line when the device is enabled again",
-        "    let is_first = is_enabled(device).is_err();"
-        => "    let is_first = true;";
     EDU => "rust/pci.rs": "a handler that was refused leaves its line on",
         "if registered.is_err() && !has_line {"
         => "if registered.is_err() && has_line {";
-    EDU => "rust/pci.rs": "a line is used that nobody handles",
-        "            bindings::pci_intx(as_raw(device), 0);\n"
-        => "";
     "make test T=adversary" => "rust/block.rs": "a disk that has gone answers who has a partition open",
         "match this.is_gone.load(Acquire) {"
         => "match this.is_gone.load(Acquire) && this.sectors == 0 {";
@@ -274,4 +268,28 @@ mutants! {
     "make test T=adversary" => "rust/misc.rs": "a device is dropped in the open of one",
         "if !context::may_register_misc() {\n            self"
         => "if false {\n            self";
+    "make test T=adversary" => "rust/file/options.rs": "a FIFO is opened",
+        "if there.is_fifo() {"
+        => "if false {";
+    "make test T=adversary" => "rust/fops/shims.rs": "a file is used while memory is locked",
+        "context::without_files(|| state.mmap(&file, Area::new(area)))"
+        => "state.mmap(&file, Area::new(area))";
+    "make test T=adversary" => "rust/fops/shims.rs": "a file is used in a page fault",
+        "context::without_files(|| state.fault(&file, fault.pgoff))"
+        => "state.fault(&file, fault.pgoff)";
+    "make test T=adversary" => "rust/fops/shims.rs": "a file is used in poll",
+        "context::without_files(|| state.poll(&open_file, &table).0)"
+        => "state.poll(&open_file, &table).0";
+    "make test T=adversary" => "rust/params/string.rs": "a string is changed that somebody has",
+        "if this.taken.load(Relaxed) {"
+        => "if false {";
+    "make test T=registrations" => "rust/chrdev.rs": "any number of nodes is made",
+        "options.minors.min(MOST_NODES)"
+        => "options.minors";
+    EDU => "rust/pci.rs": "a device has its line before it has a handler",
+        "bindings::pci_enable_device(raw))?;\n        bindings::pci_intx(raw, 0);"
+        => "bindings::pci_enable_device(raw))?;";
+    EDU => "rust/pci.rs": "to enable a device twice is more than once",
+        "if unsafe { bindings::devm_is_action_added(parent, Some(disable), raw.cast()) } {"
+        => "if false {";
 }
