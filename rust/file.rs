@@ -44,8 +44,10 @@ use kernel::{
     },
 };
 
+mod found;
 mod options;
 
+pub(crate) use found::Found;
 pub use options::Options;
 
 /// An open file that belongs to the kernel. Dropping it closes it, which may sleep.
@@ -351,39 +353,17 @@ impl File {
         self.kind() == bindings::S_IFDIR
     }
 
-    /// Whether this is a FIFO, with a name or without.
-    fn is_fifo(&self) -> bool {
-        self.kind() == bindings::S_IFIFO
-    }
-
     /// Whether this is a tty, be it one without hardware or hung up. May sleep (`tty_kopen_shared`).
     #[cfg(CONFIG_TTY)]
     pub fn is_tty(&self) -> bool {
         might_sleep();
-        if self.kind() != bindings::S_IFCHR {
-            return false;
-        }
-        // SAFETY: An open file keeps its inode, whose device never changes.
-        let device = unsafe { (*(*self.as_raw()).f_inode).i_rdev };
-        // `/dev/tty` and `/dev/console` stand for others; C does not say for which.
-        if device >> bindings::MINORBITS == bindings::TTYAUX_MAJOR {
-            return true;
-        }
-        // SAFETY: Looks for the driver of any device number, and does not call it.
-        match from_err_ptr(unsafe { bindings::tty_kopen_shared(device) }) {
-            Ok(tty) => {
-                // SAFETY: This is a reference for us, or NULL if nobody has the tty open.
-                unsafe { bindings::tty_kref_put(tty) };
-                true
-            }
-            Err(e) => e != ENODEV,
-        }
+        // SAFETY: An open file keeps its inode.
+        unsafe { is_tty((*self.as_raw()).f_inode) }
     }
 
     fn kind(&self) -> u32 {
-        // SAFETY: An open file keeps its inode, whose type never changes.
-        let mode = unsafe { (*(*self.as_raw()).f_inode).i_mode };
-        u32::from(mode) & bindings::S_IFMT
+        // SAFETY: An open file keeps its inode.
+        unsafe { kind((*self.as_raw()).f_inode) }
     }
 
     /// Refuses what the kernel would warn about: access that the file was not opened for.
@@ -445,6 +425,49 @@ pub fn open_regular(path: &CStr) -> Result<File> {
         return Err(EINVAL);
     }
     Ok(file)
+}
+
+fn opened(file: *mut bindings::file) -> Result<File> {
+    let file = NonNull::new(from_err_ptr(file)?).ok_or(ENOENT)?;
+    // INVARIANT: C returned a reference of ours to a new open file.
+    Ok(File { file, position: 0 })
+}
+
+/// What kind of file that is (`S_IF*`).
+///
+/// # Safety
+///
+/// The inode must be there.
+unsafe fn kind(inode: *mut bindings::inode) -> u32 {
+    // SAFETY: By the safety requirements. Permissions may change meanwhile, the kind never does.
+    let mode = unsafe { (&raw const (*inode).i_mode).read_volatile() };
+    u32::from(mode) & bindings::S_IFMT
+}
+
+/// # Safety
+///
+/// As for [`kind`].
+#[cfg(CONFIG_TTY)]
+unsafe fn is_tty(inode: *mut bindings::inode) -> bool {
+    // SAFETY: By the safety requirements.
+    if unsafe { kind(inode) } != bindings::S_IFCHR {
+        return false;
+    }
+    // SAFETY: As above. Its device never changes.
+    let device = unsafe { (*inode).i_rdev };
+    // `/dev/tty` and `/dev/console` stand for others; C does not say for which.
+    if device >> bindings::MINORBITS == bindings::TTYAUX_MAJOR {
+        return true;
+    }
+    // SAFETY: Looks for the driver of any device number, and does not call it.
+    match from_err_ptr(unsafe { bindings::tty_kopen_shared(device) }) {
+        Ok(tty) => {
+            // SAFETY: This is a reference for us, or NULL if nobody has the tty open.
+            unsafe { bindings::tty_kref_put(tty) };
+            true
+        }
+        Err(e) => e != ENODEV,
+    }
 }
 
 /// Refuses to go on with less than half of the task's stack, which only happens if a file's operations

@@ -6,6 +6,7 @@
 use crate::{
     bindings,
     compat,
+    file::Found,
     message::Message, //
 };
 use kernel::{
@@ -91,19 +92,5 @@ fn root() -> bindings::path {
         bindings::path_get(&root);
         bindings::spin_unlock(lock);
         root
-    }
-}
-
-/// A path that was found.
-///
-/// # Invariants
-///
-/// The value owns the references of the path.
-struct Found(bindings::path);
-
-impl Drop for Found {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::path_put(&self.0) };
     }
 }

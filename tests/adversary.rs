@@ -18,12 +18,15 @@ use rustix::{
     pipe::{SpliceFlags, pipe, splice},
 };
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::Read as _,
     iter,
     os::{
         fd::{AsFd as _, AsRawFd as _},
-        unix::{fs::symlink, process::ExitStatusExt as _},
+        unix::{
+            fs::{PermissionsExt as _, chown, symlink},
+            process::ExitStatusExt as _,
+        },
     },
     path::{Path, PathBuf},
     process::Command,
@@ -325,35 +328,48 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     module.unload().expect("nobody uses it");
 }
 
-/// Who splices to a FIFO has it locked meanwhile.
+/// What a module opens at a path, and what it creates there.
 #[test]
-fn no_fifo_is_opened() {
-    let invalid = format!("{}\n", -Errno::INVAL.raw_os_error());
+fn what_is_at_a_path_is_looked_at_before_it_is_opened() {
     let module = Module::load("inside", &[]).expect("the module loads");
     let path = "/tmp/inside";
+    let shown = || fs::read_to_string("/proc/inside").expect("read");
+    let errors = |there: Errno, created: Errno| {
+        format!("-{} -{}\n", there.raw_os_error(), created.raw_os_error())
+    };
+    symlink("/tmp/nowhere", path).expect("a link");
+    assert_eq!(shown(), errors(Errno::NOENT, Errno::EXIST));
+    fs::remove_file(path).expect("remove");
+    fs::create_dir(path).expect("mkdir");
+    assert_eq!(shown(), errors(Errno::ISDIR, Errno::ISDIR));
+    fs::remove_dir(path).expect("rmdir");
+    assert_eq!(shown(), format!("-{} 0\n", Errno::NOENT.raw_os_error()));
+    assert_eq!(shown(), "0 0\n");
+    // Who has put it there, where all may, could have meant another file.
+    fs::set_permissions("/tmp", Permissions::from_mode(0o1777)).expect("chmod");
+    chown(path, Some(1000), None).expect("chown");
+    assert_eq!(shown(), format!("0 -{}\n", Errno::ACCESS.raw_os_error()));
+    fs::remove_file(path).expect("remove");
+
+    // Who splices to a FIFO has it locked when the module is called.
+    let invalid = errors(Errno::INVAL, Errno::INVAL);
     mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("mkfifo");
+    assert_eq!(shown(), invalid);
     let fifo = file(path);
-    assert_eq!(fs::read_to_string("/proc/inside").expect("read"), invalid);
-    let shown = File::open("/proc/inside").expect("open");
-    let length = splice(&shown, None, &fifo, None, 100, SpliceFlags::empty()).expect("splice");
+    let source = File::open("/proc/inside").expect("open");
+    let length = splice(&source, None, &fifo, None, 100, SpliceFlags::empty()).expect("splice");
     let mut text = vec![0; length];
     (&fifo).read_exact(&mut text).expect("read");
     assert_eq!(text, invalid.as_bytes());
     // Nor by another name.
-    drop(fs::remove_file(path));
+    fs::remove_file(path).expect("remove");
     let (reader, writer) = pipe().expect("a pipe");
     symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), path).expect("a link");
-    let length = splice(
-        &shown,
-        Some(&mut 0),
-        &writer,
-        None,
-        100,
-        SpliceFlags::empty(),
-    );
+    let source = File::open("/proc/inside").expect("open");
+    let length = splice(&source, None, &writer, None, 100, SpliceFlags::empty());
     assert_eq!(length, Ok(invalid.len()));
     fs::remove_file(path).expect("remove");
-    drop(shown);
+    drop(source);
     module.unload().expect("nobody uses it");
 }
 

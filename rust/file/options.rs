@@ -4,9 +4,13 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
+#[cfg(CONFIG_TTY)]
+use super::is_tty;
 use super::{
     enter,
+    found::Found,
     is_kernel_thread,
+    opened,
     File, //
 };
 use crate::{
@@ -18,9 +22,7 @@ use crate::{
         this_module, //
     },
 };
-use core::ptr::NonNull;
 use kernel::{
-    error::from_err_ptr,
     fs::file::flags::*,
     prelude::*,
     task::Task, //
@@ -120,14 +122,35 @@ impl Options {
     ///
     /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
     /// reading nor writing, or to truncate a file that is not to be written. No FIFO is opened (`EINVAL`): a
-    /// process that splices has it locked when it calls a module, which would wait for it for ever. Nothing is
-    /// created where a link leads (`ENOENT`), and what is there is opened whoever has made it
-    /// (`/proc/sys/fs/protected_regular`). A tty does not become
-    /// the caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being
-    /// loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
+    /// process that splices has it locked when it calls a module, which would wait for it for ever. With
+    /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file that another
+    /// user has put into a folder such as `/tmp` is refused (`EACCES`), as by
+    /// `/proc/sys/fs/protected_regular`. A tty does not become the caller's controlling tty, and files beyond
+    /// 2 GiB are welcome. While the module is being loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
     /// and a load that fails would wait for it. So is any file, if somebody else comes to keep the
     /// module at that moment. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
+        self.open_if(path, |_| Ok(()))
+    }
+
+    /// Opens a tty.
+    ///
+    /// Fails with `ENODEV` for anything else, which is not opened: that might wait, or have a driver do
+    /// something. Else fails as [`open`](Self::open) does. May sleep.
+    #[cfg(CONFIG_TTY)]
+    pub fn open_tty(&self, path: &CStr) -> Result<File> {
+        let mut there = *self;
+        there.flags &= !(O_CREAT | O_EXCL);
+        there.open_if(path, |found| {
+            // SAFETY: The inode is there as long as what was found.
+            let is_tty = unsafe { is_tty(found.inode()) };
+            is_tty.then_some(()).ok_or(ENODEV)
+        })
+    }
+
+    /// Opens what `check` does not refuse, or creates it.
+    fn open_if(&self, path: &CStr, check: impl Fn(&Found) -> Result) -> Result<File> {
+        enter()?;
         let access = match (self.read, self.write) {
             (true, true) => O_RDWR,
             (false, true) => O_WRONLY,
@@ -135,8 +158,35 @@ impl Options {
             _ => return Err(EINVAL),
         };
         let flags = self.flags | access | O_NOCTTY | O_LARGEFILE;
+        // For C it would be the working directory.
+        if path.to_bytes().is_empty() {
+            return Err(ENOENT);
+        }
+
         let before = references();
-        let file = self.open_or_create(path, flags)?;
+        let _root = LentRoot::new();
+        let attempt = |lookup| {
+            let found = match Found::at(path, lookup) {
+                Err(ENOENT) if flags & O_CREAT != 0 => {
+                    let flags = (flags | O_EXCL) as c_int;
+                    // SAFETY: `path` is a C string.
+                    return opened(unsafe {
+                        bindings::filp_open(path.as_char_ptr(), flags, self.mode)
+                    });
+                }
+                found => found?,
+            };
+            check(&found)?;
+            found.admit(flags)?;
+            found.open(flags & !O_CREAT)
+        };
+        let file = match attempt(0) {
+            // Somebody else has created it just now, or its server has another one by now.
+            Err(e) if e == EEXIST || e == errno(bindings::ESTALE) => {
+                attempt(bindings::LKM_LOOKUP_REVAL)
+            }
+            file => file,
+        }?;
         // SAFETY: An open file has operations.
         let owner = unsafe { (*(*file.as_raw()).f_op).owner };
         // Files in /proc and of disks have no owner, and keep the module in their own way.
@@ -145,75 +195,6 @@ impl Options {
         }
         Ok(file)
     }
-
-    fn open_or_create(&self, path: &CStr, flags: u32) -> Result<File> {
-        // Once more if somebody else creates it meanwhile.
-        for _ in 0..2 {
-            match look(path) {
-                Ok(_) if flags & O_EXCL != 0 => return Err(EEXIST),
-                Ok(there) => return open_this(&there, flags & !O_CREAT),
-                Err(ENOENT) if flags & O_CREAT != 0 => {}
-                Err(e) => return Err(e),
-            }
-            match open_path(path, flags | O_EXCL, self.mode) {
-                Err(EEXIST) if flags & O_EXCL == 0 => {}
-                created => return created,
-            }
-        }
-        Err(ENOENT)
-    }
-
-    /// Opens a tty.
-    ///
-    /// Fails with `ENODEV` for anything else, which is not opened: that might wait, as for the other
-    /// end of a FIFO, or have a driver do something. Else fails as [`open`](Self::open) does. May
-    /// sleep.
-    #[cfg(CONFIG_TTY)]
-    pub fn open_tty(&self, path: &CStr) -> Result<File> {
-        if !look(path)?.is_tty() {
-            return Err(ENODEV);
-        }
-        let file = self.open(path)?;
-        // The name may have been given to something else in between.
-        if !file.is_tty() {
-            return Err(ENODEV);
-        }
-        Ok(file)
-    }
-}
-
-/// Finds what is at a path, and does not open it.
-fn look(path: &CStr) -> Result<File> {
-    open_path(path, O_PATH, 0)
-}
-
-fn open_path(path: &CStr, flags: u32, mode: u16) -> Result<File> {
-    enter()?;
-    // For C it would be the working directory.
-    if path.to_bytes().is_empty() {
-        return Err(ENOENT);
-    }
-    let _root = LentRoot::new();
-    // SAFETY: `path` is a C string.
-    opened(unsafe { bindings::filp_open(path.as_char_ptr(), flags as c_int, mode) })
-}
-
-/// Opens what was found, whatever its name stands for by now.
-fn open_this(there: &File, flags: u32) -> Result<File> {
-    if there.is_fifo() {
-        return Err(EINVAL);
-    }
-    // SAFETY: An open file has a path, which stays as long as the file. From there it is no way.
-    opened(unsafe {
-        let path = &raw const (*there.as_raw()).__bindgen_anon_1.f_path;
-        bindings::file_open_root(path, c"".as_char_ptr(), flags as c_int, 0)
-    })
-}
-
-fn opened(file: *mut bindings::file) -> Result<File> {
-    let file = NonNull::new(from_err_ptr(file)?).ok_or(ENOENT)?;
-    // INVARIANT: C returned a reference of ours to a new open file.
-    Ok(File { file, position: 0 })
 }
 
 impl Default for Options {

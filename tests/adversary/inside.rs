@@ -45,7 +45,7 @@ module_params! {
 }
 
 struct Inside {
-    _fifo: Pin<KBox<proc_fs::File<Fifo>>>,
+    _opening: Pin<KBox<proc_fs::File<Opening>>>,
     _device: misc::Registration<Opened>,
     _configfs: Subsystem<Folder>,
     // Before what it is registered for.
@@ -58,10 +58,10 @@ impl kernel::Module for Inside {
         let sensors = faux::Registration::new(c"inside", None)?;
         let other = misc::Registration::new(c"inside_other", 0o600, Arc::new((), GFP_KERNEL)?)?;
         let other = Arc::pin_init(new_mutex!(Some(other)), GFP_KERNEL)?;
-        let fifo = proc_fs::Options::new(c"inside", 0o444);
+        let opening = proc_fs::Options::new(c"inside", 0o444);
         let zero = Arc::new(Zero, GFP_KERNEL)?;
         Ok(Self {
-            _fifo: KBox::pin_init(proc_fs::File::new(fifo, Fifo), GFP_KERNEL)?,
+            _opening: KBox::pin_init(proc_fs::File::new(opening, Opening), GFP_KERNEL)?,
             _device: misc::Registration::new(c"inside", 0o600, other)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
             _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
@@ -117,15 +117,18 @@ impl FileOperations for Other {
     }
 }
 
-/// Opens what may be a FIFO that its reader has locked.
-struct Fifo;
+/// Opens what is there, which may be a FIFO that its reader has locked, or creates it.
+struct Opening;
 
 #[vtable]
-impl proc_fs::Show for Fifo {
+impl proc_fs::Show for Opening {
     fn show(&self, out: &mut SeqFile) -> Result {
-        let options = file::Options::new().read().write();
-        let opened = options.open(c"/tmp/inside");
-        seq_print!(out, "{}\n", opened.err().map_or(0, Error::to_errno));
+        let there = file::Options::new().read().write();
+        let [there, created] = [there, there.create()].map(|options| {
+            let opened = options.open(c"/tmp/inside");
+            opened.err().map_or(0, Error::to_errno)
+        });
+        seq_print!(out, "{there} {created}\n");
         Ok(())
     }
 }

@@ -103,8 +103,10 @@ pub(super) fn behind_a_path() -> Result<bool> {
     let wrong = KBox::pin_init(Probe::new(c"do_file_open", Follows), GFP_KERNEL).err();
     let refused = any(c"kernel_write").err() == Some(EINVAL) && wrong == Some(EINVAL);
     let probe = any(c"do_file_open")?;
-    file::read(c"/proc/version", 4096)?;
-    Ok(refused && probe.seen.load(Relaxed) >= 13 && probe.behind.load(Relaxed) == 0)
+    // There is nothing, and nothing can be created there.
+    let nowhere = file::Options::new().write().create();
+    let is_nowhere = nowhere.open(c"/proc/nowhere").is_err();
+    Ok(refused && is_nowhere && probe.seen.load(Relaxed) >= 13 && probe.behind.load(Relaxed) == 0)
 }
 
 fn probe(symbol: &'static CStr, dropped: &Arc<Atomic<u32>>) -> Result<Pin<KBox<Probe<Reads>>>> {

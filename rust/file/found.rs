@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is at a path, before it is opened.
+//!
+//! C header: [`include/linux/namei.h`](srctree/include/linux/namei.h)
+
+use super::{
+    kind,
+    opened,
+    File, //
+};
+use crate::bindings;
+use kernel::{
+    error::to_result,
+    fs::file::flags::{
+        O_CREAT,
+        O_EXCL, //
+    },
+    prelude::*,
+    task::Task, //
+};
+
+/// What was found at a path, whatever its name stands for by now.
+///
+/// # Invariants
+///
+/// C has found it, with references of ours.
+pub(crate) struct Found(pub(crate) bindings::path);
+
+impl Found {
+    /// Looks for it as open(2) does, and as `flags` say (`LOOKUP_*`). May sleep (`kern_path`).
+    pub(super) fn at(path: &CStr, flags: c_uint) -> Result<Self> {
+        let mut found = bindings::path::default();
+        // SAFETY: `path` is a C string, and `found` valid for writes.
+        to_result(unsafe {
+            let flags = bindings::LKM_LOOKUP | flags;
+            bindings::kern_path(path.as_char_ptr(), flags, &mut found)
+        })?;
+        // INVARIANT: The lookup filled it.
+        Ok(Self(found))
+    }
+
+    /// Opens it. May sleep (`file_open_root`).
+    pub(super) fn open(&self, flags: u32) -> Result<File> {
+        // SAFETY: By the type invariants. From there it is an empty way.
+        opened(unsafe { bindings::file_open_root(&self.0, c"".as_char_ptr(), flags as c_int, 0) })
+    }
+
+    /// Its inode, which is there as long as this.
+    pub(super) fn inode(&self) -> *mut bindings::inode {
+        // SAFETY: By the type invariants. What has a reference keeps its inode.
+        unsafe { (&raw const (*self.0.dentry).d_inode).read_volatile() }
+    }
+
+    /// Refuses what is not to be opened so.
+    pub(super) fn admit(&self, flags: u32) -> Result {
+        let creates = flags & O_CREAT != 0;
+        if flags & O_EXCL != 0 {
+            return Err(EEXIST);
+        }
+        // SAFETY: By the type invariants.
+        match unsafe { kind(self.inode()) } {
+            bindings::S_IFIFO => Err(EINVAL),
+            bindings::S_IFDIR if creates => Err(EISDIR),
+            bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody else has put it where everybody may put something, for whoever would create it there
+    /// (`may_create_in_sticky`). May sleep (`dput`).
+    fn is_planted(&self) -> bool {
+        // SAFETY: By the type invariants. This is a reference for us, which goes below; a folder has an inode.
+        let parent = unsafe { bindings::dget_parent(self.0.dentry) };
+        // SAFETY: As above. A task has its own credentials.
+        let (folder, ours) = unsafe {
+            let fsuid = (*(*Task::current_raw()).cred).fsuid;
+            (mode_and_owner((*parent).d_inode), fsuid.val)
+        };
+        // SAFETY: As above.
+        unsafe { bindings::dput(parent) };
+        let everybodys = bindings::S_ISVTX | bindings::S_IWOTH;
+        // SAFETY: By the type invariants.
+        let (_, owner) = unsafe { mode_and_owner(self.inode()) };
+        folder.0 & everybodys == everybodys && owner != folder.1 && owner != ours
+    }
+}
+
+/// # Safety
+///
+/// The inode must be there. Others may change both meanwhile.
+unsafe fn mode_and_owner(inode: *mut bindings::inode) -> (u32, bindings::uid_t) {
+    // SAFETY: By the safety requirements.
+    unsafe {
+        let mode = (&raw const (*inode).i_mode).read_volatile();
+        (mode.into(), (&raw const (*inode).i_uid.val).read_volatile())
+    }
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::path_put(&self.0) };
+    }
+}
