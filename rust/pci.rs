@@ -109,27 +109,8 @@ impl Drop for Command<'_> {
 /// Fails with `EINVAL` if it has registers for which there was no room, with `EIO` if it does not answer,
 /// or with `ENOMEM`. May sleep (`pci_enable_device`).
 pub fn enable(device: &Device<Core<'_>>) -> Result {
-    /// # Safety
-    ///
-    /// To be called once, with a device that was enabled.
-    unsafe extern "C" fn disable(raw: *mut c_void) {
-        let raw = raw.cast::<bindings::pci_dev>();
-        // SAFETY: By the safety requirements, it is one. Rust's is a transparent wrapper.
-        let _command = Command::lock(unsafe { &*raw.cast::<Device>() });
-        // SAFETY: As above. There is no handler any more.
-        unsafe {
-            bindings::pci_intx(raw, 0);
-            bindings::pci_disable_device(raw);
-        }
-    }
-
     let raw = as_raw(device);
-    // SAFETY: There is such a device.
-    let parent = unsafe { &raw mut (*raw).dev };
-    // Others, such as root by a file in sysfs, may enable it as well, so that C's count does not tell.
-    //
-    // SAFETY: As above.
-    if unsafe { bindings::devm_is_action_added(parent, Some(disable), raw.cast()) } {
+    if is_enabled(device).is_ok() {
         return Ok(());
     }
     let command = Command::lock(device);
@@ -142,7 +123,8 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
     // SAFETY: The device is about to be bound. It was just enabled, and is there until `disable` was called.
     let added = to_result(unsafe {
         let name = c"disable".as_char_ptr();
-        bindings::__devm_add_action(parent, Some(disable), raw.cast(), name)
+        let device = &raw mut (*raw).dev;
+        bindings::__devm_add_action(device, Some(disable), raw.cast(), name)
     });
     if added.is_err() {
         // SAFETY: As above. C does not call it.
@@ -151,12 +133,29 @@ pub fn enable(device: &Device<Core<'_>>) -> Result {
     added
 }
 
-/// Fails with `EINVAL` if nobody has enabled the device. Until then its registers may not answer, which some machines take
-/// for an error, and its interrupt is a number that another one may have.
+/// Takes back what [`enable`] has done.
+///
+/// # Safety
+///
+/// To be called once, with a device that was enabled.
+unsafe extern "C" fn disable(raw: *mut c_void) {
+    let raw = raw.cast::<bindings::pci_dev>();
+    // SAFETY: By the safety requirements, it is one. Rust's is a transparent wrapper.
+    let _command = Command::lock(unsafe { &*raw.cast::<Device>() });
+    // SAFETY: As above. There is no handler any more.
+    unsafe {
+        bindings::pci_intx(raw, 0);
+        bindings::pci_disable_device(raw);
+    }
+}
+
+/// Fails with `EINVAL` if its driver has not [enabled](enable) the device. Until then its registers may not answer, which some
+/// machines take for an error, and its interrupt is a number that another one may have. Others, such as root by a file in
+/// sysfs, may have enabled it as well, so C's count does not tell.
 fn is_enabled(device: &Device) -> Result {
-    // SAFETY: There is such a device. It is one word, which C reads without a lock, too.
-    let count = unsafe { (&raw const (*as_raw(device)).enable_cnt.counter).read_volatile() };
-    if count > 0 {
+    let raw = as_raw(device);
+    // SAFETY: There is such a device.
+    if unsafe { bindings::devm_is_action_added(&raw mut (*raw).dev, Some(disable), raw.cast()) } {
         Ok(())
     } else {
         Err(EINVAL)

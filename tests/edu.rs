@@ -470,7 +470,7 @@ fn a_driver_that_uses_it_badly_does_no_harm() {
     let _enabled = KernelSetting::new(DEVICE.folder().expect("the device").join("enable"), "1");
     mem::forget(DEVICE.change(PciDevice::NO_INTERRUPT, 0));
     let log = KernelLog::now();
-    let module = Module::load("pci_odd", &["by_root=1"]).expect("the module loads");
+    let module = Module::load("pci_odd", &[]).expect("the module loads");
     assert!(Path::new(&bound).exists(), "{:?}", log.lines());
     module.unload().expect("not in use");
 }

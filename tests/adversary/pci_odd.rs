@@ -33,14 +33,6 @@ kernel::module_pci_driver! {
     license: "GPL",
 }
 
-module_params! {
-    by_root: bool {
-        default: false,
-        description: "Root has enabled the device",
-        permissions: 0o444,
-    },
-}
-
 // QEMU's edu.
 kernel::pci_device_table!(TABLE, (), [(lkm::pci::device_id(0x1234, 0x11e8), ())]);
 
@@ -99,10 +91,9 @@ impl irq::Handler for Nothing {
 }
 
 fn early_use(device: &Device<Core<'_>>) -> Result<bool> {
-    let refused = by_root.value()
-        || Bar::<'_, 0>::new(device, 0, c"odd").err() == Some(EINVAL)
-            && Buffer::new(device, 100).err() == Some(EINVAL)
-            && handle_interrupt(device, c"odd", Nothing) == Err(EINVAL);
+    let refused = Bar::<'_, 0>::new(device, 0, c"odd").err() == Some(EINVAL)
+        && Buffer::new(device, 100).err() == Some(EINVAL)
+        && handle_interrupt(device, c"odd", Nothing) == Err(EINVAL);
     enable(device)?;
     // Nobody handles its line yet.
     Ok(refused && command(device)? & NO_LINE != 0)
