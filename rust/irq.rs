@@ -48,7 +48,7 @@ impl Flags {
     pub const NONE: Flags = Flags(0);
     /// The line may have other handlers; they all must say so, and agree on the trigger.
     pub const SHARED: Flags = Flags(bindings::IRQF_SHARED as c_ulong);
-    /// The line stays masked until the thread is done. On PREEMPT_RT all lines do.
+    /// The line stays masked until the thread is done.
     pub const ONESHOT: Flags = Flags(bindings::IRQF_ONESHOT as c_ulong);
     /// Triggered when the signal rises.
     pub const RISING: Flags = Flags(bindings::IRQF_TRIGGER_RISING as c_ulong);
@@ -256,8 +256,13 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             // functions fit them.
             line: unsafe {
                 let line = &raw mut (*this.as_ptr()).line;
-                let thread: bindings::irq_handler_t = Some(Self::handle_threaded);
-                Line::new(line, irq, Some(Self::handle), thread, flags, name)
+                let (hard, thread): (bindings::irq_handler_t, bindings::irq_handler_t) =
+                    if cfg!(CONFIG_PREEMPT_RT) && flags.contains(Flags::ONESHOT) {
+                        (None, Some(Self::handle_both))
+                    } else {
+                        (Some(Self::handle), Some(Self::handle_threaded))
+                    };
+                Line::new(line, irq, hard, thread, flags, name)
             }?,
         })
     }
@@ -287,6 +292,22 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
             return ThreadedIrqReturn::WakeThread as bindings::irqreturn_t;
         }
         ret as bindings::irqreturn_t
+    }
+
+    /// `irq_handler_t`, of a thread that does all. On PREEMPT_RT C calls the first half of what asks for `ONESHOT` in the
+    /// interrupt (`irq_setup_forced_threading`), and there a `SpinLockIrq` sleeps.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::handle`].
+    unsafe extern "C" fn handle_both(irq: c_int, line: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the safety requirements.
+        let ret = unsafe { Self::handle(irq, line) };
+        if ret != ThreadedIrqReturn::WakeThread as bindings::irqreturn_t {
+            return ret;
+        }
+        // SAFETY: As above.
+        unsafe { Self::handle_threaded(irq, line) }
     }
 
     /// `irq_handler_t`, of the thread.
@@ -362,12 +383,7 @@ impl Line {
         if !(..bindings::LKM_IRQS_LEGACY).contains(&irq) && !flags.contains(Flags::OF_DEVICE) {
             return Err(EINVAL);
         }
-        let mut flags = flags.0 & !Flags::OF_DEVICE.0;
-        // There C has a thread do what `hard` does, and masks the line until it is done. But what asks for that
-        // itself it calls in the interrupt (`irq_setup_forced_threading`), where a `SpinLockIrq` sleeps.
-        if cfg!(CONFIG_PREEMPT_RT) {
-            flags &= !Flags::ONESHOT.0;
-        }
+        let flags = flags.0 & !Flags::OF_DEVICE.0;
         // SAFETY: By the safety requirements; the name is static, which C asks for.
         to_result(unsafe {
             let name = name.as_char_ptr();
