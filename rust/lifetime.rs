@@ -147,45 +147,63 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
 }
 
 /// Drops a value in a thread of its own, which keeps the module meanwhile: for a drop that waits for
-/// others, of whom the caller may be one. It is dropped here if the module is being loaded or unloaded, or
-/// there is no memory. May sleep.
+/// others, of whom the caller may be one. It is dropped here if the module is being loaded or unloaded. May sleep, until
+/// there is memory.
 pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
     let is_live = state() == bindings::module_state_MODULE_STATE_LIVE;
     let Some(kept) = is_live.then(Kept::new).and_then(Result::ok) else {
         return drop(value);
     };
-    // Who is being killed cannot begin a thread. If there is no memory, the value goes with the closure.
-    #[expect(clippy::disallowed_methods, reason = "it keeps the module")]
-    let begun = workqueue::system_long().try_spawn(GFP_KERNEL, move || drop_in_thread(value));
-    if begun.is_ok() {
-        // It is the thread's.
-        core::mem::forget(kept);
+    // SAFETY: It is not moved, and is pinned again.
+    let value = Lent(KBox::into_raw(unsafe { Pin::into_inner_unchecked(value) }));
+    until_there_is_memory(|| {
+        // Who is being killed cannot begin a thread.
+        #[expect(clippy::disallowed_methods, reason = "it keeps the module")]
+        workqueue::system_long().try_spawn(GFP_KERNEL, move || value.drop_in_thread())
+    });
+    // Both are the thread's.
+    core::mem::forget(kept);
+}
+
+fn until_there_is_memory<T, E>(f: impl Fn() -> Result<T, E>) -> T {
+    loop {
+        match f() {
+            Ok(value) => break value,
+            Err(_) => fsleep(Delta::from_millis(100)),
+        }
     }
 }
 
-fn drop_in_thread<T: Send + 'static>(value: Pin<KBox<T>>) {
-    // SAFETY: It is not moved, and is pinned again.
-    let value = KBox::into_raw(unsafe { Pin::into_inner_unchecked(value) });
-    let begin = || {
-        // SAFETY: The thread runs at once, and is given what it expects.
-        from_err_ptr(unsafe {
-            bindings::kthread_create_on_node(
-                Some(drop_and_leave::<T>),
-                value.cast(),
-                bindings::NUMA_NO_NODE,
-                c"lkm_drop".as_char_ptr(),
-            )
-        })
-    };
-    let thread = loop {
-        match begin() {
-            Ok(thread) => break thread,
-            // There is no memory.
-            Err(_) => fsleep(Delta::from_secs(1)),
-        }
-    };
-    // SAFETY: It was just created, and has not run.
-    unsafe { bindings::wake_up_process(thread) };
+/// A pinned `KBox` made raw.
+struct Lent<T>(*mut T);
+
+impl<T> Clone for Lent<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Lent<T> {}
+
+// SAFETY: So may be what it was.
+unsafe impl<T: Send> Send for Lent<T> {}
+
+impl<T: Send + 'static> Lent<T> {
+    fn drop_in_thread(self) {
+        let thread = until_there_is_memory(|| {
+            // SAFETY: The thread runs at once, and is given what it expects.
+            from_err_ptr(unsafe {
+                bindings::kthread_create_on_node(
+                    Some(drop_and_leave::<T>),
+                    self.0.cast(),
+                    bindings::NUMA_NO_NODE,
+                    c"lkm_drop".as_char_ptr(),
+                )
+            })
+        });
+        // SAFETY: It was just created, and has not run.
+        unsafe { bindings::wake_up_process(thread) };
+    }
 }
 
 /// # Safety
