@@ -33,12 +33,19 @@ use kernel::{
 pub struct Str<const MODE: u16> {
     // Must be first: it is what C reads, and sets.
     text: Atomic<*mut c_char>,
-    /// Somebody has what was given.
-    taken: Atomic<bool>,
+    default: &'static CStr,
+    given_is: Atomic<u32>,
     // It goes with the module's own memory. That of `kmalloc` would go before lockdep forgets the locks that are
     // called so.
     given: UnsafeCell<[u8; MOST + 1]>,
 }
+
+/// Nobody has what was given.
+const FREE: u32 = 0;
+/// The loader writes it.
+const WRITTEN: u32 = 1;
+/// Somebody has it.
+const TAKEN: u32 = 2;
 
 /// How many bytes it has at most.
 const MOST: usize = 1024;
@@ -61,10 +68,11 @@ impl<const MODE: u16> Str<MODE> {
 
     #[doc(hidden)]
     pub const fn new(default: &'static CStr) -> Self {
-        let default = kernel::str::as_char_ptr_in_const_context(default);
+        let text = kernel::str::as_char_ptr_in_const_context(default);
         Self {
-            text: Atomic::new(default.cast_mut()),
-            taken: Atomic::new(false),
+            text: Atomic::new(text.cast_mut()),
+            default,
+            given_is: Atomic::new(FREE),
             given: UnsafeCell::new([0; MOST + 1]),
         }
     }
@@ -87,10 +95,10 @@ impl<const MODE: u16> Str<MODE> {
             pr_err!("{name}: a string of more than 1024 bytes.\n");
             return ENOSPC.to_errno();
         }
-        if this.taken.load(Relaxed) {
+        if this.given_is.cmpxchg(FREE, WRITTEN, Acquire).is_err() {
             return EBUSY.to_errno();
         }
-        // SAFETY: Only the loader uses this, one parameter after the other, and nobody has what is there.
+        // SAFETY: Only the loader comes here, one parameter after the other, and nobody has what is there.
         let given = unsafe { &mut *this.given.get() };
         given.fill(0);
         for (to, from) in given.iter_mut().zip(bytes) {
@@ -98,6 +106,7 @@ impl<const MODE: u16> Str<MODE> {
         }
         // INVARIANT: A byte is 0 behind those of `text`.
         this.text.store(given.as_mut_ptr().cast(), Release);
+        this.given_is.store(FREE, Release);
         0
     }
 
@@ -131,8 +140,10 @@ impl<const MODE: u16> Str<MODE> {
     pub fn value(&'static self) -> &'static CStr {
         const { assert!(!writable(MODE), "use `get`, with `params::lock`") };
         let text = self.text.load(Acquire);
-        if text == self.given.get().cast() && !self.taken.load(Relaxed) {
-            self.taken.store(true, Relaxed);
+        let is_given = text == self.given.get().cast();
+        // While another one is written, it is as if there were none.
+        if !is_given || self.given_is.cmpxchg(FREE, TAKEN, Acquire) == Err(WRITTEN) {
+            return self.default;
         }
         // SAFETY: By the type invariants, it stays as long as the module.
         unsafe { CStr::from_char_ptr(text) }
