@@ -165,6 +165,8 @@ fn there_is_no_way_around_the_lints() {
                 "#[kunit_tests(way)] mod tests {}",
                 "#[cfg_attr(all(), allow(dead_code), kernel::macros::kunit_tests(way))] mod tests {}",
                 "#![feature(core_intrinsics)]",
+                "#[cfg_attr(all(), cfg_attr(all(), feature(core_intrinsics)))] mod m {}",
+                "mod pin { pub(crate) use kernel::prelude::*; } #[pin::kunit_tests(way)] mod tests {}",
                 "#[zerocopy_derive::anything] struct S;",
             ][..],
         ),
