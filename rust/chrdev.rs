@@ -114,7 +114,7 @@ impl<T: FileOperations> Registration<T> {
     /// Fails with `EBUSY` if the major number is taken, or the module's parameters are still being
     /// read, `EEXIST` if the class exists, `EINVAL` if the name is none that a file can have, with a
     /// number behind it if there are several nodes, the mode is none, the major number is 512 or above,
-    /// or there are more nodes than minors, none of them or more than 2^20, or `ENOMEM`. May sleep.
+    /// there are more nodes than minors, or than 4,096, or no minors or more than 2^20, or `ENOMEM`. May sleep.
     ///
     /// The device may be opened before this returns.
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {

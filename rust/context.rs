@@ -64,14 +64,22 @@ pub(crate) fn may_do_io() -> bool {
 
 /// Whether the current task may use files: it may not with a lock held that a file's operations may take, too.
 pub(crate) fn may_use_files() -> bool {
-    // SAFETY: As above.
-    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOFS == 0 }
+    !has_flags(NO_FILES)
 }
 
 /// Whether the current task may register miscellaneous devices: it may not with C's lock for these held.
 pub(crate) fn may_register_misc() -> bool {
+    !has_flags(NO_MISC)
+}
+
+/// C has no flags that say so. These do next to nothing, and are not set elsewhere when C calls a module, but in a page
+/// fault: memory comes from where it can be pinned (`memalloc_pin_save`); and who writes waits for his own disk only.
+const NO_FILES: u32 = bindings::PF_MEMALLOC_PIN;
+const NO_MISC: u32 = NO_FILES | bindings::PF_LOCAL_THROTTLE;
+
+fn has_flags(flags: u32) -> bool {
     // SAFETY: As above.
-    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_PIN == 0 }
+    unsafe { (*Task::current_raw()).flags & flags == flags }
 }
 
 /// Calls what must not wait for disks, nor allocate by writing to them (`memalloc_noio_save`).
@@ -79,16 +87,14 @@ pub(crate) fn without_io<R>(call: impl FnOnce() -> R) -> R {
     with_flag(bindings::PF_MEMALLOC_NOIO, call)
 }
 
-/// Calls what must not use files: it would wait for a lock of its own caller's. It does not allocate by writing back files
-/// either (`memalloc_nofs_save`).
+/// Calls what must not use files: it would wait for a lock of its own caller's.
 pub(crate) fn without_files<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(bindings::PF_MEMALLOC_NOFS, call)
+    with_flag(NO_FILES, call)
 }
 
-/// Calls what must not use files, nor register miscellaneous devices. C has no flag that says so. The one that is taken has
-/// memory come from where it can be pinned (`memalloc_pin_save`), which this does not mind.
+/// Calls what must not use files, nor register miscellaneous devices.
 pub(crate) fn without_misc<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(bindings::PF_MEMALLOC_NOFS | bindings::PF_MEMALLOC_PIN, call)
+    with_flag(NO_MISC, call)
 }
 
 fn with_flag<R>(flag: u32, call: impl FnOnce() -> R) -> R {

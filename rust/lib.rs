@@ -136,7 +136,7 @@
 //! | a transfer by USB whose caller returns: [`usb::Link`] | looks at the anchor once more, after it has told the caller | `Link::transfer` waits for that (`usb_kill_urb`) |
 //! | how memory is found for a USB transfer | may wait for a disk behind the hub, which waits for the transfer | `Link::transfer`: `GFP_NOIO` |
 //! | the register and the value of a transfer by SMBus: [`i2c::Link`] | nothing; what it returns is an error or a value | `i2c::value` |
-//! | the first half of a handler with two, on PREEMPT_RT: [`irq`] | calls it in the interrupt after all, if it asks for `ONESHOT`, where a `SpinLockIrq` sleeps | `Line::new`: C asks for it itself there |
+//! | the first half of a handler with two, on PREEMPT_RT: [`irq`] | calls it in the interrupt after all, if it asks for `ONESHOT`, where a `SpinLockIrq` sleeps | `ThreadedRegistration::handle_both`: the thread does both |
 //! | how many nodes: [`chrdev::Options::nodes`] | makes them all, one after the other | `EINVAL` beyond 4,096 |
 //! | numbers of interrupt lines: [`irq`] | a device's line is anybody's whose driver has not asked yet | `Line::new`: `EINVAL` |
 //! | names of interrupt handlers: [`irq`] | folders in `/proc/irq`, with a stack trace for odd ones | `Line::new`: `EINVAL` |
@@ -199,7 +199,7 @@
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level; warns of one that is shared | [`gpio::Interrupt::new`]: `EINVAL` without an edge, or if it is shared |
-//! | a [`gpio::Interrupt`] whose chip goes, of who has what that one waits for, as the RTNL | nothing: C does not lock the chip's device | `Interrupt::new`: `EBUSY` after a second |
+//! | a [`gpio::Interrupt`] that is asked for with a lock held which whoever takes the chip away waits for, such as the RTNL | nothing: C does not lock the chip's device | `Interrupt::new`: `EBUSY` after a second |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
 //! | the name of a [`hwmon::Registration`] | warns, and programs stumble | `EINVAL` |
 //! | two handlers of a name on one line, of which one goes as the other comes: [`irq`] | makes a folder in `/proc/irq` while it is still there, with a stack trace | nobody |

@@ -54,7 +54,7 @@ mutants! {
         "(Ok(offset), Some(write)) => write(data, offset, bytes),"
         => "(Ok(_), Some(write)) => write(data, 0, bytes),";
     EDU => "rust/pci.rs": "a device stays enabled",
-        "            bindings::pci_disable_device(raw);\n"
+        "        bindings::pci_disable_device(raw);\n"
         => "";
     EDU => "rust/pci.rs": "a device may use its line when its handler has gone",
         "unsafe { bindings::pci_intx(as_raw(&self.device), 0) };"
@@ -137,8 +137,8 @@ mutants! {
         "text.bytes().chain([0]).enumerate()"
         => "text.bytes().enumerate().take(17)";
     EDU => "rust/pci.rs": "what needs an enabled device works without",
-        "    if count > 0 {"
-        => "    if count >= 0 {";
+        "        Ok(())\n    } else {\n        Err(EINVAL)"
+        => "        Ok(())\n    } else {\n        Ok(())";
     EDU => "rust/pci.rs": "a handler that was refused leaves its line on",
         "if registered.is_err() && !has_line {"
         => "if registered.is_err() && has_line {";
@@ -268,9 +268,9 @@ mutants! {
     "make test T=adversary" => "rust/misc.rs": "a device is dropped in the open of one",
         "if !context::may_register_misc() {\n            self"
         => "if false {\n            self";
-    "make test T=adversary" => "rust/file/options.rs": "a FIFO is opened",
-        "if there.is_fifo() {"
-        => "if false {";
+    "make test T=adversary" => "rust/file/found.rs": "a FIFO is opened",
+        "bindings::S_IFIFO => Err(EINVAL),"
+        => "bindings::S_IFIFO => Ok(()),";
     "make test T=adversary" => "rust/fops/shims.rs": "a file is used while memory is locked",
         "context::without_files(|| state.mmap(&file, Area::new(area)))"
         => "state.mmap(&file, Area::new(area))";
@@ -281,7 +281,7 @@ mutants! {
         "context::without_files(|| state.poll(&open_file, &table).0)"
         => "state.poll(&open_file, &table).0";
     "make test T=adversary" => "rust/params/string.rs": "a string is changed that somebody has",
-        "if this.taken.load(Relaxed) {"
+        "if this.given_is.cmpxchg(FREE, WRITTEN, Acquire).is_err() {"
         => "if false {";
     "make test T=registrations" => "rust/chrdev.rs": "any number of nodes is made",
         "options.minors.min(MOST_NODES)"
@@ -290,6 +290,9 @@ mutants! {
         "bindings::pci_enable_device(raw))?;\n        bindings::pci_intx(raw, 0);"
         => "bindings::pci_enable_device(raw))?;";
     EDU => "rust/pci.rs": "to enable a device twice is more than once",
-        "if unsafe { bindings::devm_is_action_added(parent, Some(disable), raw.cast()) } {"
-        => "if false {";
+        "if is_enabled(device).is_ok() {\n        return Ok(());"
+        => "if false {\n        return Ok(());";
+    "make test T=adversary" => "rust/file/found.rs": "what another user has planted is written to",
+        "bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),"
+        => "";
 }

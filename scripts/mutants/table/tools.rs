@@ -237,8 +237,8 @@ mutants! {
         "patched=patched-$(cat \"${patches[@]}\" | sha256sum | cut -c 1-12)"
         => "patched=patched";
     WAYS => "scripts/ways-around": "any attribute is taken",
-        "if words[n] not in ATTRIBUTES | {\")\"}:"
-        => "if False:";
+        "if words[n] not in ATTRIBUTES | {\")\"} or "
+        => "if ";
     WAYS => "scripts/ways-around": "anything may be derived",
         "words[n] not in DERIVES | {\",\", \"(\"}"
         => "False";
