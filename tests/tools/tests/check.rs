@@ -26,6 +26,10 @@ fn machine() -> Machine {
     machine.script("checkout/scripts/doc", "");
     machine.script("checkout/scripts/check-examples", "");
     machine.write("tree/.rustfmt.toml", "");
+    machine.write(
+        "tree/scripts/Makefile.build",
+        "rust_allowed_features := one,two\n",
+    );
     machine.set("KTREE", machine.path("tree"));
 
     let source = machine.write(
@@ -125,6 +129,50 @@ fn what_is_forbidden_is_found() {
 }
 
 #[test]
+fn what_a_kbuild_may_not_ask_for_is_found() {
+    let machine = machine();
+    let told = |line: &str| {
+        let text = format!("# SPDX-License-Identifier\n{line}\n");
+        machine.write("checkout/build/dev/.y.o.cmd", text);
+        machine.run(CHECK)
+    };
+    for line in [
+        "rustc -Zallow-features=one,two -Zcrate-attr='feature(one,two)' -Aclippy::x -Funsafe_code /y.rs ",
+        // Who may say `unsafe` may say that as well.
+        "rustc --cap-lints=allow /y.rs",
+    ] {
+        told(line).passes();
+    }
+    for word in [
+        "--cap-lints",
+        "--allow",
+        "-Aclippy::disallowed_methods",
+        "-A clippy::style",
+        "-Awarnings",
+        "-Zallow-features=one,two,three",
+        "-Zcrate-attr='feature(three)'",
+    ] {
+        told(&format!("rustc -Funsafe_code {word}")).fails(&[word, "a Kbuild asks for"]);
+    }
+    // By the kernel's own rule, of y.rs.S.
+    told("source_y.o := y.rs").fails(&["y.rs: sources that are made"]);
+    // lkm's is bindgen's, and nobody else has one.
+    let made = "bindings_generated.rs";
+    let [ours, others] = ["build/dev/rust", "samples/x"].map(|folder| {
+        let path = format!("checkout/{folder}/{made}");
+        let source = machine.write(&path, "// SPDX-License-Identifier\n");
+        source.canonicalize().expect("a file")
+    });
+    let sources = format!("source_y.o := {} {}", others.display(), ours.display());
+    told(&sources).passes();
+    let seen = machine.read("home/formatted");
+    assert!(seen.contains(&format!("samples/x/{made}")), "{seen}");
+    assert!(!seen.contains(&format!("rust/{made}")), "{seen}");
+    fs::remove_file(machine.path("tree/scripts/Makefile.build")).expect("a file");
+    machine.run(CHECK).fails(&["there are no features of Rust"]);
+}
+
+#[test]
 fn what_an_editor_would_show_is_looked_at() {
     let machine = machine();
     let error = "at crate lkm, file rust/lib.rs: Error";
@@ -159,10 +207,11 @@ fn each_check_that_fails_is_named() {
     let machine = machine();
     find_something(&machine);
     machine.write("checkout/book/exercises/x/x.rs", "");
+    machine.write("checkout/build/dev/.y.o.cmd", "source_y.o := y.rs\n");
     machine.run(CHECK).fails(&[
         "check failed: kernel format; kernel lints; kernel documentation; examples in documentation and book; \
          modules that the book breaks; editor's view; user-space format; user-space lints; user-space documentation; \
-         unsafe policy; licences; patches for upstream; shell scripts\n",
+         unsafe policy; what Kbuild is told; licences; patches for upstream; shell scripts\n",
     ]);
     let ways = machine.read("home/ways");
     for it in ["/samples/x/chardev.rs", "book/exercises/x/x.rs"] {
@@ -191,10 +240,10 @@ fn of_another_folder_each_check_that_fails_is_named() {
     assert_eq!(machine.read("home/ways"), ways("--unsafe "));
     machine.write(
         "mine/build/dev/.x.o.cmd",
-        format!("-Funsafe_code\n{command}"),
+        format!("-Funsafe_code --cap-lints=allow\n{command}"),
     );
     machine.write("home/ways", "");
-    check().fails(&["ways around the lints"]);
+    check().fails(&["ways around the lints; kernel lints; what Kbuild is told"]);
     assert_eq!(machine.read("home/ways"), ways(""));
 }
 
