@@ -80,7 +80,9 @@ pub struct Registration<T: FileOperations> {
 impl<T: FileOperations> Drop for Registration<T> {
     fn drop(&mut self) {
         if !context::may_register_misc() {
-            self.device.take().map(lifetime::drop_later);
+            if let Some(device) = self.device.take() {
+                lifetime::drop_later(device);
+            }
         }
     }
 }

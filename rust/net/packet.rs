@@ -49,10 +49,11 @@ impl Packet {
             return None;
         }
         // Somebody may wait until it is gone, who takes it for what is left of a process' memory.
+        //
         // SAFETY: As above. Nobody else has it.
-        if packet.is_of_user()
-            && unsafe { bindings::skb_copy_ubufs(skb.as_ptr(), bindings::GFP_ATOMIC) } != 0
-        {
+        let is_ours = !packet.is_of_user()
+            || unsafe { bindings::skb_copy_ubufs(skb.as_ptr(), bindings::GFP_ATOMIC) } == 0;
+        if !is_ours {
             return None;
         }
         // As over a wire, only the bytes arrive: no route, no mark, no state of a firewall's, which may be

@@ -266,8 +266,8 @@ mutants! {
         "if !context::may_register_misc() {\n            return"
         => "if false {\n            return";
     "make test T=adversary" => "rust/misc.rs": "a device is dropped in the open of one",
-        "if !context::may_register_misc() {\n            self"
-        => "if false {\n            self";
+        "if !context::may_register_misc() {\n            if let"
+        => "if false {\n            if let";
     "make test T=adversary" => "rust/file/found.rs": "a FIFO is opened",
         "bindings::S_IFIFO => Err(EINVAL),"
         => "bindings::S_IFIFO => Ok(()),";
