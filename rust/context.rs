@@ -72,8 +72,9 @@ pub(crate) fn may_register_misc() -> bool {
     !has_flags(NO_MISC)
 }
 
-/// C has no flags that say so. These do next to nothing, and are not set elsewhere when C calls a module, but in a page
-/// fault: memory comes from where it can be pinned (`memalloc_pin_save`); and who writes waits for his own disk only.
+/// C has no flags that say so. These do next to nothing: memory comes from where it can be pinned (`memalloc_pin_save`),
+/// which C sets elsewhere in page faults only; and who writes waits for his own disk only, as a task may have asked for
+/// itself (`PR_SET_IO_FLUSHER`).
 const NO_FILES: u32 = bindings::PF_MEMALLOC_PIN;
 const NO_MISC: u32 = NO_FILES | bindings::PF_LOCAL_THROTTLE;
 

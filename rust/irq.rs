@@ -295,7 +295,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     }
 
     /// `irq_handler_t`, of a thread that does all. On PREEMPT_RT C calls the first half of what asks for `ONESHOT` in the
-    /// interrupt (`irq_setup_forced_threading`), and there a `SpinLockIrq` sleeps.
+    /// interrupt (`irq_setup_forced_threading`), and there a `SpinLockIrq` sleeps. Softirqs may come in between here.
     ///
     /// # Safety
     ///

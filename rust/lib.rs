@@ -185,7 +185,7 @@
 //! | a [`firmware::Request`] dropped by a process that is being killed | waits for user space's answer, for ever | the thread that takes it back, which runs before there is a question |
 //! | a device that asks: [`firmware::Image::request`] | keeps the name with one that is not bound, which then never is again | the type: `Bound` |
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
-//! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`] keeps all |
+//! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`]: `EBUSY` |
 //! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY`, if they may be this module's. Nobody, if the number was another module's that is still loaded |
 //! | the name of an [`input::Keyboard`] | warns with a stack trace if what udev is told has no room for it | at most 79 bytes: `EINVAL` |
 //! | the keys of an [`input::Keyboard`] | warns with a stack trace of what is no key, and drops what was not declared | `EINVAL` |

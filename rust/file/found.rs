@@ -67,33 +67,38 @@ impl Found {
         }
     }
 
-    /// Whether somebody else has put it where everybody may put something, for whoever would create it there
+    /// Whether somebody else has put it where others may put something, for whoever would create it there
     /// (`may_create_in_sticky`). May sleep (`dput`).
     fn is_planted(&self) -> bool {
-        // SAFETY: By the type invariants. This is a reference for us, which goes below; a folder has an inode.
-        let parent = unsafe { bindings::dget_parent(self.0.dentry) };
-        // SAFETY: As above. A task has its own credentials.
-        let (folder, ours) = unsafe {
-            let fsuid = (*(*Task::current_raw()).cred).fsuid;
-            (mode_and_owner((*parent).d_inode), fsuid.val)
+        // SAFETY: By the type invariants. This is a reference for us, which goes below; a folder has an inode. A task
+        // has its own credentials.
+        let (folder, mode, ours) = unsafe {
+            let parent = bindings::dget_parent(self.0.dentry);
+            let folder = (*parent).d_inode;
+            let mode = u32::from((&raw const (*folder).i_mode).read_volatile());
+            let of_folder = self.owner(folder);
+            bindings::dput(parent);
+            (of_folder, mode, (*(*Task::current_raw()).cred).fsuid.val)
         };
-        // SAFETY: As above.
-        unsafe { bindings::dput(parent) };
-        let everybodys = bindings::S_ISVTX | bindings::S_IWOTH;
+        let is_sticky = mode & bindings::S_ISVTX != 0;
+        let is_others = mode & (bindings::S_IWOTH | bindings::S_IWGRP) != 0;
         // SAFETY: By the type invariants.
-        let (_, owner) = unsafe { mode_and_owner(self.inode()) };
-        folder.0 & everybodys == everybodys && owner != folder.1 && owner != ours
+        let owner = unsafe { self.owner(self.inode()) };
+        is_sticky && is_others && owner != folder && owner != ours
     }
-}
 
-/// # Safety
-///
-/// The inode must be there. Others may change both meanwhile.
-unsafe fn mode_and_owner(inode: *mut bindings::inode) -> (u32, bindings::uid_t) {
-    // SAFETY: By the safety requirements.
-    unsafe {
-        let mode = (&raw const (*inode).i_mode).read_volatile();
-        (mode.into(), (&raw const (*inode).i_uid.val).read_volatile())
+    /// Who owns that, as the mount has it (`i_uid_into_vfsuid`).
+    ///
+    /// # Safety
+    ///
+    /// The inode must be there, and on the same mount.
+    unsafe fn owner(&self, inode: *mut bindings::inode) -> bindings::uid_t {
+        // SAFETY: By the safety requirements, and the type invariants. Others may change the owner meanwhile.
+        unsafe {
+            let uid = (&raw const (*inode).i_uid).read_volatile();
+            let map = (&raw const (*self.0.mnt).mnt_idmap).read_volatile();
+            bindings::make_vfsuid(map, (*(*inode).i_sb).s_user_ns, uid).val
+        }
     }
 }
 

@@ -101,8 +101,8 @@ impl Options {
         self
     }
 
-    /// Fails with `EAGAIN` rather than to wait, be it for data, for room or for the other end of a
-    /// line (`O_NONBLOCK`).
+    /// Fails with `EAGAIN` rather than to wait for data or for room, and does not wait for the other end of a line
+    /// (`O_NONBLOCK`).
     pub const fn nonblocking(mut self, yes: bool) -> Self {
         if yes {
             self.flags |= O_NONBLOCK;
@@ -124,11 +124,11 @@ impl Options {
     /// reading nor writing, or to truncate a file that is not to be written. No FIFO is opened (`EINVAL`): a
     /// process that splices has it locked when it calls a module, which would wait for it for ever. With
     /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file that another
-    /// user has put into a folder such as `/tmp` is refused (`EACCES`), as by
-    /// `/proc/sys/fs/protected_regular`. A tty does not become the caller's controlling tty, and files beyond
-    /// 2 GiB are welcome. While the module is being loaded, what it has registered itself is refused (`EDEADLK`): its file would keep the module,
-    /// and a load that fails would wait for it. So is any file, if somebody else comes to keep the
-    /// module at that moment. May sleep.
+    /// user has put into a folder such as `/tmp` is refused (`EACCES`), as if
+    /// `/proc/sys/fs/protected_regular` were 2. A tty does not become the caller's controlling tty, and files
+    /// beyond 2 GiB are welcome. While the module is being loaded, what it has registered itself is refused
+    /// (`EDEADLK`): its file would keep the module, and a load that fails would wait for it. So is any file, if
+    /// somebody else comes to keep the module at that moment. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {
         self.open_if(path, |_| Ok(()))
     }
@@ -163,6 +163,7 @@ impl Options {
             return Err(ENOENT);
         }
 
+        let may_be_created = flags & (O_CREAT | O_EXCL) == O_CREAT;
         let before = references();
         let _root = LentRoot::new();
         let attempt = |lookup| {
@@ -182,7 +183,7 @@ impl Options {
         };
         let file = match attempt(0) {
             // Somebody else has created it just now, or its server has another one by now.
-            Err(e) if e == EEXIST || e == errno(bindings::ESTALE) => {
+            Err(e) if e == errno(bindings::ESTALE) || e == EEXIST && may_be_created => {
                 attempt(bindings::LKM_LOOKUP_REVAL)
             }
             file => file,

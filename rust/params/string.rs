@@ -128,7 +128,8 @@ impl<const MODE: u16> Str<MODE> {
     }
 
     /// Returns the string, if its file cannot be written: else it does not build. The loader then takes no other one
-    /// (`EBUSY`). Callable from any context.
+    /// (`EBUSY`). While it writes another one, which only an `on_set` or what that has begun can see, this is the
+    /// default. Callable from any context.
     ///
     /// ```compile_fail,E0080
     /// lkm::module_params! {
@@ -145,6 +146,8 @@ impl<const MODE: u16> Str<MODE> {
         if !is_given || self.given_is.cmpxchg(FREE, TAKEN, Acquire) == Err(WRITTEN) {
             return self.default;
         }
+        // Who else has it may have seen a later one. An exchange that fails orders nothing.
+        self.given_is.load(Acquire);
         // SAFETY: By the type invariants, it stays as long as the module.
         unsafe { CStr::from_char_ptr(text) }
     }

@@ -137,7 +137,7 @@ fn what_a_kbuild_may_not_ask_for_is_found() {
         machine.run(CHECK)
     };
     for line in [
-        "rustc -Zallow-features=one,two -Zcrate-attr='feature(one,two)' -Aclippy::x -Funsafe_code /y.rs ",
+        "rustc -Zallow-features=one,two -Zcrate-attr='feature(one,two)' -Zcrate-attr=no_std @/x/rustc_cfg -Aclippy::allow_attributes -Funsafe_code /y.rs ",
         // Who may say `unsafe` may say that as well.
         "rustc --cap-lints=allow /y.rs",
     ] {
@@ -147,6 +147,10 @@ fn what_a_kbuild_may_not_ask_for_is_found() {
         "--cap-lints",
         "--allow",
         "-Aclippy::disallowed_methods",
+        "-Aclippy::disallowed-methods",
+        "-A  clippy::large_stack_arrays",
+        "-Zcrate-attr=\"allow(clippy::all)\"",
+        "@more",
         "-A clippy::style",
         "-Awarnings",
         "-Zallow-features=one,two,three",

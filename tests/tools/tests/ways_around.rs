@@ -127,6 +127,7 @@ fn there_is_no_way_around_the_lints() {
             &[
                 "#![allow(clippy::disallowed_types)]",
                 "#![allow(dead_code, clippy::all)]",
+                "#[allow(clippy::large_stack_arrays)] fn f() {}",
                 "#[expect(warnings)]\nfn f() {}",
             ][..],
         ),
@@ -247,6 +248,7 @@ fn there_is_no_way_around_the_lints() {
         "fn take(_: impl Fn(pci::IdTable<()>)) {}",
         "static F: SetOnce<&'static CStr> = SetOnce::new(); static N: SetOnce<u32> = SetOnce::new();",
         "const ID_TABLE: pci::IdTable<()> = &T; fn f(x: u8) -> bool { if !(x == 1) { io_read!(v, .0) } else { x.0.1 } }",
+        "impl S { fn str(&self) -> &str { self.0 } fn u16(&self) -> u16 { 1 } }",
         "static F: kernel::sync::SetOnce<u32> = kernel::sync::SetOnce::new();",
         "fn f() -> usize { 'outer: loop { break 'outer !core::mem::offset_of!(S, a); } }",
         "type Data = SetOnce<u32>; static F: SetOnce<bool> = SetOnce::<bool>::new();",
