@@ -345,10 +345,15 @@ fn what_is_at_a_path_is_looked_at_before_it_is_opened() {
     fs::remove_dir(path).expect("rmdir");
     assert_eq!(shown(), format!("-{} 0\n", Errno::NOENT.raw_os_error()));
     assert_eq!(shown(), "0 0\n");
-    // Who has put it there, where all may, could have meant another file.
-    fs::set_permissions("/tmp", Permissions::from_mode(0o1777)).expect("chmod");
+    // Who has put it there, where others may, could have meant another file.
     chown(path, Some(1000), None).expect("chown");
-    assert_eq!(shown(), format!("0 -{}\n", Errno::ACCESS.raw_os_error()));
+    let planted = format!("0 -{}\n", Errno::ACCESS.raw_os_error());
+    for (mode, expected) in [(0o777, "0 0\n"), (0o1770, &planted), (0o1777, &planted)] {
+        fs::set_permissions("/tmp", Permissions::from_mode(mode)).expect("chmod");
+        assert_eq!(shown(), expected, "{mode:o}");
+    }
+    chown(path, Some(0), None).expect("chown");
+    assert_eq!(shown(), "0 0\n");
     fs::remove_file(path).expect("remove");
 
     // Who splices to a FIFO has it locked when the module is called.

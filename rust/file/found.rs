@@ -42,7 +42,7 @@ impl Found {
 
     /// Opens it. May sleep (`file_open_root`).
     pub(super) fn open(&self, flags: u32) -> Result<File> {
-        // SAFETY: By the type invariants. From there it is an empty way.
+        // SAFETY: By the type invariants. The path from there is empty: it is the file itself.
         opened(unsafe { bindings::file_open_root(&self.0, c"".as_char_ptr(), flags as c_int, 0) })
     }
 

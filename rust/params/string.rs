@@ -50,7 +50,8 @@ const TAKEN: u32 = 2;
 /// How many bytes it has at most.
 const MOST: usize = 1024;
 
-// SAFETY: A reader holds the parameter lock if the string can change, and the loader is one.
+// SAFETY: A reader holds the parameter lock if root can change the string. If not, `given_is` tells the loader, which
+// is one, and readers which of them may use what was given.
 unsafe impl<const MODE: u16> Sync for Str<MODE> {}
 
 impl<const MODE: u16> Str<MODE> {

@@ -129,6 +129,13 @@ fn what_is_forbidden_is_found() {
 }
 
 #[test]
+fn a_kernel_may_have_been_built_with_a_patch() {
+    let machine = machine();
+    machine.program("patch", "case \"$*\" in *--reverse*) ;; *) exit 1 ;; esac");
+    machine.run(CHECK).passes();
+}
+
+#[test]
 fn what_a_kbuild_may_not_ask_for_is_found() {
     let machine = machine();
     let told = |line: &str| {
