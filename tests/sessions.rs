@@ -47,9 +47,10 @@ const ONCE: [&str; 2] = [
 
 /// The files that are named behind `console`, each with one of our kernels that has it. A session for
 /// kernels that nobody has would be skipped for ever.
-const ASKED_FOR: [(&str, &str); 9] = [
+const ASKED_FOR: [(&str, &str); 10] = [
     ("/dev/ram0", "dev"),
     ("/proc/sys/kernel/firmware_config", "dev"),
+    ("/proc/sys/kernel/ftrace_enabled", "trace"),
     ("/sys/bus/pci/devices/0000:00:1f.0", "dev"),
     ("/sys/bus/platform/drivers/gpio-sim", "dev"),
     ("/sys/bus/serio", "dev"),
