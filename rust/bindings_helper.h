@@ -26,6 +26,7 @@
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/netdevice.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -41,6 +42,9 @@ const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
 const size_t LKM_INODE_I_FOP = offsetof(struct inode, i_fop);
 const size_t LKM_FILE_F_PATH = offsetof(struct file, f_path);
+const size_t LKM_PIPE_HEAD = offsetof(struct pipe_inode_info, head);
+const size_t LKM_PIPE_TAIL = offsetof(struct pipe_inode_info, tail);
+static_assert(sizeof_field(struct pipe_inode_info, head) == sizeof(unsigned int));
 const size_t LKM_ATTRIBUTE_GROUP_ATTRS = offsetof(struct attribute_group, attrs);
 
 /* Since 7.3 a kernel thread's own root directory is empty. */

@@ -67,16 +67,17 @@ pub(crate) fn may_use_files() -> bool {
     !has_flags(NO_FILES)
 }
 
-/// Whether the current task may register miscellaneous devices: it may not with C's lock for these held.
-pub(crate) fn may_register_misc() -> bool {
-    !has_flags(NO_MISC)
+/// Whether the current task may register, or give back, what has C call with a lock held: it may not where C has called
+/// it with such a lock. Two of these would wait for each other.
+pub(crate) fn may_register() -> bool {
+    !has_flags(NO_REGISTERING)
 }
 
 /// C has no flags that say so. These do next to nothing: memory comes from where it can be pinned (`memalloc_pin_save`),
 /// which C sets elsewhere in page faults only; and who writes waits for his own disk only, as a task may have asked for
 /// itself (`PR_SET_IO_FLUSHER`).
 const NO_FILES: u32 = bindings::PF_MEMALLOC_PIN;
-const NO_MISC: u32 = NO_FILES | bindings::PF_LOCAL_THROTTLE;
+const NO_REGISTERING: u32 = NO_FILES | bindings::PF_LOCAL_THROTTLE;
 
 fn has_flags(flags: u32) -> bool {
     // SAFETY: As above.
@@ -93,9 +94,10 @@ pub(crate) fn without_files<R>(call: impl FnOnce() -> R) -> R {
     with_flag(NO_FILES, call)
 }
 
-/// Calls what must not use files, nor register miscellaneous devices.
-pub(crate) fn without_misc<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(NO_MISC, call)
+/// Calls what must neither use files nor register what C calls with a lock held: a miscellaneous device or an
+/// interface.
+pub(crate) fn without_registering<R>(call: impl FnOnce() -> R) -> R {
+    with_flag(NO_REGISTERING, call)
 }
 
 fn with_flag<R>(flag: u32, call: impl FnOnce() -> R) -> R {

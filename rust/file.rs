@@ -304,7 +304,8 @@ impl File {
     }
 
     /// Closes the file, and says what went wrong with bytes that were still on their way, as
-    /// close(2) does. May sleep (`filp_close`).
+    /// close(2) does. Where files cannot be used, as in what C calls with a lock held, it is closed a little
+    /// later, and this fails as their use does (`EDEADLK`). May sleep (`filp_close`).
     pub fn close(self) -> Result {
         let this = core::mem::ManuallyDrop::new(self);
         // SAFETY: The value is not used again.
@@ -315,12 +316,17 @@ impl File {
     ///
     /// The value must not be used again: its reference is gone.
     unsafe fn close_raw(&self) -> Result {
-        might_sleep();
         let file = self.as_raw();
+        if let Err(e) = enter() {
+            // SAFETY: By the type invariants. This gives up the value's reference, and calls no operation of the
+            // file's before the task, or a thread, has nothing locked.
+            unsafe { bindings::fput(file) };
+            return Err(e);
+        }
         // A kernel thread never returns to user space, where the rest of closing is done
         // otherwise; C would leave it to a work item, for some time later. The file that a module
         // opens while it is loaded may be its own: if the load fails, the loader waits for it.
-        let here = (is_kernel_thread(Task::current_raw()) || is_coming()) && enter().is_ok();
+        let here = is_kernel_thread(Task::current_raw()) || is_coming();
         if here {
             // SAFETY: By the type invariants.
             unsafe { bindings::get_file(file) };

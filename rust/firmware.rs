@@ -152,11 +152,11 @@ impl Image {
     /// sysctl), it asks user space, and waits as long as `/sys/class/firmware/timeout` says. Fails
     /// with `ENOENT` if there is no image, also if user space gives up, `ETIMEDOUT` if it does not
     /// answer, `EINTR` if the process is killed meanwhile, `EINVAL` if the file is empty or the
-    /// name is no path below the folder, `EDEADLK` in what answers a disk's requests, or `ENOMEM`. May sleep
-    /// (`request_firmware`).
+    /// name is no path below the folder, `EDEADLK` where [files](mod@crate::file) cannot be used, or `ENOMEM`. May
+    /// sleep (`request_firmware`).
     pub fn request(device: &device::Device<device::Bound>, name: &CStr) -> Result<Self> {
         check(name)?;
-        if !context::may_do_io() {
+        if !context::may_do_io() || !context::may_use_files() {
             return Err(errno(bindings::EDEADLK));
         }
         // C keeps the name with the device, until its driver goes.

@@ -148,7 +148,11 @@
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
 //! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], a parameter's `on_set`, [`net`]'s `open` and `stop`, a [`misc`] device's `open`, a file's `mmap`, `fault` and `poll` | waits for itself, for ever | `file::enter`: `EDEADLK`. Nobody, of a `probe` that reads its own device's files, or of what waits for a thread that does |
 //! | a FIFO, in what a process calls that splices to it or from it: [`mod@file`] | has it locked, and waits for itself, for ever | [`file::Options::open`]: `EINVAL`; it opens what it has looked at, not the name |
-//! | a [`misc`] device that is registered or dropped in the `open` of one | waits for itself, for ever | `misc::Registration::new`: `EDEADLK`; `lifetime::drop_later`. Nobody, of one that is dropped while `init` runs |
+//! | a [`misc`] device or a [`net`] interface that is registered or dropped in what C calls with a lock held: as above, but for [`configfs::Item`] and [`hwmon::Chip`] | waits for itself, for ever, or for who has that lock and waits for the other one | `misc::Registration::new`, `Interfaces::new`: `EDEADLK`; `lifetime::drop_later`. Nobody, while the module is loaded or unloaded |
+//! | another registration that is made or dropped under a lock of C's, where a callback of its own takes that lock: a parameter's, say, in netlink's `doit` | waits for who waits for it, for ever | nobody; lockdep tells |
+//! | a file that is dropped where files cannot be used | has it flushed there | [`file::File`]: a thread closes it, or the task when it returns |
+//! | a regular file that is opened to be written, in what sendfile(2) calls: [`mod@file`] | on overlayfs copies it with the pipe that the bytes are in, and frees them | `Found::admit`: `EDEADLK` |
+//! | a device or a module that `doit` of [`netlink`] waits for, when it opens a file | has `modprobe` wait for the families' lock, until the sender is killed | nobody |
 //! | a disk that goes while somebody has a partition of it open: [`block::Disk`] | goes on to answer that one's requests | `Inner::queue_rq`: `EIO` |
 //! | a disk that goes while a task returns from what answered its request, as one that wrote to swap | frees the queue, which that task still looks at | the drop waits for it (`blk_mq_wait_quiesce_done`) |
 //! | a terminal that is being closed: [`tty::Tty::write`] | some drivers free first what their `write` uses, which only who has it open is sure of | `Tty::write` locks it, and asks whether it is open: `EIO`, or `ETIME` of one that takes its time |
@@ -198,6 +202,7 @@
 //! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
+//! | a chip whose driver is not that of its parent: [`gpio::Interrupt`] | frees the interrupt behind its owner's back | `Search::matches`: `EOPNOTSUPP` |
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level; warns of one that is shared | [`gpio::Interrupt::new`]: `EINVAL` without an edge, or if it is shared |
 //! | a [`gpio::Interrupt`] that is asked for with a lock held which whoever takes the chip away waits for, such as the RTNL | nothing: C does not lock the chip's device | `Interrupt::new`: `EBUSY` after a second |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |
@@ -207,7 +212,7 @@
 //! | a mapping in which nothing was put | takes marks of `userfaultfd`, which a process then touches for ever | `Shims::mmap`: mixed pages |
 //! | [`kthread::spawn`] without memory | the new thread warns with a stack trace, where there may be many CPUs | nobody |
 //! | [`slab::Cache::new`] without memory | warns with a stack trace | nobody |
-//! | a [`proc_fs::Node`] that a file system is mounted over: 9p with `trans=fd` | stays in the node's queue until it is unmounted | nobody: the drop waits for it |
+//! | a [`proc_fs::Node`] that a file system is mounted over, 9p with `trans=fd`, or that a process polls together with a file of its own FUSE, which does not answer | stays in the node's queue until it is unmounted, or answers | nobody: the drop waits for it |
 //! | what is done with a bound device in a callback, as to register something for it | forgets it, if all that the device had is being freed at that moment | [`hwmon::Chip`] is not given its device |
 //! | lights: [`vt::Lights::show`] | takes what is no light for "as the keys are" | `show`: `EINVAL` |
 //! | [`init_only!`] called again, or for a type that the loader does not wait for | runs what was freed | `init::Called`: `EBUSY`; the macro, which has the `module!` |

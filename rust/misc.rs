@@ -40,8 +40,8 @@ use kernel::{
 /// they are closed, and a load that fails waits for that.
 ///
 /// C opens one miscellaneous device at a time, with the lock that it registers them with, and shows them in `/proc/misc`
-/// with. So [`FileOperations::open`] cannot use [files](mod@crate::file), nor register another device (`EDEADLK`); what
-/// it drops is there until it has returned, and a little longer. Others cannot open any meanwhile, so it must not wait.
+/// with. So [`FileOperations::open`] cannot use [files](mod@crate::file), nor register another device or an interface
+/// (`EDEADLK`); what it drops is there until it has returned, and a little longer. Others cannot open any meanwhile, so it must not wait.
 ///
 /// # Examples
 ///
@@ -79,7 +79,7 @@ pub struct Registration<T: FileOperations> {
 
 impl<T: FileOperations> Drop for Registration<T> {
     fn drop(&mut self) {
-        if !context::may_register_misc() {
+        if !context::may_register() {
             if let Some(device) = self.device.take() {
                 lifetime::drop_later(device);
             }
@@ -92,15 +92,16 @@ impl<T: FileOperations> Registration<T> {
     /// files share `data`, and its node has this mode.
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have or the
-    /// mode is none, `EBUSY` if there is no number left, `EDEADLK` in the `open` of one, or `ENOMEM`. May
-    /// sleep (`misc_register`).
+    /// mode is none, `EBUSY` if there is no number left, `EDEADLK` in what C calls with a lock held (the `open` of
+    /// another one, a parameter's `on_set`, [`net`](crate::net)'s `open` and `stop`, a file's `mmap`, `fault` and `poll`),
+    /// or `ENOMEM`. May sleep (`misc_register`).
     ///
     /// The device may be opened before this returns.
     pub fn new(name: &'static CStr, mode: u16, data: Arc<T::Data>) -> Result<Self> {
         if !is_device(name) {
             return Err(EINVAL);
         }
-        if !context::may_register_misc() {
+        if !context::may_register() {
             return Err(errno(bindings::EDEADLK));
         }
         let mode = permissions(mode)?;
@@ -174,7 +175,7 @@ impl<T: FileOperations> Device<T> {
         // SAFETY: `misc_open` left the device there, and keeps it registered during this call. It is
         // the first member of a `Self`.
         let data = unsafe { &(*(*file).private_data.cast::<Self>()).data };
-        context::without_misc(|| {
+        context::without_registering(|| {
             // SAFETY: The file is in its `open`. `release` follows if this succeeds.
             unsafe { Shims::<T>::open(data.as_arc_borrow(), file) }
         })

@@ -25,6 +25,9 @@ pub use self::{
 use self::callbacks::Inner;
 use crate::{
     bindings,
+    compat::errno,
+    context,
+    lifetime,
     name::is_name, //
 };
 use core::ops::RangeInclusive;
@@ -40,9 +43,10 @@ pub const fn longest(mtu: u32) -> usize {
 
 /// What interfaces do. One value does it for all of them; `port` is the one that it is about.
 ///
-/// `open` and `stop` of all of them come one after the other, and cannot use files (`EDEADLK`), under the [`Rtnl`], which adding and dropping
-/// interfaces takes, too: they must do neither, nor register or drop a family of generic [netlink](crate::netlink), whose
-/// lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
+/// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping interfaces
+/// takes, too. They can neither use files nor add interfaces or [misc](crate::misc) devices (`EDEADLK`); those that they
+/// drop are there a little longer, unless the module is being unloaded. They must not register or drop a family of
+/// generic [netlink](crate::netlink), whose lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
 /// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by
 /// a process. A lock that they share is one that turns interrupts off (`SpinLockIrq`).
 pub trait Operations: Send + Sync + 'static {
@@ -138,7 +142,18 @@ pub struct Statistics {
 /// }
 /// ```
 pub struct Interfaces<T: Operations> {
-    _inner: Pin<KBox<Inner<T>>>,
+    /// Taken by the drop.
+    inner: Option<Pin<KBox<Inner<T>>>>,
+}
+
+impl<T: Operations> Drop for Interfaces<T> {
+    fn drop(&mut self) {
+        if !context::may_register() {
+            if let Some(inner) = self.inner.take() {
+                lifetime::drop_later(inner);
+            }
+        }
+    }
 }
 
 impl<T: Operations> Interfaces<T> {
@@ -146,7 +161,8 @@ impl<T: Operations> Interfaces<T> {
     /// As soon as one is there others may use it.
     ///
     /// Fails with `EINVAL` if a name is none that an interface can have or has more than 15 bytes, `EEXIST` if it is
-    /// taken, `EINTR` if the process is being killed, or `ENOMEM`. May sleep (`register_netdev`).
+    /// taken, `EINTR` if the process is being killed, `EDEADLK` in what C calls with a lock held, as `open` of
+    /// [`Operations`] is and that of a [misc](crate::misc) device, or `ENOMEM`. May sleep (`register_netdev`).
     pub fn new<E>(names: &[&'static CStr], operations: impl PinInit<T, E>) -> Result<Self>
     where
         Error: From<E>,
@@ -154,8 +170,11 @@ impl<T: Operations> Interfaces<T> {
         if !names.iter().all(|name| is_interface(name)) {
             return Err(EINVAL);
         }
+        if !context::may_register() {
+            return Err(errno(bindings::EDEADLK));
+        }
         Ok(Self {
-            _inner: Inner::new(names, operations)?,
+            inner: Some(Inner::new(names, operations)?),
         })
     }
 }

@@ -219,7 +219,7 @@ impl<T: Scalar, H: OnSet<T>> Checked<T, H> {
         if ret != 0 {
             return ret;
         }
-        Caller::Vfs.status(context::without_files(|| H::on_set(new)).map(|()| {
+        Caller::Vfs.status(context::without_registering(|| H::on_set(new)).map(|()| {
             // SAFETY: As above. Who reads it sees the old or the new one.
             unsafe { value.write_volatile(new) }
         }))
@@ -400,7 +400,8 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// gives it, before it is there. If that fails, the old value stays, and the error is the writer's, or
 /// `insmod`'s. It may sleep, and must not call [`lock`], which is held already. It is called by the
 /// loader before `init`, and may be called until its files have gone, after the module was dropped, so all it knows is what
-/// is static. It cannot use [files](mod@crate::file): `EDEADLK`. A flag with an `on_set` is given as `flag=1`, not
+/// is static. It can neither use [files](mod@crate::file) nor register [misc](crate::misc) devices or
+/// interfaces: `EDEADLK`. A flag with an `on_set` is given as `flag=1`, not
 /// as `flag`.
 ///
 /// ```

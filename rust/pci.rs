@@ -305,22 +305,32 @@ where
     #[expect(clippy::disallowed_methods, reason = "it has none yet")]
     let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
     drop(command);
-    let irq = vectors
-        .index(0)
-        .map(|it| kernel::irq::IrqRequest::from(it).irq())?;
+    // SAFETY: As above.
+    let is_connected = unsafe {
+        bindings::pci_irq_type(as_raw(device)) != bindings::PCI_IRQ_INTX
+            || (*as_raw(device)).irq != bindings::IRQ_NOTCONNECTED
+    };
+    let irq = match is_connected {
+        true => vectors
+            .index(0)
+            .map(|it| kernel::irq::IrqRequest::from(it).irq()),
+        // What C says of a device without any.
+        false => Err(ENOSPC),
+    };
     // SAFETY: The device is bound for as long as it has what is registered with it below.
     let vectors: IrqVectorRegistration<'static> = unsafe { core::mem::transmute(vectors) };
     let vectors = Vectors {
         device: device.into(),
         vectors: Some(vectors),
     };
-    let interrupt = try_pin_init!(Interrupt {
-        registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
-        _vectors: vectors,
-        _line: Line { device: device.into(), _awake: Awake::new(device) },
-    }? Error);
-    let registered =
-        devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL);
+    let registered = irq.and_then(move |irq| {
+        let interrupt = try_pin_init!(Interrupt {
+            registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
+            _vectors: vectors,
+            _line: Line { device: device.into(), _awake: Awake::new(device) },
+        }? Error);
+        devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
+    });
     if registered.is_err() && !has_line {
         let _command = Command::lock(device);
         // SAFETY: The device is bound, and nobody handles the line.
@@ -332,10 +342,17 @@ where
 /// Whether the device may use its line.
 fn uses_line(device: &Device<Core<'_>>) -> Result<bool> {
     /// `PCI_COMMAND`, and `PCI_COMMAND_INTX_DISABLE` there.
-    const COMMAND: usize = 4;
+    const COMMAND: c_int = 4;
     const NO_LINE: u16 = 1 << 10;
 
-    Ok(device.config_space().try_read16(COMMAND)? & NO_LINE == 0)
+    let mut command = 0;
+    // Upstream's `config_space` panics on a device with another size than most.
+    //
+    // SAFETY: A bound device may be asked, and the number is valid for writes.
+    match unsafe { bindings::pci_read_config_word(as_raw(device), COMMAND, &mut command) } {
+        0 => Ok(command & NO_LINE == 0),
+        _ => Err(EIO),
+    }
 }
 
 /// Memory that the device and the driver both see (*coherent* memory), as long as the device is bound.

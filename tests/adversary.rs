@@ -6,14 +6,14 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    Configfs, Footprint, KernelLog, LoadError, Module, errno_of, is_loaded,
+    Configfs, Footprint, KernelLog, LoadError, Module, Tmpfs, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     open_node, ready, skip, wait_until,
 };
 use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
     event::PollFlags,
-    fs::{CWD, FileType, Mode, OFlags, SeekFrom, ftruncate, mknodat, open, seek},
+    fs::{CWD, FileType, Mode, OFlags, SeekFrom, ftruncate, mknodat, open, seek, sendfile},
     io::{Errno, pread, read, write},
     pipe::{SpliceFlags, pipe, splice},
 };
@@ -42,6 +42,12 @@ fn file(path: &str) -> File {
 fn file_in_memory() -> File {
     let file = open("/tmp", OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR);
     File::from(file.expect("a file in /tmp"))
+}
+
+/// Waits until nobody uses a module, as a thread may that drops something later.
+fn wait_for_nobody(module: &str) {
+    let users = || fs::read_to_string(format!("/sys/module/{module}/refcnt")).expect("its users");
+    wait_until("nobody to use it", || users() == "0\n");
 }
 
 #[test]
@@ -282,8 +288,7 @@ fn a_disk_goes_after_who_has_it_open() {
     let gone = || pread(&partition, &mut Sector([1; 512]).0, 0) == Err(Errno::IO);
     wait_until("the disk to be gone", gone);
     drop(partition);
-    let users = || fs::read_to_string("/sys/module/late/refcnt").expect("its users");
-    wait_until("nobody to use it", || users() == "0\n");
+    wait_for_nobody("late");
     late.unload().expect("nobody uses it");
 }
 
@@ -309,8 +314,8 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     let device = inputs.into_iter().find(is_ours).expect("its device");
     let input = fs::read_to_string(device.join("temp1_input")).expect("a temperature");
     assert_eq!(input.trim(), deadlock);
-    let set = fs::write("/sys/module/inside/parameters/look", "1");
-    assert_eq!(set.map_err(errno_of), Err(Errno::DEADLK));
+    fs::write("/sys/module/inside/parameters/look", "1").expect("a parameter");
+    log.wait_for(&format!("inside: look: {deadlock}, more: {deadlock}"));
     let device = file("/dev/inside");
     log.wait_for(&format!("inside: open: {deadlock}, more: {deadlock}"));
     let other = Path::new("/dev/inside_other");
@@ -323,8 +328,7 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     (&device).read_to_string(&mut seen).expect("read");
     assert_eq!(seen, format!("({deadlock}, {deadlock}, {deadlock})"));
     drop(device);
-    let users = || fs::read_to_string("/sys/module/inside/refcnt").expect("its users");
-    wait_until("nobody to use it", || users() == "0\n");
+    wait_for_nobody("inside");
     module.unload().expect("nobody uses it");
 }
 
@@ -375,6 +379,35 @@ fn what_is_at_a_path_is_looked_at_before_it_is_opened() {
     assert_eq!(length, Ok(invalid.len()));
     fs::remove_file(path).expect("remove");
     drop(source);
+    module.unload().expect("nobody uses it");
+}
+
+/// On overlayfs it has to be copied, with the pipe that the process' bytes are in.
+#[test]
+fn nothing_is_opened_for_sendfile_that_has_to_be_copied() {
+    let kinds = fs::read_to_string("/proc/filesystems").expect("/proc");
+    if !kinds.lines().any(|it| it == "nodev\toverlay") {
+        skip("the kernel has no CONFIG_OVERLAY_FS");
+        return;
+    }
+    let module = Module::load("inside", &[]).expect("the module loads");
+    let layers = Tmpfs::new("layers", 1 << 20);
+    let there = "there\n".repeat(2000);
+    fs::create_dir(layers.path().join("lower")).expect("mkdir");
+    fs::write(layers.file("lower/log"), &there).expect("write");
+    let overlay = layers.overlay("overlay");
+    symlink(overlay.file("log"), "/tmp/inside").expect("a link");
+    let log = || fs::read_to_string("/tmp/inside").expect("read");
+    let (source, device) = (file_in_memory(), file("/dev/inside"));
+    write(&source, "sent\n".repeat(20_000).as_bytes()).expect("write");
+    let sent = sendfile(&device, &source, Some(&mut 0), 65536);
+    assert_eq!(sent, Err(Errno::DEADLK));
+    assert_eq!(log(), there);
+    assert_eq!(write(&device, b"written\n"), Ok(8));
+    assert_eq!(log(), there + "written\n");
+    drop(device);
+    wait_for_nobody("inside");
+    fs::remove_file("/tmp/inside").expect("remove");
     module.unload().expect("nobody uses it");
 }
 

@@ -502,6 +502,7 @@ fn what_nobody_means_does_no_harm() {
         assert!(!output("ip", "link set odd0 up").status.success());
         assert_eq!(shown("odd0", "operstate"), "down");
     }
+    wait_until("spare0 goes", || !is_there("spare0"));
     set("refuse", "0");
     ip("addr add 10.9.7.1/24 broadcast 10.9.7.255 dev odd0");
     let sender = UdpSocket::bind("10.9.7.1:0").expect("bind");

@@ -9,12 +9,17 @@ use super::{
     opened,
     File, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    compat::errno, //
+};
 use kernel::{
     error::to_result,
     fs::file::flags::{
+        O_ACCMODE,
         O_CREAT,
-        O_EXCL, //
+        O_EXCL,
+        O_RDONLY, //
     },
     prelude::*,
     task::Task, //
@@ -63,6 +68,10 @@ impl Found {
             bindings::S_IFIFO => Err(EINVAL),
             bindings::S_IFDIR if creates => Err(EISDIR),
             bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),
+            // overlayfs copies what is to be written, with the pipe that `sendfile` has for the process' bytes.
+            bindings::S_IFREG if flags & O_ACCMODE != O_RDONLY && is_sending() => {
+                Err(errno(bindings::EDEADLK))
+            }
             _ => Ok(()),
         }
     }
@@ -100,6 +109,18 @@ impl Found {
             bindings::make_vfsuid(map, (*(*inode).i_sb).s_user_ns, uid).val
         }
     }
+}
+
+/// Whether the caller is written to by sendfile(2) (`current->splice_pipe`).
+fn is_sending() -> bool {
+    // SAFETY: The task that runs is there, and nobody else uses its pipe, which stays as long as the task.
+    let pipe = unsafe { (*Task::current_raw()).splice_pipe };
+    // SAFETY: As above; these are where the members are.
+    !pipe.is_null()
+        && unsafe {
+            let member = |offset| pipe.byte_add(offset).cast::<c_uint>().read();
+            member(bindings::LKM_PIPE_HEAD) != member(bindings::LKM_PIPE_TAIL)
+        }
 }
 
 impl Drop for Found {

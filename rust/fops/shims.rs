@@ -284,7 +284,7 @@ impl<T: FileOperations> Shims<T> {
             _state: PhantomData,
         };
         // Whoever adds the file to an epoll has that one's lock.
-        context::without_files(|| state.poll(&open_file, &table).0)
+        context::without_registering(|| state.poll(&open_file, &table).0)
     }
 
     /// `file_operations::fasync`.
@@ -372,7 +372,7 @@ impl<T: FileOperations> Shims<T> {
         }
         // The process' memory is locked.
         Caller::Vfs.status(if T::HAS_MMAP {
-            context::without_files(|| state.mmap(&file, Area::new(area)))
+            context::without_registering(|| state.mmap(&file, Area::new(area)))
         } else {
             Ok(())
         })
@@ -391,7 +391,7 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The area keeps its file, whose `release` comes after this.
         let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
         // So may a file be that is being written, of which a write would wait for itself.
-        let Ok(page) = context::without_files(|| state.fault(&file, fault.pgoff)) else {
+        let Ok(page) = context::without_registering(|| state.fault(&file, fault.pgoff)) else {
             return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The area is locked during the call, and `mmap` set the flag.

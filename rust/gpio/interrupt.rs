@@ -20,7 +20,10 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::{
     error::to_result,
@@ -48,7 +51,8 @@ use pin_init::pin_init_scope;
 /// the list of those who are told when a device of the bus goes.
 ///
 /// The chip's device is the one that C has as the chip's parent. A few drivers for one function of a larger chip
-/// name that chip's device instead. If one of these drivers is unbound alone, the handler stays, and hears no more.
+/// name that chip's device instead, whose driver is not the one that takes the lines away. So the lines of what has
+/// platform devices below it have no interrupts here (`EOPNOTSUPP`).
 ///
 /// The line of a chip behind a slow bus interrupts in a thread. Then there is no first half:
 /// [`handle`](ThreadedHandler::handle) is not called.
@@ -104,7 +108,7 @@ impl<T: ThreadedHandler> Interrupt<T> {
     /// `/proc/interrupts`, and in the thread's name.
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
-    /// chip belongs to no device on a bus, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
+    /// chip belongs to no device on a bus, or to one with platform devices below it, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
     /// than a second, `EINTR` for a process that is killed meanwhile, `EINVAL` if the
     /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
     /// is none for [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in
@@ -269,7 +273,7 @@ impl Input {
     }
 
     /// Looks for the device that the chip belongs to, and tries to lock it. Fails with `ENODEV` if the chip has
-    /// gone, and with `EOPNOTSUPP` if there is no such device.
+    /// gone, and with `EOPNOTSUPP` if there is no such device, or if it may be another one's driver that takes it away.
     fn supplier(&self, is_to_be_locked: bool) -> Result<Supplier> {
         let search = Search {
             // SAFETY: By the type invariants of the line.
@@ -322,7 +326,7 @@ impl Search {
             }
             let parent = chip.byte_add(bindings::LKM_GPIO_CHIP_PARENT);
             let device = *parent.cast::<*mut bindings::device>();
-            *search.found.get() = match device.is_null() {
+            *search.found.get() = match device.is_null() || has_cells(device) {
                 true => Err(EOPNOTSUPP),
                 false => Ok(Supplier {
                     device,
@@ -336,4 +340,22 @@ impl Search {
         }
         1
     }
+}
+
+/// Whether a device has platform devices below it, such as the functions of a larger chip (`mfd_add_devices`). May sleep.
+///
+/// # Safety
+///
+/// The device must be there.
+unsafe fn has_cells(device: *mut bindings::device) -> bool {
+    /// # Safety
+    ///
+    /// To be called by `device_for_each_child`.
+    unsafe extern "C" fn is_cell(device: *mut bindings::device, _: *mut c_void) -> c_int {
+        // SAFETY: By the safety requirements. A device stays on its bus.
+        unsafe { ptr::eq((*device).bus, &raw const bindings::platform_bus_type) }.into()
+    }
+
+    // SAFETY: By the safety requirements. The function asks for no data.
+    unsafe { bindings::device_for_each_child(device, ptr::null_mut(), Some(is_cell)) != 0 }
 }

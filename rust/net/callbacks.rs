@@ -8,6 +8,7 @@ use super::{
     device::{
         member,
         private,
+        queue,
         queue_state,
         Device,
         Private, //
@@ -219,7 +220,7 @@ impl<T: Operations> Inner<T> {
         unsafe { bindings::napi_enable(napi) };
         // SAFETY: C holds it during the call.
         let rtnl = unsafe { Rtnl::new() };
-        let result = context::without_files(|| this.operations.open(port, &rtnl));
+        let result = context::without_registering(|| this.operations.open(port, &rtnl));
         if result.is_err() {
             // SAFETY: It was enabled.
             unsafe { bindings::napi_disable(napi) };
@@ -239,7 +240,7 @@ impl<T: Operations> Inner<T> {
         unsafe { bindings::napi_disable((*private(port.device)).napi.get()) };
         // SAFETY: C holds it during the call.
         let rtnl = unsafe { Rtnl::new() };
-        context::without_files(|| this.operations.stop(port, &rtnl));
+        context::without_registering(|| this.operations.stop(port, &rtnl));
         0
     }
 
@@ -268,8 +269,9 @@ impl<T: Operations> Inner<T> {
                 let state = queue_state(port.device);
                 bindings::set_bit(bindings::LKM_QUEUE_STATE_DRV_XOFF, state);
                 bindings::smp_mb();
+                // Others may have seen the bit, and left packets.
                 if this.operations.has_room(port) {
-                    bindings::clear_bit(bindings::LKM_QUEUE_STATE_DRV_XOFF, state);
+                    bindings::netif_tx_wake_queue(queue(port.device));
                 }
             }
         }

@@ -40,7 +40,10 @@ module_params! {
         default: 0,
         description: "Look at a file when this is set",
         permissions: 0o644,
-        on_set: |_| file::read(c"/proc/version", 4096).map(drop),
+        on_set: |_| {
+            pr_info!("look: {}, more: {}\n", errno(), more());
+            Ok(())
+        },
     },
 }
 
@@ -74,6 +77,15 @@ impl kernel::Module for Inside {
 fn errno() -> c_long {
     let read = file::read(c"/proc/version", 4096);
     read.err().map_or(0, |e| e.to_errno() as c_long)
+}
+
+/// The number of the error that another device fails with there.
+fn more() -> c_int {
+    let data = Arc::new((), GFP_KERNEL);
+    let more = data
+        .map_err(Error::from)
+        .and_then(|data| misc::Registration::<Other>::new(c"inside_more", 0o600, data));
+    more.err().map_or(0, Error::to_errno)
 }
 
 struct Folder;
@@ -141,10 +153,7 @@ impl FileOperations for Opened {
     type Data = Mutex<Option<misc::Registration<Other>>>;
 
     fn open(other: ArcBorrow<'_, Self::Data>, _file: &OpenFile) -> impl PinInit<Self, Error> {
-        let data = Arc::new((), GFP_KERNEL)?;
-        let more = misc::Registration::<Other>::new(c"inside_more", 0o600, data);
-        let more = more.err().map_or(0, Error::to_errno);
-        pr_info!("open: {}, more: {more}\n", errno());
+        pr_info!("open: {}, more: {}\n", errno(), more());
         drop(other.lock().take());
         Ok(Opened([const { Atomic::new(0) }; 3]))
     }
@@ -154,6 +163,21 @@ impl FileOperations for Opened {
         let errors = (poll.load(Relaxed), mmap.load(Relaxed), fault.load(Relaxed));
         let text = CString::try_from_fmt(fmt!("{errors:?}"))?;
         read_from_buffer(out, pos, text.to_bytes())
+    }
+
+    /// Appends to what is there, which has to be copied first if it is in a layer below.
+    fn write(
+        &self,
+        _file: &OpenFile,
+        _pos: &mut Offset,
+        data: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let there = file::Options::new().append().open(c"/tmp/inside")?;
+        there.write_from(data, &mut 0)
+    }
+
+    fn size(&self) -> Offset {
+        0
     }
 
     fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {

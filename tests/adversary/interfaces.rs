@@ -4,13 +4,14 @@
 //! something is not as it should be; the log says what. Then `odd0` and `odd1` are there.
 //!
 //! They keep what they are given, and say that there is room or is none whatever there is. What they keep outlives
-//! them.
+//! them. The first that opens drops `spare0`, and each tries to add an interface and to read a file.
 
 use kernel::{
     error::to_result,
     static_lock_class, //
 };
 use lkm::{
+    file,
     net::{
         Interfaces,
         Operations,
@@ -65,6 +66,7 @@ impl kernel::Module for Odds {
         cases::run(CASES)?;
         let odd = Odd::new()?;
         let kept = odd.kept.clone();
+        *odd.spare.lock() = Some(make(&[c"spare0"])?);
         Ok(Self {
             _interfaces: Interfaces::new(&[c"odd0", c"odd1"], odd)?,
             _kept: kept,
@@ -115,6 +117,7 @@ fn many_interfaces() -> Result<bool> {
 struct Odd {
     kept: Arc<Queue>,
     asked: Atomic<u32>,
+    spare: Pin<KBox<Mutex<Option<Interfaces<Odd>>>>>,
 }
 
 impl Odd {
@@ -124,6 +127,7 @@ impl Odd {
         Ok(Self {
             kept,
             asked: Atomic::new(0),
+            spare: KBox::pin_init(new_mutex!(None), GFP_KERNEL)?,
         })
     }
 }
@@ -148,7 +152,18 @@ impl Operations for Odd {
     const MTU: core::ops::RangeInclusive<u32> = 68..=65535;
 
     fn open(&self, port: Port<'_>, rtnl: &Rtnl) -> Result {
+        const DEADLOCK: c_int = -35;
+
         pester_all(port, rtnl);
+        let more = make(&[c"odd2"]).map(drop);
+        let file = file::read(c"/proc/version", 4096).map(drop);
+        for result in [more, file] {
+            if result.map_err(Error::to_errno) != Err(DEADLOCK) {
+                pr_err!("open: {result:?}\n");
+                return Err(EIO);
+            }
+        }
+        drop(self.spare.lock().take());
         to_result(-(refuse.value() as i32))
     }
 

@@ -43,6 +43,18 @@ impl Tmpfs {
         }
     }
 
+    /// Mounts an overlayfs, of the folders `lower`, `upper` and `work` of this one.
+    pub fn overlay(&self, name: &str) -> Self {
+        let folder = |name| {
+            let folder = self.path.join(name);
+            fs::create_dir_all(&folder).expect("mkdir");
+            folder.display().to_string()
+        };
+        let [lower, upper, work] = ["lower", "upper", "work"].map(folder);
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+        Self::mount("overlay", name, &options)
+    }
+
     /// Where it is mounted.
     pub fn path(&self) -> &Path {
         &self.path

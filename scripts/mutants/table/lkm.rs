@@ -149,7 +149,7 @@ mutants! {
         "!context::may_use_files()"
         => "false";
     "make test T=adversary" => "rust/params.rs": "who sets a parameter may use a file",
-        "context::without_files(|| H::on_set(new))"
+        "context::without_registering(|| H::on_set(new))"
         => "H::on_set(new)";
     "make test T=adversary" => "rust/hwmon.rs": "a sensor may read its own file",
         "context::without_files(|| chip.read(what))"
@@ -263,22 +263,22 @@ mutants! {
         "splice_read: member!(T::HAS_READ && T::HAS_SIZE,"
         => "splice_read: member!(T::HAS_READ,";
     "make test T=adversary" => "rust/misc.rs": "a device is registered in the open of one",
-        "if !context::may_register_misc() {\n            return"
+        "if !context::may_register() {\n            return"
         => "if false {\n            return";
     "make test T=adversary" => "rust/misc.rs": "a device is dropped in the open of one",
-        "if !context::may_register_misc() {\n            if let"
+        "if !context::may_register() {\n            if let"
         => "if false {\n            if let";
     "make test T=adversary" => "rust/file/found.rs": "a FIFO is opened",
         "bindings::S_IFIFO => Err(EINVAL),"
         => "bindings::S_IFIFO => Ok(()),";
     "make test T=adversary" => "rust/fops/shims.rs": "a file is used while memory is locked",
-        "context::without_files(|| state.mmap(&file, Area::new(area)))"
+        "context::without_registering(|| state.mmap(&file, Area::new(area)))"
         => "state.mmap(&file, Area::new(area))";
     "make test T=adversary" => "rust/fops/shims.rs": "a file is used in a page fault",
-        "context::without_files(|| state.fault(&file, fault.pgoff))"
+        "context::without_registering(|| state.fault(&file, fault.pgoff))"
         => "state.fault(&file, fault.pgoff)";
     "make test T=adversary" => "rust/fops/shims.rs": "a file is used in poll",
-        "context::without_files(|| state.poll(&open_file, &table).0)"
+        "context::without_registering(|| state.poll(&open_file, &table).0)"
         => "state.poll(&open_file, &table).0";
     "make test T=adversary" => "rust/params/string.rs": "a string is changed that somebody has",
         "if this.given_is.cmpxchg(FREE, WRITTEN, Acquire).is_err() {"
@@ -295,4 +295,16 @@ mutants! {
     "make test T=adversary" => "rust/file/found.rs": "what another user has planted is written to",
         "bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),"
         => "";
+    "make test T=adversary" => "rust/file/found.rs": "what sendfile sends is lost to overlayfs",
+        "bindings::S_IFREG if flags & O_ACCMODE != O_RDONLY && is_sending() => {"
+        => "bindings::S_IFREG if false => {";
+    "make test T=vnet" => "rust/net.rs": "an interface waits for the lock that it is opened with",
+        "if !context::may_register() {\n            return"
+        => "if false {\n            return";
+    "make test T=vnet" => "rust/net.rs": "an interface is dropped with the lock that it is opened with",
+        "if !context::may_register() {\n            if let"
+        => "if false {\n            if let";
+    "make test T=vnet" => "rust/net/callbacks.rs": "a file is used in the open of an interface",
+        "context::without_registering(|| this.operations.open(port, &rtnl))"
+        => "this.operations.open(port, &rtnl)";
 }
