@@ -22,7 +22,10 @@ use crate::{
     bindings,
     compat::errno,
     context,
-    lifetime::is_coming,
+    lifetime::{
+        self,
+        is_coming, //
+    },
     memory::MAY_FAIL, //
 };
 use core::ptr::NonNull;
@@ -304,8 +307,9 @@ impl File {
     }
 
     /// Closes the file, and says what went wrong with bytes that were still on their way, as
-    /// close(2) does. Where files cannot be used, as in what C calls with a lock held, it is closed a little
-    /// later, and this fails as their use does (`EDEADLK`). May sleep (`filp_close`).
+    /// close(2) does. In what C calls with a lock held, and in what answers a disk's requests, a thread closes it a
+    /// little later (`EDEADLK`). If that is while the module is loaded or unloaded, or there is no memory, it is not flushed,
+    /// which some file systems need to write all of it (CIFS). May sleep (`filp_close`).
     pub fn close(self) -> Result {
         let this = core::mem::ManuallyDrop::new(self);
         // SAFETY: The value is not used again.
@@ -317,16 +321,21 @@ impl File {
     /// The value must not be used again: its reference is gone.
     unsafe fn close_raw(&self) -> Result {
         let file = self.as_raw();
-        if let Err(e) = enter() {
-            // SAFETY: By the type invariants. This gives up the value's reference, and calls no operation of the
-            // file's before the task, or a thread, has nothing locked.
-            unsafe { bindings::fput(file) };
-            return Err(e);
+        if !may_wait() {
+            // Nor is it flushed: its server may wait for what the caller has locked.
+            let later = lifetime::is_live().then(|| KBox::new(Self { ..*self }, MAY_FAIL));
+            match later {
+                Some(Ok(file)) => lifetime::drop_later(KBox::into_pin(file)),
+                // SAFETY: By the type invariants. This gives up the value's reference, without a flush.
+                _ => unsafe { bindings::fput(file) },
+            }
+            return Err(errno(bindings::EDEADLK));
         }
+        might_sleep();
         // A kernel thread never returns to user space, where the rest of closing is done
         // otherwise; C would leave it to a work item, for some time later. The file that a module
         // opens while it is loaded may be its own: if the load fails, the loader waits for it.
-        let here = is_kernel_thread(Task::current_raw()) || is_coming();
+        let here = (is_kernel_thread(Task::current_raw()) || is_coming()) && enter().is_ok();
         if here {
             // SAFETY: By the type invariants.
             unsafe { bindings::get_file(file) };
@@ -485,7 +494,7 @@ fn enter() -> Result {
     if context::has_ended() {
         return Err(ESRCH);
     }
-    if !context::may_do_io() || !context::may_use_files() {
+    if !may_wait() {
         return Err(errno(bindings::EDEADLK));
     }
     let stack = context::stack();
@@ -493,6 +502,11 @@ fn enter() -> Result {
         return Err(errno(bindings::ELOOP));
     }
     Ok(())
+}
+
+/// Whether nobody waits for the current task who has to do with a file.
+fn may_wait() -> bool {
+    context::may_do_io() && context::may_use_files()
 }
 
 /// Whether the current task is a kernel thread.

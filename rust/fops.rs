@@ -90,8 +90,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns what the file is ready for, after watching what will change that. It cannot use
-    /// [files](mod@crate::file): `EDEADLK`.
+    /// Returns what the file is ready for, after watching what will change that. It can neither
+    /// use [files](mod@crate::file) nor register [misc](crate::misc) devices or interfaces: `EDEADLK`.
     fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -110,7 +110,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     /// Sets up a new mapping of the file. Without it, any is taken if there is `fault`, else none.
     ///
     /// Called with the process' list of mappings locked, so it must not take a lock under which others copy to or from
-    /// user space, nor can it use [files](mod@crate::file): `EDEADLK`.
+    /// user space, nor can it do what [`poll`](Self::poll) cannot.
     fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -119,7 +119,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     ///
     /// If it fails, be it with whatever, the process gets `SIGBUS`. The process may be in a `read` or
     /// `write`, of this file or another, with its own memory mapped: this must take no lock that is held
-    /// while such memory is copied, and cannot use [files](mod@crate::file): `EDEADLK`.
+    /// while such memory is copied, and cannot do what [`poll`](Self::poll) cannot.
     fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

@@ -150,8 +150,8 @@
 //! | a FIFO, in what a process calls that splices to it or from it: [`mod@file`] | has it locked, and waits for itself, for ever | [`file::Options::open`]: `EINVAL`; it opens what it has looked at, not the name |
 //! | a [`misc`] device or a [`net`] interface that is registered or dropped in what C calls with a lock held: as above, but for [`configfs::Item`] and [`hwmon::Chip`] | waits for itself, for ever, or for who has that lock and waits for the other one | `misc::Registration::new`, `Interfaces::new`: `EDEADLK`; `lifetime::drop_later`. Nobody, while the module is loaded or unloaded |
 //! | another registration that is made or dropped under a lock of C's, where a callback of its own takes that lock: a parameter's, say, in netlink's `doit` | waits for who waits for it, for ever | nobody; lockdep tells |
-//! | a file that is dropped where files cannot be used | has it flushed there | [`file::File`]: a thread closes it, or the task when it returns |
-//! | a regular file that is opened to be written, in what sendfile(2) calls: [`mod@file`] | on overlayfs copies it with the pipe that the bytes are in, and frees them | `Found::admit`: `EDEADLK` |
+//! | a file that is dropped where files cannot be used | has it flushed there, by a server that may wait for the caller | [`file::File`]: a thread does it, `lifetime::drop_later` |
+//! | a file of overlayfs that is opened to be written, in what sendfile(2) calls: [`mod@file`] | copies it with the pipe that the bytes are in, and frees them | `Found::admit`: `EDEADLK`. Nobody, if another file system is in between, such as eCryptfs |
 //! | a device or a module that `doit` of [`netlink`] waits for, when it opens a file | has `modprobe` wait for the families' lock, until the sender is killed | nobody |
 //! | a disk that goes while somebody has a partition of it open: [`block::Disk`] | goes on to answer that one's requests | `Inner::queue_rq`: `EIO` |
 //! | a disk that goes while a task returns from what answered its request, as one that wrote to swap | frees the queue, which that task still looks at | the drop waits for it (`blk_mq_wait_quiesce_done`) |
@@ -202,7 +202,7 @@
 //! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
-//! | a chip whose driver is not that of its parent: [`gpio::Interrupt`] | frees the interrupt behind its owner's back | `Search::matches`: `EOPNOTSUPP` |
+//! | a chip whose driver is not that of its parent: [`gpio::Interrupt`] | frees the interrupt behind its owner's back | `Search::matches`: `EOPNOTSUPP`. Nobody, of one that hands on the interrupts of another chip, such as gpio-aggregator |
 //! | flags of a [`gpio::Interrupt`] | calls the handler for ever, while the line has its level; warns of one that is shared | [`gpio::Interrupt::new`]: `EINVAL` without an edge, or if it is shared |
 //! | a [`gpio::Interrupt`] that is asked for with a lock held which whoever takes the chip away waits for, such as the RTNL | nothing: C does not lock the chip's device | `Interrupt::new`: `EBUSY` after a second |
 //! | a [`gpio::Interrupt`] of a chip that goes | frees it behind its owner's back, who frees it again | `Interrupt::notify` is earlier |

@@ -43,6 +43,11 @@ pub(crate) fn is_coming() -> bool {
     state() == bindings::module_state_MODULE_STATE_COMING
 }
 
+/// Whether the module is neither being loaded nor unloaded. It may be unloaded next.
+pub(crate) fn is_live() -> bool {
+    state() == bindings::module_state_MODULE_STATE_LIVE
+}
+
 fn state() -> bindings::module_state {
     // SAFETY: The module that runs has not been freed. The loader changes the state with a single
     // store.
@@ -150,8 +155,7 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
 /// others, of whom the caller may be one. It is dropped here if the module is being loaded or unloaded. May sleep, until
 /// there is memory.
 pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
-    let is_live = state() == bindings::module_state_MODULE_STATE_LIVE;
-    let Some(kept) = is_live.then(Kept::new).and_then(Result::ok) else {
+    let Some(kept) = is_live().then(Kept::new).and_then(Result::ok) else {
         return drop(value);
     };
     // SAFETY: It is not moved, and is pinned again.

@@ -45,8 +45,8 @@ pub const fn longest(mtu: u32) -> usize {
 ///
 /// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping interfaces
 /// takes, too. They can neither use files nor add interfaces or [misc](crate::misc) devices (`EDEADLK`); those that they
-/// drop are there a little longer, unless the module is being unloaded. They must not register or drop a family of
-/// generic [netlink](crate::netlink), whose lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
+/// drop are there a little longer. While the module is loaded or unloaded they must drop none: that would wait for itself,
+/// with the `Rtnl` held, for ever. They must not register or drop a family of generic [netlink](crate::netlink), whose lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
 /// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by
 /// a process. A lock that they share is one that turns interrupts off (`SpinLockIrq`).
 pub trait Operations: Send + Sync + 'static {
@@ -161,8 +161,8 @@ impl<T: Operations> Interfaces<T> {
     /// As soon as one is there others may use it.
     ///
     /// Fails with `EINVAL` if a name is none that an interface can have or has more than 15 bytes, `EEXIST` if it is
-    /// taken, `EINTR` if the process is being killed, `EDEADLK` in what C calls with a lock held, as `open` of
-    /// [`Operations`] is and that of a [misc](crate::misc) device, or `ENOMEM`. May sleep (`register_netdev`).
+    /// taken, `EINTR` if the process is being killed, `EDEADLK` where a [misc](crate::misc::Registration::new)
+    /// device fails so, or `ENOMEM`. May sleep (`register_netdev`).
     pub fn new<E>(names: &[&'static CStr], operations: impl PinInit<T, E>) -> Result<Self>
     where
         Error: From<E>,

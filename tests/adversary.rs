@@ -405,8 +405,11 @@ fn nothing_is_opened_for_sendfile_that_has_to_be_copied() {
     assert_eq!(log(), there);
     assert_eq!(write(&device, b"written\n"), Ok(8));
     assert_eq!(log(), there + "written\n");
+    // The device has kept the file until the next one opens it, and has a thread close it.
     drop(device);
+    drop(file("/dev/inside"));
     wait_for_nobody("inside");
+    overlay.unmount().expect("nobody has a file open");
     fs::remove_file("/tmp/inside").expect("remove");
     module.unload().expect("nobody uses it");
 }

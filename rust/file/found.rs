@@ -69,11 +69,19 @@ impl Found {
             bindings::S_IFDIR if creates => Err(EISDIR),
             bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),
             // overlayfs copies what is to be written, with the pipe that `sendfile` has for the process' bytes.
-            bindings::S_IFREG if flags & O_ACCMODE != O_RDONLY && is_sending() => {
+            bindings::S_IFREG
+                if flags & O_ACCMODE != O_RDONLY && self.is_stacked() && is_sending() =>
+            {
                 Err(errno(bindings::EDEADLK))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it is in a file system that keeps its files in another one.
+    fn is_stacked(&self) -> bool {
+        // SAFETY: By the type invariants. An inode keeps its file system, in which this does not change.
+        unsafe { (*(*self.inode()).i_sb).s_stack_depth > 0 }
     }
 
     /// Whether somebody else has put it where others may put something, for whoever would create it there

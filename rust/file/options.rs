@@ -123,7 +123,7 @@ impl Options {
     /// Fails with what open(2) fails with, and with `EINVAL` if the options ask for neither
     /// reading nor writing, or to truncate a file that is not to be written. No FIFO is opened (`EINVAL`): a
     /// process that splices has it locked when it calls a module, which would wait for it for ever. For sendfile(2), no
-    /// regular file is opened to be written (`EDEADLK`): on overlayfs, that may take the pipe with the process' bytes. With
+    /// regular file of overlayfs is opened to be written (`EDEADLK`): that may take the pipe with the process' bytes. With
     /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file that another
     /// user has put into a folder such as `/tmp` is refused (`EACCES`), as if
     /// `/proc/sys/fs/protected_regular` were 2. A tty does not become the caller's controlling tty, and files

@@ -51,8 +51,9 @@ use pin_init::pin_init_scope;
 /// the list of those who are told when a device of the bus goes.
 ///
 /// The chip's device is the one that C has as the chip's parent. A few drivers for one function of a larger chip
-/// name that chip's device instead, whose driver is not the one that takes the lines away. So the lines of what has
-/// platform devices below it have no interrupts here (`EOPNOTSUPP`).
+/// name that chip's device instead, whose driver is not the one that takes the lines away. So the lines of a device
+/// that has such functions have no interrupts here (`EOPNOTSUPP`). Of a chip that only hands on what others have, such as
+/// that of gpio-aggregator, the handler stays when they go, and hears no more; its drop then warns.
 ///
 /// The line of a chip behind a slow bus interrupts in a thread. Then there is no first half:
 /// [`handle`](ThreadedHandler::handle) is not called.
@@ -108,7 +109,7 @@ impl<T: ThreadedHandler> Interrupt<T> {
     /// `/proc/interrupts`, and in the thread's name.
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
-    /// chip belongs to no device on a bus, or to one with platform devices below it, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
+    /// chip belongs to no device on a bus, or to one with functions of their own, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
     /// than a second, `EINTR` for a process that is killed meanwhile, `EINVAL` if the
     /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
     /// is none for [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in
@@ -342,7 +343,7 @@ impl Search {
     }
 }
 
-/// Whether a device has platform devices below it, such as the functions of a larger chip (`mfd_add_devices`). May sleep.
+/// Whether a device is a larger chip, with functions that have drivers of their own (`mfd_add_devices`). May sleep.
 ///
 /// # Safety
 ///
@@ -352,8 +353,14 @@ unsafe fn has_cells(device: *mut bindings::device) -> bool {
     ///
     /// To be called by `device_for_each_child`.
     unsafe extern "C" fn is_cell(device: *mut bindings::device, _: *mut c_void) -> c_int {
-        // SAFETY: By the safety requirements. A device stays on its bus.
-        unsafe { ptr::eq((*device).bus, &raw const bindings::platform_bus_type) }.into()
+        // SAFETY: By the safety requirements. A device stays on its bus, and those of this one are of that type.
+        let is_cell = unsafe {
+            ptr::eq((*device).bus, &raw const bindings::platform_bus_type)
+                && !(*kernel::container_of!(device, bindings::platform_device, dev))
+                    .mfd_cell
+                    .is_null()
+        };
+        is_cell.into()
     }
 
     // SAFETY: By the safety requirements. The function asks for no data.

@@ -60,12 +60,16 @@ impl kernel::Module for Inside {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let sensors = faux::Registration::new(c"inside", None)?;
         let other = misc::Registration::new(c"inside_other", 0o600, Arc::new((), GFP_KERNEL)?)?;
-        let other = Arc::pin_init(new_mutex!(Some(other)), GFP_KERNEL)?;
+        let kept = pin_init!(Kept {
+            other <- new_mutex!(Some(other)),
+            file <- new_mutex!(None),
+        });
+        let kept = Arc::pin_init(kept, GFP_KERNEL)?;
         let opening = proc_fs::Options::new(c"inside", 0o444);
         let zero = Arc::new(Zero, GFP_KERNEL)?;
         Ok(Self {
             _opening: KBox::pin_init(proc_fs::File::new(opening, Opening), GFP_KERNEL)?,
-            _device: misc::Registration::new(c"inside", 0o600, other)?,
+            _device: misc::Registration::new(c"inside", 0o600, kept)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
             _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
             _sensors: sensors,
@@ -145,21 +149,36 @@ impl proc_fs::Show for Opening {
     }
 }
 
-/// The errors of `poll`, `mmap` and `fault`, which `read` returns.
-struct Opened([Atomic<i32>; 3]);
+/// What the next `open` drops.
+#[pin_data]
+struct Kept {
+    #[pin]
+    other: Mutex<Option<misc::Registration<Other>>>,
+    #[pin]
+    file: Mutex<Option<file::File>>,
+}
+
+struct Opened {
+    /// Those of `poll`, `mmap` and `fault`, which `read` returns.
+    errors: [Atomic<i32>; 3],
+    kept: Arc<Kept>,
+}
 
 #[vtable]
 impl FileOperations for Opened {
-    type Data = Mutex<Option<misc::Registration<Other>>>;
+    type Data = Kept;
 
-    fn open(other: ArcBorrow<'_, Self::Data>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+    fn open(kept: ArcBorrow<'_, Kept>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         pr_info!("open: {}, more: {}\n", errno(), more());
-        drop(other.lock().take());
-        Ok(Opened([const { Atomic::new(0) }; 3]))
+        drop((kept.other.lock().take(), kept.file.lock().take()));
+        Ok(Opened {
+            errors: [const { Atomic::new(0) }; 3],
+            kept: kept.into(),
+        })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let [poll, mmap, fault] = &self.0;
+        let [poll, mmap, fault] = &self.errors;
         let errors = (poll.load(Relaxed), mmap.load(Relaxed), fault.load(Relaxed));
         let text = CString::try_from_fmt(fmt!("{errors:?}"))?;
         read_from_buffer(out, pos, text.to_bytes())
@@ -173,7 +192,9 @@ impl FileOperations for Opened {
         data: &mut IovIterSource<'_>,
     ) -> Result<usize> {
         let there = file::Options::new().append().open(c"/tmp/inside")?;
-        there.write_from(data, &mut 0)
+        let written = there.write_from(data, &mut 0);
+        *self.kept.file.lock() = Some(there);
+        written
     }
 
     fn size(&self) -> Offset {
@@ -181,17 +202,17 @@ impl FileOperations for Opened {
     }
 
     fn poll<'a>(&'a self, _file: &OpenFile, _table: &PollTable<'a>) -> Events {
-        self.0[0].store(errno() as i32, Relaxed);
+        self.errors[0].store(errno() as i32, Relaxed);
         Events::NONE
     }
 
     fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
-        self.0[1].store(errno() as i32, Relaxed);
+        self.errors[1].store(errno() as i32, Relaxed);
         Ok(())
     }
 
     fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {
-        self.0[2].store(errno() as i32, Relaxed);
+        self.errors[2].store(errno() as i32, Relaxed);
         SharedPage::new()
     }
 }

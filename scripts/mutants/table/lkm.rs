@@ -146,8 +146,8 @@ mutants! {
         "match this.is_gone.load(Acquire) {"
         => "match this.is_gone.load(Acquire) && this.sectors == 0 {";
     "make test T=adversary" => "rust/file.rs": "a file is used with a lock held that it takes",
-        "!context::may_use_files()"
-        => "false";
+        " && context::may_use_files()"
+        => "";
     "make test T=adversary" => "rust/params.rs": "who sets a parameter may use a file",
         "context::without_registering(|| H::on_set(new))"
         => "H::on_set(new)";
@@ -170,7 +170,7 @@ mutants! {
         "                word,\n                0,\n                Some("
         => "                &mut 0,\n                0,\n                Some(";
     "make test T=parts" => "rust/file.rs": "a disk's request waits for a disk",
-        "!context::may_do_io() || "
+        "context::may_do_io() && "
         => "";
     "make test T=adversary" => "rust/file.rs": "who has ended opens a file",
         "if context::has_ended() {"
@@ -296,8 +296,11 @@ mutants! {
         "bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),"
         => "";
     "make test T=adversary" => "rust/file/found.rs": "what sendfile sends is lost to overlayfs",
-        "bindings::S_IFREG if flags & O_ACCMODE != O_RDONLY && is_sending() => {"
-        => "bindings::S_IFREG if false => {";
+        "s_stack_depth > 0"
+        => "s_stack_depth > 9";
+    "make test T=adversary" => "rust/file.rs": "a file that is dropped with a lock held stays open",
+        "Some(Ok(file)) => lifetime::drop_later(KBox::into_pin(file)),"
+        => "Some(Ok(file)) => core::mem::forget(file),";
     "make test T=vnet" => "rust/net.rs": "an interface waits for the lock that it is opened with",
         "if !context::may_register() {\n            return"
         => "if false {\n            return";
