@@ -348,5 +348,6 @@ pub mod usb;
 pub mod vt;
 pub mod wait;
 pub mod work;
+pub mod xarray;
 
 pub use lifetime::this_module;

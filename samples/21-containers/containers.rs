@@ -43,13 +43,15 @@ use kernel::{
         RBTree,
         RBTreeNode, //
     },
-    str::BStr,
+    str::BStr, //
+};
+use lkm::{
+    prelude::*,
     xarray::{
         AllocKind,
         XArray, //
     },
 };
-use lkm::prelude::*;
 
 module! {
     type: Containers,

@@ -53,11 +53,7 @@
 use core::ops::Range;
 use kernel::{
     page::PAGE_SIZE,
-    static_lock_class,
-    xarray::{
-        AllocKind,
-        XArray, //
-    },
+    static_lock_class, //
 };
 use lkm::{
     block::{
@@ -68,7 +64,11 @@ use lkm::{
         SECTOR, //
     },
     memory::MAY_FAIL,
-    prelude::*, //
+    prelude::*,
+    xarray::{
+        AllocKind,
+        XArray, //
+    },
 };
 
 module! {
