@@ -94,11 +94,11 @@ impl Session {
         match (command, a, b, c, d) {
             ("flush", None, None, None, None) => self.channel.flush(),
             ("consume", Some(cpu), Some(count), None, None) => {
-                let cpu = cpu.try_into().map_err(|_| ENODEV)?;
+                let cpu = u32::try_from(cpu).map_err(|_| ENODEV)?;
                 self.channel.consume(cpu, count as usize)?;
             }
             ("generate", Some(source), Some(count), rate, None) => {
-                let source = source.try_into().map_err(|_| EINVAL)?;
+                let source = u32::try_from(source).map_err(|_| EINVAL)?;
                 generate(&self.channel, source, count, rate.unwrap_or(0))?;
             }
             _ => return Err(EINVAL),

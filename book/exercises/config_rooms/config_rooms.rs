@@ -5,7 +5,8 @@
 use kernel::{
     configfs,
     configfs_attrs,
-    page::PAGE_SIZE, //
+    page::PAGE_SIZE,
+    str::CString, //
 };
 use lkm::prelude::*;
 
@@ -57,7 +58,8 @@ impl configfs::GroupOperations for House {
                 beds: 0,
             ],
         };
-        Ok(configfs::Group::new(name.try_into()?, kind, Ok(Room {})))
+        let name = CString::try_from(name)?;
+        Ok(configfs::Group::new(name, kind, Ok(Room {})))
     }
 }
 

@@ -243,11 +243,26 @@ mutants! {
         "words[n] not in DERIVES | {\",\", \"(\"}"
         => "False";
     WAYS => "scripts/ways-around": "zerocopy is as good as read",
-        "*unknown(words), *matches(UNREAD, words)]"
-        => "*unknown(words)]";
+        "*endless(words), *matches(UNREAD, words)]"
+        => "*endless(words)]";
     WAYS => "scripts/ways-around": "a module has macros of its own",
         "    r\"\\bmacro_rules\\b\": \"a macro makes of pieces what is refused: a function does, or a `const fn`\",\n"
         => "";
+    WAYS => "scripts/ways-around": "a device is referred to for ever",
+        "*endless(words), "
+        => "";
+    WAYS => "scripts/ways-around": "what another type may be called as is the file's own",
+        "return own - others"
+        => "return own";
+    WAYS => "scripts/ways-around": "a type that is left out is the file's own",
+        "if depth or {\"cfg\", \"cfg_attr\"} & set(said) else"
+        => "if depth else";
+    WAYS => "scripts/ways-around": "what is named in a function hides no type of the file",
+        "if depth and \"*\" in words[n:end]:"
+        => "if False:";
+    WAYS => "scripts/ways-around": "any type may be asked to be made of another",
+        "return words[n + 1] == \"for\""
+        => "return True";
     CHECK => "scripts/check": "a Kbuild may lift the lints",
         "[ -z \"$flags\" ] ||"
         => "true ||";

@@ -5,7 +5,8 @@
 use kernel::{
     configfs,
     configfs_attrs,
-    page::PAGE_SIZE, //
+    page::PAGE_SIZE,
+    str::CString, //
 };
 use lkm::prelude::*;
 
@@ -91,7 +92,8 @@ impl configfs::GroupOperations for House {
         let room = Room {
             _place: Place::new(&self.taken)?,
         };
-        Ok(configfs::Group::new(name.try_into()?, kind, Ok(room)))
+        let name = CString::try_from(name)?;
+        Ok(configfs::Group::new(name, kind, Ok(room)))
     }
 }
 
