@@ -156,6 +156,7 @@ impl<'a> Builder<'a> {
         //
         // SAFETY: A thread that has not been started does not go away.
         let task: ARef<Task> = unsafe { &*task.cast::<Task>() }.into();
+        #[expect(clippy::disallowed_methods, reason = "nobody else has it yet")]
         task.wake_up();
         // INVARIANT: This is a kernel thread, and nobody else stops it.
         let running = Running(task);
