@@ -31,7 +31,7 @@ impl Context {
             Self::Nmi
         } else if count >> bindings::HARDIRQ_SHIFT & ((1 << bindings::HARDIRQ_BITS) - 1) != 0 {
             Self::HardIrq
-        } else if count & bindings::SOFTIRQ_OFFSET != 0 {
+        } else if softirq_count(count) & bindings::SOFTIRQ_OFFSET != 0 {
             Self::SoftIrq
         } else {
             Self::Task
@@ -118,6 +118,15 @@ pub(crate) fn stack() -> Range<usize> {
     // SAFETY: A task that runs has its stack.
     let end = unsafe { (*Task::current_raw()).stack }.addr();
     end..end + bindings::LKM_THREAD_SIZE
+}
+
+/// On PREEMPT_RT a softirq is a task's, which counts them.
+fn softirq_count(_count: u32) -> u32 {
+    #[cfg(CONFIG_PREEMPT_RT)]
+    // SAFETY: The task that runs is there, and it alone changes this field.
+    return unsafe { (*Task::current_raw()).softirq_disable_cnt } as u32;
+    #[cfg(not(CONFIG_PREEMPT_RT))]
+    _count
 }
 
 /// Says how deep the CPU is in interrupts. In one instruction: a task that is moved between two would see another's.

@@ -114,13 +114,24 @@ impl<T: ForeignOwnable> Guard<'_, T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, with the value that was not stored.
+    /// `ENOMEM`, with the value that was not stored; `EINVAL` for a box of nothing that is aligned to two bytes,
+    /// whose address C takes for one of its own marks.
     pub fn store(
         &mut self,
         index: usize,
         value: T,
         flags: Flags,
     ) -> Result<Option<T>, StoreError<T>> {
+        let address = value.into_foreign();
+        // SAFETY: It was made just now, and nobody else has it.
+        let value = unsafe { T::from_foreign(address) };
+        // `xa_is_internal`.
+        if address.addr() & 3 == 2 {
+            return Err(StoreError {
+                error: EINVAL,
+                value,
+            });
+        }
         self.guard.store(index, value, flags)
     }
 }

@@ -24,7 +24,7 @@
 //!
 //! - A **timer** counts in ticks. It is cheap, and comes late by up to a tick or two.
 //! - An **hrtimer** has the hardware interrupt the CPU at the very time. Its handler runs in that
-//!   interrupt, so it must be short.
+//!   interrupt, so it must be short. On a kernel that is built for real time it runs in a softirq.
 //! - **Work** is done by a thread that the kernel keeps for everybody. Its handler may take a mutex,
 //!   wait for a disk, allocate memory with patience.
 //! - **Delayed work** is a timer that starts work.
