@@ -323,11 +323,13 @@ impl File {
         let file = self.as_raw();
         if !may_wait() {
             // Nor is it flushed: its server may wait for what the caller has locked.
-            let later = lifetime::is_live().then(|| KBox::new(Self { ..*self }, MAY_FAIL));
-            match later {
-                Some(Ok(file)) => lifetime::drop_later(KBox::into_pin(file)),
+            let room = lifetime::is_live().then(|| KBox::new_uninit(MAY_FAIL));
+            if let Some(Ok(room)) = room {
+                let (file, position) = (self.file, self.position);
+                lifetime::drop_later(KBox::into_pin(KBox::write(room, Self { file, position })));
+            } else {
                 // SAFETY: By the type invariants. This gives up the value's reference, without a flush.
-                _ => unsafe { bindings::fput(file) },
+                unsafe { bindings::fput(file) };
             }
             return Err(errno(bindings::EDEADLK));
         }

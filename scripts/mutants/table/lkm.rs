@@ -299,8 +299,8 @@ mutants! {
         "s_stack_depth > 0"
         => "s_stack_depth > 9";
     "make test T=adversary" => "rust/file.rs": "a file that is dropped with a lock held stays open",
-        "Some(Ok(file)) => lifetime::drop_later(KBox::into_pin(file)),"
-        => "Some(Ok(file)) => core::mem::forget(file),";
+        "lifetime::drop_later(KBox::into_pin(KBox::write(room, Self { file, position })));"
+        => "core::mem::forget(KBox::write(room, Self { file, position }));";
     "make test T=vnet" => "rust/net.rs": "an interface waits for the lock that it is opened with",
         "if !context::may_register() {\n            return"
         => "if false {\n            return";
