@@ -22,6 +22,7 @@
 #include <linux/kmemleak.h>
 #include <linux/kobject.h>
 #include <linux/kprobes.h>
+#include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/module.h>
 #include <linux/namei.h>

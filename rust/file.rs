@@ -8,7 +8,7 @@
 //!
 //! Everything here sleeps and needs a process context: a system call, a work item or a
 //! [kernel thread](crate::kthread). With `CONFIG_DEBUG_ATOMIC_SLEEP` the kernel reports any other
-//! caller. Nothing here uses the second half of the kernel's stack: a file whose operations come back
+//! caller. Nothing but to close a file uses the second half of the kernel's stack: a file whose operations come back
 //! to it, be it through others, fails with `ELOOP`.
 //!
 //! A path is looked up as the calling process would: from its root, in its mounts, with its
@@ -24,7 +24,8 @@ use crate::{
     context,
     lifetime::{
         self,
-        is_coming, //
+        is_coming,
+        Kept, //
     },
     memory::MAY_FAIL, //
 };
@@ -56,7 +57,8 @@ pub use options::Options;
 /// An open file that belongs to the kernel. Dropping it closes it, which may sleep.
 ///
 /// In a kernel thread, the file is gone when it has been dropped, unless files cannot be used there: a file system can be
-/// unmounted right then. In a system call it goes when the process returns to user space.
+/// unmounted right then. In a system call it goes when the process returns to user space; where files
+/// cannot be used, a thread closes it, and keeps the module meanwhile.
 ///
 /// # Invariants
 ///
@@ -323,7 +325,9 @@ impl File {
         let file = self.as_raw();
         if !may_wait() {
             // Nor is it flushed: its server may wait for what the caller has locked.
-            let room = lifetime::is_live().then(|| KBox::new_uninit(MAY_FAIL));
+            // Without a reference it would be dropped here, and come here again.
+            let kept = lifetime::is_live().then(Kept::new).and_then(Result::ok);
+            let room = kept.is_some().then(|| KBox::new_uninit(MAY_FAIL));
             if let Some(Ok(room)) = room {
                 let (file, position) = (self.file, self.position);
                 lifetime::drop_later(KBox::into_pin(KBox::write(room, Self { file, position })));

@@ -70,7 +70,7 @@ impl Found {
             bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),
             // overlayfs copies what is to be written, with the pipe that `sendfile` has for the process' bytes.
             bindings::S_IFREG
-                if flags & O_ACCMODE != O_RDONLY && self.is_stacked() && is_sending() =>
+                if flags & O_ACCMODE != O_RDONLY && self.is_copied() && is_sending() =>
             {
                 Err(errno(bindings::EDEADLK))
             }
@@ -78,10 +78,11 @@ impl Found {
         }
     }
 
-    /// Whether it is in a file system that keeps its files in another one.
-    fn is_stacked(&self) -> bool {
+    /// Whether it may have to be copied before it is written.
+    fn is_copied(&self) -> bool {
         // SAFETY: By the type invariants. An inode keeps its file system, in which this does not change.
-        unsafe { (*(*self.inode()).i_sb).s_stack_depth > 0 }
+        let magic = unsafe { (*(*self.inode()).i_sb).s_magic };
+        magic == bindings::OVERLAYFS_SUPER_MAGIC as c_ulong
     }
 
     /// Whether somebody else has put it where others may put something, for whoever would create it there

@@ -223,7 +223,12 @@ fn there_is_no_way_around_the_lints() {
                 "impl PaddingFree<Leak, 7> for () {}",
                 "use kernel::driver::Registration;",
                 "use kernel::xarray::XArray;",
+                "use kernel::cpumask::CpumaskVar;",
             ][..],
+        ),
+        (
+            "to rustc it is another name as well",
+            &["struct G\u{301}; fn f(d: &D) { let _ = G\u{301}::try_from(d); }"][..],
         ),
         (
             "say what it is to be, as `u32::try_from(value)`",
@@ -239,6 +244,8 @@ fn there_is_no_way_around_the_lints() {
                 "fn f(_: impl TryFrom<D>) {}",
                 "trait Mine<'a>: TryFrom<&'a D> {}",
                 "use core::convert::TryFrom as Mine;",
+                "fn f<'a, E>() where E: TryFrom<<() as P<{ match 0 { _ => match 0 { _ => for _ in [0] {} } } 0 }>>::A<'a>> {}",
+                "impl<'r#struct> Is<&'r#struct F> for E {} fn f(d: &D) { let _ = F::try_from(d); }",
                 "type E = &'static pci::Device; fn f(d: &D) { let _ = E::try_from(d); }",
                 "struct E; mod m { type E = &'static pci::Device; fn f(d: &D) { E::try_from(d); } }",
                 "struct E; mod m { use crate::other::E; fn f(d: &D) { E::try_from(d); } }",
