@@ -84,8 +84,8 @@ numbers!(bool i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 pub const fn is_number<T: Number>() {}
 
 /// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
-/// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `_R` the names
-/// begin that rustc makes. With `file`, `do_file` and `filename` begin functions of which
+/// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `lkm` and `_` begin
+/// the names of what rustc and macros make in the module that calls, which it would find instead. With `file`, `do_file` and `filename` begin functions of which
 /// [`kprobe::Filename`](crate::kprobe::Filename) is an argument, and which the compiler may have inlined.
 ///
 /// ```
@@ -101,6 +101,10 @@ pub const fn is_number<T: Number>() {}
 /// ```
 ///
 /// ```compile_fail,E0080
+/// const _: () = assert!(lkm::export::may_be_called("lkm_param"));
+/// ```
+///
+/// ```compile_fail,E0080
 /// const _: () = assert!(lkm::export::may_be_called("filename"));
 /// ```
 #[doc(hidden)]
@@ -110,7 +114,8 @@ pub const fn may_be_called(interface: &str) -> bool {
         || has_word(interface, b"file_open")
         || has_word(interface, b"filename")
         || matches!(interface.as_bytes(), b"file")
-        || begins_with(interface.as_bytes(), b"_R"))
+        || has_word(interface, b"lkm")
+        || begins_with(interface.as_bytes(), b"_"))
 }
 
 /// Whether a name is `word`, or begins with it and a `_`.
@@ -260,15 +265,32 @@ macro_rules! interface {
 /// mod odd {
 ///     mod counter {
 ///         pub struct Functions {
-///             pub count: extern "C" fn(&'static u64) -> u64,
+///             pub count: extern "C" fn(u64) -> u64,
 ///         }
 ///     }
 ///
 ///     lkm::export! {
 ///         counter:
-///         fn count(at: &'static u64) -> u64 {
-///             *at
+///         fn count(at: u64) -> u64 {
+///             at
 ///         }
+///     }
+/// }
+/// ```
+///
+/// Nor is a function exported that is generic, of which another one could be meant:
+///
+/// ```compile_fail
+/// lkm::interface! {
+///     pub mod counter {
+///         fn count(at: usize) -> usize;
+///     }
+/// }
+///
+/// lkm::export! {
+///     counter:
+///     fn count(at: impl Into<usize>) -> usize {
+///         at.into()
 ///     }
 /// }
 /// ```
@@ -276,7 +298,7 @@ macro_rules! interface {
 macro_rules! export {
     (
         $interface:ident:
-        $($(#[doc = $doc:literal])* fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+
+        $($(#[doc = $doc:literal])* fn $function:ident($($argument:ident: $type:ident),* $(,)?) $(-> $result:ident)? $body:block)+
     ) => {
         $(
             $(#[doc = $doc])*

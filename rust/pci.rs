@@ -25,6 +25,7 @@ use crate::{
     irq::{
         Flags,
         Handler,
+        IrqReturn,
         Registration, //
     },
     memory::MAY_FAIL, //
@@ -257,6 +258,20 @@ pub fn handle_interrupt<T: Handler, E>(
 where
     Error: From<E>,
 {
+    // Before anything is asked: the caller's initialiser may do anything, also this.
+    let handler = Made(KBox::pin_init(handler, GFP_KERNEL)?);
+    handle_by(device, name, handler)
+}
+
+struct Made<T>(Pin<KBox<T>>);
+
+impl<T: Handler> Handler for Made<T> {
+    fn handle(&self) -> IrqReturn {
+        self.0.handle()
+    }
+}
+
+fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler: T) -> Result {
     #[pin_data]
     struct Interrupt<T: Handler> {
         // Goes first: vectors that have a handler are not freed.

@@ -293,13 +293,22 @@ pub const fn policies<T: Commands>() -> usize {
     length
 }
 
-/// What the family of `T` refers to, with so many commands, policies and groups.
+/// What the family of `T` refers to, with so many commands, policies and groups. Those of a subtype of `T` are not:
+///
+/// ```compile_fail,E0308
+/// # use lkm::netlink::Tables;
+/// type Any = for<'a> fn(&'a u8);
+/// type Ever = fn(&'static u8);
+/// fn others(tables: Tables<Any, 1, 0, 0>) -> Tables<Ever, 1, 0, 0> {
+///     tables
+/// }
+/// ```
 #[doc(hidden)]
 pub struct Tables<T, const C: usize, const P: usize, const G: usize> {
     commands: [bindings::genl_small_ops; C],
     policies: [bindings::nla_policy; P],
     groups: [bindings::genl_multicast_group; G],
-    _family: PhantomData<fn() -> T>,
+    _family: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: Nobody changes them.

@@ -151,7 +151,7 @@ impl<T: Sequence> Listing<T> {
     /// To be called by procfs, for an entry of a [`Listing<T>`].
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // What C allocates is aligned to 8 bytes at least.
-        const { assert!(align_of::<Open<T>>() <= 8) };
+        const { assert!(align_of::<Open<T>>() <= 8 && size_of::<Open<T>>() <= 4096) };
         // SAFETY: The file is being opened. Its operations fit what is allocated.
         let open = unsafe {
             bindings::__seq_open_private(file, &Self::SEQUENCE, size_of::<Open<T>>() as c_int)
