@@ -85,8 +85,8 @@ pub const fn is_number<T: Number>() {}
 
 /// Whether an interface may have that name. With `rust`, [`export!`](crate::export!) could define what the kernel crate
 /// refers to and must not be there, so that nothing links with it (`rust_build_error`). With `lkm` and `_` begin
-/// the names of what rustc and macros make in the module that calls, which it would find instead. With `file`, `do_file` and `filename` begin functions of which
-/// [`kprobe::Filename`](crate::kprobe::Filename) is an argument, and which the compiler may have inlined.
+/// the names of what rustc and macros make in the module that calls, which it would find instead. With `file`, `do_file`
+/// and `filename` begin functions of which [`kprobe::Filename`](crate::kprobe::Filename) is an argument, and which the compiler may have inlined.
 ///
 /// ```
 /// const _: () = assert!(lkm::export::may_be_called("rusty"));

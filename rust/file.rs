@@ -8,8 +8,8 @@
 //!
 //! Everything here sleeps and needs a process context: a system call, a work item or a
 //! [kernel thread](crate::kthread). With `CONFIG_DEBUG_ATOMIC_SLEEP` the kernel reports any other
-//! caller. Nothing but to close a file uses the second half of the kernel's stack: a file whose operations come back
-//! to it, be it through others, fails with `ELOOP`.
+//! caller. But for closing, nothing here uses the second half of the kernel's stack: a file whose
+//! operations come back to it, be it through others, fails with `ELOOP`.
 //!
 //! A path is looked up as the calling process would: from its root, in its mounts, with its
 //! permissions. A kernel thread has root's permissions. Since 7.3 its own root directory is empty,
@@ -324,8 +324,8 @@ impl File {
     unsafe fn close_raw(&self) -> Result {
         let file = self.as_raw();
         if !may_wait() {
-            // Nor is it flushed: its server may wait for what the caller has locked.
-            // Without a reference it would be dropped here, and come here again.
+            // It is not even flushed here: its server may wait for what the caller has locked. The reference is for
+            // `drop_later`, which drops here what the module is not kept for; that would come here again.
             let kept = lifetime::is_live().then(Kept::new).and_then(Result::ok);
             let room = kept.is_some().then(|| KBox::new_uninit(MAY_FAIL));
             if let Some(Ok(room)) = room {

@@ -41,7 +41,8 @@ use kernel::{
 ///
 /// C opens one miscellaneous device at a time, with the lock that it registers them with, and shows them in `/proc/misc`
 /// with. So [`FileOperations::open`] cannot use [files](mod@crate::file), nor register another device or an interface
-/// (`EDEADLK`); what it drops is there until it has returned, and a little longer. Others cannot open any meanwhile, so it must not wait.
+/// (`EDEADLK`); what it drops is there until it has returned, and a little longer. Others cannot open any meanwhile, so it
+/// must not wait.
 ///
 /// # Examples
 ///

@@ -46,7 +46,8 @@ pub const fn longest(mtu: u32) -> usize {
 /// `open` and `stop` of all of them come one after the other, under the [`Rtnl`], which adding and dropping interfaces
 /// takes, too. They can neither use files nor add interfaces or [misc](crate::misc) devices (`EDEADLK`); those that they
 /// drop are there a little longer. While the module is loaded or unloaded they must drop none: that would wait for itself,
-/// with the `Rtnl` held, for ever. They must not register or drop a family of generic [netlink](crate::netlink), whose lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
+/// with the `Rtnl` held, for ever. They must not register or drop a family of generic [netlink](crate::netlink), whose
+/// lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
 /// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by
 /// a process. A lock that they share is one that turns interrupts off (`SpinLockIrq`).
 pub trait Operations: Send + Sync + 'static {

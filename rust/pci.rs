@@ -227,7 +227,8 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 ///
 /// Fails with `EBUSY` if the device sends messages to a handler already, `EINVAL` if it was not [enabled](enable), or if
 /// the name is none for a folder in `/proc/irq/N` or has more than 127 bytes, `ENOSPC` if the machine has no interrupt
-/// left or the device's line leads nowhere, `EIO` if the device has just gone, or `ENOMEM`. May sleep (`pci_alloc_irq_vectors`, `request_irq`).
+/// left or the device's line leads nowhere, `EIO` if the device has just gone, or `ENOMEM`. May sleep
+/// (`pci_alloc_irq_vectors`, `request_irq`).
 ///
 /// # Examples
 ///

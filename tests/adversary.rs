@@ -314,7 +314,8 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     let device = inputs.into_iter().find(is_ours).expect("its device");
     let input = fs::read_to_string(device.join("temp1_input")).expect("a temperature");
     assert_eq!(input.trim(), deadlock);
-    fs::write("/sys/module/inside/parameters/look", "1").expect("a parameter");
+    let set = fs::write("/sys/module/inside/parameters/look", "1");
+    assert_eq!(set.map_err(errno_of), Err(Errno::DEADLK));
     log.wait_for(&format!("inside: look: {deadlock}, more: {deadlock}"));
     let device = file("/dev/inside");
     log.wait_for(&format!("inside: open: {deadlock}, more: {deadlock}"));

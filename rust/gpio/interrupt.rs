@@ -109,8 +109,8 @@ impl<T: ThreadedHandler> Interrupt<T> {
     /// `/proc/interrupts`, and in the thread's name.
     ///
     /// Fails with `ENODEV` if the chip has gone, `ENXIO` if the line has no interrupt, `EOPNOTSUPP` if the
-    /// chip belongs to no device on a bus, or to one with functions of their own, `EBUSY` if somebody has the interrupt, or the chip's device locked for more
-    /// than a second, `EINTR` for a process that is killed meanwhile, `EINVAL` if the
+    /// chip belongs to no device on a bus, or to one whose functions have drivers of their own, `EBUSY` if
+    /// somebody has the interrupt, or the chip's device locked for more than a second, `EINTR` for a process that is killed meanwhile, `EINVAL` if the
     /// flags make no sense, have no edge, or say that it is shared, the chip cannot do what they say, or the name
     /// is none for [`irq`](crate::irq::Registration::new), or `ENOMEM`. May sleep, and must not be called in
     /// `probe` of the chip's own driver.

@@ -42,7 +42,7 @@ module_params! {
         permissions: 0o644,
         on_set: |_| {
             pr_info!("look: {}, more: {}\n", errno(), more());
-            Ok(())
+            file::read(c"/proc/version", 4096).map(drop)
         },
     },
 }
