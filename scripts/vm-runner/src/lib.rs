@@ -40,6 +40,7 @@ pub mod suite;
 pub mod tally;
 pub mod tap;
 pub mod terminal;
+pub mod timer;
 pub mod words;
 
 use clap::Parser;

@@ -48,12 +48,22 @@ impl Monitor {
         })
     }
 
-    /// Reads what [`save`](Self::save) has sent, and lets the guest run.
+    /// Reads what [`save`](Self::save) has sent. The guest stands still.
     pub fn restore(&mut self, uri: &str) -> Result<()> {
         self.capabilities()?;
         self.call("migrate-incoming", json!({ "uri": uri }))?;
         // QEMU ends if that fails.
-        self.wait_for(|event| (event["event"] == "RESUME").then_some(Ok(())))
+        self.wait_for(|event| (event["data"]["status"] == "completed").then_some(Ok(())))
+    }
+
+    /// Lets a guest run that stands still.
+    pub fn go_on(&mut self) -> Result<()> {
+        self.call("cont", json!({}))
+    }
+
+    /// Has gdb served on this device, and the guest stand still; or, on `none`, no more.
+    pub fn serve_gdb(&mut self, device: &str) -> Result<()> {
+        self.human(&format!("gdbserver {device}")).map(drop)
     }
 
     /// Stops the guest, and writes its memory to a file, with the addresses of its kernel.
@@ -76,15 +86,14 @@ impl Monitor {
     /// What QEMU thinks that the guest does, and where its processors are.
     pub fn state(&mut self) -> Result<String> {
         let status = self.ask("query-status", json!({}))?;
-        let registers = json!({"command-line": "info registers -a"});
-        let registers = self.ask("human-monitor-command", registers)?;
+        let registers = self.human("info registers -a")?;
         // The names are each processor's own: what counts instructions, and whether it sleeps.
         let is_told = |it: &&str| {
             ["RIP=", "EIP=", "HLT=", "PC=", "pc"]
                 .iter()
                 .any(|name| it.starts_with(name))
         };
-        let words = registers.as_str().unwrap_or_default().split_whitespace();
+        let words = registers.split_whitespace();
         let words = words.filter(is_told).collect::<Vec<_>>().join(" ");
         Ok(format!(
             "{} {words}",
@@ -103,10 +112,9 @@ impl Monitor {
     pub fn plug(&mut self, device: &str) -> Result<()> {
         // QEMU's own format for this is typed, and only QEMU knows the types.
         let line = format!("device_add {device}");
-        let said = self.ask("human-monitor-command", json!({"command-line": line}))?;
-        match said.as_str().map(str::trim) {
-            None | Some("") => Ok(()),
-            Some(error) => bail!("QEMU refused {line}: {error}"),
+        match self.human(&line)?.trim() {
+            "" => Ok(()),
+            error => bail!("QEMU refused {line}: {error}"),
         }
     }
 
@@ -126,6 +134,12 @@ impl Monitor {
 
     fn call(&mut self, command: &str, arguments: Value) -> Result<()> {
         self.ask(command, arguments).map(|_| ())
+    }
+
+    /// Asks as a human would, and returns what QEMU says.
+    fn human(&mut self, line: &str) -> Result<String> {
+        let said = self.ask("human-monitor-command", json!({"command-line": line}))?;
+        Ok(said.as_str().unwrap_or_default().to_owned())
     }
 
     fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {

@@ -48,6 +48,8 @@ pub struct Processor {
     pub words: &'static [&'static str],
     /// The second serial port, `/dev/ttyS1`, and the keyboard.
     pub devices: &'static [&'static str],
+    /// Whether QEMU has to be reminded of its timers: see [`timer`](crate::timer).
+    pub forgets_timers: bool,
 }
 
 /// A slot's port that is suspended hears of no device that comes or goes. On a PC as old as QEMU's
@@ -77,6 +79,7 @@ pub static PROCESSORS: [Processor; 3] = [
             "no_timer_check",
         ],
         devices: &["-serial", "chardev:serial"],
+        forgets_timers: false,
     },
     Processor {
         name: "arm64",
@@ -106,6 +109,7 @@ pub static PROCESSORS: [Processor; 3] = [
             "-global",
             "edu.dma_mask=0xffffffff",
         ],
+        forgets_timers: false,
     },
     Processor {
         name: "riscv64",
@@ -135,6 +139,7 @@ pub static PROCESSORS: [Processor; 3] = [
             "-global",
             "edu.dma_mask=0xffffffff",
         ],
+        forgets_timers: true,
     },
 ];
 

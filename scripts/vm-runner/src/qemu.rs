@@ -10,6 +10,7 @@ use crate::{
     monitor::Monitor,
     options::Options,
     processor::{Firmware, PROCESSORS, Processor},
+    timer,
 };
 use anyhow::{Context, Result, anyhow};
 use lkmpg_guest::{HOST_TAG, Port};
@@ -36,6 +37,8 @@ use std::{
 /// The first version in which a thread may translate code that another changes.
 /// Before, a processor can run into the `int3` of a kprobe that has been removed.
 const PATCHES_CODE: (u32, u32) = (8, 1);
+/// The name of the socket by which the timers are set.
+const TIMERS: &str = "timers";
 /// The argument with which this program is about to become another.
 const AS_CHILD: &str = "--exec-as-child-of";
 
@@ -50,6 +53,8 @@ pub struct Qemu {
     /// QEMU's monitor.
     pub monitor: Arc<Mutex<Monitor>>,
     ports: Vec<UnixStream>,
+    /// QEMU's gdb server, of a guest whose timers have to be set again.
+    timers: Option<UnixStream>,
     /// QEMU's name for where the state of a guest goes to that is saved, or comes from.
     state: String,
 }
@@ -116,13 +121,16 @@ impl Qemu {
             .iter()
             .map(|it| connect(&port_name(*it)))
             .collect::<Result<_>>()?;
+        let processor = machine.kernel.processor;
+        let forgets = processor.forgets_timers && matches!(start, Start::Saved { .. });
+        let timers = forgets.then(|| connect(TIMERS)).transpose()?;
         for line in &machine.lines {
             let ends = UnixStream::pair().context("cannot make a socket pair")?;
             far_ends.push((format!("{line}-line"), ends.0.into()));
             far_ends.push((format!("{line}-far"), ends.1.into()));
         }
 
-        let program = machine.kernel.processor.program;
+        let program = processor.program;
         let (console, console_end) = console_pipe()?;
         let given = start.give(machine, options)?;
 
@@ -166,6 +174,7 @@ impl Qemu {
             serial,
             monitor: Arc::new(Mutex::new(Monitor::new(monitor))),
             ports,
+            timers,
             state: given.state,
         })
     }
@@ -177,7 +186,14 @@ impl Qemu {
 
     /// Has a guest that was saved go on.
     pub fn restore(&self) -> Result<()> {
-        self.monitor().restore(&self.state)
+        let mut monitor = self.monitor();
+        monitor.restore(&self.state)?;
+        if let Some(gdb) = &self.timers {
+            monitor.serve_gdb(&format!("chardev:{TIMERS}"))?;
+            timer::set_again(gdb)?;
+            monitor.serve_gdb("none")?;
+        }
+        monitor.go_on()
     }
 
     /// Its monitor, when nobody else speaks to it.
@@ -243,7 +259,7 @@ impl Start {
                 let (mut near, far) = UnixStream::pair().context("cannot make a socket pair")?;
                 // If QEMU does not take it, it says why.
                 thread::spawn(move || io::copy(&mut state, &mut near));
-                let incoming = ["-incoming", "defer"].map(OsString::from);
+                let incoming = ["-S", "-incoming", "defer"].map(OsString::from);
                 Given {
                     arguments: [
                         &memory(machine, options, Some((&file, "off")))[..],
