@@ -216,7 +216,7 @@ impl<T: Operations> Disk<T> {
         if !valid {
             return Err(EINVAL);
         }
-        if !context::may_do_io() {
+        if context::answers_requests() {
             return Err(errno(bindings::EDEADLK));
         }
         let references = References;
@@ -426,7 +426,7 @@ impl<T: Operations> Inner<T> {
         let answer = match this.is_gone.load(Acquire) {
             true => Err(EIO),
             // SAFETY: It was started, and has not ended.
-            false => context::without_io(|| unsafe { this.answer(request) }),
+            false => context::answering(|| unsafe { this.answer(request) }),
         };
         let status = match answer {
             Ok(()) => bindings::BLK_STS_OK,

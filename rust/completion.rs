@@ -10,7 +10,8 @@
 
 use crate::{
     bindings,
-    compat, //
+    compat,
+    context, //
 };
 use kernel::{
     error::to_result,
@@ -87,9 +88,13 @@ impl Completion {
         unsafe { bindings::completion_done(self.inner.get()) }
     }
 
-    /// Waits. Fails with `ERESTARTSYS` if the caller is killed first. May sleep
-    /// (`wait_for_completion_killable`).
+    /// Waits. Fails with `ERESTARTSYS` if the caller is killed first, or, if it is a kernel thread, asked to stop.
+    /// May sleep (`wait_for_completion_killable`).
     pub fn wait(&self) -> Result {
+        // Who asks a kernel thread to stop ends its interruptible waits only.
+        if context::is_kernel_thread() {
+            return self.wait_interruptible();
+        }
         // SAFETY: By the type invariants.
         to_result(unsafe { bindings::wait_for_completion_killable(self.inner.get()) })
     }
@@ -115,9 +120,12 @@ impl Completion {
 
     /// Waits for at most `limit` milliseconds.
     ///
-    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if the caller is killed first. May
+    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` as [`wait`](Self::wait) does. May
     /// sleep (`wait_for_completion_killable_timeout`).
     pub fn wait_killable_timeout(&self, limit: Msecs) -> Result {
+        if context::is_kernel_thread() {
+            return self.wait_timeout(limit);
+        }
         let jiffies = msecs_to_jiffies(limit);
         // SAFETY: By the type invariants.
         in_time(unsafe {

@@ -56,15 +56,30 @@ pub(crate) fn has_ended() -> bool {
     unsafe { (*Task::current_raw()).nsproxy }.is_null()
 }
 
-/// Whether the current task may wait for disks: one that answers a disk's requests may not.
+/// Whether the current task is a kernel thread. It gets no signals, and is asked to stop instead.
+pub(crate) fn is_kernel_thread() -> bool {
+    has_flags(bindings::PF_KTHREAD)
+}
+
+/// Whether the current task answers a disk's requests, so that it must not wait for others that may want some.
+pub(crate) fn answers_requests() -> bool {
+    has_flags(ANSWERING)
+}
+
+/// Whether the current task may wait for disks. C says so while it resets a USB device or takes any device away, too.
 pub(crate) fn may_do_io() -> bool {
-    // SAFETY: The task that runs is there, and nobody else changes these flags.
-    unsafe { (*Task::current_raw()).flags & bindings::PF_MEMALLOC_NOIO == 0 }
+    !has_flags(bindings::PF_MEMALLOC_NOIO)
 }
 
 /// Whether the current task may use files: it may not with a lock held that a file's operations may take, too.
 pub(crate) fn may_use_files() -> bool {
     !has_flags(NO_FILES)
+}
+
+/// Whether the current task may use the files of a pseudo file system: it may not in what makes up the content of one,
+/// where that file's mutex is held. Most of these are of one class for lockdep.
+pub(crate) fn may_use_pseudo_files() -> bool {
+    !has_flags(NO_PSEUDO_FILES)
 }
 
 /// Whether the current task may register, or give back, what has C call with a lock held: it may not where C has called
@@ -77,39 +92,47 @@ pub(crate) fn may_register() -> bool {
 /// which C sets elsewhere in page faults only; and who writes waits for his own disk only, as a task may have asked for
 /// itself (`PR_SET_IO_FLUSHER`).
 const NO_FILES: u32 = bindings::PF_MEMALLOC_PIN;
-const NO_REGISTERING: u32 = NO_FILES | bindings::PF_LOCAL_THROTTLE;
+const NO_PSEUDO_FILES: u32 = bindings::PF_LOCAL_THROTTLE;
+const NO_REGISTERING: u32 = NO_FILES | NO_PSEUDO_FILES;
+const ANSWERING: u32 = NO_FILES | bindings::PF_MEMALLOC_NOIO;
 
 fn has_flags(flags: u32) -> bool {
-    // SAFETY: As above.
+    // SAFETY: The task that runs is there, and nobody else changes these flags.
     unsafe { (*Task::current_raw()).flags & flags == flags }
 }
 
-/// Calls what must not wait for disks, nor allocate by writing to them (`memalloc_noio_save`).
-pub(crate) fn without_io<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(bindings::PF_MEMALLOC_NOIO, call)
+/// Calls what answers a disk's requests: it must not wait for disks, nor allocate by writing to them
+/// (`memalloc_noio_save`), nor use files.
+pub(crate) fn answering<R>(call: impl FnOnce() -> R) -> R {
+    with_flags(ANSWERING, call)
+}
+
+/// Calls what makes up the content of a file in a pseudo file system, or takes it, with that file's mutex held.
+pub(crate) fn without_pseudo_files<R>(call: impl FnOnce() -> R) -> R {
+    with_flags(NO_PSEUDO_FILES, call)
 }
 
 /// Calls what must not use files: it would wait for a lock of its own caller's.
 pub(crate) fn without_files<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(NO_FILES, call)
+    with_flags(NO_FILES, call)
 }
 
 /// Calls what must neither use files nor register what C calls with a lock held: a miscellaneous device or an
 /// interface.
 pub(crate) fn without_registering<R>(call: impl FnOnce() -> R) -> R {
-    with_flag(NO_REGISTERING, call)
+    with_flags(NO_REGISTERING, call)
 }
 
-fn with_flag<R>(flag: u32, call: impl FnOnce() -> R) -> R {
+fn with_flags<R>(set: u32, call: impl FnOnce() -> R) -> R {
     // SAFETY: The task that runs is there, and nobody else changes its flags.
     let flags = unsafe { &raw mut (*Task::current_raw()).flags };
     // SAFETY: As above.
-    let before = unsafe { *flags } & flag;
+    let before = unsafe { *flags } & set;
     // SAFETY: As above.
-    unsafe { *flags |= flag };
+    unsafe { *flags |= set };
     let result = call();
     // SAFETY: As above.
-    unsafe { *flags = *flags & !flag | before };
+    unsafe { *flags = *flags & !set | before };
     result
 }
 

@@ -9,7 +9,9 @@
 //! Everything here sleeps and needs a process context: a system call, a work item or a
 //! [kernel thread](crate::kthread). With `CONFIG_DEBUG_ATOMIC_SLEEP` the kernel reports any other
 //! caller. But for closing, nothing here uses the second half of the kernel's stack: a file whose
-//! operations come back to it, be it through others, fails with `ELOOP`.
+//! operations come back to it, be it through others, fails with `ELOOP`. What makes up the content of a file in a
+//! pseudo file system, such as the `show` of one in `/proc` or in sysfs, cannot use files of such a file system: it
+//! may be its own, whose mutex is held (`EDEADLK`).
 //!
 //! A path is looked up as the calling process would: from its root, in its mounts, with its
 //! permissions. A kernel thread has root's permissions. Since 7.3 its own root directory is empty,
@@ -158,7 +160,8 @@ impl File {
     ///
     /// Fails with `EBADF` if the file is not open for writing, `EINVAL` if it cannot be written
     /// from kernel memory, and with what write(2) fails with. A wait for a device can be
-    /// interrupted (`ERESTARTSYS`). May sleep (`kernel_write`).
+    /// interrupted (`ERESTARTSYS`). In a kernel thread, it fails with `EAGAIN` where C could not get a lock and a process
+    /// would come again, as with the files of network interfaces in sysfs. May sleep (`kernel_write`).
     pub fn write_at(&self, data: &[u8], mut position: Offset) -> Result<usize> {
         self.write_raw(data, &mut position)
     }
@@ -255,7 +258,7 @@ impl File {
     ///
     /// Fails with `ESPIPE` or `EINVAL` if it has no end that is known. May sleep (`vfs_llseek`).
     pub fn size(&mut self) -> Result<Offset> {
-        enter()?;
+        self.enter()?;
         // SAFETY: By the type invariants. This sets the file's own position, which nobody uses.
         let end = unsafe { bindings::vfs_llseek(self.as_raw(), 0, bindings::SEEK_END as c_int) };
         if end < 0 {
@@ -286,7 +289,7 @@ impl File {
     /// Fails with `EINVAL` if the file has none to be on, and with `EIO`, `ENOSPC`… if bytes that
     /// were written could not be stored. May sleep (`vfs_fsync`).
     pub fn sync(&self) -> Result {
-        enter()?;
+        self.enter()?;
         // SAFETY: By the type invariants.
         to_result(unsafe { bindings::vfs_fsync(self.as_raw(), 0) })
     }
@@ -297,7 +300,7 @@ impl File {
     /// (`file_operations::unlocked_ioctl`).
     #[cfg(CONFIG_VT)]
     pub(crate) fn ioctl(&self, command: u32, argument: u8) -> Result {
-        enter()?;
+        enter_device()?;
         // SAFETY: By the type invariants. A hang-up replaces a tty's operations by others that stay,
         // too, so this is read once.
         let operations = unsafe { (&raw const (*self.as_raw()).f_op).read_volatile() };
@@ -341,7 +344,7 @@ impl File {
         // A kernel thread never returns to user space, where the rest of closing is done
         // otherwise; C would leave it to a work item, for some time later. The file that a module
         // opens while it is loaded may be its own: if the load fails, the loader waits for it.
-        let here = (is_kernel_thread(Task::current_raw()) || is_coming()) && enter().is_ok();
+        let here = (context::is_kernel_thread() || is_coming()) && enter().is_ok();
         if here {
             // SAFETY: By the type invariants.
             unsafe { bindings::get_file(file) };
@@ -361,12 +364,18 @@ impl File {
     }
 
     /// Whether the file is in a pseudo file system, where the kernel makes up what is read, and acts on
-    /// what is written, as in `/proc`, in `/sys` and in cgroups (`SB_I_NOEXEC`). The files of debugfs and tracefs do not say so.
+    /// what is written, as in `/proc`, in `/sys`, in cgroups (`SB_I_NOEXEC`), in debugfs and in tracefs.
     pub fn is_pseudo(&self) -> bool {
-        // SAFETY: By the type invariants; an open file keeps its inode, and that its superblock, whose
-        // flag is set when it is made.
-        let flags = unsafe { (*(*(*self.as_raw()).f_inode).i_sb).s_iflags };
+        // SAFETY: By the type invariants; an open file keeps its inode, and that its superblock, where these are set
+        // when it is made.
+        let (flags, magic) = unsafe {
+            let superblock = (*(*self.as_raw()).f_inode).i_sb;
+            ((*superblock).s_iflags, (*superblock).s_magic)
+        };
+        // These two do not say it by the flag.
+        let magic = u32::try_from(magic);
         flags & bindings::SB_I_NOEXEC as c_ulong != 0
+            || matches!(magic, Ok(bindings::DEBUGFS_MAGIC | bindings::TRACEFS_MAGIC))
     }
 
     /// Whether this is a directory.
@@ -389,13 +398,22 @@ impl File {
 
     /// Refuses what the kernel would warn about: access that the file was not opened for.
     fn check(&self, other: u32) -> Result {
-        enter()?;
+        self.enter()?;
         // SAFETY: By the type invariants. The access mode does not change.
         if unsafe { (*self.as_raw()).f_flags } & O_ACCMODE == other {
             return Err(EBADF);
         }
         if self.is_directory() {
             return Err(EISDIR);
+        }
+        Ok(())
+    }
+
+    /// As the function of this name, and refuses in what makes up the content of such a file, too (`EDEADLK`).
+    fn enter(&self) -> Result {
+        enter()?;
+        if self.is_pseudo() && !context::may_use_pseudo_files() {
+            return Err(errno(bindings::EDEADLK));
         }
         Ok(())
     }
@@ -491,16 +509,25 @@ unsafe fn is_tty(inode: *mut bindings::inode) -> bool {
     }
 }
 
+/// As [`enter_device`], and refuses what may wait for a disk: in what answers a disk's requests, since those that it
+/// made itself would be answered after it, and while C resets a USB device or takes a device away, whose disk it may be
+/// (`EDEADLK`).
+fn enter() -> Result {
+    if !context::may_do_io() {
+        return Err(errno(bindings::EDEADLK));
+    }
+    enter_device()
+}
+
 /// Refuses to go on with less than half of the task's stack, which only happens if a file's operations
 /// come back to where they were called (`ELOOP`); for a process that has ended, in what closes the files
-/// that it had (`ESRCH`); in what answers a disk's requests, since those that it made itself would be
-/// answered after it (`EDEADLK`); and in what C calls with a lock that files take, too (`EDEADLK`).
-fn enter() -> Result {
+/// that it had (`ESRCH`); and in what C calls with a lock that files take, too (`EDEADLK`).
+fn enter_device() -> Result {
     might_sleep();
     if context::has_ended() {
         return Err(ESRCH);
     }
-    if !may_wait() {
+    if !context::may_use_files() {
         return Err(errno(bindings::EDEADLK));
     }
     let stack = context::stack();
@@ -515,14 +542,24 @@ fn may_wait() -> bool {
     context::may_do_io() && context::may_use_files()
 }
 
-/// Whether the current task is a kernel thread.
-fn is_kernel_thread(task: *mut bindings::task_struct) -> bool {
-    // SAFETY: `task` is the current task. Nobody changes this flag.
-    unsafe { (*task).flags & bindings::PF_KTHREAD != 0 }
-}
-
 /// What a driver returned. Its word is not enough for there to be as many bytes as it says.
 fn to_count(ret: isize, limit: usize) -> Result<usize> {
-    let count = usize::try_from(ret).map_err(|_| Error::from_errno(ret as c_int))?;
+    let count = usize::try_from(ret).map_err(|_| {
+        let error = Error::from_errno(ret as c_int);
+        if error == errno(bindings::ERESTARTNOINTR) && context::is_kernel_thread() {
+            return again();
+        }
+        error
+    })?;
     Ok(count.min(limit))
+}
+
+/// What a kernel thread is told where C could not get a lock, and has the system call done again (`restart_syscall`),
+/// which the thread is not in. For that C has set its mark of a signal, which nothing would take away: no wait of the
+/// thread's would wait any more.
+#[cold]
+fn again() -> Error {
+    // SAFETY: The current task is a kernel thread, which has no other signals. That it is asked to stop is another mark.
+    unsafe { bindings::flush_signals(Task::current_raw()) };
+    EAGAIN
 }

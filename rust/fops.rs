@@ -110,7 +110,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     /// Sets up a new mapping of the file. Without it, any is taken if there is `fault`, else none.
     ///
     /// Called with the process' list of mappings locked, so it must not take a lock under which others copy to or from
-    /// user space, nor can it do what [`poll`](Self::poll) cannot.
+    /// user space, nor can it do what [`poll`](Self::poll) cannot. Nothing should be registered or dropped here, nor in
+    /// [`fault`](Self::fault), that others use: a thread of the process that is in a file of it may wait for that list.
     fn mmap(&self, _file: &OpenFile, _area: &Area) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

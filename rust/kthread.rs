@@ -132,7 +132,7 @@ impl<'a> Builder<'a> {
         if self.cpu.is_some_and(|cpu| !percpu::is_possible(cpu)) {
             return Err(EINVAL);
         }
-        if !context::may_do_io() {
+        if context::answers_requests() {
             return Err(errno(bindings::EDEADLK));
         }
         let packet = Handle::new(closure)?;
@@ -325,8 +325,8 @@ impl<R> Thread<R> {
 
     /// Waits until the closure has returned of its own accord, and returns its result.
     ///
-    /// If the caller is killed meanwhile, the thread is asked to stop, as [`Self::stop`] does. May sleep
-    /// (`wait_for_completion_killable`).
+    /// If the caller is killed meanwhile, or, if it is a kernel thread, asked to stop, so is this thread, as by
+    /// [`Self::stop`]. May sleep (`wait_for_completion_killable`).
     pub fn join(self) -> Option<R> {
         // A process that is killed has no time to wait.
         let _ = self.packet.ended.wait();

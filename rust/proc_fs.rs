@@ -17,6 +17,7 @@
 use crate::{
     bindings,
     callback::Caller,
+    context,
     fops::{
         member,
         with_user_source,
@@ -313,7 +314,7 @@ impl<T: Show> File<T> {
         let data = unsafe { &*(*seq).private.cast::<T>() };
         // SAFETY: `seq` is ours during the call.
         let out = unsafe { SeqFile::from_raw(seq) };
-        Caller::SeqFile.status(data.show(out))
+        Caller::SeqFile.status(context::without_pseudo_files(|| data.show(out)))
     }
 
     /// `proc_ops::proc_write`.

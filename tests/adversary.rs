@@ -333,6 +333,29 @@ fn no_file_is_used_where_it_would_wait_for_itself() {
     module.unload().expect("nobody uses it");
 }
 
+/// A file in `/proc` or in sysfs is locked while its content is made.
+#[test]
+fn no_file_of_the_kernel_s_is_used_where_one_is_made() {
+    let module = Module::load("inside", &[]).expect("the module loads");
+    let deadlock = -Errno::DEADLK.raw_os_error();
+    let errors = format!("{:?}", [deadlock, deadlock, deadlock, 0]);
+    let shown = |path| fs::read_to_string(path).expect("read");
+    assert_eq!(shown("/proc/inside_looks"), format!("{errors}\n"));
+    assert_eq!(shown("/proc/inside_lists"), format!("{errors} {errors}\n"));
+    let sysfs = Path::new("/sys/kernel/inside");
+    assert_eq!(
+        shown(sysfs.join("errors").to_str().unwrap()),
+        format!("{errors}\n")
+    );
+    for file in ["errors", "bytes"] {
+        let written = fs::write(sysfs.join(file), "1");
+        assert_eq!(written.map_err(errno_of), Err(Errno::DEADLK), "{file}");
+    }
+    let read = fs::read(sysfs.join("bytes"));
+    assert_eq!(read.map_err(errno_of), Err(Errno::DEADLK));
+    module.unload().expect("nobody uses it");
+}
+
 /// What a module opens at a path, and what it creates there.
 #[test]
 fn what_is_at_a_path_is_looked_at_before_it_is_opened() {

@@ -9,13 +9,13 @@ use super::is_tty;
 use super::{
     enter,
     found::Found,
-    is_kernel_thread,
     opened,
     File, //
 };
 use crate::{
     bindings,
     compat::errno,
+    context,
     lifetime::{
         is_coming,
         references,
@@ -218,7 +218,7 @@ struct LentRoot {
 impl LentRoot {
     fn new() -> Self {
         let task = Task::current_raw();
-        if !bindings::LKM_HAS_INIT_FS || !is_kernel_thread(task) {
+        if !bindings::LKM_HAS_INIT_FS || !context::is_kernel_thread() {
             return Self { own: None };
         }
         // SAFETY: Only the current task writes the field while it runs.

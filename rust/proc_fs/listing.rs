@@ -11,6 +11,7 @@ use super::{
 use crate::{
     bindings,
     callback::Caller,
+    context,
     fops::{
         member,
         with_user_source, //
@@ -175,7 +176,9 @@ impl<T: Sequence> Listing<T> {
         // SAFETY: `open` put it there, and `seq_file` calls the operations one after the other.
         let open = unsafe { &mut *(*seq).private.cast::<Open<T>>() };
         // SAFETY: By the type invariants. The entry is not removed before `stop`.
-        open.locked.write(unsafe { &*open.data }.lock());
+        let data = unsafe { &*open.data };
+        open.locked
+            .write(context::without_pseudo_files(|| data.lock()));
         // SAFETY: `pos` is the call's own, and the items are locked.
         unsafe { Self::find(open, pos) }
     }
@@ -212,7 +215,7 @@ impl<T: Sequence> Listing<T> {
             return EINTR.to_ptr();
         }
         let from = *pos as u64;
-        match T::next(locked, from) {
+        match context::without_pseudo_files(|| T::next(locked, from)) {
             Some(key) if (from..Offset::MAX as u64).contains(&key) => {
                 open.key = key;
                 *pos = key as Offset;
@@ -235,7 +238,9 @@ impl<T: Sequence> Listing<T> {
         let locked = unsafe { open.locked.assume_init_ref() };
         // SAFETY: `seq` is ours during the call.
         let out = unsafe { SeqFile::from_raw(seq) };
-        Caller::SeqFile.status(T::show(locked, open.key, out))
+        Caller::SeqFile.status(context::without_pseudo_files(|| {
+            T::show(locked, open.key, out)
+        }))
     }
 
     /// `seq_operations::stop`.
@@ -244,12 +249,10 @@ impl<T: Sequence> Listing<T> {
     ///
     /// As for [`Self::next`]. `seq_file` calls it once for each `start`.
     unsafe extern "C" fn stop(seq: *mut bindings::seq_file, _: *mut c_void) {
-        // SAFETY: As in `start`; what `start` wrote is dropped once.
-        unsafe {
-            (*(*seq).private.cast::<Open<T>>())
-                .locked
-                .assume_init_drop()
-        };
+        // SAFETY: As in `start`.
+        let open = unsafe { &mut *(*seq).private.cast::<Open<T>>() };
+        // SAFETY: What `start` wrote is dropped once.
+        context::without_pseudo_files(|| unsafe { open.locked.assume_init_drop() });
     }
 
     /// `proc_ops::proc_write`.

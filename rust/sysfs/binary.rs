@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     bindings,
-    callback::Caller, //
+    callback::Caller,
+    context, //
 };
 use core::mem::MaybeUninit;
 use kernel::{
@@ -137,7 +138,9 @@ impl<T: Attributes> BinaryFile<T> {
         let bytes = unsafe { core::slice::from_raw_parts_mut(buffer.cast(), count) };
         let mut room = ReadBuf { bytes, length: 0 };
         let result = match (u64::try_from(offset), file.read) {
-            (Ok(offset), Some(read)) => read(data, offset, &mut room),
+            (Ok(offset), Some(read)) => {
+                context::without_pseudo_files(|| read(data, offset, &mut room))
+            }
             _ => Err(EINVAL),
         };
         Caller::Vfs.count(result.map(|()| room.length), count)
@@ -162,7 +165,9 @@ impl<T: Attributes> BinaryFile<T> {
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
         let result = match (u64::try_from(offset), file.write) {
-            (Ok(offset), Some(write)) => write(data, offset, bytes),
+            (Ok(offset), Some(write)) => {
+                context::without_pseudo_files(|| write(data, offset, bytes))
+            }
             _ => Err(EINVAL),
         };
         Caller::Vfs.count(result, count)

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     bindings,
-    callback::Caller, //
+    callback::Caller,
+    context, //
 };
 use kernel::{
     error::to_result,
@@ -198,7 +199,7 @@ impl<T: Attributes> File<T> {
         // SAFETY: The buffer is a page, cleared, and the call's own.
         let room = unsafe { core::slice::from_raw_parts_mut(buffer.cast::<u8>(), PAGE_SIZE - 1) };
         // The file is a `seq_file` below.
-        file.definition.show_in(data, room, Caller::SeqFile)
+        context::without_pseudo_files(|| file.definition.show_in(data, room, Caller::SeqFile))
     }
 
     /// `kobj_attribute::store`, and that of other objects.
@@ -219,7 +220,7 @@ impl<T: Attributes> File<T> {
         };
         // SAFETY: The buffer holds `count` bytes, and nobody else knows it.
         let bytes = unsafe { core::slice::from_raw_parts(buffer.cast::<u8>(), count) };
-        let stored = file.definition.store_from(data, bytes);
+        let stored = context::without_pseudo_files(|| file.definition.store_from(data, bytes));
         if stored >= 0 && file.definition.notify {
             // SAFETY: The object begins with its kobject, and has the file that this is called for.
             unsafe { notify(object.cast(), file.group, file.definition.name) };

@@ -2,8 +2,10 @@
 
 //! Uses a file in what C calls with a lock that a file may take, too.
 
+use core::fmt::Write as _;
 use kernel::{
     devres::Devres,
+    error::to_result,
     faux,
     str::CString, //
 };
@@ -24,7 +26,13 @@ use lkm::{
         Area,
         SharedPage, //
     },
-    prelude::*, //
+    prelude::*,
+    sysfs::{
+        self,
+        Attributes,
+        Binary,
+        Group, //
+    },
 };
 
 module! {
@@ -49,6 +57,9 @@ module_params! {
 
 struct Inside {
     _opening: Pin<KBox<proc_fs::File<Opening>>>,
+    _looking: Pin<KBox<proc_fs::File<Looking>>>,
+    _listing: Pin<KBox<proc_fs::Listing<Looking>>>,
+    _directory: sysfs::Directory<Looking>,
     _device: misc::Registration<Opened>,
     _configfs: Subsystem<Folder>,
     // Before what it is registered for.
@@ -66,9 +77,15 @@ impl kernel::Module for Inside {
         });
         let kept = Arc::pin_init(kept, GFP_KERNEL)?;
         let opening = proc_fs::Options::new(c"inside", 0o444);
+        let looking = proc_fs::Options::new(c"inside_looks", 0o444);
+        let listing = proc_fs::Options::new(c"inside_lists", 0o444);
+        let looks = Arc::new(Looking, GFP_KERNEL)?;
         let zero = Arc::new(Zero, GFP_KERNEL)?;
         Ok(Self {
             _opening: KBox::pin_init(proc_fs::File::new(opening, Opening), GFP_KERNEL)?,
+            _looking: KBox::pin_init(proc_fs::File::new(looking, Looking), GFP_KERNEL)?,
+            _listing: KBox::pin_init(proc_fs::Listing::new(listing, Looking), GFP_KERNEL)?,
+            _directory: sysfs::Directory::new(c"inside", looks)?,
             _device: misc::Registration::new(c"inside", 0o600, kept)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
             _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
@@ -119,6 +136,64 @@ impl Chip for Zero {
     fn read(&self, _what: Temperature) -> Result<c_long> {
         Ok(errno())
     }
+}
+
+/// Reads itself, and others of its kind, where C has locked what is read, and a file that is none of these.
+struct Looking;
+
+/// The numbers of the errors.
+fn reading() -> [c_int; 4] {
+    let files = [
+        c"/proc/inside_looks",
+        c"/sys/kernel/inside/errors",
+        c"/sys/kernel/debug/devices_deferred",
+        c"/init",
+    ];
+    files.map(|file| {
+        let read = file::Options::new().read().open(file);
+        let read = read.and_then(|mut it| it.size().and(it.read(&mut [0; 9])));
+        read.err().map_or(0, Error::to_errno)
+    })
+}
+
+#[vtable]
+impl proc_fs::Show for Looking {
+    fn show(&self, out: &mut SeqFile) -> Result {
+        seq_print!(out, "{:?}\n", reading());
+        Ok(())
+    }
+}
+
+#[vtable]
+impl proc_fs::Sequence for Looking {
+    type Locked<'a> = [c_int; 4];
+
+    fn lock(&self) -> [c_int; 4] {
+        reading()
+    }
+
+    fn next(_locked: &[c_int; 4], from: u64) -> Option<u64> {
+        (from == 0 && reading() == reading()).then_some(0)
+    }
+
+    fn show(locked: &[c_int; 4], _key: u64, out: &mut SeqFile) -> Result {
+        seq_print!(out, "{locked:?} {:?}\n", reading());
+        Ok(())
+    }
+}
+
+impl Attributes for Looking {
+    const GROUPS: &'static [Group<Self>] = &[Group::new(&[sysfs::Attribute::read_write(
+        c"errors",
+        |_, out| writeln!(out, "{:?}", reading()).map_err(|_| EFBIG),
+        |_, _| to_result(reading()[1]),
+    )])
+    .binaries(&[Binary::read_write(
+        c"bytes",
+        0,
+        |_, _, _| to_result(reading()[1]),
+        |_, _, bytes| to_result(reading()[0]).map(|()| bytes.len()),
+    )])];
 }
 
 /// What its `open` drops.

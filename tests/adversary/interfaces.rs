@@ -11,7 +11,9 @@ use kernel::{
     static_lock_class, //
 };
 use lkm::{
+    completion::Completion,
     file,
+    kthread,
     net::{
         Interfaces,
         Operations,
@@ -148,6 +150,24 @@ fn pester_all(port: Port<'_>, rtnl: &Rtnl) {
     }
 }
 
+/// `ETIME`.
+const TIME_OUT: c_int = -62;
+
+/// Writes to what wants the lock that this is called with, from a thread, and says what that got, and what its next
+/// wait. C would have a process do it again, by a mark that ends all waits.
+fn write_to_another() -> Result<[c_int; 2]> {
+    let errno = |outcome: Result| outcome.err().map_or(0, Error::to_errno);
+    let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+    let thread = kthread::spawn(c"odd", move |_| {
+        let forward = file::Options::new()
+            .write()
+            .open(c"/proc/sys/net/ipv4/ip_forward");
+        let written = forward.and_then(|it| it.write_at(b"1", 0).map(drop));
+        [errno(written), errno(never.wait_timeout(10))]
+    })?;
+    thread.join().ok_or(EINTR)
+}
+
 impl Operations for Odd {
     const MTU: core::ops::RangeInclusive<u32> = 68..=65535;
 
@@ -164,6 +184,11 @@ impl Operations for Odd {
             }
         }
         drop(self.spare.lock().take());
+        let [written, waited] = write_to_another().map_err(|_| EIO)?;
+        if [written, waited] != [EAGAIN.to_errno(), TIME_OUT] {
+            pr_err!("open: a thread got {written}, and then waited to {waited}\n");
+            return Err(EIO);
+        }
         to_result(-(refuse.value() as i32))
     }
 

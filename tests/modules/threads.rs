@@ -17,6 +17,7 @@ use kernel::{
     },
 };
 use lkm::{
+    completion::Completion,
     file,
     kthread,
     new_wait_queue,
@@ -47,13 +48,15 @@ struct Threads;
 
 impl kernel::Module for Threads {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cases: [(&str, Case); 10] = [
+        let cases: [(&str, Case); 12] = [
             ("a result", result),
             ("an end by itself", end_by_itself),
             ("a stop before the start", stop_before_start),
             ("a stop while it sleeps", stop_asleep),
             ("a stop while it is parked", stop_parked),
             ("a stop while it waits", stop_waiting),
+            ("a stop while it waits for what is done", stop_completing),
+            ("a stop while it joins another", stop_joining),
             ("unparking", unparking),
             ("dropping a thread", dropping),
             ("a file's position", file_position),
@@ -168,6 +171,34 @@ fn stop_waiting() -> Result<bool> {
     })?;
     wait_for(&begun)?;
     Ok(thread.stop() == Some(Err(ERESTARTSYS)))
+}
+
+/// One that only the end of a process would end, too: a thread has none.
+fn stop_completing() -> Result<bool> {
+    let begun = counter()?;
+    let flag = begun.clone();
+    let never = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+    let thread = kthread::spawn(c"threads", move |_| {
+        flag.store(1, Relaxed);
+        [never.wait(), never.wait_killable_timeout(u32::MAX)]
+    })?;
+    wait_for(&begun)?;
+    Ok(thread.stop() == Some([Err(ERESTARTSYS); 2]))
+}
+
+/// And so is the one that it waits for.
+fn stop_joining() -> Result<bool> {
+    let begun = counter()?;
+    let flag = begun.clone();
+    let thread = kthread::spawn(c"threads", move |_| {
+        let other = kthread::spawn(c"other", move |other| {
+            flag.store(1, Relaxed);
+            other.park()
+        });
+        other.map(|other| other.join())
+    })?;
+    wait_for(&begun)?;
+    Ok(thread.stop() == Some(Ok(Some(false))))
 }
 
 fn unparking() -> Result<bool> {

@@ -51,8 +51,8 @@ mutants! {
         "bindings::ERESTARTSYS.. => EIO,"
         => "bindings::ERESTARTSYS.. => error,";
     "make test T=chan_sysfs" => "rust/sysfs/binary.rs": "a write to a binary attribute is always at its beginning",
-        "(Ok(offset), Some(write)) => write(data, offset, bytes),"
-        => "(Ok(_), Some(write)) => write(data, 0, bytes),";
+        "write(data, offset, bytes))"
+        => "write(data, 0 * offset, bytes))";
     EDU => "rust/pci.rs": "a device stays enabled",
         "        bindings::pci_disable_device(raw);\n"
         => "";
@@ -169,8 +169,17 @@ mutants! {
     "LKMPG_SMP=2 make test T=static_key" => "rust/static_key.rs": "two turn a key at once",
         "                word,\n                0,\n                Some("
         => "                &mut 0,\n                0,\n                Some(";
-    "make test T=parts" => "rust/file.rs": "a disk's request waits for a disk",
-        "context::may_do_io() && "
+    "make test T=parts" => "rust/context.rs": "a disk's request waits for a disk",
+        "with_flags(ANSWERING, call)"
+        => "call()";
+    "make test T=adversary" => "rust/file.rs": "a file of the kernel's is used where one is made",
+        "if self.is_pseudo() && !context::may_use_pseudo_files() {"
+        => "if false {";
+    "make test T=vnet" => "rust/file.rs": "a thread that comes too early never waits again",
+        "            return again();\n"
+        => "            return EAGAIN;\n";
+    "make test T=threads" => "rust/completion.rs": "a thread that waits is not stopped",
+        "            return self.wait_timeout(limit);\n"
         => "";
     "make test T=adversary" => "rust/file.rs": "who has ended opens a file",
         "if context::has_ended() {"
@@ -224,7 +233,7 @@ mutants! {
         " || is(Flags::HIGH) || is(Flags::LOW) || is(Flags::SHARED)"
         => "";
     "make test T=parts" => "rust/kthread.rs": "a disk's request makes a thread",
-        "if !context::may_do_io() {"
+        "if context::answers_requests() {"
         => "if false {";
     "make test T=parts" => "rust/block.rs": "a full disk is a broken one",
         "            Err(ENOSPC) => bindings::LKM_BLK_STS_NOSPC,\n"
