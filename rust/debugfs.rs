@@ -3,10 +3,10 @@
 //! Files in debugfs that a module may be unloaded under.
 //!
 //! [`kernel::debugfs`] writes and reads Rust values, but its files do not keep the module: to
-//! close one after `rmmod` has the kernel follow a pointer into the module that is gone. The
-//! files here are safe then, and are those that it lacks: the plain numbers that C makes in one
-//! line ([`Number`]), immutable bytes ([`Blob`]), and files with a state for each opener
-//! ([`Node`]). Errors are reported, not swallowed.
+//! close one after `rmmod`, or to open one by then that nobody has opened before, has the kernel
+//! follow a pointer into the module that is gone. The files here are safe then, and are those that
+//! it lacks: the plain numbers that C makes in one line ([`Number`]), immutable bytes ([`Blob`]), and
+//! files with a state for each opener ([`Node`]). Errors are reported, not swallowed.
 //!
 //! Only root can enter debugfs, and nothing may rely on its files to exist. Dropping a file waits for
 //! callers that are inside, which for a [`Node`] are those that open it, so that none of these may be
@@ -22,6 +22,7 @@ use crate::{
     },
     lifetime::{
         keep_module,
+        until_there_is_memory,
         References, //
     },
     name::{
@@ -375,7 +376,8 @@ impl Blob {
 /// A file with a state for each opener.
 ///
 /// The module cannot be unloaded while the file is open. A file that is open when the node is
-/// dropped stays usable. Threads that share an open file do not wait for each other.
+/// dropped stays usable. Who comes to it later, as by `/proc/self/fd` or a bind mount, gets `ENOENT`.
+/// Threads that share an open file do not wait for each other.
 ///
 /// # Examples
 ///
@@ -411,7 +413,7 @@ impl Blob {
 /// }
 /// ```
 pub struct Node<T: FileOperations> {
-    _entry: Entry,
+    entry: Entry,
     _references: References,
     // Used by the file's `open`; must go after it.
     _data: Arc<T::Data>,
@@ -421,8 +423,8 @@ impl<T: FileOperations> Node<T> {
     /// Creates a file with the permission bits `mode`.
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
-    /// mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep
-    /// (`debugfs_create_file_unsafe`).
+    /// mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep, until there is
+    /// memory once there is a file (`debugfs_create_file_unsafe`).
     ///
     /// Who drops a file waits for [`FileOperations::open`], with its directory locked: so that must not make or drop a
     /// file of the same directory, nor wait for who does.
@@ -444,11 +446,45 @@ impl<T: FileOperations> Node<T> {
                 &Vtable::<T>::OPS,
             )
         };
-        Ok(Self {
-            _entry: Entry::new(directory, entry)?,
+        let node = Self {
+            entry: Entry::new(directory, entry)?,
             _references: References,
             _data: data,
-        })
+        };
+        until_there_is_memory(|| node.note_methods());
+        Ok(node)
+    }
+
+    /// Has C look which methods the operations have.
+    ///
+    /// It does so when the file is opened for the first time, before it asks whether the file was
+    /// removed, and notes it for ever. By then the module may have gone: who has the path by another way
+    /// than an open, such as `O_PATH`, may come as late as he likes.
+    ///
+    /// Nobody opens the file here, so that there is nobody to refuse it or to wait for (LSMs, fanotify).
+    /// C's `open` is called with a file that has just what it looks at.
+    ///
+    /// Fails with `ENOMEM`. The file must not be removed then, since others may have its path already.
+    fn note_methods(&self) -> Result {
+        let dentry = self.entry.entry.as_ptr();
+        let mut file = bindings::file::default();
+        // SAFETY: The dentry has an inode until it is removed, and operations with an `open`: those that
+        // `debugfs_create_file_unsafe` has set. They look at the dentry and at the inode, and call
+        // `Vtable::open`, which keeps nothing of a file without `f_cred`. The file is only this call's.
+        let result = unsafe {
+            let inode = (*dentry).d_inode;
+            let path = (&raw mut file).byte_add(bindings::LKM_FILE_F_PATH);
+            (*path.cast::<bindings::path>()).dentry = dentry;
+            file.f_inode = inode;
+            let operations = inode.byte_add(bindings::LKM_INODE_I_FOP);
+            let operations = operations.cast::<*const bindings::file_operations>().read();
+            (*operations).open.map(|open| open(inode, &mut file))
+        };
+        match result {
+            Some(e) if e == ENOMEM.to_errno() => Err(ENOMEM),
+            // Of `Vtable::open`, or of a kernel that is locked down, which logs it. It was noted by then.
+            _ => Ok(()),
+        }
     }
 }
 
@@ -462,6 +498,11 @@ impl<T: FileOperations> Vtable<T> {
     ///
     /// To be called by debugfs, on a file of a [`Node<T>`] that has not been dropped yet.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: The file is in its `open`.
+        if unsafe { (*file).f_cred }.is_null() {
+            // It is that of `Node::note_methods`, which nobody opens.
+            return ENXIO.to_errno();
+        }
         // SAFETY: The file is in its `open`, and fits operations that differ in `open` only. This is
         // the pointer that `Node::new` gave, and dropping the node waits for this call. `release`
         // follows if this succeeds.

@@ -80,6 +80,7 @@
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
+//! | a [`debugfs::Node`] that is dropped before anybody has opened it | looks into its operations when somebody comes to it later | `Node::note_methods`: C has looked by then |
 //! | the name and shape of a disk: [`block::Disk::new`] | warns with a stack trace, or divides by it | `Disk::new`: `EINVAL`, `EEXIST` |
 //! | a disk that is dropped where it was added, as by an `init` that fails | has it open until the task is back in user space, to look for partitions: a wait for ever | `block::find_partitions` |
 //! | a [`block::Disk`] that is dropped while somebody has it open | calls its functions when that is closed | its drop waits |

@@ -169,7 +169,8 @@ pub(crate) fn drop_later<T: Send + 'static>(value: Pin<KBox<T>>) {
     core::mem::forget(kept);
 }
 
-fn until_there_is_memory<T, E>(f: impl Fn() -> Result<T, E>) -> T {
+/// Tries again until it works. May sleep.
+pub(crate) fn until_there_is_memory<T, E>(f: impl Fn() -> Result<T, E>) -> T {
     loop {
         match f() {
             Ok(value) => break value,

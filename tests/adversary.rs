@@ -188,11 +188,15 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
     for count in 1..=paths.len() {
         let log = KernelLog::now();
         let load = thread::spawn(move || Module::load("failing", &[&format!("files={count}")]));
-        let mut held = Vec::new();
+        let (mut held, mut other_place) = (Vec::new(), None);
         for path in &paths[..count] {
             wait_until(path, || File::open(path).map(|it| held.push(it)).is_ok());
         }
         for (path, file) in paths.iter().zip(&held) {
+            if *path == "/sys/kernel/debug/failing/node" {
+                let other = "/sys/kernel/debug/failing/other";
+                other_place = Some(open(other, OFlags::PATH, Mode::empty()).expect(other));
+            }
             assert_eq!(read(file, &mut [0; 4]), Ok(4), "{path}");
         }
         log.wait_for("Loading failing failed");
@@ -217,6 +221,11 @@ fn a_load_that_fails_waits_for_those_who_use_the_module() {
             "{result:?}"
         );
         assert!(!is_loaded("failing"));
+        // Nobody has opened it. In C that looks at the module first.
+        if let Some(place) = other_place {
+            let error = File::open(format!("/proc/self/fd/{}", place.as_raw_fd()));
+            assert_eq!(errno_of(error.expect_err("gone")), Errno::NOENT);
+        }
         before.check("a load that failed");
     }
 }

@@ -4,8 +4,9 @@
 
 use lkm::raw;
 use lkmpg_tests::{
-    BadMemory, Module, as_user, errno_of, handled_signal_ends, is_asleep, is_in, is_twin, name,
-    ready, skip, wait_until,
+    BadMemory, LoadError, Module, as_user, errno_of,
+    faults::{self, Fault, Injector, Scope},
+    handled_signal_ends, is_asleep, is_in, is_twin, name, ready, skip, wait_until,
 };
 use rustix::{
     event::PollFlags,
@@ -16,7 +17,10 @@ use rustix::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
-    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::fs::MetadataExt as _,
+    },
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -334,6 +338,46 @@ fn an_open_mailbox_keeps_the_module() {
         .into_module(Errno::AGAIN);
     drop(file);
     module.unload().expect("it unloads");
+}
+
+/// Unloads the module. Who has the mailbox's place, and has not opened it, comes to it afterwards.
+fn is_not_there_after(module: Module) {
+    let place = rustix::fs::open(MAILBOX, OFlags::PATH, Mode::empty()).expect("open");
+    module.unload().expect("it unloads");
+    let error = File::open(format!("/proc/self/fd/{}", place.as_raw_fd())).expect_err("gone");
+    assert_eq!(errno_of(error), Errno::NOENT);
+}
+
+#[test]
+fn a_mailbox_that_nobody_has_opened_is_not_there_after_the_module() {
+    if is_twin!() {
+        return skip("in C the module that has gone is looked at: debugfs_reopen");
+    }
+    is_not_there_after(load());
+}
+
+/// That takes memory when it is created.
+#[test]
+fn a_mailbox_that_came_without_memory_is_not_there_after_the_module() {
+    if is_twin!() {
+        return skip("in C the module that has gone is looked at: debugfs_reopen");
+    }
+    if let Some(why) = faults::missing() {
+        return skip(why);
+    }
+    let init = Scope::Below(faults::function("do_one_initcall"));
+    let injector = Injector::new(Fault::Allocation, init);
+    for n in 1.. {
+        let (result, injected) = injector.fail(n, || Module::load(MODULE, &[]));
+        match result {
+            Ok(module) => is_not_there_after(module),
+            Err(LoadError::Refused(Errno::NOMEM)) => {}
+            Err(error) => panic!("failure {n}: {error}"),
+        }
+        if !injected {
+            break;
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use lkmpg_tests::{
 };
 use rustix::{
     event::PollFlags,
+    fs::{Mode, OFlags},
     io::Errno,
     thread::{CpuSet, sched_setaffinity},
 };
@@ -21,7 +22,7 @@ use std::{
     io::Read as _,
     ops::Range,
     os::{
-        fd::AsFd as _,
+        fd::{AsFd as _, AsRawFd as _},
         unix::{fs::MetadataExt as _, process::ExitStatusExt as _},
     },
     process::{Command, Stdio},
@@ -538,6 +539,19 @@ fn an_open_ring_and_its_mapping_keep_the_module() {
     drop(mapping);
     module.unload().expect("it unloads");
     assert!(!fs::exists(FOLDER).expect("stat"));
+}
+
+#[test]
+fn a_ring_that_nobody_has_opened_is_not_there_after_the_module() {
+    if is_twin!() {
+        return skip("in C the module that has gone is looked at: debugfs_reopen");
+    }
+    let module = load(&[]);
+    let ring = format!("{FOLDER}/cpu0");
+    let place = rustix::fs::open(ring, OFlags::PATH, Mode::empty()).expect("open");
+    module.unload().expect("it unloads");
+    let error = File::open(format!("/proc/self/fd/{}", place.as_raw_fd())).expect_err("gone");
+    assert_eq!(errno_of(error), Errno::NOENT);
 }
 
 #[test]

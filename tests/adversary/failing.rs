@@ -4,7 +4,7 @@
 //!
 //! It registers `/dev/failing`, `/sys/kernel/debug/failing/node`, `/proc/failing` and
 //! `/sys/kernel/failing/value`, as many of them as `files` says, waits until each was used, and fails
-//! with `ECANCELED`. With `files=0` it is the module itself that opens its device and its file in `/proc`,
+//! with `ECANCELED`. Nobody has to use `/sys/kernel/debug/failing/other`, which comes with the second. With `files=0` it is the module itself that opens its device and its file in `/proc`,
 //! and would keep these for longer than that; it fails with `EILSEQ` if it can.
 
 use lkm::{
@@ -57,6 +57,7 @@ impl kernel::Module for Failing {
         }
         may_fail(1)?;
         let folder = debugfs::Directory::new(c"failing")?;
+        let _other = debugfs::Node::<File>::new(folder.clone(), c"other", 0o600, data(1)?)?;
         let _node = debugfs::Node::<File>::new(folder, c"node", 0o600, data(1)?)?;
         may_fail(2)?;
         let options = proc_fs::Options::new(c"failing", 0o600);

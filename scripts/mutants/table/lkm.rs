@@ -268,6 +268,9 @@ mutants! {
     "make test T=threads" => "rust/file/options.rs": "any file is made for all to read",
         "self.mode = mode & 0o7777;"
         => "let _ = mode;";
+    "make test T=chan_debugfs" => "rust/debugfs.rs": "C looks into a module that has gone",
+        "until_there_is_memory(|| node.note_methods());"
+        => "";
     "make test T=chan_debugfs" => "rust/fops/shims.rs": "what has no end is spliced",
         "splice_read: member!(T::HAS_READ && T::HAS_SIZE,"
         => "splice_read: member!(T::HAS_READ,";
