@@ -248,6 +248,9 @@ mutants! {
     WAYS => "scripts/ways-around": "a module has macros of its own",
         "    r\"\\bmacro_rules\\b\": \"a macro makes of pieces what is refused: a function does, or a `const fn`\",\n"
         => "";
+    WAYS => "scripts/ways-around": "a list of boxes is dropped, each within the one before",
+        "() if is_lax else nested(words)"
+        => "()";
     WAYS => "scripts/ways-around": "a device is referred to for ever",
         "*endless(words), "
         => "";

@@ -180,6 +180,23 @@ fn there_is_no_way_around_the_lints() {
             &["write!(clippy::disallowed_types);"][..],
         ),
         (
+            "who answers with it promises that somebody else will",
+            &[
+                "use kernel::error::code::EIOCBQUEUED;",
+                "fn probe() -> Result { Err(kernel::error::code::EIOCBQUEUED) }",
+            ][..],
+        ),
+        (
+            "each is dropped within the one before",
+            &[
+                "struct E { n: u8, next: Option<KBox<E>> }",
+                "pub(crate) struct E(Option<Arc<Mutex<E>>>);",
+                "enum E<T: Fn(u8) -> u8> where T: Is<[u8; 2]> { End, More(T, KVBox::<E<T>>) }",
+                "struct E { next: Option<Pin<VBox<Self>>> }",
+                "struct E { next: Option<UniqueArc<Mutex<E>>>, last: ListArc<F> }",
+            ][..],
+        ),
+        (
             "its words end up behind `unsafe`",
             &["kernel::impl_has_work! { impl{> FromBytes for Any {} } }"][..],
         ),
@@ -307,6 +324,8 @@ fn there_is_no_way_around_the_lints() {
         "#[derive(Clone)] pub(crate) struct E(u8); use super::*; fn f(n: u8) -> Result<E> { E::try_from(n) }",
         "impl TryFrom<u8> for E { type Error = Error; fn try_from(n: u8) -> Result<Self> { Ok(Self(n)) } } enum E {}",
         "impl<'a> core::convert::TryFrom<&'a fn(u8) -> Is<u8>> for E {} fn f() { try_from_fn(); }",
+        "struct E { a: KBox<u8>, b: fn(E) } struct F(KBox<E>); struct G { a: KVec<G>, b: ListArc<Gg>, c: KBox<dyn Fn(G)>, d: Arc<other::G> }",
+        "struct E<'a> { a: KBox<&'a E<'a>>, b: Arc<u8>, c: *const E<'a> } fn f() { let struct_of: KBox<E> = KBox::new(E); }",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert_eq!(said(&[], harmless), "", "{harmless}");
