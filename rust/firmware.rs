@@ -61,6 +61,9 @@ impl Device {
     ///
     /// Fails with `EINVAL` if the name is none for a file, `EEXIST` if it is taken, and `ENODEV` if it
     /// cannot be created. May sleep (`faux_device_create`).
+    ///
+    /// A `probe` that may fail with `EPROBE_DEFER` must do so before it makes one. Else it is called again at once, and
+    /// again, without an end: the device has a driver, which could be what was missing.
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
         if !is_name(name) {
             return Err(EINVAL);

@@ -128,6 +128,8 @@
 //! | a PCI device that is [enabled](pci::enable), has no handler, and was suspended | has it use its line again | nobody |
 //! | a DMA mask of no bits: [`pci::set_dma_mask`] | takes it with an IOMMU, and warns when something is allocated | `EINVAL` |
 //! | a DMA mask that becomes another when a [`pci::Buffer`] is there | on AMD's with encrypted memory gives the buffer back as one that is not | nobody |
+//! | where a PCI device's table of messages (MSI-X) is: [`pci::handle_interrupt`] | maps what the device says, and writes there, be it beyond its registers | nobody |
+//! | a PCI device's line that only the device knows, as it says in a byte of its own (`no GSI`): [`pci::handle_interrupt`] | takes the number for the machine's, which may be another device's line | nobody |
 //! | a second interrupt of a PCI device at the same time; a DMA mask while something is allocated: [`pci::handle_interrupt`], [`pci::set_dma_mask`] | takes for granted that one thread probes | the type: both take a `Core` device |
 //! | the size of a [`pci::Buffer`], and where it is read or written | warns of none, and of too many, and with an IOMMU overflows | `EINVAL`, `ENOMEM` beyond 4 MiB; `Buffer::range`: `EINVAL` |
 //! | a device that is bound no more, or has gone: [`usb::Link`], [`i2c::Link`], [`pci::Buffer`], [`gpio`] | uses what was freed | the link is cut, or C knows: `ENODEV` |
@@ -180,6 +182,8 @@
 //! | the highest number of an attribute of a [`netlink::Family`] | allocates as many pointers for each message | the build: at most 511 |
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
+//! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |
+//! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a `faux` one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
 //! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |
 //! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
 //! | a registration that is dropped by who has a file of the module open, while `init` runs | `init` may fail, and waits for both | nobody: who drops it waits for its own file |
