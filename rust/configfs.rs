@@ -111,7 +111,8 @@ pub use new_subsystem;
 /// fails, has further ones refused (`ENODEV`), and waits until those that there are were removed: C
 /// cannot remove them.
 ///
-/// Must not be dropped [in its own callback](crate#pitfalls), what its items do.
+/// Must not be dropped [in its own callback](crate#pitfalls), what its items do. Nor make or drop one in what shows or
+/// stores an attribute of another subsystem: lockdep takes the locks of the two (`frag_sem`) for one, and reports it.
 ///
 /// # Invariants
 ///

@@ -17,6 +17,9 @@
 //! permissions. A kernel thread has root's permissions. Since 7.3 its own root directory is empty,
 //! so here it is lent that of process 1, as before 7.3, for the time of the look-up.
 //!
+//! Who drops the state of an [open file](crate::fops::FileOperations::open) may be another process, or a
+//! kernel thread: a path that a process gave must not be opened there.
+//!
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/file.h`](srctree/include/linux/file.h)
 

@@ -48,7 +48,7 @@ pub(crate) use shims::{
 /// What can be done with an open file. The implementor is the state of one open file.
 ///
 /// All operations run in the context of the calling process and may sleep, unless said otherwise: a
-/// [`fault`](Self::fault) may be a debugger's, or KVM's.
+/// [`fault`](Self::fault) may be a debugger's, or KVM's, and the state is dropped by anybody ([`open`](Self::open)).
 /// What is left out behaves as the kernel documents it: `read`, `write` and `ioctl` fail
 /// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`, as do
 /// pread(2) and pwrite(2).
@@ -57,7 +57,10 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     /// What all open files of a node share.
     type Data: Send + Sync + 'static;
 
-    /// Opens the file. Its state is dropped when the last reference to the open file goes.
+    /// Opens the file. Its state is dropped when the last reference to the open file goes. That may be in any process,
+    /// such as another one that ends, or in a kernel thread, with root's rights, as for a descriptor that was sent by a
+    /// socket and never received. What the state needs [files](mod@crate::file) for, it opens here, with the rights of
+    /// who calls, and not in its drop.
     ///
     /// The module cannot be unloaded while a file is open or being opened.
     fn open(data: ArcBorrow<'_, Self::Data>, file: &OpenFile) -> impl PinInit<Self, Error>;

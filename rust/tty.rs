@@ -56,7 +56,9 @@ impl Tty {
 
     /// Returns the controlling terminal of the calling process, `None` if it has none, or is about to end.
     ///
-    /// Callable from any context; `None` in an interrupt, where there is no calling process (`get_current_tty`).
+    /// Does not sleep, but takes the lock of the process' signals (`siglock`): a [probe](crate::kprobe) on what is called
+    /// with that held would wait for itself, for ever. `None` in an interrupt, where there is no calling process
+    /// (`get_current_tty`).
     pub fn current() -> Option<Self> {
         // SAFETY: The task that runs is there, and sets this flag itself.
         let ends = unsafe { (*Task::current_raw()).flags & bindings::PF_EXITING != 0 };
