@@ -6,7 +6,7 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    Configfs, Footprint, KernelLog, LoadError, Module, Tmpfs, errno_of, is_loaded,
+    Configfs, Footprint, KernelLog, KernelSetting, LoadError, Module, Tmpfs, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     open_node, ready, skip, wait_until,
 };
@@ -24,7 +24,7 @@ use std::{
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::{
-            fs::{PermissionsExt as _, chown, symlink},
+            fs::{PermissionsExt as _, chown, lchown, symlink},
             process::ExitStatusExt as _,
         },
     },
@@ -391,7 +391,24 @@ fn what_is_at_a_path_is_looked_at_before_it_is_opened() {
     }
     chown(path, Some(0), None).expect("chown");
     assert_eq!(shown(), "0 0\n");
-    fs::remove_file(path).expect("remove");
+    // Nor is a link of theirs followed.
+    let setting = KernelSetting::new("/proc/sys/fs/protected_symlinks", "0");
+    let elsewhere = "/tmp/elsewhere";
+    fs::rename(path, elsewhere).expect("rename");
+    symlink(elsewhere, path).expect("a link");
+    for (owner, mode, expected) in [
+        (1000, 0o777, "0 0\n"),
+        (1000, 0o1777, &planted),
+        (0, 0o1777, "0 0\n"),
+    ] {
+        lchown(path, Some(owner), None).expect("lchown");
+        fs::set_permissions("/tmp", Permissions::from_mode(mode)).expect("chmod");
+        assert_eq!(shown(), expected, "{owner}, {mode:o}");
+    }
+    drop(setting);
+    for path in [path, elsewhere] {
+        fs::remove_file(path).expect("remove");
+    }
 
     // Who splices to a FIFO has it locked when the module is called.
     let invalid = errors(Errno::INVAL, Errno::INVAL);

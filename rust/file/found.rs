@@ -51,6 +51,12 @@ impl Found {
         opened(unsafe { bindings::file_open_root(&self.0, c"".as_char_ptr(), flags as c_int, 0) })
     }
 
+    /// Whether it is a symbolic link, which was not followed.
+    pub(super) fn is_link(&self) -> bool {
+        // SAFETY: By the type invariants.
+        unsafe { kind(self.inode()) == bindings::S_IFLNK }
+    }
+
     /// Its inode, which is there as long as this.
     pub(super) fn inode(&self) -> *mut bindings::inode {
         // SAFETY: By the type invariants. What has a reference keeps its inode.
@@ -67,7 +73,7 @@ impl Found {
         match unsafe { kind(self.inode()) } {
             bindings::S_IFIFO => Err(EINVAL),
             bindings::S_IFDIR if creates => Err(EISDIR),
-            bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),
+            bindings::S_IFREG | bindings::S_IFLNK if creates && self.is_planted() => Err(EACCES),
             // overlayfs copies what is to be written, with the pipe that `sendfile` has for the process' bytes.
             bindings::S_IFREG
                 if flags & O_ACCMODE != O_RDONLY && self.is_copied() && is_sending() =>

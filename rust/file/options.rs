@@ -124,9 +124,9 @@ impl Options {
     /// reading nor writing, or to truncate a file that is not to be written. No FIFO is opened (`EINVAL`): a
     /// process that splices has it locked when it calls a module, which would wait for it for ever. For sendfile(2), no
     /// regular file of overlayfs is opened to be written (`EDEADLK`): that may take the pipe with the process' bytes. With
-    /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file that another
-    /// user has put into a folder such as `/tmp` is refused (`EACCES`), as if
-    /// `/proc/sys/fs/protected_regular` were 2. A tty does not become the caller's controlling tty, and files
+    /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file or a link
+    /// that another user has put into a folder such as `/tmp` is refused (`EACCES`), as if
+    /// `/proc/sys/fs/protected_regular` were 2, and `protected_symlinks` 1. A tty does not become the caller's controlling tty, and files
     /// beyond 2 GiB are welcome. While the module is being loaded, what it has registered itself is refused
     /// (`EDEADLK`): its file would keep the module, and a load that fails would wait for it. So is any file, if
     /// somebody else comes to keep the module at that moment. May sleep.
@@ -167,8 +167,21 @@ impl Options {
         let may_be_created = flags & (O_CREAT | O_EXCL) == O_CREAT;
         let before = references();
         let _root = LentRoot::new();
+        let find = |lookup| {
+            let follow = lookup | bindings::LKM_LOOKUP_FOLLOW;
+            if flags & O_CREAT == 0 {
+                return Found::at(path, follow);
+            }
+            // A link may be planted as a file may, and C follows it unless `protected_symlinks` is set.
+            let found = Found::at(path, lookup)?;
+            if !found.is_link() {
+                return Ok(found);
+            }
+            found.admit(flags)?;
+            Found::at(path, follow)
+        };
         let attempt = |lookup| {
-            let found = match Found::at(path, lookup) {
+            let found = match find(lookup) {
                 Err(ENOENT) if flags & O_CREAT != 0 => {
                     let flags = (flags | O_EXCL) as c_int;
                     // SAFETY: `path` is a C string.

@@ -305,8 +305,11 @@ mutants! {
         "if is_enabled(device).is_ok() {\n        return Ok(());"
         => "if false {\n        return Ok(());";
     "make test T=adversary" => "rust/file/found.rs": "what another user has planted is written to",
-        "bindings::S_IFREG if creates && self.is_planted() => Err(EACCES),"
+        "bindings::S_IFREG | bindings::S_IFLNK if creates && self.is_planted() => Err(EACCES),"
         => "";
+    "make test T=adversary" => "rust/file/options.rs": "a link that another user has planted is followed",
+        "if flags & O_CREAT == 0 {"
+        => "if flags & O_CREAT != u32::MAX {";
     "make test T=adversary" => "rust/file/found.rs": "what sendfile sends is lost to overlayfs",
         "self.is_copied() && is_sending()"
         => "false";
