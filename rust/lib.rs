@@ -168,6 +168,7 @@
 //! | a disk that is called as a partition of another one would be: [`block::Disk::new`] | warns with a stack trace of the second one | `Inner::add`: `EEXIST`. Nobody, if the partition comes later |
 //! | a [`block::Disk`] that is dropped by who has it open | closes it when that returns | a thread ends it: `lifetime::drop_later` |
 //! | a [`tty::Tty`] of who has ended, or of an interrupt: [`tty::Tty::current`] | looks at signals that there are not | `current`: `None` |
+//! | [`tty::Tty::current`] in a probe on what is called with the lock of a process' signals held | waits for itself, for ever | nobody |
 //! | two [`netlink::Socket`]s of a number at once, of one module or two | keeps the module that has gone as the number's owner | one lock for all modules of this crate |
 //! | a name that has no folder of its own: [`firmware`] | warns with a stack trace | `firmware::check`: `EINVAL` of a `!`, and of `timeout` |
 //! | a [`kprobe::Probe`] that goes when there is no memory | forgets it where it is | the drop waits until it can be disabled, or all are turned off |
