@@ -2,12 +2,16 @@
 
 //! Chapter 11: defer.
 
-use lkmpg_tests::Module;
+use lkmpg_tests::{Module, as_user, errno_of};
 use rustix::{
+    io::Errno,
     system::uname,
     time::{ClockId, clock_getres},
 };
-use std::{fs, thread::available_parallelism};
+use std::{
+    fs,
+    thread::{self, available_parallelism},
+};
 
 const FILE: &str = "/proc/defer";
 /// Each way, and its context. Only a PC has the line of the last.
@@ -86,4 +90,24 @@ fn it_unloads_right_after() {
         assert_eq!(table().len(), WAYS.len());
         module.unload().expect("unload");
     }
+}
+
+#[test]
+fn one_opener_at_a_time() {
+    let module = Module::load("defer", &[]).expect("the module loads");
+    // It takes two delays of ten milliseconds, so some of these come at the same time.
+    let results: Vec<_> = thread::scope(|scope| {
+        let open = || as_user(1000, || [(); 10].map(|()| fs::read(FILE).map_err(errno_of)));
+        let openers = [(); 4].map(|()| scope.spawn(open));
+        let results = openers.map(|it| it.join().expect("no panic"));
+        results.into_iter().flatten().collect()
+    });
+    assert!(results.iter().any(Result::is_ok));
+    let errors: Vec<_> = results.iter().filter_map(|it| it.as_ref().err()).collect();
+    assert!(
+        !errors.is_empty() && errors.iter().all(|it| **it == Errno::BUSY),
+        "{errors:?}"
+    );
+    assert_eq!(table().len(), WAYS.len());
+    module.unload().expect("unload");
 }

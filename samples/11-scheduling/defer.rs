@@ -34,6 +34,9 @@
 //!   module shares the keyboard's line and wakes the thread itself. A machine without that line has
 //!   no such row. `intrpt` and `gpio_button` show the whole of it.
 //!
+//! The handlers run while the file is being opened, by one opener at a time. Another one meanwhile gets `EBUSY`: two
+//! interrupt handlers of one name on a line want the same folder in `/proc/irq`.
+//!
 //! A handler that sleeps in the wrong context compiles, in C and in Rust. `KERNEL=debug` finds it.
 //!
 //! When the module goes, nothing of it may still run. In C that takes `timer_shutdown_sync()`,
@@ -84,11 +87,9 @@ struct Defer {
 
 impl kernel::Module for Defer {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        let busy = Arc::pin_init(new_mutex!(()), GFP_KERNEL)?;
         Ok(Defer {
-            _file: proc_fs::Node::new(
-                proc_fs::Options::new(c"defer", 0o444),
-                Arc::new((), GFP_KERNEL)?,
-            )?,
+            _file: proc_fs::Node::new(proc_fs::Options::new(c"defer", 0o444), busy)?,
         })
     }
 }
@@ -215,9 +216,11 @@ struct Session(Table);
 
 #[vtable]
 impl FileOperations for Session {
-    type Data = ();
+    /// For one opener at a time.
+    type Data = Mutex<()>;
 
-    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+    fn open(busy: ArcBorrow<'_, Mutex<()>>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        let _one = busy.try_lock().ok_or(EBUSY)?;
         let mut table = Table::new();
         table.append(fmt!("way            context  cpu  microseconds\n"));
         try_all(&mut table)?;
