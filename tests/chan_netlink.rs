@@ -438,6 +438,41 @@ fn a_listener_that_never_reads_holds_nobody_up() {
     connection.check();
 }
 
+/// One who asks that the sender be told (`NETLINK_BROADCAST_ERROR`).
+#[test]
+fn a_listener_that_never_reads_and_complains_holds_nobody_up() {
+    let _module = load();
+    let (connection, family) = (Connection::classic(), Family::find());
+    let listeners = as_user(1000, || {
+        let listeners = [
+            (Connection::classic(), GROUP),
+            (Family::find().connection, family.group),
+        ];
+        for (listener, group) in &listeners {
+            listener.socket.add_membership(*group).expect("join");
+            listener
+                .socket
+                .set_broadcast_error(true)
+                .expect("the option");
+        }
+        listeners
+    });
+    let news = text(&"x".repeat(4000));
+    for _ in 0..500 {
+        let classic = message(PUBLISH.into(), REQUEST | ACK, 3, &news);
+        assert_eq!(connection.errno(&classic), 0);
+        assert_eq!(
+            family
+                .connection
+                .errno(&family.message(PUBLISH, ACK, 3, &news)),
+            0
+        );
+    }
+    for (listener, _) in listeners {
+        assert_eq!(listener.receive(), Err(Errno::NOBUFS));
+    }
+}
+
 #[test]
 fn a_sender_that_never_reads_hurts_itself_only() {
     let _module = load();

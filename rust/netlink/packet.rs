@@ -11,7 +11,10 @@ use super::{
     Nested,
     Put, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    compat::errno, //
+};
 use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
@@ -177,7 +180,7 @@ impl Packet {
         to_result(sent.min(0))
     }
 
-    /// Sends the message to a group. Returns whether somebody got it.
+    /// Sends the message to a group. Returns whether somebody is in it.
     ///
     /// # Safety
     ///
@@ -200,10 +203,12 @@ impl Drop for Packet {
     }
 }
 
-/// That nobody listens is no error.
+/// That nobody listens is no error. Nor is that one of those who do has no room: C tells the sender if a receiver asks
+/// for it (`NETLINK_BROADCAST_ERROR`), which anybody may, and all the others have the message.
 fn heard(result: c_int) -> Result<bool> {
     match to_result(result) {
         Err(e) if e == ESRCH => Ok(false),
+        Err(e) if e == errno(bindings::ENOBUFS) => Ok(true),
         other => other.map(|()| true),
     }
 }

@@ -168,13 +168,18 @@ static int echo_doit(struct sk_buff *skb, struct genl_info *info)
 }
 /* ANCHOR_END: echo */
 
+/* Nobody listens, or who asked for it is told that a listener is full. */
+static int heard(int err)
+{
+	return err == -ESRCH || err == -ENOBUFS ? 0 : err;
+}
+
 static int publish_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *text = info->attrs[TEXT];
 	struct sk_buff *event;
 	void *header;
 	int length;
-	int err;
 
 	length = text_length(text);
 	if (length < 0)
@@ -189,8 +194,7 @@ static int publish_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EMSGSIZE;
 	}
 	genlmsg_end(event, header);
-	err = genlmsg_multicast(&family, event, 0, 0, GFP_KERNEL);
-	return err == -ESRCH ? 0 : err;
+	return heard(genlmsg_multicast(&family, event, 0, 0, GFP_KERNEL));
 }
 
 /* ANCHOR: family */
@@ -273,7 +277,6 @@ static int publish(struct sk_buff *skb, const struct nlmsghdr *nlh)
 	struct nlmsghdr *header;
 	struct sk_buff *event;
 	int length;
-	int err;
 
 	if (!netlink_capable(skb, CAP_NET_ADMIN))
 		return -EPERM;
@@ -290,8 +293,7 @@ static int publish(struct sk_buff *skb, const struct nlmsghdr *nlh)
 		return -EMSGSIZE;
 	}
 	nlmsg_end(event, header);
-	err = nlmsg_multicast(skb->sk, event, 0, GROUP, GFP_KERNEL);
-	return err == -ESRCH ? 0 : err;
+	return heard(nlmsg_multicast(skb->sk, event, 0, GROUP, GFP_KERNEL));
 }
 
 static int receive_one(struct sk_buff *skb, const struct nlmsghdr *nlh)
