@@ -4,8 +4,9 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of, handled_signal_ends,
-    open_node, refuses_nonsense, wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of,
+    faults::{self, Fault, Injector, Scope},
+    handled_signal_ends, open_node, refuses_nonsense, skip, wait_until, while_asleep,
 };
 use rustix::{
     fs::OFlags,
@@ -122,6 +123,32 @@ fn nothing_is_lost() {
     assert_eq!(rest, [&ANSWER[3..], &ANSWER.repeat(28)].concat());
     let hasty = open_with(OFlags::NONBLOCK);
     assert_eq!(read(&hasty, 1), Err(Errno::AGAIN));
+}
+
+/// A read for which there is no memory takes nothing from the device that it does not keep.
+#[test]
+fn nothing_is_lost_for_lack_of_memory() {
+    if let Some(missing) = faults::missing() {
+        return skip(missing);
+    }
+    let injector = Injector::new(Fault::Allocation, Scope::All);
+    for n in 1.. {
+        // What has had room once keeps it.
+        let _module = load();
+        let file = open();
+        ask(&file);
+        let mut came = vec![0; ANSWER.len()];
+        let (result, failed) = injector.fail(n, || (&file).read(&mut came).map_err(errno_of));
+        let length = result.unwrap_or_else(|errno| {
+            assert_eq!(errno, Errno::NOMEM);
+            0
+        });
+        (&file).read_exact(&mut came[length..]).expect("the rest");
+        assert_eq!(came, ANSWER, "without the {n}th allocation");
+        if !failed {
+            break;
+        }
+    }
 }
 
 /// The tablet hears nothing at another speed, and the chip forgets what nobody has read.

@@ -213,13 +213,18 @@ impl Adapter {
         let Some(mut bytes) = turn else {
             return Ok(());
         };
-        let packet = self.input.read(self.input.packet_size(), limit);
-        let result = packet.and_then(|packet| {
-            let data = packet.get(HEAD..).unwrap_or_default();
-            Ok(bytes.extend_from_slice(data, GFP_KERNEL)?)
-        });
+        let result = self.read_packet(&mut bytes, limit);
         self.give_back(bytes);
         result
+    }
+
+    /// Appends what comes in a packet. There is room before that is read: the device does not send it twice.
+    fn read_packet(&self, bytes: &mut KVec<u8>, limit: Msecs) -> Result {
+        let size = self.input.packet_size();
+        bytes.reserve(size, GFP_KERNEL)?;
+        let packet = self.input.read(size, limit)?;
+        let data = packet.get(HEAD..).unwrap_or_default();
+        Ok(bytes.extend_from_slice(data, GFP_KERNEL)?)
     }
 
     fn give_back(&self, bytes: KVec<u8>) {
