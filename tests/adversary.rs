@@ -6,7 +6,8 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    Configfs, Footprint, KernelLog, KernelSetting, LoadError, Module, Tmpfs, errno_of, is_loaded,
+    Configfs, Footprint, GpioChip, KernelLog, KernelSetting, LoadError, Module, Tmpfs, errno_of,
+    is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     open_node, ready, skip, wait_until,
 };
@@ -30,9 +31,12 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
-    sync::Barrier,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 fn file(path: &str) -> File {
@@ -164,6 +168,69 @@ fn nobody_waits_for_anothers_memory() {
         drop((one, two));
         module.unload().expect("nobody uses it");
     }
+    late.unload().expect("nobody uses it");
+}
+
+/// The same with two who share an open file.
+#[test]
+fn nobody_waits_for_the_memory_of_who_shares_a_file() {
+    let late = Module::load("late", &[]).expect("the module loads");
+    let chip = GpioChip::new("board", 2);
+    let reads_too = |file: &File| assert_ne!(pread(file, &mut [0; 4], 0), Ok(0));
+    let polls = |file: &File| {
+        ready(file, PollFlags::IN, Some(Duration::ZERO));
+    };
+    let mut held_up = Vec::new();
+    for (name, path, use_too) in [
+        ("procfs_2", "/proc/rw_test", reads_too as fn(&File)),
+        (
+            "chan_relay",
+            "/sys/kernel/debug/chan_relay/control",
+            reads_too,
+        ),
+        ("gpio_button", "/dev/button", polls),
+    ] {
+        let module = Module::load(name, &[]).expect(name);
+        let (log, file) = (KernelLog::now(), open_node(path, OFlags::RDONLY));
+        if name == "gpio_button" {
+            chip.pull(1, true);
+            log.wait_for("gpio_button: Press 1");
+        }
+        let device = self::file("/dev/late");
+        let memory = Mapping::writable(&device, 4096).expect("mmap");
+        let (begin, missed, is_done) = (Barrier::new(3), Barrier::new(2), AtomicBool::new(false));
+        let in_time = thread::scope(|scope| {
+            scope.spawn(|| {
+                begin.wait();
+                raw::read(file.as_fd(), memory.address(0), 2).expect(path);
+            });
+            scope.spawn(|| {
+                begin.wait();
+                missed.wait();
+                use_too(&file);
+                is_done.store(true, SeqCst);
+            });
+            begin.wait();
+            let mut waiting = [0];
+            wait_until("the page to be missed", || {
+                read(&device, &mut waiting).is_ok() && waiting != [0]
+            });
+            missed.wait();
+            let until = Instant::now() + Duration::from_secs(10);
+            while !is_done.load(SeqCst) && Instant::now() < until {
+                thread::sleep(Duration::from_millis(10));
+            }
+            let in_time = is_done.load(SeqCst);
+            write(&device, b"come").expect("come");
+            in_time
+        });
+        if !in_time {
+            held_up.push(path);
+        }
+        drop((memory, device, file));
+        module.unload().expect("nobody uses it");
+    }
+    assert_eq!(held_up, [""; 0]);
     late.unload().expect("nobody uses it");
 }
 

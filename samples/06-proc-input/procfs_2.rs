@@ -134,10 +134,14 @@ impl FileOperations for Session {
 
     // ANCHOR: read
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let mut shown = self.shown.lock();
-        if *pos == 0 || shown.is_empty() {
-            shown.set(&[LABEL, self.last.lock().as_bytes()]);
-        }
+        let shown = {
+            let mut shown = self.shown.lock();
+            if *pos == 0 || shown.is_empty() {
+                shown.set(&[LABEL, self.last.lock().as_bytes()]);
+            }
+            *shown
+        };
+        // This may sleep, too.
         read_from_buffer(out, pos, shown.as_bytes())
     }
     // ANCHOR_END: read

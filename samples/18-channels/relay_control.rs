@@ -32,7 +32,7 @@ use lkm::{
 pub(crate) struct Session {
     channel: Arc<Channel>,
     #[pin]
-    shown: Mutex<Report>,
+    shown: Mutex<Option<Arc<Report>>>,
 }
 
 #[vtable]
@@ -42,15 +42,13 @@ impl FileOperations for Session {
     fn open(channel: ArcBorrow<'_, Channel>, _file: &OpenFile) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             channel: channel.into(),
-            shown <- new_mutex!(Report(KVVec::new())),
+            shown <- new_mutex!(None),
         })
     }
 
     fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
-        let mut shown = self.shown.lock();
-        if *pos == 0 || shown.0.is_empty() {
-            *shown = self.report()?;
-        }
+        let shown = self.shown(*pos == 0)?;
+        // The lock is free: this may sleep for long.
         read_from_buffer(out, pos, &shown.0)
     }
 
@@ -70,12 +68,8 @@ impl FileOperations for Session {
     }
 
     fn size(&self) -> Offset {
-        let mut shown = self.shown.lock();
-        if shown.0.is_empty() {
-            // Without memory there is nothing to see.
-            *shown = self.report().unwrap_or(Report(KVVec::new()));
-        }
-        shown.0.len() as Offset
+        // Without memory there is nothing to see.
+        self.shown(false).map_or(0, |it| it.0.len() as Offset)
     }
 }
 
@@ -104,6 +98,15 @@ impl Session {
             _ => return Err(EINVAL),
         }
         Ok(())
+    }
+
+    /// What is being shown, or what there is to show now.
+    fn shown(&self, anew: bool) -> Result<Arc<Report>> {
+        let mut shown = self.shown.lock();
+        match &*shown {
+            Some(report) if !anew => Ok(report.clone()),
+            _ => Ok(shown.insert(Arc::new(self.report()?, GFP_KERNEL)?).clone()),
+        }
     }
 
     fn report(&self) -> Result<Report> {

@@ -35,14 +35,33 @@ impl Lines {
         button.gone.load(Acquire).then_some(Err(ENODEV))
     }
 
-    /// Copies what fits of the line.
-    fn copy(&mut self, out: &mut IovIterDest<'_>) -> Result<usize> {
+    /// Takes what there is room for of the line.
+    fn take(&mut self, room: usize) -> Message<24> {
         let rest = self.line.as_bytes().get(self.read..).unwrap_or_default();
-        let copied = out.copy_to_iter(rest);
-        if copied == 0 && !rest.is_empty() {
-            return Err(EFAULT);
+        let taken = Message::concat(&[rest.get(..room).unwrap_or(rest)]);
+        self.read += taken.len();
+        taken
+    }
+}
+
+impl Session {
+    /// Copies what fits of the line, without the lock: that may sleep for long.
+    fn copy(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
+        let mut lines = self.lines.lock();
+        let taken = lines.take(out.len());
+        let end = (lines.seen, lines.read);
+        drop(lines);
+        let copied = out.copy_to_iter(taken.as_bytes());
+        if copied < taken.len() {
+            // The rest is the next reader's, unless another one has read on.
+            let mut lines = self.lines.lock();
+            if (lines.seen, lines.read) == end {
+                lines.read -= taken.len() - copied;
+            }
+            if copied == 0 {
+                return Err(EFAULT);
+            }
         }
-        self.read += copied;
         Ok(copied)
     }
 }
@@ -73,7 +92,7 @@ impl FileOperations for Session {
             } else {
                 self.button.changed.wait(&self.lines, next)??;
             }
-            copied = self.lines.lock().copy(out)?;
+            copied = self.copy(out)?;
         }
         Ok(copied)
     }
