@@ -39,6 +39,7 @@
 #include <net/sock.h>
 
 /* bindgen numbers anonymous unions, differently for each configuration. */
+const size_t LKM_PAGE_MAPCOUNT = offsetof(struct page, _mapcount);
 const size_t LKM_FILENAME_NAME = offsetof(struct filename, name);
 const size_t LKM_INODE_I_CDEV = offsetof(struct inode, i_cdev);
 const size_t LKM_INODE_I_FOP = offsetof(struct inode, i_fop);

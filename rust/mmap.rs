@@ -30,7 +30,8 @@ use kernel::{
 
 /// A page of memory, of `PAGE_SIZE` bytes, that may be mapped. Clones are the same page.
 ///
-/// It is freed when the last clone and the last mapping have gone, whichever goes last.
+/// It is freed when the last clone and the last mapping have gone, whichever goes last. It is mapped in 65,536 places at
+/// most.
 ///
 /// # Examples
 ///
@@ -128,6 +129,20 @@ impl SharedPage {
     pub(crate) fn page(&self) -> &Page {
         &self.0
     }
+
+    /// Whether it may be mapped in one more place. C counts them in an `int`, and does not look whether that
+    /// overflows: then the page is freed while processes have it.
+    pub(crate) fn may_be_mapped(&self) -> bool {
+        /// Several at once may come to some more.
+        const PLACES: c_int = 1 << 16;
+
+        // SAFETY: The page is there, with an `atomic_t` at this place, which begins at -1.
+        let count = unsafe {
+            let page = self.0.as_ptr().cast::<c_int>();
+            page.byte_add(bindings::LKM_PAGE_MAPCOUNT).read_volatile()
+        };
+        count.wrapping_add(1) < PLACES
+    }
 }
 
 /// What was copied of something.
@@ -168,12 +183,15 @@ impl Area {
 
     /// Maps a page as the `index`th of the area, counted from 0 (`vm_insert_page`).
     ///
-    /// Fails with `EINVAL` if there are not as many, `EBUSY` if one was mapped there before, or
-    /// `ENOMEM`. May sleep.
+    /// Fails with `EINVAL` if there are not as many, `EBUSY` if one was mapped there before, or if the page is in
+    /// 65,536 places, or `ENOMEM`. May sleep.
     #[expect(clippy::disallowed_methods, reason = "it is a page that may be seen")]
     pub fn insert(&self, index: usize, page: &SharedPage) -> Result {
         if index >= self.pages() {
             return Err(EINVAL);
+        }
+        if !page.may_be_mapped() {
+            return Err(EBUSY);
         }
         let address = self.0.start().wrapping_add(index << PAGE_SHIFT);
         self.0.set_mixedmap().vm_insert_page(address, page.page())

@@ -391,7 +391,8 @@ impl<T: FileOperations> Shims<T> {
         // SAFETY: The area keeps its file, whose `release` comes after this.
         let (state, file) = unsafe { Self::borrow((*fault.vma).vm_file) };
         // So may a file be that is being written, of which a write would wait for itself.
-        let Ok(page) = context::without_registering(|| state.fault(&file, fault.pgoff)) else {
+        let page = context::without_registering(|| state.fault(&file, fault.pgoff)).ok();
+        let Some(page) = page.filter(|page| page.may_be_mapped()) else {
             return bindings::vm_fault_reason_VM_FAULT_SIGBUS;
         };
         // SAFETY: The area is locked during the call, and `mmap` set the flag.
