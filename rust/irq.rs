@@ -14,6 +14,7 @@
 
 use crate::{
     bindings,
+    kthread,
     name::is_name, //
 };
 use core::{
@@ -234,7 +235,8 @@ struct Halves<T> {
 impl<T: ThreadedHandler> ThreadedRegistration<T> {
     /// Asks for line number `irq`. `name` appears in `/proc/interrupts`, and in the thread's name.
     ///
-    /// Fails as [`Registration::new`] does. May sleep (`request_threaded_irq`).
+    /// Fails as [`Registration::new`] does, and with `ENOMEM` also if there are as many threads as there may be. May sleep
+    /// (`request_threaded_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,
@@ -388,7 +390,8 @@ impl Line {
         to_result(unsafe {
             let name = name.as_char_ptr();
             bindings::request_threaded_irq(irq, hard, thread, flags, name, this.cast())
-        })?;
+        })
+        .map_err(kthread::too_many)?;
         // INVARIANT: The address, where this goes, was registered above.
         Ok(Self { irq })
     }

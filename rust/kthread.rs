@@ -106,7 +106,7 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// A thread on any CPU. `name` is what `ps` shows, in brackets; the first 15 bytes are shown
-    /// everywhere.
+    /// everywhere. It has at most 255.
     pub fn new(name: &'a CStr) -> Self {
         Self { name, cpu: None }
     }
@@ -120,16 +120,20 @@ impl<'a> Builder<'a> {
 
     /// Starts a kernel thread that runs `closure`.
     ///
-    /// Fails with `EINVAL` if the machine cannot have the CPU, with `EDEADLK` in what answers a disk's
-    /// requests, since who makes threads may wait for a disk, with `ENOMEM`, or with `EINTR` if the
-    /// caller is killed meanwhile; `closure` is dropped then. May sleep (`kthread_create`,
-    /// `wake_up_process`).
+    /// Fails with `EINVAL` if the machine cannot have the CPU, or the name is too long, with `EDEADLK` in what answers a
+    /// disk's requests, since who makes threads may wait for a disk, with `ENOMEM`, also if there are as many threads as
+    /// there may be, or with `EINTR` if the caller is killed meanwhile; `closure` is dropped then. May sleep
+    /// (`kthread_create`, `wake_up_process`).
     pub fn spawn<F, R>(self, closure: F) -> Result<Thread<R>>
     where
         F: FnOnce(&Current<'_>) -> R + Send + 'static,
         R: Send + 'static,
     {
         if self.cpu.is_some_and(|cpu| !percpu::is_possible(cpu)) {
+            return Err(EINVAL);
+        }
+        // C copies it, and warns of one that is too large for that.
+        if self.name.to_bytes().len() > bindings::NAME_MAX as usize {
             return Err(EINVAL);
         }
         if context::answers_requests() {
@@ -146,7 +150,8 @@ impl<'a> Builder<'a> {
                 c"%s".as_char_ptr(),
                 self.name.as_char_ptr(),
             )
-        })?;
+        })
+        .map_err(too_many)?;
         if let Some(cpu) = self.cpu {
             // SAFETY: The thread was just created, and has not run.
             unsafe { bindings::kthread_bind(task, cpu.as_u32()) };
@@ -161,6 +166,15 @@ impl<'a> Builder<'a> {
         // INVARIANT: This is a kernel thread, and nobody else stops it.
         let running = Running(task);
         Ok(Thread { running, packet })
+    }
+}
+
+/// What C says of a thread that is one too many would have a process ask again, at once and for ever.
+pub(crate) fn too_many(error: Error) -> Error {
+    if error == EAGAIN {
+        ENOMEM
+    } else {
+        error
     }
 }
 

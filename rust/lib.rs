@@ -223,6 +223,8 @@
 //! | two handlers of a name on one line, of which one goes as the other comes: [`irq`] | makes a folder in `/proc/irq` while it is still there, with a stack trace | nobody |
 //! | a class of locks with two names: `static_lock_class!` for two locks | warns with a stack trace, if lockdep is there | nobody |
 //! | a mapping in which nothing was put | takes marks of `userfaultfd`, which a process then touches for ever | `Shims::mmap`: mixed pages |
+//! | names of threads: [`kthread::Builder`] | copies them, and warns of more than `kmalloc` gives | `spawn`: `EINVAL` beyond 255 bytes |
+//! | a thread too many: [`kthread::spawn`], [`irq::ThreadedRegistration`] | `EAGAIN`, which a process takes for "ask again" | `ENOMEM` |
 //! | [`kthread::spawn`] without memory | the new thread warns with a stack trace, where there may be many CPUs | nobody |
 //! | [`slab::Cache::new`] without memory | warns with a stack trace | nobody |
 //! | a [`proc_fs::Node`] that a file system is mounted over, 9p with `trans=fd`, or that a process polls together with a file of its own FUSE, which does not answer | stays in the node's queue until it is unmounted, or answers | nobody: the drop waits for it |

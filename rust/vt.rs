@@ -55,9 +55,11 @@ impl Lights {
     /// `EPERM` if it is not the caller's own and the caller may not change it, and with what open(2) fails
     /// with. May sleep.
     pub fn new(path: &CStr) -> Result<Self> {
+        // That comes before the path is copied: it looks how long it is.
+        let terminal = open(path)?;
         let mut lights = Self {
             path: path.try_into()?,
-            terminal: open(path)?,
+            terminal,
         };
         lights.show(0)?;
         Ok(lights)

@@ -111,3 +111,15 @@ fn one_opener_at_a_time() {
     assert_eq!(table().len(), WAYS.len());
     module.unload().expect("unload");
 }
+
+/// As many threads as there may be are no reason to ask again at once.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn without_threads_there_is_no_memory() {
+    let module = Module::load("defer", &[]).expect("the module loads");
+    let most = lkmpg_tests::KernelSetting::new("/proc/sys/kernel/threads-max", "20");
+    assert_eq!(fs::read(FILE).map_err(errno_of), Err(Errno::NOMEM));
+    drop(most);
+    assert_eq!(table().len(), WAYS.len());
+    module.unload().expect("unload");
+}

@@ -2,7 +2,7 @@
 
 //! Chapter 13: locks.
 
-use lkmpg_tests::{Module, errno_of, wait_until};
+use lkmpg_tests::{KernelSetting, Module, errno_of, wait_until};
 use rustix::io::Errno;
 use std::{
     fs, os::unix::process::ExitStatusExt as _, process::Command, thread::available_parallelism,
@@ -70,6 +70,17 @@ fn one_race_at_a_time() {
     assert_eq!(fs::read(FILE).map_err(errno_of), Err(Errno::BUSY));
     reader.kill().expect("kill");
     assert_eq!(reader.wait().expect("its end").signal(), Some(9));
+    module.unload().expect("unload");
+}
+
+/// As many threads as there may be are no reason to ask again at once.
+#[test]
+fn without_threads_there_is_no_memory() {
+    let module = Module::load("locks", &["reads=1"]).expect("the module loads");
+    let most = KernelSetting::new("/proc/sys/kernel/threads-max", "20");
+    assert_eq!(fs::read(FILE).map_err(errno_of), Err(Errno::NOMEM));
+    drop(most);
+    report();
     module.unload().expect("unload");
 }
 

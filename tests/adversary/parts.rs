@@ -78,6 +78,7 @@ const CASES: &[(&str, Case)] = &[
     ("updates that race", racing_updates),
     ("threads from thread to thread", threads_move),
     ("a thread on each CPU", a_thread_on_each_cpu),
+    ("names larger than C has memory for", huge_names),
     ("timers that go at any moment", timers),
     ("timers and work on the stack", on_the_stack),
     ("timers and work at the end of time", later::the_end_of_time),
@@ -219,6 +220,16 @@ fn a_thread_on_each_cpu() -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn huge_names() -> Result<bool> {
+    let mut name = KVVec::from_elem(b'x', 5 << 20, GFP_KERNEL)?;
+    name.push(0, GFP_KERNEL)?;
+    let name = CStr::from_bytes_with_nul(&name).map_err(|_| EINVAL)?;
+    let refused = kthread::spawn(name, |_| ()).err() == Some(EINVAL);
+    #[cfg(CONFIG_VT)]
+    let refused = refused && lkm::vt::Lights::new(name).err() == Some(ENAMETOOLONG);
+    Ok(refused)
 }
 
 /// Goes off again and again.
