@@ -25,6 +25,7 @@
 mod ring;
 
 use crate::{
+    bindings,
     debugfs::{
         Directory,
         Node, //
@@ -151,7 +152,8 @@ impl Channel {
         options: Options,
         keys: [Pin<&'static LockClassKey>; 2],
     ) -> Result<Self> {
-        if !options.are_valid() {
+        // The name is copied before anybody else looks at it.
+        if !options.are_valid() || name.to_bytes().len() > bindings::NAME_MAX as usize {
             return Err(EINVAL);
         }
         let mut rings = KVec::new();

@@ -169,6 +169,11 @@ fn relay() -> Result {
     // The name is that of the other.
     let first = channel(&directory, c"cpu", options)?;
     refused("a name", channel(&directory, c"cpu", options), EEXIST)?;
+    // More than C has memory for in one piece.
+    let mut huge = KVVec::from_elem(b'x', 5 << 20, GFP_KERNEL)?;
+    huge.push(0, GFP_KERNEL)?;
+    let huge = CStr::from_bytes_with_nul(&huge).map_err(|_| EDOM)?;
+    refused("a huge name", channel(&directory, huge, options), EINVAL)?;
     // Gone in another order than they came.
     let mut many = KVec::new();
     for number in 0..100 {
