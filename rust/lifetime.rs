@@ -141,12 +141,12 @@ pub(crate) fn wait(is_over: impl Fn() -> bool, tell: impl Fn()) {
     /// Long enough for those who just look.
     const PATIENCE: u32 = 100;
 
-    let mut rounds = 0;
+    let mut rounds = 0_u32;
     while !is_over() {
         if rounds == PATIENCE {
             tell();
         }
-        rounds += 1;
+        rounds = rounds.saturating_add(1);
         fsleep(Delta::from_millis(10));
     }
 }
