@@ -325,7 +325,9 @@ impl PinnedDrop for WaitQueue {
             // SAFETY: The caller may sleep.
             unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
-        // epoll reads the head under RCU, and who has left may be about to unlock it.
+        // epoll reads the head under RCU, and who has left may be about to unlock it. With the PREEMPT_RT of before 7.3.4
+        // it is in no RCU section then: who takes the lock once more comes after it.
+        self.wake(0);
         compat::synchronize_rcu();
     }
 }
