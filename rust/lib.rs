@@ -109,7 +109,7 @@
 //! | a packet that its sender still refers to, as pktgen does | a `BUG` where it has to grow | `Packet::sent`: a copy |
 //! | sizes of rings, images and files that are read; what a disk made of memory keeps | may kill processes to find the memory | [`memory::MAY_FAIL`]: mostly `ENOMEM` instead |
 //! | a [`relay::Channel`] written to by a probe on what is called when its lock has just been taken (`CONFIG_LOCK_STAT`) | waits for itself, for ever | nobody |
-//! | a [`relay::Channel`] written to by a probe on what wakes its readers, or on a CPU that goes down | wakes them for ever; loses the interrupt, and waits for it | `Ring::tell` |
+//! | a [`relay::Channel`] written to by a probe on what wakes its readers, or on a CPU that goes down | wakes them for ever; loses the interrupt, and waits for it | `Ring::tell`; nobody tells the readers of what is finished there from then on, until the CPU is back. What asks another CPU is not for modules (`irq_work_queue_on`) |
 //! | a process' `mmap` of a ring | C's own maps what is behind it | `Ring::map`: offset, length, and that it is not written |
 //! | [`relay::Channel::write`], `padding`, `consume` | runs over the sub-buffer, counts what was never there | `Ring`: `EMSGSIZE`, `None`, `EINVAL` |
 //! | [`ring::Ring::new`] | warns of more than `kmalloc` ever gives | `EINVAL` |
