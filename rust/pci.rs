@@ -52,6 +52,7 @@ use kernel::{
     pci::{
         Device,
         DeviceId,
+        IrqType,
         IrqTypes,
         IrqVectorRegistration, //
     },
@@ -220,7 +221,8 @@ pub fn set_dma_mask(device: &Device<Core<'_>>, mask: DmaMask) -> Result {
 /// Has the device's interrupt call a handler, until it is unbound.
 ///
 /// The interrupt is a message if the device can send one, and else a line, which it may share: a handler
-/// must ask the device whether it was the one. `name` appears in `/proc/interrupts`.
+/// must ask the device whether it was the one. If the device has a handler of its line, this is another one of it. `name`
+/// appears in `/proc/interrupts`.
 ///
 /// When the handler is gone the device does not use its line either (`pci_intx`), whatever it was told to do. Nobody
 /// would tell it to let go, and others may share the line.
@@ -279,8 +281,7 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
         #[pin]
         registration: Registration<T>,
         _vectors: Vectors,
-        // Goes last: a device without messages has its line again. A handler that was not registered leaves
-        // it to another one, which may have it.
+        // Goes last: a device without messages has its line again.
         _line: Line,
     }
 
@@ -298,11 +299,16 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
 
     struct Line {
         device: ARef<Device>,
+        /// An earlier handler has it, and turns it off.
+        is_shared: bool,
         _awake: Awake,
     }
 
     impl Drop for Line {
         fn drop(&mut self) {
+            if self.is_shared {
+                return;
+            }
             let _command = Command::lock(&self.device);
             // SAFETY: The device is still bound, since this goes before.
             unsafe { bindings::pci_intx(as_raw(&self.device), 0) };
@@ -316,10 +322,14 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
         return Err(EBUSY);
     }
     let command = Command::lock(device);
-    // Another handler may have it.
+    // Another handler may have it, which would hear no message.
     let has_line = uses_line(device)?;
+    let types = match has_line {
+        true => IrqTypes::default().with(IrqType::Intx),
+        false => IrqTypes::all(),
+    };
     #[expect(clippy::disallowed_methods, reason = "it has none yet")]
-    let vectors = device.alloc_irq_vectors(1, 1, IrqTypes::all())?;
+    let vectors = device.alloc_irq_vectors(1, 1, types)?;
     drop(command);
     // SAFETY: As above.
     let is_connected = unsafe {
@@ -343,7 +353,11 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
         let interrupt = try_pin_init!(Interrupt {
             registration <- Registration::new(irq, Flags::SHARED | Flags::OF_DEVICE, name, handler),
             _vectors: vectors,
-            _line: Line { device: device.into(), _awake: Awake::new(device) },
+            _line: Line {
+                device: device.into(),
+                is_shared: has_line,
+                _awake: Awake::new(device),
+            },
         }? Error);
         devres::register::<Interrupt<T>, Error>(device.as_ref(), interrupt, GFP_KERNEL)
     });
@@ -427,14 +441,17 @@ impl Buffer {
         if length > LARGEST {
             return Err(ENOMEM);
         }
-        let flags = MAY_FAIL;
-        let memory =
-            Coherent::zeroed_slice_with_attrs(device.as_ref(), length, flags, DMA_ATTR_NO_WARN)?;
-        let memory = Memory {
-            device: device.into(),
-            memory,
+        // It is made last: to drop one takes the device's other buffers from it.
+        let memory = try_init!(Memory {
+            memory: Coherent::zeroed_slice_with_attrs(
+                device.as_ref(),
+                length,
+                MAY_FAIL,
+                DMA_ATTR_NO_WARN,
+            )?,
             _awake: Awake::new(device),
-        };
+            device: device.into(),
+        }? Error);
         Ok(Self {
             memory: Devres::new(device.as_ref(), memory)?,
             length,

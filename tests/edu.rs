@@ -4,8 +4,10 @@
 
 use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of, handled_signal_ends,
-    is_asleep, open_node, ready, refuses_nonsense, skip, wait_until, while_asleep,
+    KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of,
+    faults::{self, Fault, Injector, Scope},
+    handled_signal_ends, is_asleep, open_node, ready, refuses_nonsense, skip, wait_until,
+    while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
 use std::{
@@ -451,6 +453,50 @@ fn bad_pointers_fault_and_change_nothing() {
     file.write_all_at(b"unchanged", 0).expect("write");
     refuses_nonsense(&file);
     assert_eq!(read(&file, 9).expect("read"), b"unchanged");
+}
+
+/// A second handler and a second buffer, for which there is no memory, take nothing from the first.
+#[test]
+fn what_fails_leaves_the_rest_as_it_is() {
+    if let Some(missing) = faults::missing() {
+        return skip(missing);
+    }
+    let name = DEVICE.name();
+    drop(load());
+    let module = Module::load("pci_odd", &[]).expect("the module loads");
+    let tell = |what: &str| fs::write(format!("/sys/bus/pci/drivers/pci_odd/{what}"), &name);
+    tell("unbind").expect("unbind");
+    // Not all of what the probe does: ACPI uses what it has freed when there is no memory for it.
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("the symbols");
+    let names = || {
+        symbols
+            .lines()
+            .filter_map(|it| it.split_whitespace().nth(2))
+    };
+    let odd = RefCell::new(Vec::new());
+    for case in ["second_handler", "second_buffer"] {
+        let function = names().find(|it| it.ends_with(case)).expect(case);
+        let injector = Injector::new(Fault::Allocation, Scope::Below(faults::function(function)));
+        by_message_and_by_line(|| {
+            let log = KernelLog::now();
+            for n in 1.. {
+                let (bound, failed) = injector.fail(n, || tell("bind"));
+                if bound.is_ok() {
+                    tell("unbind").expect("unbind");
+                }
+                if !failed {
+                    bound.expect("bind");
+                    break;
+                }
+            }
+            let said = log.lines();
+            if said.iter().any(|it| it.contains("not as it should be")) {
+                odd.borrow_mut().push(case);
+            }
+        });
+    }
+    assert_eq!(*odd.borrow(), [""; 0]);
+    module.unload().expect("not in use");
 }
 
 /// A driver of the same device, in safe Rust, that does what no driver should.
