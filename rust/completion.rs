@@ -92,7 +92,7 @@ impl Completion {
     /// May sleep (`wait_for_completion_killable`).
     pub fn wait(&self) -> Result {
         // Who asks a kernel thread to stop ends its interruptible waits only.
-        if context::is_kernel_thread() {
+        if context::may_be_stopped() {
             return self.wait_interruptible();
         }
         // SAFETY: By the type invariants.
@@ -120,12 +120,9 @@ impl Completion {
 
     /// Waits for at most `limit` milliseconds.
     ///
-    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` as [`wait`](Self::wait) does. May
-    /// sleep (`wait_for_completion_killable_timeout`).
+    /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if the caller is killed first, which a kernel thread
+    /// never is. May sleep (`wait_for_completion_killable_timeout`).
     pub fn wait_killable_timeout(&self, limit: Msecs) -> Result {
-        if context::is_kernel_thread() {
-            return self.wait_timeout(limit);
-        }
         let jiffies = msecs_to_jiffies(limit);
         // SAFETY: By the type invariants.
         in_time(unsafe {

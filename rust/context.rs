@@ -56,9 +56,14 @@ pub(crate) fn has_ended() -> bool {
     unsafe { (*Task::current_raw()).nsproxy }.is_null()
 }
 
-/// Whether the current task is a kernel thread. It gets no signals, and is asked to stop instead.
+/// Whether the current task is a kernel thread. It gets no signals.
 pub(crate) fn is_kernel_thread() -> bool {
     has_flags(bindings::PF_KTHREAD)
+}
+
+/// Whether the current task is a kernel thread that somebody may ask to stop: not one that does anybody's work.
+pub(crate) fn may_be_stopped() -> bool {
+    is_kernel_thread() && !has_flags(bindings::PF_WQ_WORKER)
 }
 
 /// Whether the current task answers a disk's requests, so that it must not wait for others that may want some.
@@ -94,6 +99,8 @@ pub(crate) fn may_register() -> bool {
 const NO_FILES: u32 = bindings::PF_MEMALLOC_PIN;
 const NO_PSEUDO_FILES: u32 = bindings::PF_LOCAL_THROTTLE;
 const NO_REGISTERING: u32 = NO_FILES | NO_PSEUDO_FILES;
+/// What is called without files while C takes a device away seems to answer, too, and so it does for a server of a disk
+/// (`PR_SET_IO_FLUSHER`): neither should wait for one.
 const ANSWERING: u32 = NO_FILES | bindings::PF_MEMALLOC_NOIO;
 
 fn has_flags(flags: u32) -> bool {

@@ -164,7 +164,7 @@ impl File {
     /// Fails with `EBADF` if the file is not open for writing, `EINVAL` if it cannot be written
     /// from kernel memory, and with what write(2) fails with. A wait for a device can be
     /// interrupted (`ERESTARTSYS`). In a kernel thread, it fails with `EAGAIN` where C could not get a lock and a process
-    /// would come again, as with the files of network interfaces in sysfs. May sleep (`kernel_write`).
+    /// would come again, as with `/proc/sys/net/ipv4/ip_forward`. May sleep (`kernel_write`).
     pub fn write_at(&self, data: &[u8], mut position: Offset) -> Result<usize> {
         self.write_raw(data, &mut position)
     }

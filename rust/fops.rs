@@ -121,7 +121,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
 
     /// Returns the page with this number in the file, when a process touches it and it is not mapped.
     ///
-    /// If it fails, be it with whatever, or the page is in 65,536 places, the process gets `SIGBUS`. The process may be
+    /// If it fails, be it with whatever, or the page is in 2^28 places, the process gets `SIGBUS`. The process may be
     /// in a `read` or `write`, of this file or another, with its own memory mapped: this must take no lock that is held
     /// while such memory is copied, and cannot do what [`poll`](Self::poll) cannot.
     fn fault(&self, _file: &OpenFile, _page: usize) -> Result<SharedPage> {

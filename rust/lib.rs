@@ -102,7 +102,7 @@
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
-//! | a [`mmap::SharedPage`] that is in many places | counts them in an `int`, and frees the page when that overflows | `SharedPage::may_be_mapped`: `EBUSY`, or `SIGBUS`, beyond 65,536. Nobody, of those that fork(2) copies, as of any file's page |
+//! | a [`mmap::SharedPage`] that is in many places | counts them in an `int`, and frees the page when that overflows | `SharedPage::may_be_mapped`: `EBUSY`, or `SIGBUS`, beyond 2^28. Nobody, of those that fork(2) copies, as of any file's page |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
 //! | errors from `fault` | `ENOMEM` is tried again for ever, and `EBUSY` taken for a page that is there | `Shims::fault`: `SIGBUS` |
 //! | what [`block::Operations::read`] does not fill | shows what was in the memory before | `Inner::read`: zeroes |
@@ -182,6 +182,7 @@
 //! | a packet with a sum of all bytes that another one sends on without its header's: [`net`] | logs a stack trace, once | nobody; veth has it, too |
 //! | a command that waits for long: [`netlink::Command`] | lets nobody load or unload a module with a family, nor then send to any | nobody |
 //! | the highest number of an attribute of a [`netlink::Family`] | allocates as many pointers for each message | the build: at most 511 |
+//! | an image that is asked for in the `probe` of a USB device that is being reset, of which another interface is the disk with the image: [`firmware::Image::request`] | waits for the disk, which waits for the reset, for ever | nobody |
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
 //! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |

@@ -30,7 +30,7 @@ use kernel::{
 
 /// A page of memory, of `PAGE_SIZE` bytes, that may be mapped. Clones are the same page.
 ///
-/// It is freed when the last clone and the last mapping have gone, whichever goes last. It is mapped in 65,536 places at
+/// It is freed when the last clone and the last mapping have gone, whichever goes last. It is mapped in 2^28 places at
 /// most.
 ///
 /// # Examples
@@ -134,7 +134,7 @@ impl SharedPage {
     /// overflows: then the page is freed while processes have it.
     pub(crate) fn may_be_mapped(&self) -> bool {
         /// Several at once may come to some more.
-        const PLACES: c_int = 1 << 16;
+        const PLACES: c_int = 1 << 28;
 
         // SAFETY: The page is there, with an `atomic_t` at this place, which begins at -1.
         let count = unsafe {
@@ -184,7 +184,7 @@ impl Area {
     /// Maps a page as the `index`th of the area, counted from 0 (`vm_insert_page`).
     ///
     /// Fails with `EINVAL` if there are not as many, `EBUSY` if one was mapped there before, or if the page is in
-    /// 65,536 places, or `ENOMEM`. May sleep.
+    /// 2^28 places, or `ENOMEM`. May sleep.
     #[expect(clippy::disallowed_methods, reason = "it is a page that may be seen")]
     pub fn insert(&self, index: usize, page: &SharedPage) -> Result {
         if index >= self.pages() {

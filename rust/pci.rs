@@ -299,14 +299,14 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
 
     struct Line {
         device: ARef<Device>,
-        /// An earlier handler has it, and turns it off.
-        is_shared: bool,
+        /// The device used it before, as for an earlier handler, which then turns it off.
+        was_used: bool,
         _awake: Awake,
     }
 
     impl Drop for Line {
         fn drop(&mut self) {
-            if self.is_shared {
+            if self.was_used {
                 return;
             }
             let _command = Command::lock(&self.device);
@@ -355,7 +355,7 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
             _vectors: vectors,
             _line: Line {
                 device: device.into(),
-                is_shared: has_line,
+                was_used: has_line,
                 _awake: Awake::new(device),
             },
         }? Error);
@@ -369,12 +369,18 @@ fn handle_by<T: Handler>(device: &Device<Core<'_>>, name: &'static CStr, handler
     registered
 }
 
-/// Whether the device may use its line.
+/// Whether the device has a line, and may use it. Where nothing turns that off, as with PCI 2.2, it always may.
 fn uses_line(device: &Device<Core<'_>>) -> Result<bool> {
     /// `PCI_COMMAND`, and `PCI_COMMAND_INTX_DISABLE` there.
     const COMMAND: c_int = 4;
     const NO_LINE: u16 = 1 << 10;
 
+    // Without one, as a virtual function is, it may have no such bit.
+    //
+    // SAFETY: A bound device may be looked at.
+    if unsafe { (*as_raw(device)).pin } == 0 {
+        return Ok(false);
+    }
     let mut command = 0;
     // Upstream's `config_space` panics on a device with another size than most.
     //

@@ -235,33 +235,6 @@ fn nobody_waits_for_the_memory_of_who_shares_a_file() {
 }
 
 #[test]
-fn a_page_is_in_so_many_places_and_no_more() {
-    const PAGE: usize = 4096;
-    const MOST: usize = 1 << 16;
-    let module = Module::load("places", &[]).expect("the module loads");
-    let (device, zeroes) = (file("/dev/places"), file("/dev/zero"));
-    let at_once = |pages| {
-        let mapping = Mapping::from_offset(&device, PAGE as u64, pages * PAGE);
-        mapping.map(drop).map_err(errno_of)
-    };
-    for _ in 0..2 {
-        let memory = Mapping::writable(&device, (MOST + 2) * PAGE).expect("mmap");
-        // One page after the other is touched.
-        let touch =
-            |from, pages| raw::read(zeroes.as_fd(), memory.address(from * PAGE), pages * PAGE);
-        assert_eq!(touch(0, MOST + 2), Ok(MOST * PAGE));
-        assert_eq!(touch(MOST, 1), Err(Errno::FAULT));
-        assert_eq!(touch(0, 1), Ok(PAGE));
-        assert_eq!(at_once(1), Err(Errno::BUSY));
-        drop(memory);
-        assert_eq!(at_once(MOST), Ok(()));
-        assert_eq!(at_once(MOST + 1), Err(Errno::BUSY));
-    }
-    drop(device);
-    module.unload().expect("nobody uses it");
-}
-
-#[test]
 fn a_load_that_fails_does_not_wait_for_itself() {
     let result = Module::load("failing", &["files=0"]);
     assert!(

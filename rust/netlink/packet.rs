@@ -204,7 +204,7 @@ impl Drop for Packet {
 }
 
 /// That nobody listens is no error. Nor is that one of those who do has no room: C tells the sender if a receiver asks
-/// for it (`NETLINK_BROADCAST_ERROR`), which anybody may, and all the others have the message.
+/// for it (`NETLINK_BROADCAST_ERROR`), which anybody may, and the others have the message.
 fn heard(result: c_int) -> Result<bool> {
     match to_result(result) {
         Err(e) if e == ESRCH => Ok(false),

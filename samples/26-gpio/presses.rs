@@ -57,6 +57,7 @@ impl Session {
             let mut lines = self.lines.lock();
             if (lines.seen, lines.read) == end {
                 lines.read -= taken.len() - copied;
+                self.button.changed.wake_all();
             }
             if copied == 0 {
                 return Err(EFAULT);

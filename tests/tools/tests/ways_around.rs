@@ -194,6 +194,9 @@ fn there_is_no_way_around_the_lints() {
                 "enum E<T: Fn(u8) -> u8> where T: Is<[u8; 2]> { End, More(T, KVBox::<E<T>>) }",
                 "struct E { next: Option<Pin<VBox<Self>>> }",
                 "struct E { next: Option<UniqueArc<Mutex<E>>>, last: ListArc<F> }",
+                "struct Tree { children: KVec<Tree> }",
+                "struct E(KBox<crate::E>); struct F(KBox<(Option<F>, u8)>);",
+                "struct E { next: KVec<(kernel::sync::Mutex<[E; 1]>, u8)> }",
             ][..],
         ),
         (
@@ -324,7 +327,7 @@ fn there_is_no_way_around_the_lints() {
         "#[derive(Clone)] pub(crate) struct E(u8); use super::*; fn f(n: u8) -> Result<E> { E::try_from(n) }",
         "impl TryFrom<u8> for E { type Error = Error; fn try_from(n: u8) -> Result<Self> { Ok(Self(n)) } } enum E {}",
         "impl<'a> core::convert::TryFrom<&'a fn(u8) -> Is<u8>> for E {} fn f() { try_from_fn(); }",
-        "struct E { a: KBox<u8>, b: fn(E) } struct F(KBox<E>); struct G { a: KVec<G>, b: ListArc<Gg>, c: KBox<dyn Fn(G)>, d: Arc<other::G> }",
+        "struct E { a: KBox<u8>, b: fn(E) } struct F(KBox<E>); struct G { b: ListArc<Gg>, c: KBox<dyn Fn(G)>, d: Arc<other::G> }",
         "struct E<'a> { a: KBox<&'a E<'a>>, b: Arc<u8>, c: *const E<'a> } fn f() { let struct_of: KBox<E> = KBox::new(E); }",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
