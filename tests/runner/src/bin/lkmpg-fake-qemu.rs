@@ -94,8 +94,11 @@ fn obey(monitor: &File, console: &str, resume: &Sender<()>) -> Result<()> {
                 let mut state = String::new();
                 take(fd)?.read_to_string(&mut state)?;
                 ensure!(state.trim_end() == STATE, "no guest has such a state");
+                Some(json!({"event": "MIGRATION", "data": {"status": "completed"}}))
+            }
+            Some("cont") => {
                 resume.send(())?;
-                Some(json!({"event": "RESUME"}))
+                None
             }
             _ => None,
         };
