@@ -130,17 +130,33 @@ pub(crate) fn without_registering<R>(call: impl FnOnce() -> R) -> R {
     with_flags(NO_REGISTERING, call)
 }
 
-fn with_flags<R>(set: u32, call: impl FnOnce() -> R) -> R {
-    // SAFETY: The task that runs is there, and nobody else changes its flags.
-    let flags = unsafe { &raw mut (*Task::current_raw()).flags };
-    // SAFETY: As above.
-    let before = unsafe { *flags } & set;
-    // SAFETY: As above.
-    unsafe { *flags |= set };
+fn with_flags<R>(flags: u32, call: impl FnOnce() -> R) -> R {
+    let set = set_flags(flags);
     let result = call();
-    // SAFETY: As above.
-    unsafe { *flags = *flags & !set | before };
+    clear_flags(set);
     result
+}
+
+/// As [`without_pseudo_files`], from now on. Returns what [`clear_flags`] takes.
+pub(crate) fn forbid_pseudo_files() -> u32 {
+    set_flags(NO_PSEUDO_FILES)
+}
+
+/// Sets flags of the current task, and returns those that were not set.
+fn set_flags(flags: u32) -> u32 {
+    // SAFETY: The task that runs is there, and nobody else changes its flags.
+    unsafe {
+        let all = &raw mut (*Task::current_raw()).flags;
+        let new = flags & !*all;
+        *all |= new;
+        new
+    }
+}
+
+/// Clears flags of the current task.
+pub(crate) fn clear_flags(flags: u32) {
+    // SAFETY: As above.
+    unsafe { (*Task::current_raw()).flags &= !flags };
 }
 
 /// Returns the addresses of the current task's stack, which grows towards their start.

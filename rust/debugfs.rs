@@ -53,15 +53,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `entry` is a directory that was created, and this value owns it.
-pub struct Directory {
-    entry: NonNull<bindings::dentry>,
-}
-
-// SAFETY: debugfs has its own locks.
-unsafe impl Send for Directory {}
-// SAFETY: As above.
-unsafe impl Sync for Directory {}
+/// `0` is a directory.
+pub struct Directory(Made);
 
 impl Directory {
     /// Creates a directory. It is removed after the last file in it.
@@ -72,23 +65,56 @@ impl Directory {
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
         check(name, 0o755)?;
         // SAFETY: `name` is a C string.
-        let entry = from_err_ptr(unsafe {
-            bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut())
-        })?;
-        let entry = NonNull::new(entry).ok_or(ENODEV)?;
-        // INVARIANT: The directory was just created.
-        Ok(Arc::new(Self { entry }, GFP_KERNEL)?)
+        let entry =
+            unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut()) };
+        // SAFETY: The directory was just created.
+        let made = unsafe { Made::new(entry) }?;
+        // INVARIANT: It is a directory.
+        Ok(Arc::new(Self(made), GFP_KERNEL)?)
     }
 
     pub(crate) fn as_raw(&self) -> *mut bindings::dentry {
-        self.entry.as_ptr()
+        self.0.as_raw()
     }
 }
 
-impl Drop for Directory {
+/// What was made, and goes when this is dropped.
+///
+/// Others may take it away earlier: some drivers make a file or a directory without looking whether that worked, and
+/// later take away what has its name (`debugfs_lookup_and_remove`).
+///
+/// # Invariants
+///
+/// It was created for this value.
+struct Made(Found);
+
+impl Made {
+    /// # Safety
+    ///
+    /// `entry` must have been created for the caller, or be an error or null.
+    unsafe fn new(entry: *mut bindings::dentry) -> Result<Self> {
+        let entry = NonNull::new(from_err_ptr(entry)?).ok_or(ENODEV)?;
+        // SAFETY: By the safety requirements, it is there. This is `dget`.
+        unsafe { bindings::lockref_get(&raw mut (*entry.as_ptr()).d_lockref) };
+        // INVARIANT: The reference is the one just taken, and it was created for the caller.
+        Ok(Self(Found(entry)))
+    }
+
+    fn as_raw(&self) -> *mut bindings::dentry {
+        self.0 .0.as_ptr()
+    }
+}
+
+impl Drop for Made {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::debugfs_remove(self.entry.as_ptr()) };
+        let entry = self.as_raw();
+        // SAFETY: By the type invariants. What was taken away is in no list of names.
+        let is_there = unsafe { !(*entry).d_hash.pprev.is_null() };
+        if is_there {
+            // SAFETY: By the type invariants. When this returns, nobody is in an operation that
+            // debugfs guards, or will come.
+            unsafe { bindings::debugfs_remove(entry) };
+        }
     }
 }
 
@@ -102,38 +128,20 @@ fn check(name: &CStr, mode: u16) -> Result<bindings::umode_t> {
 }
 
 /// A file of which the dentry is known.
-///
-/// # Invariants
-///
-/// `entry` is a file that was created, and this value owns it.
 struct Entry {
-    entry: NonNull<bindings::dentry>,
+    made: Made,
     // Removing a directory removes what is in it. It must not go first.
     _directory: Arc<Directory>,
 }
 
-// SAFETY: debugfs has its own locks.
-unsafe impl Send for Entry {}
-// SAFETY: Nothing can be done with a shared reference.
-unsafe impl Sync for Entry {}
-
 impl Entry {
     /// Takes over what a function that creates a file in `directory` returned.
     fn new(directory: Arc<Directory>, entry: *mut bindings::dentry) -> Result<Self> {
-        let entry = NonNull::new(from_err_ptr(entry)?).ok_or(ENODEV)?;
-        // INVARIANT: The file was just created, for the caller.
         Ok(Self {
-            entry,
+            // SAFETY: The file was just created, for the caller.
+            made: unsafe { Made::new(entry) }?,
             _directory: directory,
         })
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants. When this returns, nobody is in an operation that
-        // debugfs guards, or will come.
-        unsafe { bindings::debugfs_remove(self.entry.as_ptr()) };
     }
 }
 
@@ -283,6 +291,11 @@ fn find(directory: &Directory, name: &CStr) -> Option<Found> {
 ///
 /// The value owns a reference to the dentry.
 struct Found(NonNull<bindings::dentry>);
+
+// SAFETY: A dentry may be used and given back by any thread.
+unsafe impl Send for Found {}
+// SAFETY: Nothing can be done with a shared reference but what debugfs has its own locks for.
+unsafe impl Sync for Found {}
 
 impl Drop for Found {
     fn drop(&mut self) {
@@ -466,7 +479,7 @@ impl<T: FileOperations> Node<T> {
     ///
     /// Fails with `ENOMEM`. The file must not be removed then, since others may have its path already.
     fn note_methods(&self) -> Result {
-        let dentry = self.entry.entry.as_ptr();
+        let dentry = self.entry.made.as_raw();
         let mut file = bindings::file::default();
         // SAFETY: The dentry has an inode until it is removed, and operations with an `open`: those that
         // `debugfs_create_file_unsafe` has set. They look at the dentry and at the inode, and call

@@ -59,7 +59,7 @@
 //! | --- | --- | --- |
 //! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`], [`misc::Registration::new`], [`configfs::Subsystem::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
 //! | names of attributes and groups: [`sysfs::Attributes::GROUPS`], [`configfs::Item::ATTRIBUTES`] | the same | the build: `sysfs::names`, `configfs::Node` |
-//! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn, and so does one of a file that process 1 does not see: without `/proc` or `/sys`, or with `subset=pid` |
+//! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn, and so does one of a file that process 1 does not see: without `/proc` or `/sys`, or with `subset=pid`. Nobody, if one of Linux' modules comes later, which some do when any user opens their device; those that then take away what has their name, whosever it is, are refused in `/proc` (`EBUSY`), and bring nothing to fall in debugfs |
 //! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] cuts them to what the attribute does |
 //! | [`proc_fs::Options::owner`] | a number without a user shows as nobody | nobody has to |
 //! | [`chrdev::Options::major`], `minors`, `nodes` | they run into the next major number | `Numbers::new`: `EINVAL` |
@@ -201,6 +201,8 @@
 //! | a [`chrdev::Registration`] made by a parameter's `on_set` while the module is loaded | takes the module's kobject before it is there | `module_kobject`: `EBUSY` |
 //! | a [`firmware::Request`] dropped by a process that is being killed | waits for user space's answer, for ever | the thread that takes it back, which runs before there is a question |
 //! | a device that asks: [`firmware::Image::request`] | keeps the name with one that is not bound, which then never is again | the type: `Bound` |
+//! | a registration that is dropped while the module is loaded, and the load goes on, as in a `probe` that fails for one of two devices | nothing: `References` cannot tell whose open files there are | the drop waits until all that the module has so far are closed; the log says so |
+//! | two modules that keep a file of each other's | neither can be unloaded | nobody |
 //! | a file of the module's own that `init` opens | keeps the module: a load that fails waits for it | [`file::Options::open`]: `EDEADLK` |
 //! | a string that is given twice, while the module is loaded | frees the first, which an `on_set` may have kept | [`params::Str`]: `EBUSY` |
 //! | a [`netlink::Socket`] of a number that has old sockets | has a `BUG` for who sends while it is made | `Socket::new`: `EBUSY`, if they may be this module's. Nobody, if the number was another module's that is still loaded |
@@ -235,7 +237,7 @@
 //! | what is no [`interface!`], given to [`export!`] | nothing: other types for the same text | the build: only `interface!` makes an `Interface` |
 //! | a text for an error: [`netlink::GenlInfo::set_err_msg`] | sends what is behind it, of more than 65,531 bytes | `set_err_msg`: at most 1,023 |
 //! | the types of an [`interface!`] | are whatever the caller says | the build: numbers only, by their own names; `Symbols::new`: `ENOEXEC` |
-//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. The build: nor one of what must not be there, as `rust_build_error`. `lkm` takes no pointer from a function that one of Linux' modules has: `input` and `hwmon` are there where the kernel itself has them |
+//! | the names that [`export!`] gives | takes them, for all of the module | modpost: none is the kernel's own. Nobody, of those of one of Linux' modules that is not loaded. The build: nor one of what must not be there, as `rust_build_error`. `lkm` takes no pointer from a function that one of Linux' modules has: `input` and `hwmon` are there where the kernel itself has them |
 //! | a registration dropped in one of its own callbacks | waits for itself, for ever | nobody but the caller; each says so. lockdep tells for sysfs and for families, which no command of any may register or drop |
 //!
 //! # Pitfalls

@@ -95,23 +95,31 @@ const fn valid(mode: u16) -> bool {
 ///
 /// # Invariants
 ///
-/// The module's parameter lock is held.
-pub struct Guard(NotThreadSafe);
+/// The module's parameter lock is held. `forbidden` is what the current task must not do meanwhile, and might before.
+pub struct Guard {
+    forbidden: u32,
+    _here: NotThreadSafe,
+}
 
 /// Keeps root from changing the module's parameters until the result is dropped.
 ///
 /// All parameters of a module have one lock, and that is a mutex: a second call waits for the first
-/// guard to go, as does reading a parameter's file, for ever if that is to be done by the same
-/// thread. May sleep (`kernel_param_lock`).
+/// guard to go. So does reading a parameter's file, so that the thread cannot use files of pseudo file systems
+/// meanwhile (`EDEADLK`). Nor should it call a function of another module that takes that one's lock: to lockdep they
+/// are one. May sleep (`kernel_param_lock`).
 pub fn lock() -> Guard {
     // SAFETY: The module is loaded, since its code runs.
     unsafe { bindings::kernel_param_lock(this_module().as_ptr()) };
     // INVARIANT: The lock was just taken.
-    Guard(NotThreadSafe)
+    Guard {
+        forbidden: context::forbid_pseudo_files(),
+        _here: NotThreadSafe,
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        context::clear_flags(self.forbidden);
         // SAFETY: By the type invariants.
         unsafe { bindings::kernel_param_unlock(this_module().as_ptr()) };
     }

@@ -106,7 +106,9 @@ impl<'a> Options<'a> {
         if !is_name(self.name) || (number && self.directory.is_none()) {
             return Err(EINVAL);
         }
-        if name::exists(self.path())? {
+        // Modules of Linux make these without looking whether that worked, and later take away what has the name.
+        let is_reserved = [c"mdstat", c"comedi", c"mpt"].contains(&self.name);
+        if (is_reserved && self.directory.is_none()) || name::exists(self.path())? {
             let path = self.path();
             pr_err!("{} is taken.\n", BStr::from_bytes(path.as_bytes()));
             return Err(EBUSY);

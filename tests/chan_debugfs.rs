@@ -21,6 +21,7 @@ use std::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::MetadataExt as _,
     },
+    path::Path,
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -354,6 +355,23 @@ fn a_mailbox_that_nobody_has_opened_is_not_there_after_the_module() {
         return skip("in C the module that has gone is looked at: debugfs_reopen");
     }
     is_not_there_after(load());
+}
+
+/// As some drivers do with what has their name.
+#[test]
+fn what_another_module_takes_away_is_gone() {
+    if is_twin!() {
+        return skip("in C what was freed is removed");
+    }
+    let module = load();
+    let folder = Path::new(MAILBOX).parent().expect("a folder");
+    let mailbox = File::open(MAILBOX).expect("open");
+    let name = folder.file_name().expect("a name").display();
+    let taker = Module::load("taker", &[&format!("name={name}")]).expect("it loads");
+    assert!(!folder.exists());
+    drop(mailbox);
+    taker.unload().expect("not in use");
+    module.unload().expect("not in use");
 }
 
 /// That takes memory when it is created.

@@ -267,7 +267,7 @@ fn names() -> Result {
         let blob = debugfs::Blob::new(folder.clone(), name, 0o600, KVec::new());
         check("debugfs blob", blob.map(drop), errors)?;
     }
-    for name in [c"1", c"42", c"self", c"uptime", c"net"] {
+    for name in [c"1", c"42", c"self", c"uptime", c"net", c"mdstat"] {
         let options = proc_fs::Options::new(name, 0o600);
         check("proc", proc_fs::Directory::new(options).map(drop), errors)?;
     }

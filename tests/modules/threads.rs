@@ -270,6 +270,15 @@ fn file_position() -> Result<bool> {
         && matches!(new.open(&path), Err(EEXIST)))
 }
 
+/// `EDEADLK`.
+const DEADLOCK: c_int = -35;
+
+/// How a read fails there: the file might be a parameter's.
+fn under_the_parameters_lock(path: &CStr) -> c_int {
+    let _lock = lkm::params::lock();
+    file::read(path, 4096).err().map_or(0, Error::to_errno)
+}
+
 fn file_access() -> Result<bool> {
     let path = file_path()?;
     let reading = file::Options::new().read();
@@ -290,6 +299,9 @@ fn file_access() -> Result<bool> {
         reader.is_regular() && !reader.is_tty() && !reader.is_directory(),
         root.is_directory() && !root.is_regular(),
         writer.write_all(b"") == Ok(()) && writer.position() == 0,
+        under_the_parameters_lock(c"/proc/version") == DEADLOCK,
+        under_the_parameters_lock(&path) == 0,
+        file::read(c"/proc/version", 4096).is_ok(),
     ];
     Ok(outcomes.iter().all(|as_it_should_be| *as_it_should_be))
 }
