@@ -19,7 +19,20 @@
     reason = "the code is generated, and what is in it depends on the configuration"
 )]
 
-pub(crate) use kernel::bindings::*;
+use kernel::irq::ThreadedIrqReturn;
 use pin_init::MaybeZeroable;
+
+pub(crate) use kernel::bindings::*;
+
+// Enums in the types of callbacks, where bindgen would have numbers (`callback`).
+
+/// What the handler of an interrupt returns.
+#[repr(C)]
+#[derive(PartialEq)]
+pub enum irqreturn {
+    IRQ_NONE = ThreadedIrqReturn::None as isize,
+    IRQ_HANDLED = ThreadedIrqReturn::Handled as isize,
+    IRQ_WAKE_THREAD = ThreadedIrqReturn::WakeThread as isize,
+}
 
 include!(env!("LKM_BINDINGS"));

@@ -6,6 +6,10 @@
 //! a count says how much of a buffer is valid. What a callback returns goes through here, so that it
 //! can be any value of its type.
 //!
+//! A callback has exactly C's type: an enum where C has one, by C's name, and no number of its size. With
+//! `CONFIG_CFI` C compares a hash of the types' names before it calls, and what differs is a panic. rustc takes the
+//! name of a type that is `repr(C)` for C's, in an `extern "C"` function; bindgen's enums are numbers.
+//!
 //! C header: [`include/linux/errno.h`](srctree/include/linux/errno.h)
 
 use crate::bindings;

@@ -172,7 +172,7 @@ impl<T: Handler> Registration<T> {
         let this = kernel::container_of!(line.cast::<Line>(), Self, _line);
         // SAFETY: The handler was initialised before the line, which is freed before it goes.
         let handler = unsafe { &(*this).handler };
-        handler.handle() as bindings::irqreturn_t
+        handler.handle().into()
     }
 }
 
@@ -291,9 +291,9 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         let ret = halves.handler.handle();
         // Where handlers run in threads, it is this thread that was woken.
         if halves.woken.load(Relaxed) {
-            return ThreadedIrqReturn::WakeThread as bindings::irqreturn_t;
+            return bindings::irqreturn::IRQ_WAKE_THREAD;
         }
-        ret as bindings::irqreturn_t
+        ret.into()
     }
 
     /// `irq_handler_t`, of a thread that does all. On PREEMPT_RT C calls the first half of what asks for `ONESHOT` in the
@@ -305,7 +305,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
     unsafe extern "C" fn handle_both(irq: c_int, line: *mut c_void) -> bindings::irqreturn_t {
         // SAFETY: By the safety requirements.
         let ret = unsafe { Self::handle(irq, line) };
-        if ret != ThreadedIrqReturn::WakeThread as bindings::irqreturn_t {
+        if ret != bindings::irqreturn::IRQ_WAKE_THREAD {
             return ret;
         }
         // SAFETY: As above.
@@ -323,7 +323,7 @@ impl<T: ThreadedHandler> ThreadedRegistration<T> {
         let halves = unsafe { &(*this).halves };
         // If somebody sets it from now on, the bottom half runs once more.
         halves.woken.xchg(false, Acquire);
-        halves.handler.handle_threaded() as bindings::irqreturn_t
+        halves.handler.handle_threaded().into()
     }
 }
 
@@ -332,6 +332,25 @@ impl<T: ThreadedHandler> Deref for ThreadedRegistration<T> {
 
     fn deref(&self) -> &T {
         &self.halves.handler
+    }
+}
+
+impl From<IrqReturn> for bindings::irqreturn {
+    fn from(is: IrqReturn) -> Self {
+        match is {
+            IrqReturn::None => Self::IRQ_NONE,
+            IrqReturn::Handled => Self::IRQ_HANDLED,
+        }
+    }
+}
+
+impl From<ThreadedIrqReturn> for bindings::irqreturn {
+    fn from(is: ThreadedIrqReturn) -> Self {
+        match is {
+            ThreadedIrqReturn::None => Self::IRQ_NONE,
+            ThreadedIrqReturn::Handled => Self::IRQ_HANDLED,
+            ThreadedIrqReturn::WakeThread => Self::IRQ_WAKE_THREAD,
+        }
     }
 }
 
