@@ -35,4 +35,14 @@ pub enum irqreturn {
     IRQ_WAKE_THREAD = ThreadedIrqReturn::WakeThread as isize,
 }
 
+/// What a sensor measures. C gives it, so it can be any.
+#[repr(C)]
+pub struct hwmon_sensor_types(pub kernel::ffi::c_uint);
+
+/// What `ndo_start_xmit` returns: what of it there is here.
+#[repr(C)]
+pub enum netdev_tx {
+    NETDEV_TX_OK = LKM_NETDEV_TX_OK as isize,
+}
+
 include!(env!("LKM_BINDINGS"));

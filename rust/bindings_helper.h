@@ -98,6 +98,8 @@ const size_t LKM_TTY_OPS = offsetof(struct tty_struct, ops);
 const size_t LKM_TTY_OPERATIONS_WRITE = offsetof(struct tty_operations, write);
 const unsigned long LKM_TTY_DEAD = BIT(TTY_IO_ERROR) | BIT(TTY_HUPPED);
 
+const unsigned int LKM_HWMON_TEMP = hwmon_temp;
+
 #ifdef CONFIG_GPIOLIB
 const size_t LKM_GPIO_CHIP_DEVICE = offsetof(struct gpio_chip, gpiodev);
 const size_t LKM_GPIO_CHIP_PARENT = offsetof(struct gpio_chip, parent);
@@ -130,6 +132,13 @@ const size_t LKM_NDO_SET_MAC_ADDRESS = offsetof(struct net_device_ops, ndo_set_m
 const size_t LKM_NDO_START_XMIT = offsetof(struct net_device_ops, ndo_start_xmit);
 const size_t LKM_NDO_STOP = offsetof(struct net_device_ops, ndo_stop);
 const size_t LKM_NDO_VALIDATE_ADDR = offsetof(struct net_device_ops, ndo_validate_addr);
+const unsigned int LKM_NETDEV_TX_OK = NETDEV_TX_OK;
+typedef typeof_member(struct net_device_ops, ndo_get_stats64) lkm_ndo_get_stats64;
+typedef typeof_member(struct net_device_ops, ndo_open) lkm_ndo_open;
+typedef typeof_member(struct net_device_ops, ndo_set_mac_address) lkm_ndo_set_mac_address;
+typedef typeof_member(struct net_device_ops, ndo_start_xmit) lkm_ndo_start_xmit;
+typedef typeof_member(struct net_device_ops, ndo_stop) lkm_ndo_stop;
+typedef typeof_member(struct net_device_ops, ndo_validate_addr) lkm_ndo_validate_addr;
 const size_t LKM_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t LKM_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
 const size_t LKM_SKB_END = offsetof(struct sk_buff, end);

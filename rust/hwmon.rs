@@ -141,7 +141,7 @@ impl<T: Chip> Registration<T> {
 
     const CHANNELS: &'static [*const bindings::hwmon_channel_info] = &[
         &bindings::hwmon_channel_info {
-            type_: bindings::hwmon_sensor_types_hwmon_temp,
+            type_: bindings::hwmon_sensor_types(bindings::LKM_HWMON_TEMP),
             config: Self::CONFIG.as_ptr(),
         },
         core::ptr::null(),

@@ -85,28 +85,23 @@ impl<T: Operations> Inner<T> {
             assert!(1500 <= most && most <= bindings::ETH_MAX_MTU);
         }
         Opaque::ffi_init(|slot: *mut bindings::net_device_ops| {
-            // SAFETY: The slot is valid for writes, a member of C's that is not given is 0, and these are
-            // functions of the types that C wants there.
+            // SAFETY: The slot is valid for writes, a member of C's that is not given is 0, and the others are there,
+            // of these types.
             unsafe {
                 slot.write_bytes(0, 1);
-                let set = |offset: usize, function: *const ()| {
-                    slot.byte_add(offset).cast::<*const ()>().write(function);
-                };
-                set(bindings::LKM_NDO_OPEN, Self::open as *const ());
-                set(bindings::LKM_NDO_STOP, Self::stop as *const ());
-                set(bindings::LKM_NDO_START_XMIT, Self::start_xmit as *const ());
-                set(
-                    bindings::LKM_NDO_GET_STATS64,
-                    Self::get_stats64 as *const (),
-                );
-                set(
-                    bindings::LKM_NDO_SET_MAC_ADDRESS,
-                    bindings::eth_mac_addr as *const (),
-                );
-                set(
-                    bindings::LKM_NDO_VALIDATE_ADDR,
-                    bindings::eth_validate_addr as *const (),
-                );
+                macro_rules! set {
+                    ($offset:ident: $type:ident = $function:path) => {
+                        slot.byte_add(bindings::$offset)
+                            .cast::<bindings::$type>()
+                            .write(Some($function))
+                    };
+                }
+                set!(LKM_NDO_OPEN: lkm_ndo_open = Self::open);
+                set!(LKM_NDO_STOP: lkm_ndo_stop = Self::stop);
+                set!(LKM_NDO_START_XMIT: lkm_ndo_start_xmit = Self::start_xmit);
+                set!(LKM_NDO_GET_STATS64: lkm_ndo_get_stats64 = Self::get_stats64);
+                set!(LKM_NDO_SET_MAC_ADDRESS: lkm_ndo_set_mac_address = bindings::eth_mac_addr);
+                set!(LKM_NDO_VALIDATE_ADDR: lkm_ndo_validate_addr = bindings::eth_validate_addr);
             }
         })
     }
@@ -252,7 +247,7 @@ impl<T: Operations> Inner<T> {
     unsafe extern "C" fn start_xmit(
         skb: *mut bindings::sk_buff,
         device: *mut bindings::net_device,
-    ) -> c_int {
+    ) -> bindings::netdev_tx {
         // SAFETY: By the safety requirements.
         let (this, port) = unsafe { Self::of(device) };
         // SAFETY: As above.
@@ -275,8 +270,8 @@ impl<T: Operations> Inner<T> {
                 }
             }
         }
-        // `NETDEV_TX_OK`: it is no more C's.
-        0
+        // It is no more C's.
+        bindings::netdev_tx::NETDEV_TX_OK
     }
 
     /// `net_device_ops::ndo_get_stats64`.
