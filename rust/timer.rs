@@ -11,10 +11,7 @@
 //!
 //! Reference: chapter 11 of the guide.
 
-use crate::{
-    bindings,
-    context, //
-};
+use crate::bindings;
 use core::convert::Infallible;
 use kernel::{
     prelude::*,
@@ -182,21 +179,16 @@ pub(crate) unsafe fn init(
     name: &'static CStr,
     key: Pin<&'static LockClassKey>,
 ) {
-    let init = match context::stack().contains(&timer.addr()) {
-        #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
-        true => bindings::timer_init_key_on_stack,
-        _ => bindings::timer_init_key,
-    };
-    // SAFETY: By the safety requirements; the name and the key are static.
+    let (function, name, key) = (Some(function), name.as_char_ptr(), key.as_ptr());
+    // SAFETY: By the safety requirements; the name and the key are static. Each call is a direct one: for rustc the type
+    // of a function that takes an `Option` is not C's (`CONFIG_CFI`).
     unsafe {
-        init(
-            timer,
-            Some(function),
-            flags,
-            name.as_char_ptr(),
-            key.as_ptr(),
-        )
-    };
+        #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
+        if crate::context::stack().contains(&timer.addr()) {
+            return bindings::timer_init_key_on_stack(timer, function, flags, name, key);
+        }
+        bindings::timer_init_key(timer, function, flags, name, key);
+    }
 }
 
 /// Says that a timer goes.
@@ -206,7 +198,7 @@ pub(crate) unsafe fn init(
 /// [`init`] initialised it, it does not wait, and is not used any more.
 #[cfg(CONFIG_DEBUG_OBJECTS_TIMERS)]
 pub(crate) unsafe fn end(timer: *mut bindings::timer_list) {
-    if context::stack().contains(&timer.addr()) {
+    if crate::context::stack().contains(&timer.addr()) {
         // SAFETY: By the safety requirements.
         unsafe { bindings::timer_destroy_on_stack(timer) };
     }
