@@ -73,17 +73,17 @@ impl StaticKey {
     /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`). Who calls this or
     /// [`disable`](Self::disable) while somebody else does waits, and no signal ends that.
     pub fn enable(&'static self) {
-        self.turn(bindings::static_key_enable);
+        self.turn(true);
     }
 
     /// Turns it off. Does nothing if it is. May sleep (`static_branch_disable`).
     pub fn disable(&'static self) {
-        self.turn(bindings::static_key_disable);
+        self.turn(false);
     }
 
-    /// Calls `how`, and nobody else does so meanwhile: C warns of who turns a key off while it is
+    /// Turns it on or off, and nobody else does so meanwhile: C warns of who turns a key off while it is
     /// being turned on.
-    fn turn(&'static self, how: unsafe extern "C" fn(*mut bindings::static_key)) {
+    fn turn(&'static self, on: bool) {
         let word = self.turning.as_ptr();
         // SAFETY: The word is static, and is used as bits only. The answer is 0: this mode of waiting
         // ends for no signal.
@@ -95,9 +95,23 @@ impl StaticKey {
                 bindings::TASK_UNINTERRUPTIBLE,
             )
         };
+        let key = self.key.get().cast::<bindings::static_key>();
         // SAFETY: The key is static. It has no branches, or those that the loader gave it before any
-        // code of the module ran. The callers give one of C's two functions that take a key.
-        unsafe { how(self.key.get().cast()) };
+        // code of the module ran.
+        #[cfg(CONFIG_JUMP_LABEL)]
+        unsafe {
+            if on {
+                bindings::static_key_enable(key);
+            } else {
+                bindings::static_key_disable(key);
+            }
+        }
+        // C's functions are inline there, and do this (`atomic_set`).
+        // SAFETY: The key is static, and begins with a number.
+        #[cfg(not(CONFIG_JUMP_LABEL))]
+        unsafe {
+            key.cast::<c_int>().write_volatile(on.into())
+        };
         // `Full`, since `wake_up_bit` looks for who waits without a lock.
         self.turning.xchg(0, Full);
         // SAFETY: As for the lock.
