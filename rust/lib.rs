@@ -291,6 +291,13 @@
 //! of the `kernel` crate or of this one lets it reach. There is no function here to patch what belongs
 //! to others, such as the system call table.
 
+#[cfg(not(CONFIG_MODULE_UNLOAD))]
+compile_error!("the kernel must have CONFIG_MODULE_UNLOAD=y");
+#[cfg(not(CONFIG_PROC_FS))]
+compile_error!("the kernel must have CONFIG_PROC_FS=y");
+#[cfg(not(CONFIG_SYSFS))]
+compile_error!("the kernel must have CONFIG_SYSFS=y");
+
 mod bindings;
 mod callback;
 mod compat;
@@ -308,10 +315,12 @@ pub mod completion;
 pub mod configfs;
 pub mod context;
 pub mod cycles;
+#[cfg(CONFIG_DEBUG_FS)]
 pub mod debugfs;
 pub mod export;
 pub mod fasync;
 pub mod file;
+#[cfg(CONFIG_FW_LOADER)]
 pub mod firmware;
 pub mod fops;
 #[cfg(CONFIG_GPIOLIB)]
@@ -349,6 +358,8 @@ pub mod percpu;
 pub mod prelude;
 pub mod proc_fs;
 pub mod rcu;
+// Without either of the latter C's raw spinlocks are macros.
+#[cfg(all(CONFIG_DEBUG_FS, any(CONFIG_SMP, CONFIG_DEBUG_SPINLOCK)))]
 pub mod relay;
 pub mod ring;
 pub mod rwsem;

@@ -249,6 +249,7 @@ pub(crate) fn wait_for_returns() {
 ///
 /// `file` must be in its `open`, called by debugfs, with operations that have no owner. `owned` must
 /// fit the file, and have this module as its owner.
+#[cfg(CONFIG_DEBUG_FS)]
 pub(crate) unsafe fn keep_module(
     file: *mut bindings::file,
     owned: &'static bindings::file_operations,

@@ -7,10 +7,13 @@
 //! use lkm::prelude::*;
 //! ```
 
+#[cfg(CONFIG_DEBUG_FS)]
+pub use crate::debugfs;
+#[cfg(all(CONFIG_DEBUG_FS, any(CONFIG_SMP, CONFIG_DEBUG_SPINLOCK)))]
+pub use crate::relay;
 pub use crate::{
     chrdev,
     configfs,
-    debugfs,
     fops::{
         read_from_buffer,
         Events,
@@ -26,7 +29,6 @@ pub use crate::{
     netlink,
     new_wait_queue,
     proc_fs,
-    relay,
     seq_file::SeqFile,
     sysfs,
     timer,
