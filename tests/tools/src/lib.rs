@@ -360,7 +360,8 @@ impl Machine {
         }
         self.write(
             &format!("{name}/include/config/auto.conf"),
-            "CONFIG_RUST=y\nCONFIG_X86_64=y\nCONFIG_OBJTOOL=y\nCONFIG_RUST_INLINE_HELPERS=y\n",
+            "CONFIG_RUST=y\nCONFIG_X86_64=y\nCONFIG_OBJTOOL=y\nCONFIG_RUST_INLINE_HELPERS=y\n\
+             CONFIG_MODULE_UNLOAD=y\nCONFIG_PROC_FS=y\nCONFIG_SYSFS=y\n",
         );
         self.write(
             &format!("{name}/include/config/kernel.release"),

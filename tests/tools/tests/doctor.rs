@@ -35,6 +35,21 @@ fn each_piece_that_is_missing_or_empty_is_named() {
 }
 
 #[test]
+fn each_option_that_rust_needs_is_named() {
+    let machine = Machine::new();
+    for it in ["MODULE_UNLOAD", "PROC_FS", "SYSFS"] {
+        machine.kernel_tree("tree");
+        let config = machine.read("tree/include/config/auto.conf");
+        let option = format!("CONFIG_{it}=y");
+        machine.write(
+            "tree/include/config/auto.conf",
+            config.replace(&option, &format!("# CONFIG_{it} is not set")),
+        );
+        look(&machine, "tree").fails(&[&option]);
+    }
+}
+
+#[test]
 fn the_compiler_is_read_from_the_metadata() {
     let machine = Machine::new();
     machine.kernel_tree("tree");
