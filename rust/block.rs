@@ -62,7 +62,9 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// later. So [files](mod@crate::file) and images cannot be read there, and no disk made (`EDEADLK`); a
 /// thread of the module's may. No other disk must be dropped there.
 ///
-/// An error is the user's: `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as `EIO`.
+/// An error is the user's: with `O_DIRECT`, `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as
+/// `EIO`. Who reads or writes by way of the page cache gets `EIO`, a writer from fsync(2), and `EOPNOTSUPP` of
+/// [`discard`](Self::discard) is no error to who asked for it.
 pub trait Operations: Send + Sync + 'static {
     /// Fills a segment with what is at a position, in bytes. It lies within the disk, and within one
     /// page of it. What is left unfilled reads as zeroes.
@@ -136,10 +138,10 @@ pub struct Options {
     pub queues: u32,
 }
 
-/// A disk. Dropping it takes it away, after the requests that are being answered. Who has it open, or has
-/// mounted it, gets `EIO` from then on, and keeps the module: it cannot be unloaded before, and a load that
-/// fails waits for that. The `T` in it is dropped when nobody has the disk open any more: in a thread, if
-/// somebody had.
+/// A disk. Dropping it takes it away, after the requests that are being answered. Who has a partition of it
+/// open, or has mounted it, gets `EIO` from then on; who has all of it open finds no bytes in it, and no room
+/// (`ENOSPC`). They keep the module: it cannot be unloaded before, and a load that fails waits for that. The `T`
+/// in it is dropped when nobody has the disk open any more: in a thread, if somebody had.
 ///
 /// # Examples
 ///

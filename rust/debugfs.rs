@@ -192,8 +192,9 @@ impl_scalar! {
 
 /// A file that shows a number in decimal, and takes one.
 ///
-/// What is no number is refused with `EINVAL`. What does not fit is cut, as C does it: 256 makes
-/// a `u8` 0. Without a permission to write, nobody can (`EACCES`).
+/// `0x10` and `010` are numbers of base 16 and 8, too. What is no number is refused with `EINVAL`, what
+/// does not fit 64 bits with `ERANGE`, and what comes behind 23 bytes is ignored. What does not fit the type
+/// is cut, as C does it: 256 makes a `u8` 0. Without a permission to write, nobody can (`EACCES`).
 ///
 /// # Examples
 ///

@@ -155,8 +155,11 @@ impl Image {
     /// sysctl), it asks user space, and waits as long as `/sys/class/firmware/timeout` says. Fails
     /// with `ENOENT` if there is no image, also if user space gives up, `ETIMEDOUT` if it does not
     /// answer, `EINTR` if the process is killed meanwhile, `EINVAL` if the file is empty or the
-    /// name is no path below the folder, `EDEADLK` where [files](mod@crate::file) cannot be used, or `ENOMEM`. May
-    /// sleep (`request_firmware`).
+    /// name is no path below the folder, `EDEADLK` where [files](mod@crate::file) cannot be used because of a lock that C
+    /// holds, or `ENOMEM`. May sleep (`request_firmware`).
+    ///
+    /// If somebody waits for an image of that name already, this waits for the same answer, without a limit. Only who
+    /// is killed does not (`ERESTARTSYS`).
     pub fn request(device: &device::Device<device::Bound>, name: &CStr) -> Result<Self> {
         check(name)?;
         if !context::may_use_files() {
@@ -215,7 +218,8 @@ pub enum Fallback {
     /// It asks user space, and waits as long as it takes, or until the machine is to be suspended or goes down: then
     /// there is no image. Somebody who knows about it has to
     /// answer in `/sys/class/firmware/<name>`: write 1 to `loading`, the image to `data`, and 0,
-    /// or -1 to give up, to `loading`.
+    /// or -1 to give up, to `loading`. A kernel without `CONFIG_FW_LOADER_USER_HELPER` asks nobody, and
+    /// there is no image.
     UserSpace,
 }
 
@@ -316,9 +320,9 @@ impl<T: Receiver> Request<T> {
     /// Asks for the image `name`, a path below `/lib/firmware`.
     ///
     /// Fails with `EBUSY` if the device has a request, since each takes a worker of the kernel's as long
-    /// as it is pending, `EOPNOTSUPP` if user space is to be asked and there is no `/sys/class/firmware` or an
-    /// [`Image::request`] of that name was for the same device, `EINVAL` if the name is no such path, `EINTR` if the
-    /// process is being killed, or `ENOMEM`. May sleep (`request_firmware_nowait`).
+    /// as it is pending, `EOPNOTSUPP` if user space is to be asked, by a kernel that does so, and there is no
+    /// `/sys/class/firmware`, or an [`Image::request`] of that name was for the same device, `EINVAL` if the name is
+    /// no such path, `EINTR` if the process is being killed, or `ENOMEM`. May sleep (`request_firmware_nowait`).
     pub fn new(
         device: Arc<Device>,
         name: &CStr,

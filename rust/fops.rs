@@ -52,6 +52,9 @@ pub(crate) use shims::{
 /// What is left out behaves as the kernel documents it: `read`, `write` and `ioctl` fail
 /// (`EINVAL` or `EIO`, `ENOTTY`), the file is always ready, and seeking fails with `ESPIPE`, as do
 /// pread(2) and pwrite(2).
+///
+/// An error is the process'. What would restart the system call (`ERESTARTSYS`) is `EINTR` if no signal has come,
+/// `ENOIOCTLCMD` is `ENOTTY`, and the other numbers that only the kernel has are `EIO`.
 #[vtable]
 pub trait FileOperations: Sized + Send + Sync + 'static {
     /// What all open files of a node share.
@@ -105,7 +108,7 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Handles an ioctl, of 64-bit and 32-bit processes alike.
+    /// Handles an ioctl, of 64-bit and 32-bit processes alike. A number that is negative or above `i32::MAX` is `EIO`.
     fn ioctl(&self, _file: &OpenFile, _request: ioctl::Request) -> Result<isize> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

@@ -54,7 +54,7 @@ pub trait Chip: Send + Sync + 'static {
     /// What of it can be written, by root.
     const WRITE: &'static [Temperature] = &[];
 
-    /// Reads a value of [`READ`](Self::READ).
+    /// Reads a value of [`READ`](Self::READ). An error is the reader's, `EAGAIN` as `EBUSY`.
     fn read(&self, what: Temperature) -> Result<c_long>;
 
     /// Writes a value of [`WRITE`](Self::WRITE). It can be any number.

@@ -69,7 +69,7 @@ pub trait Filter: Send + Sync + 'static {
     /// A byte came.
     ///
     /// Runs in hard interrupt context, with interrupts off and the controller's lock held, once
-    /// for each byte, in order. It must not sleep, and must not talk to the controller, nor install or
+    /// for each byte, in order; on PREEMPT_RT in the interrupt's thread, with interrupts on. It must not sleep, and must not talk to the controller, nor install or
     /// remove a filter.
     fn byte(&self, byte: Byte) -> Verdict;
 }
@@ -77,7 +77,7 @@ pub trait Filter: Send + Sync + 'static {
 /// A filter that is installed. There can be one in the system.
 ///
 /// Dropping it removes it, and returns when it cannot run any more. Callable from any context but
-/// NMI (`i8042_remove_filter`), as far as the filter itself can be dropped there, but not [in its own
+/// NMI, and with PREEMPT_RT only where one may sleep (`i8042_remove_filter`), as far as the filter itself can be dropped there, but not [in its own
 /// callback](crate#pitfalls).
 ///
 /// # Examples

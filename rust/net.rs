@@ -48,16 +48,17 @@ pub const fn longest(mtu: u32) -> usize {
 /// drop are there a little longer. While the module is loaded or unloaded they must drop none: that would wait for itself,
 /// with the `Rtnl` held, for ever. They must not register or drop a family of generic [netlink](crate::netlink), whose
 /// lock others hold while they wait for the `Rtnl`. The others are called on any CPU, several at a time, and must not
-/// sleep: `transmit` and [`poll`](Self::poll) in a softirq, `transmit` also with interrupts off, and `statistics` by
-/// a process. A lock that they share is one that turns interrupts off (`SpinLockIrq`).
+/// sleep: `transmit` and [`poll`](Self::poll) in a softirq, or with softirqs off in the task that sends or polls,
+/// `transmit` also with interrupts off, and `statistics` by a process. A lock that they share is one that turns
+/// interrupts off (`SpinLockIrq`).
 pub trait Operations: Send + Sync + 'static {
     /// The sizes of packets, without their header, that a user may set, 1,500 among them.
     const MTU: RangeInclusive<u32> = bindings::ETH_MIN_MTU..=1500;
 
     /// Somebody has the interface go up. May sleep.
     ///
-    /// The error is the user's. Afterwards the interface sends; it may receive, in [`poll`](Self::poll), before
-    /// this returns.
+    /// The error is the user's, `EINTR` and what would restart a system call (`ERESTARTSYS`) as `EAGAIN`. Afterwards
+    /// the interface sends; it may receive, in [`poll`](Self::poll), before this returns.
     fn open(&self, port: Port<'_>, rtnl: &Rtnl) -> Result;
 
     /// The interface goes down. May sleep.

@@ -4,8 +4,9 @@
 //!
 //! [`module_params!`] stands beside `module!` and reads like its `params`. The values are parsed,
 //! range-checked, shown and freed by the kernel's own `param_ops_*`, so that most parameters cost a
-//! module no code. A refused value is named in the kernel log, with errno `ERANGE` when it does not fit
-//! the type and `EINVAL` when it is malformed.
+//! module no code. A value is refused with errno `ERANGE` when it does not fit the type, `EINVAL` when it is
+//! malformed, `ENOSPC` when it is a string that is too long, and `EBUSY` when it is given for a [`Str`] that
+//! somebody has. One that was given at load is named in the kernel log.
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
 //!

@@ -7,7 +7,8 @@
 //! [`FileOperations`] behind a [`Node`].
 //!
 //! Dropping either removes the entry and waits for callers that are inside, so that none of these
-//! may be the one that drops it; an open file that is left behind fails with `EIO`.
+//! may be the one that drops it; an open file that is left behind fails with `EIO`, lseek(2) with `EINVAL` and
+//! ioctl(2) with `ENOTTY`, and is ready to poll(2).
 //!
 //! C headers: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
 //! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
@@ -219,9 +220,10 @@ impl Directory {
 pub trait Show: Send + Sync + 'static {
     /// Writes the content to `out`.
     ///
-    /// A reader gets what one call wrote, in as many reads as it likes; reading from the start
-    /// again calls this again. It is also called again if the content did not fit the buffer at
-    /// first (a page), so it should do nothing else than show. May sleep.
+    /// A reader gets what one call wrote, in as many reads as it likes; a read from the
+    /// start, or from elsewhere than where the last one ended, calls this again. So does content that
+    /// did not fit the buffer at first (a page), so it should do nothing else than show. An error is
+    /// the reader's, `EAGAIN` as `EBUSY`. May sleep.
     fn show(&self, out: &mut SeqFile) -> Result;
 
     /// Takes what was written, at any offset. Returns the number of bytes taken. May sleep.

@@ -87,7 +87,7 @@ impl<const N: usize> SeqLock<N> {
 
     /// Has `change` change the numbers. It must not sleep, nor read them.
     ///
-    /// Callable from process context. Does not sleep.
+    /// Callable from process context. Does not sleep, except on PREEMPT_RT.
     pub fn write(&self, change: impl FnOnce(&mut [usize; N])) {
         let _writer = self.writer.lock();
         self.numbers.write(change);

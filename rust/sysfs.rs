@@ -84,7 +84,7 @@ impl core::fmt::Write for ShowBuf<'_> {
 
 /// What was written to an attribute: at least 1 byte and at most a page.
 ///
-/// sysfs hands over a longer write in pieces, as if they were several writes.
+/// Of a longer write sysfs takes a page, and says so: most programs write the rest then.
 #[derive(Clone, Copy, Default)]
 pub struct StoreBuf<'a>(&'a [u8]);
 
@@ -134,7 +134,7 @@ type Store<T> = fn(&T, StoreBuf<'_>) -> Result;
 /// A file with a value.
 ///
 /// All functions run in the context of the calling process and may sleep. They may run at the same
-/// time as themselves and each other.
+/// time as themselves and each other. An error is that process', `EAGAIN` of who shows as `EBUSY`.
 pub struct Attribute<T> {
     pub(crate) name: &'static CStr,
     pub(crate) mode: u16,

@@ -37,7 +37,7 @@ macro_rules! new_timer {
 pub enum TimerRestart {
     /// It waits to be started again.
     NoRestart,
-    /// It goes off again in so many jiffies, at least one.
+    /// It goes off again when so many jiffies have passed, as by [`Timer::start`]: 1 is every second tick.
     After(Jiffies),
 }
 
@@ -115,9 +115,11 @@ impl<T: Handler> Timer<T> {
         }? E)
     }
 
-    /// Has the timer go off at the next tick but `jiffies - 1`, whether it was started or not.
+    /// Has the timer go off when so many jiffies have passed, whether it was started or not.
     ///
-    /// Zero counts as one. Callable from any context but NMI, also from the handler (`mod_timer`).
+    /// What is left of the current tick does not count: 1 is the second tick from now. From 63 on it may
+    /// come up to an eighth later. Zero counts as one. Callable from any context but NMI, also from the
+    /// handler (`mod_timer`).
     #[inline]
     pub fn start(&self, jiffies: Jiffies) {
         // As far as the counter can tell the future from the past.

@@ -56,7 +56,7 @@ impl Tty {
 
     /// Returns the controlling terminal of the calling process, `None` if it has none, or is about to end.
     ///
-    /// Does not sleep, but takes the lock of the process' signals (`siglock`): a [probe](crate::kprobe) on what is called
+    /// Does not sleep, except on PREEMPT_RT, but takes the lock of the process' signals (`siglock`): a [probe](crate::kprobe) on what is called
     /// with that held would wait for itself, for ever. `None` in an interrupt, where there is no calling process
     /// (`get_current_tty`).
     pub fn current() -> Option<Self> {

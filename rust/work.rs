@@ -130,15 +130,16 @@ impl<T: Handler> Work<T> {
         }? E)
     }
 
-    /// Puts the work into its queue. Returns whether it was not there before.
+    /// Puts the work into its queue. Returns `false`, and changes nothing, if it is there already or waits
+    /// for its time.
     ///
     /// Callable from any context but NMI (`queue_delayed_work`).
     pub fn start(&self) -> bool {
         self.start_after(0)
     }
 
-    /// Puts the work into its queue when so many jiffies have passed. Returns whether it was not there
-    /// before, and did not wait for its time.
+    /// Puts the work into its queue when so many jiffies have passed. Returns `false`, and changes
+    /// nothing, if it is there already or waits for its time, be that another one.
     ///
     /// Callable from any context but NMI (`queue_delayed_work`).
     pub fn start_after(&self, jiffies: Jiffies) -> bool {

@@ -20,7 +20,8 @@ use kernel::{
 };
 
 /// Packets in the order in which they came. They need no memory for it, so there is always room: who adds them
-/// looks at [`len`](Self::len). All of it is callable from any context but an NMI.
+/// looks at [`len`](Self::len). All of it is callable from any context but an NMI, and
+/// with PREEMPT_RT not with preemption or interrupts off.
 ///
 /// It is closed at first. What comes to a closed queue is dropped, and none stays in it.
 ///

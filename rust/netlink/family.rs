@@ -40,9 +40,10 @@ use kernel::{
 ///
 /// The function runs in the context of the sender, may sleep, and may run at the same time for
 /// several senders. While it waits, nobody can load or unload a module that has a family, and behind who tries to, all
-/// wait who use generic netlink. What takes long belongs elsewhere; a group can be told when it is done. It must not register or drop a family, its own or another: for that, C waits
-/// until no command of any family is being handled, and lockdep tells. If it fails, the sender gets an error message with the errno; if not, and the
-/// sender asked for it, an acknowledgement.
+/// wait who use generic netlink. What takes long belongs elsewhere; a group can be told when it is done. It must not
+/// register or drop a family, its own or another: for that, C waits until no command of any family is being handled,
+/// and lockdep tells. If it fails, the sender gets an error message with the errno: `EAGAIN` for `EINTR` and what would
+/// restart a system call (`ERESTARTSYS`). If not, and the sender asked for it, it gets an acknowledgement.
 pub struct Command<T> {
     number: u8,
     flags: u8,
@@ -517,10 +518,10 @@ impl<T: Commands> Registration<T> {
         unsafe { begin(&self.family.family, command, 0, 0) }
     }
 
-    /// Sends a message to a group: an index into [`Commands::GROUPS`]. Returns whether somebody is
-    /// in it.
+    /// Sends a message to a group: an index into [`Commands::GROUPS`]. Returns `false` if nobody got it.
     ///
-    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
+    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`. If
+    /// it wants senders to know of that (`NETLINK_BROADCAST_ERROR`), this returns `true` all the same.
     /// Fails with `EINVAL` if there is no such group. May sleep (`genlmsg_multicast`).
     pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
         // SAFETY: By the type invariants.

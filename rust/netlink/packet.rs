@@ -180,7 +180,7 @@ impl Packet {
         to_result(sent.min(0))
     }
 
-    /// Sends the message to a group. Returns whether somebody is in it.
+    /// Sends the message to a group. Returns `false` if nobody got it, as [`heard`] has it.
     ///
     /// # Safety
     ///

@@ -45,9 +45,10 @@ use kernel::{
 pub trait Protocol: Send + Sync + 'static {
     /// Handles a request.
     ///
-    /// If it fails, the sender gets an error message with the errno. If not, and the sender asked
-    /// for it, it gets an acknowledgement, after what was sent here. Runs in the context of the
-    /// sender, may sleep, and may run at the same time for several senders.
+    /// If it fails, the sender gets an error message with the errno: `EAGAIN` for `EINTR` and what would
+    /// restart a system call (`ERESTARTSYS`). If not, and the sender asked for it, it gets an
+    /// acknowledgement, after what was sent here. Runs in the context of the sender, may sleep, and may
+    /// run at the same time for several senders.
     fn receive(&self, request: &Request<'_>) -> Result;
 }
 
@@ -229,9 +230,10 @@ impl<T: Protocol> Socket<T> {
         })
     }
 
-    /// Sends a message to a group. Returns whether somebody is in it.
+    /// Sends a message to a group. Returns `false` if nobody got it.
     ///
-    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`.
+    /// A receiver whose queue is full does not get the message; its next read fails with `ENOBUFS`. If
+    /// it wants senders to know of that (`NETLINK_BROADCAST_ERROR`), this returns `true` all the same.
     /// May sleep (`netlink_broadcast`).
     pub fn multicast(&self, group: u32, packet: Packet) -> Result<bool> {
         // SAFETY: By the type invariants.

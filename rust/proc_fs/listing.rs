@@ -51,7 +51,7 @@ pub trait Sequence: Send + Sync + 'static {
     fn next(locked: &Self::Locked<'_>, from: u64) -> Option<u64>;
 
     /// Writes the item to `out`. It is called again if the item did not fit the buffer, so it should
-    /// do nothing else than show.
+    /// do nothing else than show. An error is the reader's, `EAGAIN` as `EBUSY`.
     fn show(locked: &Self::Locked<'_>, key: u64, out: &mut SeqFile) -> Result;
 
     /// Takes what was written, at any offset. Returns the number of bytes taken. May sleep.

@@ -42,8 +42,8 @@ type Write<T> = fn(&T, u64, &[u8]) -> Result<usize>;
 /// A file with bytes.
 ///
 /// The functions get an offset, and room for bytes or up to a page of bytes; that for writing
-/// returns how many it took. A longer read or write of the caller's is done in several. They run
-/// in the context of the calling process, may sleep, and may run at the same time as themselves
+/// returns how many it took. Of a longer read or write of the caller's sysfs does a page, and says so.
+/// They run in the context of the calling process, may sleep, and may run at the same time as themselves
 /// and each other.
 pub struct Binary<T> {
     pub(super) name: &'static CStr,

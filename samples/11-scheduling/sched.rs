@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Chapter 11: a function that is called at every tick.
+//! Chapter 11: a function that the clock calls again and again.
 //!
 //! ```console
 //! # insmod sched.ko
@@ -13,8 +13,9 @@
 //!
 //! A timer is an entry in a list that the clock's interrupt looks at. When its time has come, the
 //! kernel calls its function once, between two instructions of whatever runs: the function belongs to
-//! no process, must not sleep, and should be short. This one counts, and asks to be called again after
-//! one more tick. The file in `/proc` shows the count. Timer and file run at the same time, on two CPUs
+//! no process, must not sleep, and should be short. This one counts, and asks to be called again when a
+//! tick has passed. A whole one: the rest of the current tick does not count, so that is at every second
+//! tick. The file in `/proc` shows the count. Timer and file run at the same time, on two CPUs
 //! if there are two, so the count is an atomic.
 //!
 //! A `timer_list` is what became of the guide's `tq_timer`: both count in ticks. For a time that is
@@ -39,7 +40,7 @@ module! {
     type: Sched,
     name: "sched",
     authors: ["lkmpg-rs developers"],
-    description: "A function that is called at every tick",
+    description: "A function that the clock calls again and again",
     license: "GPL",
 }
 

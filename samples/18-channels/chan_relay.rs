@@ -16,8 +16,9 @@
 //! # cd /; rmmod chan_relay
 //! ```
 //!
-//! Each CPU has a ring of memory, which the kernel writes and a process reads. Writing takes no lock
-//! that another CPU wants, and never waits. If nobody reads, the oldest or the newest events are lost,
+//! Each CPU has a ring of memory, which the kernel writes and a process reads. Writing never sleeps, nor
+//! waits for room, and other CPUs write to rings of their own. It spins for as long as a reader of this one
+//! copies a page. If nobody reads, the oldest or the newest events are lost,
 //! and counted. A ring is cut into sub-buffers. A reader waits in poll(2) until one is full. Then it
 //! gets the sub-buffer by read(2), or maps the ring and looks at it in place.
 //!

@@ -51,5 +51,5 @@ module_init(sched_init);
 module_exit(sched_exit);
 
 MODULE_AUTHOR("lkmpg-rs developers");
-MODULE_DESCRIPTION("A function that is called at every tick");
+MODULE_DESCRIPTION("A function that the clock calls again and again");
 MODULE_LICENSE("GPL");
