@@ -262,6 +262,32 @@ fn poll_waits_for_a_whole_sub_buffer() {
 }
 
 #[test]
+fn poll_is_not_ready_for_what_was_read() {
+    let _module = load(&[]);
+    let mut file = ring();
+    generate(1, EVENTS).expect("generate");
+    assert_eq!(control("flush"), Ok(()));
+    file.read_exact(&mut [0; SIZE]).expect("read");
+    assert_eq!(ready(&file, PollFlags::IN, NOW), PollFlags::empty());
+    assert_eq!(state()[..2], ["1", "1"]);
+}
+
+#[test]
+fn what_was_read_before_it_was_finished_is_given_back() {
+    if is_twin!() {
+        return skip("in C poll is ready, and there is nothing to read");
+    }
+    let _module = load(&[]);
+    let mut file = ring();
+    generate(1, 5).expect("generate");
+    assert_eq!(read_all(&mut file), [0..5]);
+    assert_eq!(control("flush"), Ok(()));
+    assert_eq!(ready(&file, PollFlags::IN, NOW), PollFlags::empty());
+    assert_eq!(state()[..2], ["1", "1"]);
+    assert_eq!(control("consume 0 1"), Err(Errno::INVAL));
+}
+
+#[test]
 fn a_mapped_ring_is_read_and_given_back() {
     let _module = load(&[]);
     let file = ring();

@@ -214,6 +214,7 @@ impl Ring {
             let still = content.position() == position;
             if still {
                 content.read = content.read.wrapping_add(length);
+                content.give_back();
             }
             still
         });
@@ -333,6 +334,7 @@ impl Content {
             *padding = room.len() as u32;
         }
         self.state.produced = self.state.produced.wrapping_add(1);
+        self.give_back();
         true
     }
 
@@ -376,24 +378,24 @@ impl Content {
         Position(self.state.consumed, self.read)
     }
 
-    /// Finds what comes next, past what was read and the padding: where it is, and which bytes.
-    fn next(&mut self) -> Option<(Position, Range<usize>)> {
-        let size = self.options.subbuffer_size;
-        loop {
-            let subbuffer = self.state.consumed;
-            let end = match self.padding(subbuffer) {
-                Some(padding) => size.saturating_sub(padding),
-                None => self.written(),
-            };
-            if self.read < end {
-                let start = self.index(subbuffer) * size;
-                return Some((self.position(), start + self.read..start + end));
-            }
-            if subbuffer == self.state.produced {
-                return None;
-            }
-            self.advance(subbuffer.wrapping_add(1));
+    /// Gives the oldest sub-buffer back, if it is finished and all of it was read: who polls is told of data only.
+    fn give_back(&mut self) {
+        let padding = self.padding(self.state.consumed);
+        if padding.is_some_and(|padding| self.read + padding >= self.options.subbuffer_size) {
+            self.advance(self.state.consumed.wrapping_add(1));
         }
+    }
+
+    /// Finds what comes next: where it is, and which bytes.
+    fn next(&self) -> Option<(Position, Range<usize>)> {
+        let size = self.options.subbuffer_size;
+        let subbuffer = self.state.consumed;
+        let end = match self.padding(subbuffer) {
+            Some(padding) => size.saturating_sub(padding),
+            None => self.written(),
+        };
+        let start = self.index(subbuffer) * size;
+        (self.read < end).then(|| (self.position(), start + self.read..start + end))
     }
 }
 

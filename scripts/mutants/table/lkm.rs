@@ -229,6 +229,12 @@ mutants! {
     "make test T=registrations" => "rust/relay/ring.rs": "who polls a ring that goes is not told",
         "content.closed = true);\n        self.readers.wake_all();"
         => "content.closed = true);";
+    "make test T=chan_relay" => "rust/relay/ring.rs": "a ring that was read is ready",
+        "                content.give_back();\n"
+        => "";
+    "make test T=chan_relay" => "rust/relay/ring.rs": "a sub-buffer that was read before its end is ready",
+        "        self.give_back();\n"
+        => "";
     "make test T=gpio_button" => "rust/gpio/interrupt.rs": "a line interrupts for a level",
         " || is(Flags::HIGH) || is(Flags::LOW) || is(Flags::SHARED)"
         => "";
