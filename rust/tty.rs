@@ -51,7 +51,7 @@ unsafe impl Send for Tty {}
 unsafe impl Sync for Tty {}
 
 impl Tty {
-    /// How long [`write`](Self::write) waits for a terminal that takes nothing, in ticks.
+    /// How long [`write`](Self::write) waits for a terminal that takes nothing, in milliseconds.
     const PATIENCE: u32 = 1000;
 
     /// Returns the controlling terminal of the calling process, `None` if it has none, or is about to end.
@@ -102,8 +102,8 @@ impl Tty {
             if kernel::current!().signal_pending() {
                 return Err(ERESTARTSYS);
             }
-            patience -= 1;
-            // SAFETY: Sleeps for a tick.
+            patience = patience.saturating_sub(2);
+            // SAFETY: Sleeps for a tick, and the rest of the current one.
             unsafe { bindings::schedule_timeout_interruptible(1) };
         }
         Ok(())

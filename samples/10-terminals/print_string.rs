@@ -18,7 +18,7 @@
 //!
 //! Changed from the guide: the terminal may be hung up at any moment, as by closing its window,
 //! and may be stopped by Ctrl-S. The first makes the message go nowhere, the second delays `rmmod`
-//! for a second and no longer.
+//! for about a second.
 //!
 //! Where to look: `drivers/tty/tty_io.c`.
 
