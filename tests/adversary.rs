@@ -15,7 +15,7 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use rustix::{
     event::PollFlags,
     fs::{CWD, FileType, Mode, OFlags, SeekFrom, ftruncate, mknodat, open, seek, sendfile},
-    io::{Errno, pread, read, write},
+    io::{Errno, pread, pwrite, read, write},
     pipe::{SpliceFlags, pipe, splice},
 };
 use std::{
@@ -353,9 +353,10 @@ fn a_disk_goes_after_who_has_it_open() {
         log.wait_for("Nobody has the disk any more.");
         assert!(!Path::new("/dev/late_disk").exists(), "{script}");
     }
-    // A partition that is open does not keep what it had.
+    // A partition that is open does not keep what it had, nor does the disk.
     let maker = file("/dev/late");
     assert_eq!(write(&maker, b"disk"), Ok(4));
+    let disk = open_node("/dev/late_disk", OFlags::RDWR);
     let partition = open_node("/dev/late_disk1", OFlags::RDONLY | OFlags::DIRECT);
     let mut sector = Sector([1; 512]);
     assert_eq!(pread(&partition, &mut sector.0, 0), Ok(512));
@@ -363,7 +364,9 @@ fn a_disk_goes_after_who_has_it_open() {
     drop(maker);
     let gone = || pread(&partition, &mut Sector([1; 512]).0, 0) == Err(Errno::IO);
     wait_until("the disk to be gone", gone);
-    drop(partition);
+    assert_eq!(pread(&disk, &mut [0; 512], 0), Ok(0));
+    assert_eq!(pwrite(&disk, &[0; 512], 0), Err(Errno::NOSPC));
+    drop((disk, partition));
     wait_for_nobody("late");
     late.unload().expect("nobody uses it");
 }
