@@ -163,13 +163,18 @@ static bool next_piece(struct ring *ring, struct piece *piece)
 static bool take_piece(struct ring *ring, const struct piece *piece, size_t length)
 {
 	struct rchan_buf *buf = ring->buf;
+	size_t end = piece->start + length;
 
 	guard(raw_spinlock_irqsave)(&ring->lock);
 	if (overwrite && buf->subbufs_produced - piece->subbuf >= subbuffers)
 		return false;
 	if (buf->subbufs_consumed > piece->subbuf)
 		return false;
-	advance(buf, piece->subbuf, piece->start + length);
+	if (piece->subbuf != buf->subbufs_produced &&
+	    end + buf->padding[piece->subbuf % subbuffers] == subbuffer_size)
+		advance(buf, piece->subbuf + 1, 0);
+	else
+		advance(buf, piece->subbuf, end);
 	return true;
 }
 
