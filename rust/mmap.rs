@@ -166,6 +166,7 @@ impl Area {
         unsafe { &*core::ptr::from_ref(vma).cast() }
     }
 
+    #[allow(dead_code, reason = "only `relay` asks for it")]
     pub(crate) fn vma(&self) -> &VmaNew {
         &self.0
     }

@@ -184,6 +184,7 @@ pub fn online_cpus() -> impl Iterator<Item = CpuId> {
 }
 
 /// Whether this CPU runs now, and is not about to go down.
+#[allow(dead_code, reason = "only `relay` asks for it")]
 pub(crate) fn is_active(cpu: CpuId) -> bool {
     // SAFETY: The mask is static. Its bits change one by one.
     let active = unsafe { Cpumask::from_raw(&raw const bindings::__cpu_active_mask) };

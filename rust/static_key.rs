@@ -198,6 +198,10 @@ macro_rules! static_branch {
     }};
 }
 
+/// Whether a [`StaticKey`] is on. Without `CONFIG_JUMP_LABEL` it is a load and a comparison. Callable from
+/// any context.
+///
+/// [`StaticKey`]: crate::static_key::StaticKey
 #[macro_export]
 #[cfg(not(CONFIG_JUMP_LABEL))]
 macro_rules! static_branch {
