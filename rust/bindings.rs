@@ -35,6 +35,9 @@ pub enum irqreturn {
     IRQ_WAKE_THREAD = ThreadedIrqReturn::WakeThread as isize,
 }
 
+/// Also called so.
+pub type irqreturn_t = irqreturn;
+
 /// What a sensor measures. C gives it, so it can be any.
 #[repr(C)]
 pub struct hwmon_sensor_types(pub kernel::ffi::c_uint);

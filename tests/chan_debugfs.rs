@@ -366,7 +366,7 @@ fn what_another_module_takes_away_is_gone() {
     let module = load();
     let folder = Path::new(MAILBOX).parent().expect("a folder");
     let mailbox = File::open(MAILBOX).expect("open");
-    let name = folder.file_name().expect("a name").display();
+    let name = folder.file_name().expect("a name").to_string_lossy();
     let taker = Module::load("taker", &[&format!("name={name}")]).expect("it loads");
     assert!(!folder.exists());
     drop(mailbox);
