@@ -109,7 +109,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         let entry = self.as_raw();
         // SAFETY: By the type invariants. What was taken away is in no list of names.
-        let is_there = unsafe { !(*entry).d_hash.pprev.is_null() };
+        let is_there = unsafe { !(&raw const (*entry).d_hash.pprev).read_volatile().is_null() };
         if is_there {
             // SAFETY: By the type invariants. When this returns, nobody is in an operation that
             // debugfs guards, or will come.
