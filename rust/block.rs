@@ -197,7 +197,8 @@ impl<T: Operations> Drop for Disk<T> {
 
 impl<T: Operations> Disk<T> {
     /// Adds a disk that is called `name` in `/dev` and `/sys/block`. Partitions are looked for before this
-    /// returns, so `operations` is called at once.
+    /// returns, so `operations` is called at once. Something else that has its name in `/dev` stays, and then there is no
+    /// node, of which nobody is told (`devtmpfs`).
     ///
     /// Fails with `EINVAL` if the shape is none, or the name is none that a file can have or has more
     /// than 31 bytes, `EEXIST` if it is taken, `EDEADLK` in what answers a disk's requests,
@@ -324,9 +325,12 @@ impl<T: Operations> Inner<T> {
     };
 
     fn add(self: Pin<&mut Self>, name: &CStr, key: Pin<&'static LockClassKey>) -> Result {
-        // C would show who adds what is there, as if it were an error of the kernel's.
-        if name::exists(Path::concat(&[b"/sys/class/block/", name.to_bytes()]))? {
-            return Err(EEXIST);
+        // C would show who adds what is there, as if it were an error of the kernel's. A disk that goes leaves the second
+        // one last.
+        for folder in [&b"/sys/class/block/"[..], b"/sys/devices/virtual/block/"] {
+            if name::exists(Path::concat(&[folder, name.to_bytes()]))? {
+                return Err(EEXIST);
+            }
         }
         // SAFETY: Nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };

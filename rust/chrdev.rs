@@ -116,7 +116,8 @@ impl<T: FileOperations> Registration<T> {
     /// number behind it if there are several nodes, the mode is none, the major number is 512 or above,
     /// there are more nodes than minors, or than 4,096, or no minors or more than 2^20, or `ENOMEM`. May sleep.
     ///
-    /// The device may be opened before this returns.
+    /// The device may be opened before this returns. Something else that has the name of a node in `/dev` stays, and then
+    /// there is no such node, of which nobody is told (`devtmpfs`).
     pub fn new(options: Options, data: Arc<T::Data>) -> Result<Self> {
         // If one of them fails, those before it are dropped in the order of the fields.
         let numbers = Numbers::new(&options)?;

@@ -16,6 +16,7 @@
 
 use crate::{
     bindings,
+    file::kind,
     fops::{
         FileOperations,
         Shims, //
@@ -59,11 +60,14 @@ pub struct Directory(Made);
 impl Directory {
     /// Creates a directory. It is removed after the last file in it.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a directory can have,
-    /// `ENODEV` if the kernel has no debugfs, `EPERM` if it is switched off, or `ENOMEM`. May sleep
+    /// Fails with `EEXIST` if the name is taken, or one of a driver of Linux that shares it, `EINVAL` if it is none that a
+    /// directory can have, `ENODEV` if the kernel has no debugfs, `EPERM` if it is switched off, or `ENOMEM`. May sleep
     /// (`debugfs_create_dir`).
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
         check(name, 0o755)?;
+        if SHARED.contains(&name) {
+            return Err(EEXIST);
+        }
         // SAFETY: `name` is a C string.
         let entry =
             unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut()) };
@@ -77,6 +81,16 @@ impl Directory {
         self.0.as_raw()
     }
 }
+
+/// Directories that drivers of Linux look up, and put theirs into, whoever made them. Were one of them a module's, it
+/// would take theirs away with it, and they use what they keep of it.
+const SHARED: [&CStr; 5] = [
+    c"ath11k",
+    c"ath12k",
+    c"cirrus_logic",
+    c"stm32_firewall",
+    c"tsens",
+];
 
 /// What was made, and goes when this is dropped.
 ///
@@ -110,7 +124,11 @@ impl Drop for Made {
         let entry = self.as_raw();
         // SAFETY: By the type invariants. What was taken away is in no list of names.
         let is_there = unsafe { !(&raw const (*entry).d_hash.pprev).read_volatile().is_null() };
-        if is_there {
+        // SAFETY: As above. What has been created keeps its inode as long as there are references.
+        let is_directory = unsafe { kind((*entry).d_inode) } == bindings::S_IFDIR;
+        // Who takes a file away may still wait for those who are in it, with the directory's lock held. So this waits,
+        // too, and then finds nothing to do. A directory would be counted twice.
+        if is_there || !is_directory {
             // SAFETY: By the type invariants. When this returns, nobody is in an operation that
             // debugfs guards, or will come.
             unsafe { bindings::debugfs_remove(entry) };

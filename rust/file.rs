@@ -480,7 +480,7 @@ fn opened(file: *mut bindings::file) -> Result<File> {
 /// # Safety
 ///
 /// The inode must be there.
-unsafe fn kind(inode: *mut bindings::inode) -> u32 {
+pub(crate) unsafe fn kind(inode: *mut bindings::inode) -> u32 {
     // SAFETY: By the safety requirements. Permissions may change meanwhile, the kind never does.
     let mode = unsafe { (&raw const (*inode).i_mode).read_volatile() };
     u32::from(mode) & bindings::S_IFMT

@@ -97,7 +97,8 @@ impl<T: FileOperations> Registration<T> {
     /// another one, a parameter's `on_set`, [`net`](crate::net)'s `open` and `stop`, a file's `mmap`, `fault` and `poll`),
     /// or `ENOMEM`. May sleep (`misc_register`).
     ///
-    /// The device may be opened before this returns.
+    /// The device may be opened before this returns. Something else that has its name in `/dev` stays, and then there is
+    /// no node, of which nobody is told (`devtmpfs`).
     pub fn new(name: &'static CStr, mode: u16, data: Arc<T::Data>) -> Result<Self> {
         if !is_device(name) {
             return Err(EINVAL);

@@ -108,7 +108,8 @@ impl<'a> Options<'a> {
             return Err(EINVAL);
         }
         // Modules of Linux make these without looking whether that worked, and later take away what has the name.
-        let is_reserved = [c"mdstat", c"comedi", c"mpt"].contains(&self.name);
+        let is_reserved =
+            [c"mdstat", c"comedi", c"mpt", c"megaraid", c"crypto"].contains(&self.name);
         if (is_reserved && self.directory.is_none()) || name::exists(self.path())? {
             let path = self.path();
             pr_err!("{} is taken.\n", BStr::from_bytes(path.as_bytes()));

@@ -37,6 +37,7 @@ use crate::{
         PollTable, //
     },
     mmap::Area,
+    name::Path,
     wait, //
 };
 use kernel::{
@@ -48,7 +49,6 @@ use kernel::{
     iov::IovIterDest,
     page::PAGE_SIZE,
     prelude::*,
-    str::CString,
     sync::{
         Arc,
         ArcBorrow,
@@ -167,8 +167,11 @@ impl Channel {
             files: KVec::new(),
         };
         for (cpu, ring) in channel.rings.iter().enumerate() {
-            let name = CString::try_from_fmt(fmt!("{name}{cpu}"))?;
-            let file = Node::new(directory.clone(), &name, 0o400, ring.clone())?;
+            // As bytes: shown, what is not ASCII would be escaped.
+            let mut name = Path::concat(&[name.to_bytes()]);
+            name.append(fmt!("{cpu}\0"));
+            let name = CStr::from_bytes_with_nul(name.as_bytes()).map_err(|_| EINVAL)?;
+            let file = Node::new(directory.clone(), name, 0o400, ring.clone())?;
             channel.files.push(file, GFP_KERNEL)?;
         }
         Ok(channel)

@@ -198,3 +198,21 @@ fn what_is_being_used_may_go() {
     module.unload().expect("nobody uses it");
     before.check("what was being used");
 }
+
+/// As some drivers do with what has their name. They wait for those who are in it, with the directory locked.
+#[test]
+fn who_lets_go_of_a_file_that_is_being_taken_away_waits_for_its_callers() {
+    let module = Module::load("taken", &[]).expect("the module loads");
+    let write = |word| fs::write("/proc/taken", word);
+    let take = || Module::load("taker", &["name=taken"]);
+    let open = || File::open("/sys/kernel/debug/taken/node");
+    let opened = while_asleep(open, || {
+        let taker = while_asleep(take, || {
+            let dropped = while_asleep(|| write("drop"), || write("go").expect("it goes on"));
+            dropped.expect("nobody is inside when it is dropped");
+        });
+        taker.expect("it loads").unload().expect("not in use");
+    });
+    drop(opened);
+    module.unload().expect("not in use");
+}

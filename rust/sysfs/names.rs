@@ -49,39 +49,61 @@ pub(super) const fn check_names<T: Attributes>() {
 /// Refuses to build what C is to put into a device's folder, and would only warn about.
 pub(super) const fn check_device<T: Attributes>() {
     let mut index = 0;
-    while index < OF_DEVICES.len() {
-        assert!(
-            !has::<T>(OF_DEVICES[index]),
-            "the name is for what belongs to the device"
-        );
+    while index < T::GROUPS.len() {
+        let group = &T::GROUPS[index];
+        if let Some(name) = group.name {
+            assert!(
+                !is_of_devices(name),
+                "the name is for what belongs to the device"
+            );
+        }
+        let mut n = 0;
+        while let (None, Some(name)) = (group.name, group.file_name(n)) {
+            assert!(
+                !is_of_devices(name),
+                "the name is for what belongs to the device"
+            );
+            n += 1;
+        }
         index += 1;
     }
 }
 
-/// Folders of devices that belong to another one, by their class; of its messages; and of its waking up.
+/// Folders of devices that belong to another one, by their class; of its messages; and of its waking up. The link to
+/// those with which it shares an IOMMU.
 const OF_DEVICES: &[&CStr] = &[
     c"block",
     c"firmware",
     c"hwmon",
     c"input",
+    c"iommu_group",
     c"msi_irqs",
     c"net",
     c"tty",
     c"wakeup",
 ];
 
-/// Whether the directory itself has something of this name.
-const fn has<T: Attributes>(name: &CStr) -> bool {
-    let mut index = 0;
-    while index < T::GROUPS.len() {
-        if let Some(taken) = T::GROUPS[index].name {
-            if is_same(name, taken) {
-                return true;
-            }
+/// How the names of others begin: links to devices that must be there first, or need this one; and folders of USB
+/// endpoints, which come after the driver of their interface.
+const BEGIN_OF_DEVICES: &[&CStr] = &[c"consumer:", c"ep_", c"supplier:"];
+
+const fn is_of_devices(name: &CStr) -> bool {
+    let mut n = 0;
+    while n < OF_DEVICES.len() {
+        if is_same(name, OF_DEVICES[n]) {
+            return true;
         }
-        index += 1;
+        n += 1;
     }
-    is_attribute::<T>(name)
+    let mut n = 0;
+    while n < BEGIN_OF_DEVICES.len() {
+        let begin = BEGIN_OF_DEVICES[n].to_bytes();
+        if same_bytes(name.to_bytes(), begin) == begin.len() {
+            return true;
+        }
+        n += 1;
+    }
+    false
 }
 
 impl<T> Group<T> {
@@ -154,9 +176,17 @@ const fn is_attribute<T: Attributes>(name: &CStr) -> bool {
 
 pub(crate) const fn is_same(a: &CStr, b: &CStr) -> bool {
     let (a, b) = (a.to_bytes(), b.to_bytes());
+    let same = same_bytes(a, b);
+    same == a.len() && same == b.len()
+}
+
+const _: () = assert!(is_of_devices(c"ep_81") && is_of_devices(c"net") && !is_of_devices(c"nets"));
+
+/// How many bytes are the same at their beginning.
+const fn same_bytes(a: &[u8], b: &[u8]) -> usize {
     let mut n = 0;
     while n < a.len() && n < b.len() && a[n] == b[n] {
         n += 1;
     }
-    n == a.len() && n == b.len()
+    n
 }

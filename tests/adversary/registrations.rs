@@ -267,9 +267,25 @@ fn names() -> Result {
         let blob = debugfs::Blob::new(folder.clone(), name, 0o600, KVec::new());
         check("debugfs blob", blob.map(drop), errors)?;
     }
-    for name in [c"1", c"42", c"self", c"uptime", c"net", c"mdstat"] {
+    for name in [
+        c"1",
+        c"42",
+        c"self",
+        c"uptime",
+        c"net",
+        c"mdstat",
+        c"crypto",
+        c"megaraid",
+    ] {
         let options = proc_fs::Options::new(name, 0o600);
         check("proc", proc_fs::Directory::new(options).map(drop), errors)?;
+    }
+    for name in [c"ath12k", c"tsens"] {
+        check(
+            "debugfs directory",
+            debugfs::Directory::new(name).map(drop),
+            errors,
+        )?;
     }
     // Odd, but names.
     for name in [c" ", c"%s%n", c"\xff\xfe", c"...", c"a\nb"] {
