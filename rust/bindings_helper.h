@@ -147,8 +147,13 @@ const size_t LKM_SKB_LEN = offsetof(struct sk_buff, len);
 const size_t LKM_SKB_PRIORITY = offsetof(struct sk_buff, priority);
 const size_t LKM_SKB_PROTOCOL = offsetof(struct sk_buff, protocol);
 const size_t LKM_SKB_SHARED_FLAGS = offsetof(struct skb_shared_info, flags);
+const size_t LKM_SKB_SHARED_HWTSTAMPS = offsetof(struct skb_shared_info, hwtstamps);
+const size_t LKM_SKB_SHARED_TX_FLAGS = offsetof(struct skb_shared_info, tx_flags);
 const size_t LKM_SKB_USERS = offsetof(struct sk_buff, users);
+const u8 LKM_SKB_HW_TSTAMP_NETDEV = SKBTX_HW_TSTAMP_NETDEV;
 const u8 LKM_SKB_ZEROCOPY = SKBFL_ZEROCOPY_ENABLE;
+static_assert(sizeof(struct skb_shared_hwtstamps) == sizeof(u64));
+static_assert(sizeof_field(struct skb_shared_info, tx_flags) == 1);
 #ifndef NET_SKBUFF_DATA_USES_OFFSET
 #error "skb->end is a pointer"
 #endif

@@ -102,7 +102,7 @@
 //! | delays: [`timer::Timer::start`], [`work::Work::start_after`] | the far future is the past | cut to what the counter can tell |
 //! | sizes: [`relay::Options`] | what overflows is a small ring, what is too much a warning | `Options::are_valid`: `EINVAL` |
 //! | what is mapped: [`fops::FileOperations::mmap`], `fault` | shows what was in the page before, or lets a process write to what the module keeps there | the type: [`mmap::SharedPage`] |
-//! | a [`mmap::SharedPage`] that is in many places | counts them in an `int`, and frees the page when that overflows | `SharedPage::may_be_mapped`: `EBUSY`, or `SIGBUS`, beyond 2^28. Nobody, of those that fork(2) copies, as of any file's page |
+//! | a [`mmap::SharedPage`] that is in many places | counts them in an `int`, and frees the page when that overflows | `SharedPage::may_be_mapped`: `EBUSY`, or `SIGBUS`, beyond 2^28. Nobody, of those that fork(2) copies, or of a ring of [`relay`], as of any file's page |
 //! | a page's place: [`mmap::Area::insert`] | `EFAULT`, of an address that is another area's | `insert`: `EINVAL` |
 //! | errors from `fault` | `ENOMEM` is tried again for ever, and `EBUSY` taken for a page that is there | `Shims::fault`: `SIGBUS` |
 //! | what [`block::Operations::read`] does not fill | shows what was in the memory before | `Inner::read`: zeroes |

@@ -56,8 +56,8 @@ impl Packet {
         if !is_ours {
             return None;
         }
-        // As over a wire, only the bytes arrive: no route, no mark, no state of a firewall's, which may be
-        // those of another namespace.
+        // As over a wire, only the bytes arrive: no route, no mark, no connection of a firewall's, which may be
+        // those of another namespace. (Its SECMARK stays, as with veth.)
         // SAFETY: As above.
         unsafe {
             bindings::skb_scrub_packet(skb.as_ptr(), true);
@@ -114,6 +114,17 @@ impl Packet {
     ///
     /// To be called by NAPI of the interface, which must be up.
     pub(super) unsafe fn receive(self, device: *mut bindings::net_device) {
+        // Nor does a device's time arrive: it may be an address of the kernel's, of where the sender's time is to be put
+        // (AF_XDP), or of where another device has put one, and the next socket would show it.
+        let times = self
+            .shared(bindings::LKM_SKB_SHARED_HWTSTAMPS)
+            .cast::<u64>();
+        let flags = self.shared(bindings::LKM_SKB_SHARED_TX_FLAGS);
+        // SAFETY: They are there. Copies that share them have no more use for them.
+        unsafe {
+            times.write_volatile(0);
+            flags.write_volatile(flags.read_volatile() & !bindings::LKM_SKB_HW_TSTAMP_NETDEV);
+        }
         let skb = self.into_raw();
         // SAFETY: By the type invariants and the safety requirements. `eth_type_trans` leaves the header in front of the
         // data. If there is a sum of all bytes, it must be without them: so they go a second time.
@@ -130,14 +141,23 @@ impl Packet {
 
     /// Whether its sender is told when it has gone (`skb_zcopy`), as of `MSG_ZEROCOPY`.
     fn is_of_user(&self) -> bool {
-        let end = self.member(bindings::LKM_SKB_END) as usize;
-        // SAFETY: The packet is there, and so is its head, which `skb_shared_info` is behind.
-        let flags = unsafe {
-            let head = self.skb.as_ptr().byte_add(bindings::LKM_SKB_HEAD);
-            let head = *head.cast::<*const u8>();
-            *head.add(end + bindings::LKM_SKB_SHARED_FLAGS)
-        };
+        // SAFETY: It is there.
+        let flags = unsafe { *self.shared(bindings::LKM_SKB_SHARED_FLAGS) };
         flags & bindings::LKM_SKB_ZEROCOPY != 0
+    }
+
+    /// Where a member of the packet's `skb_shared_info` is, which is behind its head.
+    fn shared(&self, offset: usize) -> *mut u8 {
+        let end = self.member(bindings::LKM_SKB_END) as usize;
+        // SAFETY: The packet is there, and so is its head.
+        let head = unsafe {
+            *self
+                .skb
+                .as_ptr()
+                .byte_add(bindings::LKM_SKB_HEAD)
+                .cast::<*mut u8>()
+        };
+        head.wrapping_add(end + offset)
     }
 
     fn member(&self, offset: usize) -> c_uint {
