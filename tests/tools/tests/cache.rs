@@ -182,6 +182,10 @@ fn what_a_file_adds_makes_a_kernel_of_its_own() {
         let ended = machine.run(&[settings, &["scripts/kernel", "dev+net"]].concat());
         assert_eq!(ended.passes().err, "");
     }
+    // And in another folder.
+    let elsewhere = "rm -r build/dev+net && scripts/kernel dev+net";
+    let ended = machine.run(&["-u", "LKMPG_CONFIG", "bash", "-c", elsewhere]);
+    assert_eq!(ended.passes().err, "");
     assert_eq!(with(&machine, "image").lines().count(), 1);
     machine.write("mine/net.config", "CONFIG_TUN=y\n");
     machine
