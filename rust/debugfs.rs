@@ -108,7 +108,8 @@ impl Made {
     /// `entry` must have been created for the caller, or be an error or null.
     unsafe fn new(entry: *mut bindings::dentry) -> Result<Self> {
         let entry = NonNull::new(from_err_ptr(entry)?).ok_or(ENODEV)?;
-        // SAFETY: By the safety requirements, it is there. This is `dget`.
+        // SAFETY: By the safety requirements, it is there, unless somebody has just taken it away, of which C does not tell
+        // (the table of the crate has that). This is `dget`.
         unsafe { bindings::lockref_get(&raw mut (*entry.as_ptr()).d_lockref) };
         // INVARIANT: The reference is the one just taken, and it was created for the caller.
         Ok(Self(Found(entry)))
@@ -127,7 +128,7 @@ impl Drop for Made {
         // SAFETY: As above. What has been created keeps its inode as long as there are references.
         let is_directory = unsafe { kind((*entry).d_inode) } == bindings::S_IFDIR;
         // Who takes a file away may still wait for those who are in it, with the directory's lock held. So this waits,
-        // too, and then finds nothing to do. A directory would be counted twice.
+        // too, and then finds nothing to do. A directory would be counted twice, and has its files wait.
         if is_there || !is_directory {
             // SAFETY: By the type invariants. When this returns, nobody is in an operation that
             // debugfs guards, or will come.
@@ -362,8 +363,8 @@ impl Blob {
     /// Creates a file with the permission bits `mode`, of which others than the owner can only
     /// have those for reading.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
-    /// mode is none, or `ENOMEM`. May sleep (`debugfs_create_blob`).
+    /// Fails with `EEXIST` if the name is taken, `ENOENT` if another has taken the directory away, `EINVAL` if the name is none
+    /// that a file can have, or the mode is none, or `ENOMEM`. May sleep (`debugfs_create_blob`).
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
@@ -454,8 +455,8 @@ pub struct Node<T: FileOperations> {
 impl<T: FileOperations> Node<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have, or the
-    /// mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep, until there is
+    /// Fails with `EEXIST` if the name is taken, `ENOENT` if another has taken the directory away, `EINVAL` if the name is none
+    /// that a file can have, or the mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep, until there is
     /// memory once there is a file (`debugfs_create_file_unsafe`).
     ///
     /// Who drops a file waits for [`FileOperations::open`], with its directory locked: so that must not make or drop a

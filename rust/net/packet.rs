@@ -10,7 +10,10 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
 /// A packet, with its Ethernet header. Dropping it throws it away, and says so to those who look for dropped packets;
 /// one that has been sent is [consumed](Self::consume). Both are callable from any context but an NMI.
@@ -114,16 +117,8 @@ impl Packet {
     ///
     /// To be called by NAPI of the interface, which must be up.
     pub(super) unsafe fn receive(self, device: *mut bindings::net_device) {
-        // Nor does a device's time arrive: it may be an address of the kernel's, of where the sender's time is to be put
-        // (AF_XDP), or of where another device has put one, and the next socket would show it.
-        let times = self
-            .shared(bindings::LKM_SKB_SHARED_HWTSTAMPS)
-            .cast::<u64>();
-        let flags = self.shared(bindings::LKM_SKB_SHARED_TX_FLAGS);
-        // SAFETY: They are there. Copies that share them have no more use for them.
-        unsafe {
-            times.write_volatile(0);
-            flags.write_volatile(flags.read_volatile() & !bindings::LKM_SKB_HW_TSTAMP_NETDEV);
+        if self.forget_time().is_err() {
+            return;
         }
         let skb = self.into_raw();
         // SAFETY: By the type invariants and the safety requirements. `eth_type_trans` leaves the header in front of the
@@ -137,6 +132,34 @@ impl Packet {
             bindings::skb_pull_rcsum(skb, HEADER as c_uint);
             bindings::netif_receive_skb(skb);
         }
+    }
+
+    /// Nor does a device's time arrive. It may be an address of the kernel's: of where the sender's time is to be put
+    /// (AF_XDP), or of where another device has put its own. The next socket would show it.
+    fn forget_time(&self) -> Result {
+        let flags = bindings::LKM_SKB_SHARED_TX_FLAGS;
+        let time = bindings::LKM_SKB_SHARED_HWTSTAMPS;
+        // SAFETY: They are there.
+        let (has_flag, has_time) = unsafe {
+            (
+                *self.shared(flags) & bindings::LKM_SKB_HW_TSTAMP_NETDEV != 0,
+                *self.shared(time).cast::<u64>() != 0,
+            )
+        };
+        if !has_flag && !has_time {
+            return Ok(());
+        }
+        let skb = self.skb.as_ptr();
+        // SAFETY: By the type invariants. Who has a copy of the packet may still look at the time, so this makes one of our
+        // own. Then the sender has his time, if he asked for it.
+        to_result(unsafe { bindings::pskb_expand_head(skb, 0, 0, bindings::GFP_ATOMIC) })?;
+        // SAFETY: As above. They are somewhere else now, and nobody else's.
+        unsafe {
+            bindings::skb_orphan_partial(skb);
+            *self.shared(flags) &= !bindings::LKM_SKB_HW_TSTAMP_NETDEV;
+            self.shared(time).cast::<u64>().write(0);
+        }
+        Ok(())
     }
 
     /// Whether its sender is told when it has gone (`skb_zcopy`), as of `MSG_ZEROCOPY`.

@@ -83,9 +83,8 @@ const OF_DEVICES: &[&CStr] = &[
     c"wakeup",
 ];
 
-/// How the names of others begin: links to devices that must be there first, or need this one; and folders of USB
-/// endpoints, which come after the driver of their interface.
-const BEGIN_OF_DEVICES: &[&CStr] = &[c"consumer:", c"ep_", c"supplier:"];
+/// How the names of others begin: links to devices that must be there first, or need this one.
+const BEGIN_OF_DEVICES: &[&CStr] = &[c"consumer:", c"supplier:"];
 
 const fn is_of_devices(name: &CStr) -> bool {
     let mut n = 0;
@@ -103,7 +102,15 @@ const fn is_of_devices(name: &CStr) -> bool {
         }
         n += 1;
     }
-    false
+    is_endpoint(name.to_bytes())
+}
+
+/// Folders of USB endpoints, by their number in hexadecimal, which come after the driver of their interface.
+const fn is_endpoint(name: &[u8]) -> bool {
+    matches!(
+        name,
+        [b'e', b'p', b'_', b'0'..=b'9' | b'a'..=b'f', b'0'..=b'9' | b'a'..=b'f']
+    )
 }
 
 impl<T> Group<T> {
@@ -180,7 +187,10 @@ pub(crate) const fn is_same(a: &CStr, b: &CStr) -> bool {
     same == a.len() && same == b.len()
 }
 
-const _: () = assert!(is_of_devices(c"ep_81") && is_of_devices(c"net") && !is_of_devices(c"nets"));
+const _: () = {
+    assert!(is_of_devices(c"ep_81") && is_of_devices(c"net") && is_of_devices(c"supplier:x"));
+    assert!(!is_of_devices(c"ep_count") && !is_of_devices(c"nets") && !is_of_devices(c"supplier"));
+};
 
 /// How many bytes are the same at their beginning.
 const fn same_bytes(a: &[u8], b: &[u8]) -> usize {
