@@ -282,6 +282,25 @@ fn there_is_no_way_around_the_lints() {
                 "fn f(d: &D) { d.map(r#Self::r#try_from); }",
             ][..],
         ),
+        (
+            "to show one is a `panic`",
+            &[
+                "#[derive(Debug)] struct S { speed: f32 }",
+                "fn f(n: u64) { pr_info!(\"{:?}\", n as core::primitive::f64); }",
+                "type F = core::ffi::c_double;",
+                "fn f() { show(1f64); }",
+                "fn f() { show(1_0_f32); }",
+                "fn f() { show(1.5); }",
+                "fn f() { show(-1_000.); }",
+                "fn f() { show(1e3); }",
+                "fn f() { show(2E-3); }",
+                "fn f() { show(a.0.1..2.5); }",
+                "fn f() { show(0..=1.5); }",
+                "fn f() { show(1. ..); }",
+                "fn f() { show(1./**/); }",
+                "fn f() { show(1.0.max(n)); }",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -329,6 +348,9 @@ fn there_is_no_way_around_the_lints() {
         "impl<'a> core::convert::TryFrom<&'a fn(u8) -> Is<u8>> for E {} fn f() { try_from_fn(); }",
         "struct E { a: KBox<u8>, b: fn(E) } struct F(KBox<E>); struct G { b: ListArc<Gg>, c: KBox<dyn Fn(G)>, d: Arc<other::G> }",
         "struct E<'a> { a: KBox<&'a E<'a>>, b: Arc<u8>, c: *const E<'a> } fn f() { let struct_of: KBox<E> = KBox::new(E); }",
+        "fn f(a: A) { show(&a.0.1, a.0.1.2, a.0 .1, 1..5, a.0..1, ..2, 1..=2, &n[1..], 1.max(2), 1._x()); }",
+        "const N: [u32; 4] = [0x1e3, 0xf32, 0x1_f64, 0b1]; fn f64_of(e3: u8, _1e3: u8) { 'a: loop { break 'a } }",
+        "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert_eq!(said(&[], harmless), "", "{harmless}");
