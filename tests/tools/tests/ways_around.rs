@@ -76,6 +76,7 @@ fn there_is_no_way_around_the_lints() {
                 "#[cfg_attr(all(), rustfmt::x[], path = \"y.inc\")]\npub mod z;",
                 "#[path = \"/tmp/x.rs\"]\nmod x;",
                 "#[path = \"a b.rs\"]\nmod x;",
+                "#[path = \"{:e}.inc\"]\nmod x;",
             ][..],
         ),
         (
@@ -133,7 +134,10 @@ fn there_is_no_way_around_the_lints() {
         ),
         (
             "nobody knows whether it is what it says",
-            &["extern \"C\" { fn gone() -> !; }"][..],
+            &[
+                "extern \"C\" { fn gone() -> !; }",
+                "extern \"{:e}\" { fn gone() -> !; }",
+            ][..],
         ),
         (
             "a macro makes of pieces what is refused",
@@ -301,6 +305,16 @@ fn there_is_no_way_around_the_lints() {
                 "fn f() { show(1.0.max(n)); }",
             ][..],
         ),
+        (
+            "it divides a `u128`",
+            &[
+                "fn f(t: Duration) { pr_info!(\"{:e}\\n\", t.as_nanos()); }",
+                "fn f() { pr_info!(\"{} {n:E } {}\", 1, 2); }",
+                "fn f() { write!(out, r#\"{{{0:\">+#08.3e}}}\"#, n) }",
+                "fn f() { write!(out, \"{:^width$.*e}\", 1, n) }",
+                "impl S { fn f(&self, f: &mut F) -> R { core::fmt::LowerExp::fmt(&self.0, f) } }",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -350,6 +364,7 @@ fn there_is_no_way_around_the_lints() {
         "struct E<'a> { a: KBox<&'a E<'a>>, b: Arc<u8>, c: *const E<'a> } fn f() { let struct_of: KBox<E> = KBox::new(E); }",
         "fn f(a: A) { show(&a.0.1, a.0.1.2, a.0 .1, 1..5, a.0..1, ..2, 1..=2, &n[1..], 1.max(2), 1._x()); }",
         "const N: [u32; 4] = [0x1e3, 0xf32, 0x1_f64, 0b1]; fn f64_of(e3: u8, _1e3: u8) { 'a: loop { break 'a } }",
+        "const TEXTS: [&str; 6] = [\"{{:e}}\", \"{:?} e}\", \"{e}\", \"{e:x}\", \"{:e$}\", \"{name:value}\"]; fn exp(e: u128) {}",
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
