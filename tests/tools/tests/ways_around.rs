@@ -315,6 +315,13 @@ fn there_is_no_way_around_the_lints() {
                 "impl S { fn f(&self, f: &mut F) -> R { core::fmt::LowerExp::fmt(&self.0, f) } }",
             ][..],
         ),
+        (
+            "a timer warns of being on a stack",
+            &[
+                "use kernel::time::hrtimer::*; fn f() { stack_pin_init!(let it = Mine::new()); }",
+                "fn f() { pin_init::stack_try_pin_init!(let it: HrTimer<Mine> =? HrTimer::new()); }",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -365,6 +372,7 @@ fn there_is_no_way_around_the_lints() {
         "fn f(a: A) { show(&a.0.1, a.0.1.2, a.0 .1, 1..5, a.0..1, ..2, 1..=2, &n[1..], 1.max(2), 1._x()); }",
         "const N: [u32; 4] = [0x1e3, 0xf32, 0x1_f64, 0b1]; fn f64_of(e3: u8, _1e3: u8) { 'a: loop { break 'a } }",
         "const TEXTS: [&str; 6] = [\"{{:e}}\", \"{:?} e}\", \"{e}\", \"{e:x}\", \"{:e$}\", \"{name:value}\"]; fn exp(e: u128) {}",
+        "fn f() { stack_pin_init!(let it = Timer::new()); } // HrTimer",
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
