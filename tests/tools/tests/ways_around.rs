@@ -322,6 +322,13 @@ fn there_is_no_way_around_the_lints() {
                 "fn f() { pin_init::stack_try_pin_init!(let it: HrTimer<Mine> =? HrTimer::new()); }",
             ][..],
         ),
+        (
+            "a timer that is not put forward",
+            &[
+                "fn run() -> HrTimerRestart { HrTimerRestart::Restart }",
+                "use kernel::time::hrtimer::{self, *}; fn run() -> R { hrtimer::HrTimerRestart::Restart } // forward",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -373,6 +380,9 @@ fn there_is_no_way_around_the_lints() {
         "const N: [u32; 4] = [0x1e3, 0xf32, 0x1_f64, 0b1]; fn f64_of(e3: u8, _1e3: u8) { 'a: loop { break 'a } }",
         "const TEXTS: [&str; 6] = [\"{{:e}}\", \"{:?} e}\", \"{e}\", \"{e:x}\", \"{:e$}\", \"{name:value}\"]; fn exp(e: u128) {}",
         "fn f() { stack_pin_init!(let it = Timer::new()); } // HrTimer",
+        "fn run(mut c: Context) -> HrTimerRestart { c.forward_now(DELAY); HrTimerRestart::Restart }",
+        "fn run() -> HrTimerRestart { HrTimerRestart::NoRestart } enum Answer { Restarted }",
+        "enum Answer { Restart }",
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
