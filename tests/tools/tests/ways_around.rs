@@ -329,6 +329,15 @@ fn there_is_no_way_around_the_lints() {
                 "use kernel::time::hrtimer::{self, *}; fn run() -> R { hrtimer::HrTimerRestart::Restart } // forward",
             ][..],
         ),
+        (
+            "it shows where something is",
+            &[
+                "fn show(&self, out: &mut SeqFile) -> Result { writeln!(out, \"{:p}\", self) }",
+                "fn f() { pr_info!(\"{}\", core::format_args!(\"{at:#018p} {:e}\", 1)); }",
+                "fn f() { assert!(a, \"{:16p}\", &a); }",
+                "fn f() { write! { out.lock(), r\"{:p}\", &a } }",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -383,6 +392,7 @@ fn there_is_no_way_around_the_lints() {
         "fn run(mut c: Context) -> HrTimerRestart { c.forward_now(DELAY); HrTimerRestart::Restart }",
         "fn run() -> HrTimerRestart { HrTimerRestart::NoRestart } enum Answer { Restarted }",
         "enum Answer { Restart }",
+        "fn f() { pr_info!(\"{:p}\", &a); seq_print!(out, \"{0:#?} {1:>p$}\", &a, p); write!(out, \"{{:p}} {p} {:x}\", 1) }",
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
