@@ -213,7 +213,7 @@
 //! | a line of 65,535 bytes that is logged: `pr_info!`, `dev_info!` | counts it in 16 bits, and reads through a null pointer | nobody. Of what a process gave, log a part: [`message::Message`] |
 //! | what is formatted to be logged: `Display` of the module's own | calls it twice, with interrupts off and a record half written | nobody: it must not wait |
 //! | a float that is shown by `{:?}`, or by a derived `Debug` | is a panic of `core`'s: the kernel builds it without the code that does it | `make check`, of all floats |
-//! | a number of 128 bits that is shown by `{:e}`, such as `Duration::as_nanos` | is a panic: `core` divides it, for which the kernel has no function | `make check`, of all that is shown so. A module that divides one itself does not build |
+//! | a number of 128 bits that is shown by `{:e}`, such as `Duration::as_nanos` | is a panic: `core` divides it, for which the kernel has no function | `make check`, of all that is shown so |
 //! | a pointer that is shown by `{:p}` in `write!`, or by `{:?}` anywhere, also in a derived `Debug`; a `NonNull`, a `fn` | shows where it points, which helps who attacks the kernel. `{:p}` of `pr_info!`, `seq_print!` and `fmt!` is a hash with Linux 7.3 | `make check`, of `{:p}` in `core`'s macros. Nobody, of `{:?}` |
 //! | an array or a value larger than the stack | writes behind it: there is no probe | clippy, of arrays beyond 2 KiB; nobody, of what else there is |
 //! | a list of boxes, each in the one before: `struct Entry { next: Option<KBox<Entry>> }` | nothing: rustc drops each within the one before, and a thousand may be more than the stack has | `make check`, of a type that has itself in a box or a vector; nobody, of two that have each other |
