@@ -91,6 +91,23 @@ fn they_come_and_go() {
     assert!(!is_there("vnet0") && !is_there("vnet1"));
 }
 
+/// It may be an address of the kernel's. Who else has the packet keeps it.
+#[test]
+fn what_arrives_has_no_time_of_a_device() {
+    let module = load();
+    for interface in ["vnet0", "vnet1"] {
+        ip(&format!("link set {interface} up"));
+    }
+    let stamper = Module::load("stamper", &[]).expect("the packet arrives");
+    let parameter = |name| {
+        let path = format!("/sys/module/stamper/parameters/{name}");
+        fs::read_to_string(path).expect("a parameter")
+    };
+    assert_eq!([parameter("came"), parameter("kept")], ["N\n", "Y\n"]);
+    stamper.unload().expect("not in use");
+    module.unload().expect("unload");
+}
+
 #[test]
 fn a_name_that_is_taken_is_an_error() {
     let module = load();
