@@ -193,7 +193,7 @@
 //! | a [`static_key::StaticKey`] that two turn at once | warns with a stack trace | `StaticKey::turn`: one waits for the other |
 //! | a family registered twice | is told that the name is taken, after its data was replaced | `Family::register`: `EBUSY` |
 //! | a group to send to | warns, or it is another family's | `multicast`: `EINVAL`; in a protocol of its own nobody is in it |
-//! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | the type's invariant; `end_attribute`: `EMSGSIZE` |
+//! | what is appended to a [`netlink::Packet`] | a `BUG` where there is no room; a length of 16 bits | `Packet::append`; `end_attribute`: `EMSGSIZE` |
 //! | [`netlink::Key::new`] | the upper bits are flags | the build |
 //! | names of images and of devices that ask: [`firmware`] | makes a folder that nobody finds, so that the question stays for ever | `firmware::check`: `EINVAL` |
 //! | how many images are asked for at once | each has a worker, of which there are 1,024 | one [`firmware::Request`] a device: `EBUSY` |

@@ -30,11 +30,9 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `skb` is a buffer of which nobody else knows, all in one piece. There is room for `room` bytes
-/// behind those that were put into it.
+/// `skb` is a buffer of which nobody else knows, all in one piece.
 pub struct Packet {
     skb: NonNull<bindings::sk_buff>,
-    room: usize,
 }
 
 // SAFETY: A buffer of which nobody else knows may be used and freed by any thread.
@@ -63,7 +61,6 @@ impl Packet {
         // INVARIANT: The buffer was just allocated.
         let mut packet = Self {
             skb: NonNull::new(skb).ok_or(ENOMEM)?,
-            room: Self::ROOM,
         };
         packet.append(&header.to_bytes())?;
         Ok(packet)
@@ -84,27 +81,33 @@ impl Packet {
         Ok(packet)
     }
 
+    /// How many bytes there is room for behind those that were appended (`skb_tailroom`). C rounds up what it allocates,
+    /// so that this is more than it was asked for.
+    fn room(&self) -> usize {
+        // SAFETY: By the type invariants. Both are where they are in the buffer, and the end is not before the tail.
+        unsafe {
+            let skb = self.skb.as_ptr();
+            ((*skb).end - (*skb).tail) as usize
+        }
+    }
+
     /// Appends bytes as they are: what the value of an attribute consists of.
     ///
     /// Fails with `ENOMEM`, or `EMSGSIZE` if that makes the packet too long for any. May sleep.
     pub fn append(&mut self, bytes: &[u8]) -> Result {
-        if bytes.len() > self.room {
+        if bytes.len() > self.room() {
             let more = bytes.len().max(Self::ROOM);
             let size = c_int::try_from(more).map_err(|_| EMSGSIZE)?;
             // SAFETY: By the type invariants. If this fails, the buffer is as before.
             to_result(unsafe {
                 bindings::pskb_expand_head(self.skb.as_ptr(), 0, size, bindings::GFP_KERNEL)
             })?;
-            // INVARIANT: There is now room for `more` bytes beside what there was.
-            self.room = self.room.saturating_add(more);
         }
-        // SAFETY: There is room by the type invariants, and `skb_put` returns where that is.
-        // INVARIANT: It takes away so much of it.
+        // SAFETY: There is room now, and `skb_put` returns where that is.
         unsafe {
             let to = bindings::skb_put(self.skb.as_ptr(), bytes.len() as u32);
             core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.cast(), bytes.len());
         }
-        self.room = self.room.wrapping_sub(bytes.len());
         Ok(())
     }
 
@@ -139,7 +142,7 @@ impl Packet {
             .and_then(|()| f(self))
             .and_then(|()| self.end_attribute(start));
         if result.is_err() {
-            // SAFETY: By the type invariants. INVARIANT: There is more room than before.
+            // SAFETY: By the type invariants.
             unsafe { bindings::skb_trim(self.skb.as_ptr(), start as u32) };
         }
         result

@@ -260,6 +260,7 @@ fn probed() -> Result {
 
 const LIST: Key<Nested> = Key::new(1);
 const BYTES: Key<Bytes<65535>> = Key::new(2);
+const NUMBER: Key<u32> = Key::new(3);
 const GROUP: u32 = 1;
 
 struct Talk;
@@ -321,7 +322,17 @@ fn netlink() -> Result<(Registration<Talk>, Socket<Talk>)> {
     for group in [0, GROUP, 32, 1 << 16, u32::MAX] {
         socket.multicast(group, packet()?)?;
     }
+    small_parts()?;
     Ok((FAMILY.register(talk)?, socket))
+}
+
+/// Many small attributes take as much memory as one large one.
+fn small_parts() -> Result {
+    let mut packet = Packet::new(1)?;
+    for number in 0..5_000 {
+        packet.put(NUMBER, number)?;
+    }
+    Ok(())
 }
 
 /// A packet of which every part is as long as it can be, or longer.
