@@ -62,6 +62,12 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// later. So [files](mod@crate::file) and images cannot be read there, and no disk made (`EDEADLK`); a
 /// thread of the module's may. No other disk must be dropped there.
 ///
+/// It runs in the task of who reads or writes, in that of who flushes what others have written, or in a thread of the
+/// kernel's. A signal to that task is nothing that others should get an error for. So none ends the waits of
+/// [`WaitQueue`](crate::wait::WaitQueue), [`TurnQueue`](crate::wait::TurnQueue) and
+/// [`Completion`](crate::completion::Completion) here: each needs another end, such as a limit. Nor should
+/// [`is_killed`](crate::wait::is_killed) end anything.
+///
 /// An error is the user's: with `O_DIRECT`, `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as
 /// `EIO`. Who reads or writes by way of the page cache gets `EIO`, a writer from fsync(2), and `EOPNOTSUPP` of
 /// [`discard`](Self::discard) is no error to who asked for it.

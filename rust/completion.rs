@@ -25,6 +25,9 @@ use kernel::{
 
 /// Something that is not done yet, or is.
 ///
+/// In [what answers a disk's requests](crate::block::Operations) no signal ends a wait
+/// (`wait_for_completion`, `wait_for_completion_timeout`).
+///
 /// # Examples
 ///
 /// ```
@@ -95,15 +98,13 @@ impl Completion {
         if context::may_be_stopped() {
             return self.wait_interruptible();
         }
-        // SAFETY: By the type invariants.
-        to_result(unsafe { bindings::wait_for_completion_killable(self.inner.get()) })
+        self.wait_by(bindings::wait_for_completion_killable)
     }
 
     /// Waits. Fails with `ERESTARTSYS` if a signal comes first. May sleep
     /// (`wait_for_completion_interruptible`).
     pub fn wait_interruptible(&self) -> Result {
-        // SAFETY: By the type invariants.
-        to_result(unsafe { bindings::wait_for_completion_interruptible(self.inner.get()) })
+        self.wait_by(bindings::wait_for_completion_interruptible)
     }
 
     /// Waits for at most `limit` milliseconds.
@@ -111,11 +112,7 @@ impl Completion {
     /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if a signal comes first. May
     /// sleep (`wait_for_completion_interruptible_timeout`).
     pub fn wait_timeout(&self, limit: Msecs) -> Result {
-        let jiffies = msecs_to_jiffies(limit);
-        // SAFETY: By the type invariants.
-        in_time(unsafe {
-            bindings::wait_for_completion_interruptible_timeout(self.inner.get(), jiffies)
-        })
+        self.wait_in_time(limit, bindings::wait_for_completion_interruptible_timeout)
     }
 
     /// Waits for at most `limit` milliseconds.
@@ -123,19 +120,36 @@ impl Completion {
     /// Fails with `ETIME` when they have passed, and with `ERESTARTSYS` if the caller is killed first, which a kernel thread
     /// never is. May sleep (`wait_for_completion_killable_timeout`).
     pub fn wait_killable_timeout(&self, limit: Msecs) -> Result {
-        let jiffies = msecs_to_jiffies(limit);
-        // SAFETY: By the type invariants.
-        in_time(unsafe {
-            bindings::wait_for_completion_killable_timeout(self.inner.get(), jiffies)
-        })
+        self.wait_in_time(limit, bindings::wait_for_completion_killable_timeout)
     }
-}
 
-/// What a wait with a limit returns: the time that was left, or why it ended.
-fn in_time(left: c_long) -> Result {
-    match left {
-        0 => Err(compat::errno(bindings::ETIME)),
-        1.. => Ok(()),
-        errno => Err(Error::from_errno(errno as c_int)),
+    fn wait_by(&self, wait: unsafe extern "C" fn(*mut bindings::completion) -> c_int) -> Result {
+        if context::works_for_others() {
+            // SAFETY: By the type invariants.
+            unsafe { bindings::wait_for_completion(self.inner.get()) };
+            return Ok(());
+        }
+        // SAFETY: By the type invariants; it is one of C's functions.
+        to_result(unsafe { wait(self.inner.get()) })
+    }
+
+    fn wait_in_time(
+        &self,
+        limit: Msecs,
+        wait: unsafe extern "C" fn(*mut bindings::completion, c_ulong) -> c_long,
+    ) -> Result {
+        let (inner, jiffies) = (self.inner.get(), msecs_to_jiffies(limit));
+        let left = if context::works_for_others() {
+            // SAFETY: By the type invariants. The rest of `jiffies` is as small as these are.
+            unsafe { bindings::wait_for_completion_timeout(inner, jiffies) as c_long }
+        } else {
+            // SAFETY: By the type invariants; it is one of C's functions.
+            unsafe { wait(inner, jiffies) }
+        };
+        match left {
+            0 => Err(compat::errno(bindings::ETIME)),
+            1.. => Ok(()),
+            errno => Err(Error::from_errno(errno as c_int)),
+        }
     }
 }

@@ -6,7 +6,14 @@
 
 use crate::bindings;
 use core::ops::Range;
-use kernel::task::Task;
+use kernel::{
+    prelude::c_int,
+    task::{
+        Task,
+        TASK_INTERRUPTIBLE,
+        TASK_UNINTERRUPTIBLE, //
+    },
+};
 
 /// What the code that asks runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +78,22 @@ pub(crate) fn answers_requests() -> bool {
     has_flags(ANSWERING)
 }
 
+/// Whether the current task does what others may have asked for, who get the error if a signal to this one ends it. Unlike
+/// [`answers_requests`], this is so in [`answering`] only: nobody could kill a process that waits in a file's `open`
+/// otherwise, if it has asked for `PR_SET_IO_FLUSHER`.
+pub(crate) fn works_for_others() -> bool {
+    has_flags(FOR_OTHERS)
+}
+
+/// The state to wait in where signals may end that.
+pub(crate) fn interruptible() -> c_int {
+    if works_for_others() {
+        TASK_UNINTERRUPTIBLE
+    } else {
+        TASK_INTERRUPTIBLE
+    }
+}
+
 /// Whether the current task may wait for disks. C says so while it resets a USB device or takes any device away, too.
 pub(crate) fn may_do_io() -> bool {
     !has_flags(bindings::PF_MEMALLOC_NOIO)
@@ -102,6 +125,9 @@ const NO_REGISTERING: u32 = NO_FILES | NO_PSEUDO_FILES;
 /// What is called without files while C takes a device away seems to answer, too, and so it does for a server of a disk
 /// (`PR_SET_IO_FLUSHER`): neither should wait for one.
 const ANSWERING: u32 = NO_FILES | bindings::PF_MEMALLOC_NOIO;
+/// The last of these does nothing beside the one before; C sets it in file systems, which call nothing of a module's but
+/// disks.
+const FOR_OTHERS: u32 = ANSWERING | bindings::PF_MEMALLOC_NOFS;
 
 fn has_flags(flags: u32) -> bool {
     // SAFETY: The task that runs is there, and nobody else changes these flags.
@@ -111,7 +137,7 @@ fn has_flags(flags: u32) -> bool {
 /// Calls what answers a disk's requests: it must not wait for disks, nor allocate by writing to them
 /// (`memalloc_noio_save`), nor use files.
 pub(crate) fn answering<R>(call: impl FnOnce() -> R) -> R {
-    with_flags(ANSWERING, call)
+    with_flags(FOR_OTHERS, call)
 }
 
 /// Calls what makes up the content of a file in a pseudo file system, or takes it, with that file's mutex held.

@@ -86,6 +86,7 @@
 //! | a disk that is dropped where it was added, as by an `init` that fails | has it open until the task is back in user space, to look for partitions: a wait for ever | `block::find_partitions` |
 //! | a [`block::Disk`] that is dropped while somebody has it open | calls its functions when that is closed | its drop waits |
 //! | how much is discarded at a time | all of the disk, in one call that nobody can interrupt | `Inner::add`: a GiB |
+//! | a signal to a task that answers requests, which may be others': [`block::Operations`] | ends a wait, and what others have written is lost | `context::interruptible`: no signal ends one there. Nobody, of upstream's waits |
 //! | errors from [`block::Operations`] | some stand for "ask again" | `Inner::queue_rq`: three, and `EIO` for the others |
 //! | the memory of a request | changes while it is looked at | the type: a [`block::Segment`] is copied |
 //! | the names of interfaces: [`net::Interfaces::new`] | a `BUG` of long ones, a number for a `%`; sysctl has `all` and `default` | `net::is_interface`: `EINVAL` |

@@ -11,7 +11,10 @@
 use crate::{
     bindings,
     compat,
-    context::Context,
+    context::{
+        self,
+        Context, //
+    },
     locked::Locked, //
 };
 use core::ptr::NonNull;
@@ -99,12 +102,12 @@ impl Tty {
             if patience == 0 {
                 return Err(compat::errno(bindings::ETIME));
             }
-            if kernel::current!().signal_pending() {
+            if !context::works_for_others() && kernel::current!().signal_pending() {
                 return Err(ERESTARTSYS);
             }
             patience = patience.saturating_sub(2);
             // SAFETY: Sleeps for a tick, and the rest of the current one.
-            unsafe { bindings::schedule_timeout_interruptible(1) };
+            unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
         Ok(())
     }

@@ -17,6 +17,7 @@
 use crate::{
     bindings,
     compat,
+    context,
     fops::Events, //
 };
 use kernel::{
@@ -36,7 +37,6 @@ use kernel::{
     task::{
         Task,
         MAX_SCHEDULE_TIMEOUT,
-        TASK_INTERRUPTIBLE,
         TASK_NORMAL, //
     },
     time::{
@@ -86,6 +86,8 @@ enum Kind {
 }
 
 /// A queue of tasks that wait for a condition.
+///
+/// In [what answers a disk's requests](crate::block::Operations) no signal ends a wait.
 ///
 /// If the queue was ever polled, dropping it may sleep: a poller keeps its file open, but the files of a
 /// [`proc_fs::Node`](crate::proc_fs::Node) go with the node, and their pollers have yet to leave.
@@ -222,12 +224,13 @@ impl WaitQueue {
             unsafe { bindings::finish_wait(self.head.get(), entry.get()) }
         });
 
+        let state = context::interruptible();
         loop {
             // SAFETY: `entry` was initialised, and stays where it is until `_leave` has taken it
             // out of the queue again.
-            let interrupted = unsafe {
-                bindings::prepare_to_wait_event(self.head.get(), entry.get(), TASK_INTERRUPTIBLE)
-            } != 0;
+            let interrupted =
+                unsafe { bindings::prepare_to_wait_event(self.head.get(), entry.get(), state) }
+                    != 0;
             if let Some(value) = condition(&mut guard) {
                 return Ok(value);
             }

@@ -2,12 +2,20 @@
 
 //! Threads, timers, lines, values, files and so on of the support crate, used as nobody should.
 
-use lkmpg_tests::{KernelLog, Module, open_node, skip};
+use lkm::raw;
+use lkmpg_tests::{KernelLog, Module, is_asleep, is_in, open_node, skip, wait_until};
 use rustix::{
     fs::OFlags,
     io::{Errno, pwrite},
 };
-use std::{fs, io::Read as _, thread::available_parallelism};
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::{fs::FileExt as _, process::ExitStatusExt as _},
+    process::Command,
+    thread::{self, available_parallelism},
+    time::Duration,
+};
 
 #[test]
 fn rough_use_does_no_harm() {
@@ -67,5 +75,35 @@ fn devices_of_odd_shapes_are_refused() {
     // What the search for partitions has read is not kept.
     let later = fs::read("/dev/later").expect("a disk");
     assert!(later == [1; 8 * 512], "it begins with {}", later[0]);
+    module.unload().expect("not in use");
+}
+
+/// A disk that waits, in the task of who asks, whoever has written.
+#[test]
+fn what_others_write_is_not_lost_by_a_signal() {
+    let module = Module::load("devices", &[]).expect("the module loads");
+    let disk = open_node("/dev/slow", OFlags::RDWR);
+    for byte in 1..=3 {
+        disk.write_all_at(&[byte; 4096], 0).expect("to the cache");
+        let mut other = Command::new("sync").arg("/dev/slow").spawn().expect("sync");
+        let pid = other.id();
+        wait_until("the other one to write it", || {
+            is_in(&pid.to_string(), &[libc::SYS_fsync]) && is_asleep(pid, pid as i32)
+        });
+        other.kill().expect("kill");
+        let status = other.wait().expect("its end");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "it came too late");
+        assert!(disk.sync_all().is_ok(), "it is lost");
+    }
+    // Who writes himself, and gets signals that he handles.
+    let direct = open_node("/dev/slow", OFlags::RDWR | OFlags::DIRECT);
+    let written = thread::spawn(move || {
+        raw::interrupt_every(Duration::from_millis(5));
+        disk.write_all_at(&[4; 4096], 0)?;
+        disk.sync_all()?;
+        direct.write_all_at(&Sector([5; 512]).0, 0)
+    });
+    let result = written.join().expect("no panic");
+    assert!(result.is_ok(), "{result:?}");
     module.unload().expect("not in use");
 }

@@ -3,7 +3,10 @@
 //! Waiting in line.
 
 use super::WaitQueue;
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use kernel::{
     error::code::ERESTARTSYS,
     prelude::*,
@@ -22,7 +25,6 @@ use kernel::{
     },
     task::{
         MAX_SCHEDULE_TIMEOUT,
-        TASK_INTERRUPTIBLE,
         TASK_NORMAL, //
     },
     types::{
@@ -101,7 +103,8 @@ impl TurnQueue {
     ///
     /// The caller must have found the thing taken with the lock held, so that the queue's order is
     /// that of the lock. Fails with `ERESTARTSYS` if a signal arrives first; a signal that comes
-    /// together with the turn leaves the caller with the turn. May sleep.
+    /// together with the turn leaves the caller with the turn. In what answers a disk's requests none ends the wait. May
+    /// sleep.
     pub fn wait<T: ?Sized, B: Backend>(&self, guard: Guard<'_, T, B>) -> Result {
         let head = self.queue.head.get();
         let entry = Opaque::<bindings::wait_queue_entry>::uninit();
@@ -117,12 +120,12 @@ impl TurnQueue {
         });
 
         let mut guard = Some(guard);
+        let state = context::interruptible();
         loop {
             // SAFETY: `entry` was initialised, and stays where it is until `_leave` has taken it
             // out of the queue again.
             let interrupted =
-                unsafe { bindings::prepare_to_wait_event(head, entry.get(), TASK_INTERRUPTIBLE) }
-                    != 0;
+                unsafe { bindings::prepare_to_wait_event(head, entry.get(), state) } != 0;
             // The turn is given with the queue locked. If it had not been given when the call
             // above found a signal and took the entry out, it will not be given any more.
             if has_turn(&entry) {

@@ -16,6 +16,7 @@ use lkm::{
         Options,
         Segment, //
     },
+    completion::Completion,
     file,
     firmware::Image,
     hwmon::{
@@ -27,7 +28,9 @@ use lkm::{
         LAST_KEY,
         SYSRQ, //
     },
-    prelude::*, //
+    new_turn_queue,
+    prelude::*,
+    wait::TurnQueue, //
 };
 
 mod cases;
@@ -49,11 +52,13 @@ module_params! {
     },
 }
 
-/// `/dev/nothing`, `/dev/refusing`, and `/dev/later`.
+/// `/dev/nothing`, `/dev/refusing`, `/dev/later`, and `/dev/slow`, which needs the thread.
 struct Devices {
     _disk: Disk<Nothing>,
     _refusing: Disk<Refusing>,
     _later: Disk<Later>,
+    _slow: Disk<Slow>,
+    _ticks: kthread::Thread<()>,
 }
 
 const CASES: &[(&str, Case)] = &[
@@ -78,10 +83,18 @@ impl kernel::Module for Devices {
         };
         let is_later = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let later = Later(is_later.clone());
+        let waits = Arc::pin_init(Waits::new(), GFP_KERNEL)?;
+        let slow = Slow(waits.clone());
         let devices = Devices {
             _disk: Disk::new(c"nothing", options, Nothing, static_lock_class!())?,
             _refusing: Disk::new(c"refusing", options, Refusing, static_lock_class!())?,
             _later: Disk::new(c"later", options, later, static_lock_class!())?,
+            _slow: Disk::new(c"slow", options, slow, static_lock_class!())?,
+            _ticks: kthread::spawn(c"slow", move |me| {
+                while me.sleep(20) {
+                    waits.end_one();
+                }
+            })?,
         };
         is_later.store(true, Relaxed);
         Ok(devices)
@@ -326,6 +339,72 @@ impl Operations for Later {
 
     fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
         Ok(())
+    }
+
+    fn discard(&self, _range: Range<u64>) -> Result {
+        Ok(())
+    }
+}
+
+/// All that one can wait for.
+#[pin_data]
+struct Waits {
+    #[pin]
+    done: Completion,
+    #[pin]
+    ticks: Mutex<u32>,
+    #[pin]
+    ticked: WaitQueue,
+    #[pin]
+    turns: TurnQueue,
+}
+
+impl Waits {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            done <- Completion::new(),
+            ticks <- new_mutex!(0),
+            ticked <- new_wait_queue!("ticked"),
+            turns <- new_turn_queue!("turns"),
+        })
+    }
+
+    fn end_one(&self) {
+        let mut ticks = self.ticks.lock();
+        *ticks += 1;
+        self.ticked.wake_all();
+        self.turns.hand_over();
+        if !self.done.is_done() {
+            self.done.complete();
+        }
+    }
+
+    fn wait_for_all(&self) -> Result {
+        let before = *self.ticks.lock();
+        let by = |ticks| move |now: &mut u32| (*now - before >= ticks).then_some(());
+        self.ticked.wait(&self.ticks, by(1))?;
+        self.ticked.wait_exclusive(&self.ticks, by(2))?;
+        self.ticked.wait_timeout(&self.ticks, 60_000, by(3))?;
+        self.turns.wait(self.ticks.lock())?;
+        // The first may have been done before.
+        self.done.wait()?;
+        self.done.wait()?;
+        self.done.wait_interruptible()?;
+        self.done.wait_timeout(60_000)?;
+        self.done.wait_killable_timeout(60_000)
+    }
+}
+
+/// A disk that waits before it takes anything.
+struct Slow(Arc<Waits>);
+
+impl Operations for Slow {
+    fn read(&self, _position: u64, _segment: &mut Segment<'_>) -> Result {
+        Ok(())
+    }
+
+    fn write(&self, _position: u64, _segment: &Segment<'_>) -> Result {
+        self.0.wait_for_all()
     }
 
     fn discard(&self, _range: Range<u64>) -> Result {
