@@ -7,7 +7,8 @@ use kernel::alloc::Flags;
 
 /// As `GFP_KERNEL`, but the page allocator rather fails than kills a process for these pages
 /// (`__GFP_RETRY_MAYFAIL`), and logs nothing. Others who need memory at that moment, vmalloc's page
-/// tables among them, may still have one killed.
+/// tables among them, may still have one killed. It takes nothing of what C keeps for tasks that free memory
+/// (`__GFP_NOMEMALLOC`): a disk made of memory would keep it, when somebody swaps to it.
 // SAFETY: `Flags` is a wrapper around its one member, C's bits, which the kernel crate has no other
 // way to say.
 pub const MAY_FAIL: Flags =
