@@ -12,7 +12,10 @@
 //! [`FileOperations::mmap`]: crate::fops::FileOperations::mmap
 //! [`FileOperations::fault`]: crate::fops::FileOperations::fault
 
-use crate::bindings;
+use crate::{
+    bindings,
+    wait::is_killed, //
+};
 use kernel::{
     iov::{
         IovIterDest,
@@ -185,7 +188,7 @@ impl Area {
     /// Maps a page as the `index`th of the area, counted from 0 (`vm_insert_page`).
     ///
     /// Fails with `EINVAL` if there are not as many, `EBUSY` if one was mapped there before, or if the page is in
-    /// 2^28 places, or `ENOMEM`. May sleep.
+    /// 2^28 places, `EINTR` if the process is being killed, or `ENOMEM`. May sleep.
     #[expect(clippy::disallowed_methods, reason = "it is a page that may be seen")]
     pub fn insert(&self, index: usize, page: &SharedPage) -> Result {
         if index >= self.pages() {
@@ -193,6 +196,10 @@ impl Area {
         }
         if !page.may_be_mapped() {
             return Err(EBUSY);
+        }
+        // A process may ask for as much as it likes, and nobody looks into its memory meanwhile.
+        if is_killed() {
+            return Err(EINTR);
         }
         let address = self.0.start().wrapping_add(index << PAGE_SHIFT);
         self.0.set_mixedmap().vm_insert_page(address, page.page())

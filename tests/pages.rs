@@ -3,21 +3,27 @@
 //! Several minors and mmap, which no sample has: the module `pages` of the tests.
 
 use lkm::{hostile::Window, memory::Mapping};
-use lkmpg_tests::{KernelSetting, Module, errno_of, majors};
+use lkmpg_tests::{KernelSetting, Module, errno_of, majors, wait_until};
 use rustix::{
     fs::{FileType, Mode, makedev, mknodat},
     io::Errno,
     mm::{MapFlags, ProtFlags},
 };
 use std::{
+    env,
     fs::{self, File},
     os::{
         fd::AsFd as _,
-        unix::fs::{FileExt as _, MetadataExt as _},
+        unix::{
+            fs::{FileExt as _, MetadataExt as _},
+            process::ExitStatusExt as _,
+        },
     },
+    process::{Command, Stdio},
 };
 
 const PAGE: usize = 4096;
+const EVERYWHERE: &str = "/dev/everywhere";
 const NODES: [&str; 2] = ["/dev/pages0", "/dev/pages1"];
 
 fn load() -> Module {
@@ -173,4 +179,34 @@ fn pages_come_when_they_are_touched() {
     assert_eq!(other.get(0), Ok(0));
     drop(other);
     module.unload().expect("unload");
+}
+
+#[test]
+fn who_is_killed_maps_no_further() {
+    let module = load();
+    let told = || {
+        let text = fs::read_to_string(EVERYWHERE).expect("read");
+        let (places, errno) = text.trim().split_once(' ').expect("two numbers");
+        [places, errno].map(|it| it.parse::<i32>().expect("a number"))
+    };
+    let mut child = Command::new(env::current_exe().expect("this file"))
+        .args(["--exact", "map_a_lot", "--ignored"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a process");
+    wait_until("a page to be mapped", || told()[0] > 0);
+    child.kill().expect("kill");
+    assert_eq!(child.wait().expect("its end").signal(), Some(9));
+    let interrupted = Errno::INTR.raw_os_error();
+    assert_eq!(told()[1], -interrupted);
+    module.unload().expect("unload");
+}
+
+/// Takes a second or more, and 64 MiB of tables.
+#[test]
+#[ignore = "a process of the test above"]
+fn map_a_lot() {
+    let (prot, flags) = (ProtFlags::READ, MapFlags::SHARED);
+    let file = open(EVERYWHERE);
+    drop(Window::new(file.as_fd(), 0, 32 << 30, prot, flags));
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! A device with several minors: each is a page that processes share by mapping it. And a device
-//! whose pages come to be when somebody touches them.
+//! whose pages come to be when somebody touches them; and one that maps one page everywhere.
 //!
 //! There are nodes for minors 0 and 1 of the first, a third page behind minor 2, and nothing behind
-//! minor 3. Reading tells the minor. The second has room for four pages.
+//! minor 3. Reading tells the minor. The second has room for four pages. Who opens the third reads how often it was
+//! mapped, and what ended that.
 
 use kernel::{
     page::PAGE_SIZE,
@@ -31,6 +32,7 @@ const COUNT: usize = 3;
 struct Pages {
     _device: chrdev::Registration<OpenPage>,
     _lazy: chrdev::Registration<OpenLazy>,
+    _everywhere: chrdev::Registration<OpenEverywhere>,
 }
 
 impl kernel::Module for Pages {
@@ -48,6 +50,17 @@ impl kernel::Module for Pages {
             _lazy: chrdev::Registration::new(
                 chrdev::Options::new(c"lazy_pages"),
                 Arc::pin_init(new_mutex!([const { None }; ROOM]), GFP_KERNEL)?,
+            )?,
+            _everywhere: chrdev::Registration::new(
+                chrdev::Options::new(c"everywhere"),
+                Arc::new(
+                    Everywhere {
+                        page: SharedPage::new()?,
+                        places: Atomic::new(0),
+                        errno: Atomic::new(0),
+                    },
+                    GFP_KERNEL,
+                )?,
             )?,
         })
     }
@@ -151,5 +164,42 @@ impl FileOperations for OpenLazy {
 
     fn fault(&self, _file: &OpenFile, page: usize) -> Result<SharedPage> {
         self.page(page)
+    }
+}
+
+struct Everywhere {
+    page: SharedPage,
+    places: Atomic<usize>,
+    errno: Atomic<c_int>,
+}
+
+struct OpenEverywhere {
+    everywhere: Arc<Everywhere>,
+    text: CString,
+}
+
+#[vtable]
+impl FileOperations for OpenEverywhere {
+    type Data = Everywhere;
+
+    fn open(data: ArcBorrow<'_, Everywhere>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        let (places, errno) = (data.places.load(Relaxed), data.errno.load(Relaxed));
+        Ok(Self {
+            everywhere: data.into(),
+            text: CString::try_from_fmt(fmt!("{places} {errno}\n"))?,
+        })
+    }
+
+    fn read(&self, _file: &OpenFile, pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
+        read_from_buffer(out, pos, self.text.to_bytes())
+    }
+
+    fn mmap(&self, _file: &OpenFile, area: &Area) -> Result {
+        for index in 0..area.pages() {
+            area.insert(index, &self.everywhere.page)
+                .inspect_err(|error| self.everywhere.errno.store(error.to_errno(), Relaxed))?;
+            self.everywhere.places.fetch_add(1, Relaxed);
+        }
+        Ok(())
     }
 }
