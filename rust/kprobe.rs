@@ -402,7 +402,7 @@ impl UserString {
     ///
     /// If the result is shorter than `buffer`, the string ends with it, and the rest is zeroed. Fails with
     /// `EFAULT` if the memory is not there now, or the caller is no process and has none, and with `EINVAL` for an
-    /// `offset` beyond 128 KiB. Callable from any context (`copy_from_user_nofault`).
+    /// `offset` beyond 4,096. Callable from any context (`copy_from_user_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         buffer.fill(0);
         // A kernel thread has the memory of the process that ran last.
@@ -440,7 +440,7 @@ impl Filename {
     ///
     /// If the result is shorter than `buffer`, the path ends with it, and the rest is zeroed. If the
     /// kernel could not copy the path, this fails with what the process is told: `EFAULT`, `ENOENT` for an empty
-    /// path, `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 128 KiB. Callable from
+    /// path, `ENAMETOOLONG` from 4,096 bytes on; and with `EINVAL` for an `offset` beyond 4,096. Callable from
     /// any context (`copy_from_kernel_nofault`).
     pub fn read<'a>(&self, offset: usize, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
         buffer.fill(0);
@@ -512,8 +512,9 @@ fn read_string(
     length.and(Ok(read))
 }
 
-/// How far into a string one may look, in bytes: as long as one of a program's arguments may be.
-const FARTHEST: usize = 1 << 17;
+/// How far into a string one may begin, in bytes: the length of the longest path. Who reads a string in pieces has all before
+/// each of them looked at again.
+const FARTHEST: usize = bindings::PATH_MAX as usize;
 
 /// As [`read_string`], but for the rest. Returns how much that was.
 fn read_from(

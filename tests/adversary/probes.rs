@@ -63,6 +63,7 @@ impl kprobe::Handler for Reads {
 struct Paths {
     seen: Atomic<u32>,
     behind: Atomic<u32>,
+    far: Atomic<u32>,
 }
 
 impl Paths {
@@ -70,6 +71,7 @@ impl Paths {
         Self {
             seen: Atomic::new(0),
             behind: Atomic::new(0),
+            far: Atomic::new(0),
         }
     }
 }
@@ -85,6 +87,10 @@ impl kprobe::Handler for Paths {
             if room.iter().skip(length).any(|byte| *byte != 0) {
                 self.behind.fetch_add(1, Relaxed);
             }
+        }
+        let mut room = [0; 240];
+        if path.read(4096, &mut room) == Ok(&[]) && path.read(4097, &mut room) == Err(EINVAL) {
+            self.far.fetch_add(1, Relaxed);
         }
     }
 }
@@ -106,7 +112,8 @@ pub(super) fn behind_a_path() -> Result<bool> {
     // There is nothing, and nothing can be created there.
     let nowhere = file::Options::new().write().create();
     let is_nowhere = nowhere.open(c"/proc/nowhere").is_err();
-    Ok(refused && is_nowhere && probe.seen.load(Relaxed) >= 13 && probe.behind.load(Relaxed) == 0)
+    let (seen, behind) = (probe.seen.load(Relaxed), probe.behind.load(Relaxed));
+    Ok(refused && is_nowhere && seen >= 13 && behind == 0 && probe.far.load(Relaxed) > 0)
 }
 
 fn probe(symbol: &'static CStr, dropped: &Arc<Atomic<u32>>) -> Result<Pin<KBox<Probe<Reads>>>> {
