@@ -65,7 +65,8 @@ pub trait FileOperations: Sized + Send + Sync + 'static {
     /// socket and never received. What the state needs [files](mod@crate::file) for, it opens here, with the rights of
     /// who calls, and not in its drop.
     ///
-    /// The module cannot be unloaded while a file is open or being opened.
+    /// The module cannot be unloaded while a file is open or being opened. The state counts as memory of the caller's group
+    /// (`GFP_KERNEL_ACCOUNT`); what it refers to does if the module says so.
     fn open(data: ArcBorrow<'_, Self::Data>, file: &OpenFile) -> impl PinInit<Self, Error>;
 
     /// Reads at `pos` and advances it. Returns the number of bytes, 0 at the end.

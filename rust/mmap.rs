@@ -70,12 +70,12 @@ use kernel::{
 pub struct SharedPage(Arc<Page>);
 
 impl SharedPage {
-    /// Allocates a page of zeroes.
+    /// Allocates a page of zeroes. It counts as memory of the caller's group (`GFP_KERNEL_ACCOUNT`).
     ///
     /// Fails with `ENOMEM`. May sleep (`alloc_page`).
     pub fn new() -> Result<Self> {
-        let page = Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?;
-        Ok(Self(Arc::new(page, GFP_KERNEL)?))
+        let page = Page::alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO)?;
+        Ok(Self(Arc::new(page, GFP_KERNEL_ACCOUNT)?))
     }
 
     /// Copies from `offset` on to `out`, up to the end of either. Returns the number of bytes.

@@ -97,7 +97,8 @@ impl<T: FileOperations> Shims<T> {
                 state <- T::open(data, &open_file),
                 subscribers: Atomic::new(core::ptr::null_mut()),
             }),
-            GFP_KERNEL,
+            // A user may have as many as files.
+            GFP_KERNEL_ACCOUNT,
         );
         Caller::Vfs.status(opened.map(|opened| {
             // SAFETY: `open` owns the private data.
