@@ -28,7 +28,13 @@ use kernel::{
     cpu::CpuId,
     error::from_err_ptr,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Full, //
+        },
+    },
     task::{
         Task,
         MAX_SCHEDULE_TIMEOUT, //
@@ -178,11 +184,43 @@ pub(crate) fn too_many(error: Error) -> Error {
     }
 }
 
+/// Where a thread waits for a token, of which there is one at most.
+#[pin_data]
+struct Parking {
+    /// The token was given, and not taken.
+    is_given: Atomic<bool>,
+    #[pin]
+    given: Completion,
+}
+
+impl Parking {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            is_given: Atomic::new(false),
+            given <- Completion::new(),
+        })
+    }
+
+    fn give(&self) {
+        // In this order with `take`, the thread sees what was done before, also if it has the token and has yet to return.
+        if !self.is_given.xchg(true, Full) {
+            self.given.complete();
+        }
+    }
+
+    /// Fails if a signal comes first.
+    fn take(&self) -> Result {
+        self.given.wait_interruptible()?;
+        self.is_given.xchg(false, Full);
+        Ok(())
+    }
+}
+
 /// What a thread and its owner share.
 #[pin_data]
 struct Shared<R> {
     #[pin]
-    unparked: Completion,
+    parking: Parking,
     #[pin]
     ended: Completion,
     result: UnsafeCell<Option<R>>,
@@ -206,7 +244,7 @@ where
     fn new(closure: F) -> impl PinInit<Self> {
         pin_init!(Self {
             shared <- pin_init!(Shared {
-                unparked <- Completion::new(),
+                parking <- Parking::new(),
                 ended <- Completion::new(),
                 result: UnsafeCell::new(None),
                 free: Self::free,
@@ -229,7 +267,7 @@ where
         if let Some(closure) = closure {
             // INVARIANT: This is called by a kernel thread.
             let result = closure(&Current {
-                unparked: &packet.shared.unparked,
+                parking: &packet.shared.parking,
                 _here: NotThreadSafe,
             });
             // SAFETY: Until the thread has exited, nobody else looks at the result.
@@ -352,11 +390,12 @@ impl<R> Thread<R> {
         self.packet.ended.is_done()
     }
 
-    /// Lets one call of [`Current::park`] return: the one in progress or the next one.
+    /// Lets one call of [`Current::park`] return: the one in progress or the next one. That one sees what the caller has done
+    /// before. Until it returns, further calls of this do nothing, as with those of the standard library.
     ///
     /// Callable from any context but NMI (`complete`).
     pub fn unpark(&self) {
-        self.packet.unparked.complete();
+        self.packet.parking.give();
     }
 
     /// Returns the thread's task.
@@ -371,7 +410,7 @@ impl<R> Thread<R> {
 ///
 /// The current task is a kernel thread.
 pub struct Current<'a> {
-    unparked: &'a Completion,
+    parking: &'a Parking,
     /// The functions are about the task that calls them.
     _here: NotThreadSafe,
 }
@@ -411,14 +450,14 @@ impl Current<'_> {
 
     /// Sleeps until [`Thread::unpark`] is called, or until the thread is asked to stop.
     ///
-    /// Each call of `unpark` lets one call of `park` return, and may come first. Returns whether
+    /// `unpark` may come first, and lets the next call of `park` return, once however often it was called. Returns whether
     /// the thread may go on: `false` once it has been asked to stop. May sleep
     /// (`wait_for_completion_interruptible`).
     #[must_use = "a thread that was asked to stop has to end"]
     pub fn park(&self) -> bool {
         while !self.should_stop() {
             // Being asked to stop interrupts the wait, as in `sleep`.
-            if self.unparked.wait_interruptible().is_ok() {
+            if self.parking.take().is_ok() {
                 break;
             }
         }

@@ -48,7 +48,7 @@ struct Threads;
 
 impl kernel::Module for Threads {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cases: [(&str, Case); 12] = [
+        let cases: [(&str, Case); 13] = [
             ("a result", result),
             ("an end by itself", end_by_itself),
             ("a stop before the start", stop_before_start),
@@ -58,6 +58,7 @@ impl kernel::Module for Threads {
             ("a stop while it waits for what is done", stop_completing),
             ("a stop while it joins another", stop_joining),
             ("unparking", unparking),
+            ("unparking twice", unparking_twice),
             ("dropping a thread", dropping),
             ("a file's position", file_position),
             ("a file's access", file_access),
@@ -207,16 +208,40 @@ fn unparking() -> Result<bool> {
     let thread = kthread::spawn(c"threads", move |me| {
         while me.park() {
             count.fetch_add(1, Relaxed);
-            if count.load(Relaxed) == 3 {
-                break;
-            }
         }
     })?;
-    for _ in 0..3 {
+    for turn in 1..=3 {
         thread.unpark();
+        while turns.load(Relaxed) < turn {
+            pause()?;
+        }
     }
-    thread.wait()?;
+    thread.stop();
     Ok(turns.load(Relaxed) == 3)
+}
+
+/// Twice is once, also if it comes before the thread parks.
+fn unparking_twice() -> Result<bool> {
+    let (begun, turns) = (counter()?, counter()?);
+    let (flag, count) = (begun.clone(), turns.clone());
+    let thread = kthread::spawn(c"threads", move |me| {
+        while flag.load(Relaxed) == 0 {
+            let _ = me.sleep(1);
+        }
+        while me.park() {
+            count.fetch_add(1, Relaxed);
+        }
+    })?;
+    thread.unpark();
+    thread.unpark();
+    begun.store(1, Relaxed);
+    wait_for(&turns)?;
+    // Time for another turn.
+    for _ in 0..10 {
+        pause()?;
+    }
+    thread.stop();
+    Ok(turns.load(Relaxed) == 1)
 }
 
 fn dropping() -> Result<bool> {
@@ -235,11 +260,15 @@ fn dropping() -> Result<bool> {
 fn wait_for(flag: &Atomic<u32>) -> Result {
     let ticker = kthread::spawn(c"threads", |me| while me.sleep(1) {})?;
     while flag.load(Relaxed) == 0 {
-        // A spawned thread always lets others run.
-        kthread::spawn(c"threads", |me| me.sleep(1))?.wait()?;
+        pause()?;
     }
     drop(ticker);
     Ok(())
+}
+
+/// Waits for a moment, by a thread: one that was spawned always lets others run.
+fn pause() -> Result {
+    kthread::spawn(c"threads", |me| me.sleep(1))?.wait()
 }
 
 fn file_path() -> Result<kernel::str::CString> {
