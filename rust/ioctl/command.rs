@@ -62,7 +62,8 @@ impl<K> Command<K> {
     }
 
     /// Encodes a command whose argument is a pointer to a `T`, which has at most 1,024 bytes: the
-    /// handler has it on the kernel's stack.
+    /// handler has it on the kernel's stack, with up to two copies of it, for 24 commands as for one. The compiler has them in
+    /// the same place.
     const fn of<T: Plain>(direction: u32, kind: u8, nr: u8) -> Self {
         const { assert!(size_of::<T>() <= 1024) };
         Self::encode(direction, size_of::<T>(), size_of::<T>(), kind, nr)
