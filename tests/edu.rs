@@ -6,7 +6,7 @@ use lkm::ioctl::{self, Command, Read, ReadWrite};
 use lkmpg_tests::{
     KernelLog, KernelSetting, Module, PciDevice, PciDriver, Slot, errno_of,
     faults::{self, Fault, Injector, Scope},
-    handled_signal_ends, is_asleep, open_node, ready, refuses_nonsense, skip, wait_until,
+    handled_signal_ends, is_asleep, open_node, ready, refuses_nonsense, skip, times, wait_until,
     while_asleep,
 };
 use rustix::{event::PollFlags, fs::OFlags, io::Errno};
@@ -196,6 +196,22 @@ fn those_who_use_it_take_turns() {
                     assert!(seen.iter().all(|it| *it == seen[0]), "{seen:?}");
                     let product = (1..=number).product();
                     assert_eq!(factorial(&file, number), Ok(product));
+                }
+            });
+        }
+    });
+}
+
+/// It shows with two processors.
+#[test]
+fn each_has_the_answer_to_its_own_number() {
+    let _module = load();
+    thread::scope(|scope| {
+        for number in [1, 0x1234_5678] {
+            scope.spawn(move || {
+                let file = open();
+                for _ in 0..times("LKMPG_ROUNDS", 100_000) {
+                    assert_eq!(invert(&file, number), Ok(!number));
                 }
             });
         }

@@ -39,7 +39,8 @@
 //! - **What a device says is input.** A device that is gone, or asleep, reads as all ones, or zeroes. So
 //!   the driver believes what it has read only if the device then still says that it is an edu.
 //! - **One caller at a time** has the device and its buffer, until its order is done. The others wait, or
-//!   get `EAGAIN` (`O_NONBLOCK`).
+//!   get `EAGAIN` (`O_NONBLOCK`). Inverting a number is no order: the answer is there at once. So it is
+//!   written and read with the lock held, which who waits for an order does not keep.
 //! - **DMA**: the device can reach addresses of 28 bits. The driver tells the kernel, which gives it a
 //!   buffer there. Before the buffer is freed, the kernel cuts the device off from memory.
 //!
@@ -279,7 +280,7 @@ impl Edu {
         })
     }
 
-    /// Does something with the registers. It must not sleep.
+    /// Does something with the registers, as others may at the same time. It must not sleep.
     ///
     /// What was read is only believed of a device that still says what it is.
     fn access<R>(&self, f: impl FnOnce(&Registers<'_>) -> R) -> Result<R> {
@@ -335,6 +336,15 @@ impl Edu {
         ended.map_err(|e| if e == ERESTARTSYS { e } else { ETIMEDOUT })?
     }
     // ANCHOR_END: take
+
+    fn invert(&self, number: u32) -> Result<u32> {
+        // Else another caller's number may come in between: `access` keeps the registers, and nobody out.
+        let _alone = self.state.lock();
+        self.access(|registers| {
+            registers.write_reg(LIVENESS::zeroed().with_value(number));
+            registers.read(LIVENESS).value().get()
+        })
+    }
 
     fn factorial(&self, file: &OpenFile, number: u32) -> Result<u32> {
         if number > 12 {
@@ -448,10 +458,7 @@ impl FileOperations for Session {
                 edu.access(|it| it.read(IDENTIFICATION).into_raw())
             })
             .read_write(INVERT, |number| {
-                *number = edu.access(|registers| {
-                    registers.write_reg(LIVENESS::zeroed().with_value(*number));
-                    registers.read(LIVENESS).value().get()
-                })?;
+                *number = edu.invert(*number)?;
                 Ok(0)
             })
             .read_write(FACTORIAL, |number| {

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
 #define EDU_IDENTIFICATION	0x00
@@ -23,6 +24,8 @@
 
 /* There is one device at a time. NULL if it is gone. */
 static void __iomem __rcu *registers;
+/* Of the register that inverts. */
+static DEFINE_SPINLOCK(liveness);
 
 /* What was read is only believed of a device that still says what it is. */
 static bool is_edu(void __iomem *regs)
@@ -39,8 +42,10 @@ static int edu_access(unsigned int cmd, u32 *value)
 	regs = rcu_dereference(registers);
 	if (regs) {
 		if (cmd == EDU_INVERT) {
+			spin_lock(&liveness);
 			iowrite32(*value, regs + EDU_LIVENESS);
 			*value = ioread32(regs + EDU_LIVENESS);
+			spin_unlock(&liveness);
 		} else {
 			*value = ioread32(regs + EDU_IDENTIFICATION);
 		}
