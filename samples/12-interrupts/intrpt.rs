@@ -33,6 +33,10 @@
 //! opened the file. One that is more than 1,024 behind loses the oldest, and reads `lost` and their
 //! number instead. This file shows passwords, too, so only root may open it.
 //!
+//! The log has the same keys, as in the guide, and passwords among them. The module has no say in who may
+//! read that: root, and everybody if `/proc/sys/kernel/dmesg_restrict` is 0. What copies the log to a file
+//! has rules of its own. A real driver logs nothing of what is typed.
+//!
 //! Changed from the guide: it throws the keyboard's driver out, and the PC must be rebooted. Here the
 //! driver stays, and gets every key. So our handler does not read the scan code (port 0x60): the
 //! controller gives out each one once, and the driver would miss it. It may read the status (port 0x64).
