@@ -6,8 +6,8 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    Configfs, Footprint, GpioChip, KernelLog, KernelSetting, LoadError, Module, Tmpfs, errno_of,
-    is_loaded,
+    Configfs, Evdev, Footprint, GpioChip, KernelLog, KernelSetting, Keyboard, LoadError, Module,
+    Tmpfs, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     open_node, ready, skip, wait_until,
 };
@@ -189,12 +189,25 @@ fn nobody_waits_for_the_memory_of_who_shares_a_file() {
             reads_too,
         ),
         ("gpio_button", "/dev/button", polls),
+        #[cfg(target_arch = "x86_64")]
+        ("intrpt", "/dev/scancode", polls),
     ] {
+        if name == "intrpt" {
+            // Until its driver has set it up, the keyboard sends other things.
+            drop(Evdev::keyboard());
+        }
         let module = Module::load(name, &[]).expect(name);
         let (log, file) = (KernelLog::now(), open_node(path, OFlags::RDONLY));
-        if name == "gpio_button" {
-            chip.pull(1, true);
-            log.wait_for("gpio_button: Press 1");
+        match name {
+            "gpio_button" => {
+                chip.pull(1, true);
+                log.wait_for("gpio_button: Press 1");
+            }
+            "intrpt" => {
+                Keyboard::new().tap(&["a"]);
+                ready(&file, PollFlags::IN, None);
+            }
+            _ => {}
         }
         let device = self::file("/dev/late");
         let memory = Mapping::writable(&device, 4096).expect("mmap");

@@ -28,31 +28,54 @@ struct Lines {
 }
 
 impl Lines {
-    /// Returns what is there to read, which is nothing if no scan code has come.
-    fn text(&mut self, codes: &Ring) -> &[u8] {
+    /// Whether there is something to read.
+    fn is_there(&self, codes: &Ring) -> bool {
+        self.read < self.line.len() || self.position != codes.end()
+    }
+
+    /// Takes what there is room for of the next line, which is nothing if no scan code has come.
+    fn take(&mut self, codes: &Ring, room: usize) -> Message<32> {
         if self.read == self.line.len() {
-            self.read = 0;
             self.line = match codes.next(&mut self.position) {
                 Some(Next::Byte(code)) => Message::format(fmt!("{code:02x}\n")),
                 Some(Next::Lost(n)) => Message::format(fmt!("lost {n}\n")),
-                None => Message::new(),
+                None => return Message::new(),
             };
+            self.read = 0;
         }
-        self.line.as_bytes().get(self.read..).unwrap_or_default()
+        let rest = self.line.as_bytes().get(self.read..).unwrap_or_default();
+        let taken = Message::concat(&[rest.get(..room).unwrap_or(rest)]);
+        self.read += taken.len();
+        taken
     }
+}
 
-    /// Copies what is there and fits. Returns how many bytes that is.
-    fn copy(&mut self, codes: &Ring, out: &mut IovIterDest<'_>) -> Result<usize> {
+impl Session {
+    /// Copies what is there and fits, without the lock: that may sleep for long. Returns how many bytes that is.
+    fn copy(&self, out: &mut IovIterDest<'_>) -> Result<usize> {
         let mut copied = 0;
-        while !out.is_empty() && !self.text(codes).is_empty() {
-            let taken = out.copy_to_iter(self.text(codes));
-            if taken == 0 && copied == 0 {
-                return Err(EFAULT);
-            } else if taken == 0 {
+        while !out.is_empty() {
+            let mut lines = self.lines.lock();
+            let taken = lines.take(&self.keyboard.codes, out.len());
+            let end = (lines.position, lines.read);
+            drop(lines);
+            let length = out.copy_to_iter(taken.as_bytes());
+            copied += length;
+            if length < taken.len() {
+                // The rest is the next reader's, unless another one has read on.
+                let mut lines = self.lines.lock();
+                if (lines.position, lines.read) == end {
+                    lines.read -= taken.len() - length;
+                    self.keyboard.arrived.wake_all();
+                }
+                if copied == 0 {
+                    return Err(EFAULT);
+                }
                 break;
             }
-            self.read += taken;
-            copied += taken;
+            if taken.is_empty() {
+                break;
+            }
         }
         Ok(copied)
     }
@@ -76,7 +99,7 @@ impl FileOperations for Session {
 
     fn read(&self, file: &OpenFile, _pos: &mut Offset, out: &mut IovIterDest<'_>) -> Result<usize> {
         let keyboard = &self.keyboard;
-        let there = |lines: &mut Lines| (!lines.text(&keyboard.codes).is_empty()).then_some(());
+        let there = |lines: &mut Lines| lines.is_there(&keyboard.codes).then_some(());
         let mut copied = 0;
         while copied == 0 && !out.is_empty() {
             if file.nonblocking() {
@@ -85,13 +108,13 @@ impl FileOperations for Session {
                 keyboard.arrived.wait(&self.lines, there)?;
             }
             // Another thread may have been faster.
-            copied = self.lines.lock().copy(&keyboard.codes, out)?;
+            copied = self.copy(out)?;
         }
         Ok(copied)
     }
 
     fn poll<'a>(&'a self, _file: &OpenFile, table: &PollTable<'a>) -> Events {
         table.watch(&self.keyboard.arrived);
-        Events::READABLE.when(!self.lines.lock().text(&self.keyboard.codes).is_empty())
+        Events::READABLE.when(self.lines.lock().is_there(&self.keyboard.codes))
     }
 }
