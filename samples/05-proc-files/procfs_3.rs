@@ -25,7 +25,8 @@
 //!
 //! The module learns when the file is opened and when it is closed: a `Session` is made, and dropped.
 //! C has `proc_open` and `proc_release` in `struct proc_ops`, and `proc_set_user()` and
-//! `proc_set_size()` for the rest.
+//! `proc_set_size()` for the rest. The log has both for you to see. A driver logs nothing that a user may
+//! do as often as they like: here user 1000 can fill the log, and push out what others look for.
 //!
 //! Where to look: `fs/proc/generic.c`.
 
