@@ -56,15 +56,18 @@ fn word(descriptor: &[u8], offset: usize) -> Result<u16> {
     }
 }
 
-/// A text in UTF-16, the lower byte first.
+/// A text in UTF-16, the lower byte first. The device has said it: no part of it may begin a line of the log, or paint
+/// the terminal on which somebody reads that.
 struct Text<'a>(&'a [u8]);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = self.0.chunks_exact(2).flat_map(<[u8; 2]>::try_from);
         let units = pairs.map(u16::from_le_bytes);
-        char::decode_utf16(units)
-            .try_for_each(|it| f.write_char(it.unwrap_or(char::REPLACEMENT_CHARACTER)))
+        char::decode_utf16(units).try_for_each(|it| {
+            let shown = it.ok().filter(|it| !it.is_control());
+            f.write_char(shown.unwrap_or(char::REPLACEMENT_CHARACTER))
+        })
     }
 }
 
