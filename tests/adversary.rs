@@ -7,7 +7,7 @@
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
     Configfs, Evdev, Footprint, GpioChip, KernelLog, KernelSetting, Keyboard, LoadError, Module,
-    Tmpfs, errno_of, is_loaded,
+    Tmpfs, as_user, errno_of, is_loaded,
     netlink::{Connection, FAMILY_ID, REQUEST, command, message},
     open_node, ready, skip, wait_until,
 };
@@ -489,9 +489,18 @@ fn what_is_at_a_path_is_looked_at_before_it_is_opened() {
         assert_eq!(shown(), expected, "{owner}, {mode:o}");
     }
     drop(setting);
-    for path in [path, elsewhere] {
-        fs::remove_file(path).expect("remove");
+    // Nor is a file of root's opened by a name that they have given it.
+    fs::remove_file(path).expect("remove");
+    let setting = KernelSetting::new("/proc/sys/fs/protected_hardlinks", "0");
+    as_user(1000, || fs::hard_link(elsewhere, path).expect("link"));
+    for (mode, expected) in [(0o777, "0 0\n"), (0o1777, &planted)] {
+        fs::set_permissions("/tmp", Permissions::from_mode(mode)).expect("chmod");
+        assert_eq!(shown(), expected, "{mode:o}");
     }
+    fs::remove_file(elsewhere).expect("remove");
+    assert_eq!(shown(), "0 0\n");
+    drop(setting);
+    fs::remove_file(path).expect("remove");
 
     // Who splices to a FIFO has it locked when the module is called.
     let invalid = errors(Errno::INVAL, Errno::INVAL);

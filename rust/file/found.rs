@@ -92,7 +92,8 @@ impl Found {
     }
 
     /// Whether somebody else has put it where others may put something, for whoever would create it there
-    /// (`may_create_in_sticky`). May sleep (`dput`).
+    /// (`may_create_in_sticky`). What has more than one name may be anybody's: unless `protected_hardlinks` is set, who
+    /// has put it there need not own it. May sleep (`dput`).
     fn is_planted(&self) -> bool {
         // SAFETY: By the type invariants. This is a reference for us, which goes below; a folder has an inode. A task
         // has its own credentials.
@@ -106,9 +107,13 @@ impl Found {
         };
         let is_sticky = mode & bindings::S_ISVTX != 0;
         let is_others = mode & (bindings::S_IWOTH | bindings::S_IWGRP) != 0;
-        // SAFETY: By the type invariants.
-        let owner = unsafe { self.owner(self.inode()) };
-        is_sticky && is_others && owner != folder && owner != ours
+        // SAFETY: By the type invariants. Others may give it another name meanwhile.
+        let (owner, names) = unsafe {
+            let inode = self.inode();
+            let names = (&raw const (*inode).__bindgen_anon_1.i_nlink).read_volatile();
+            (self.owner(inode), names)
+        };
+        is_sticky && is_others && (owner != folder && owner != ours || names > 1)
     }
 
     /// Who owns that, as the mount has it (`i_uid_into_vfsuid`).
