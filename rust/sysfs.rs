@@ -131,6 +131,12 @@ impl<'a> StoreBuf<'a> {
 type Show<T> = fn(&T, &mut ShowBuf<'_>) -> Result;
 type Store<T> = fn(&T, StoreBuf<'_>) -> Result;
 
+/// The permissions that a file can have which is read or written.
+const fn able(read: bool, written: bool) -> u16 {
+    let read = if read { 0o444 } else { 0 };
+    read | if written { 0o220 } else { 0 }
+}
+
 /// A file with a value.
 ///
 /// All functions run in the context of the calling process and may sleep. They may run at the same
@@ -187,14 +193,7 @@ impl<T> Attribute<T> {
     /// Sets the permissions. There are none for what the attribute does not do, and sysfs lets
     /// nobody but the owner and the group write.
     pub const fn mode(mut self, mode: u16) -> Self {
-        let mut able = 0;
-        if self.show.is_some() {
-            able |= 0o444;
-        }
-        if self.store.is_some() {
-            able |= 0o220;
-        }
-        self.mode = mode & able;
+        self.mode = mode & able(self.show.is_some(), self.store.is_some());
         self
     }
 

@@ -83,6 +83,13 @@ impl<T> Binary<T> {
             write: Some(write),
         }
     }
+
+    /// Sets the permissions. There are none for what the file does not do, and sysfs lets
+    /// nobody but the owner and the group write.
+    pub const fn mode(mut self, mode: u16) -> Self {
+        self.mode = mode & super::able(self.read.is_some(), self.write.is_some());
+        self
+    }
 }
 
 /// A binary attribute, as C knows it.
