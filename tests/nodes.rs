@@ -23,7 +23,7 @@ chan_debugfs  /sys/kernel/debug/chan_debugfs/level        644 in,out         0 E
 chan_debugfs  /sys/kernel/debug/chan_debugfs/mailbox      644 out            0 0
 chan_firmware /sys/kernel/chan_firmware/ask               200 in,pri,out,err - 0
 chan_firmware /sys/kernel/chan_firmware/cancel            200 in,pri,out,err - 0
-chan_firmware /sys/kernel/chan_firmware/image             444 in,pri,out,err 0 -
+chan_firmware /sys/kernel/chan_firmware/image             400 in,pri,out,err 0 -
 chan_firmware /sys/kernel/chan_firmware/load              200 in,pri,out,err - 0
 chan_firmware /sys/kernel/chan_firmware/status            444 in,pri,out,err 0 -
 chan_netlink  protocol_number                             444 = 31

@@ -20,7 +20,8 @@
 //! If there is no such file, a driver can have user space asked: `Request::new` in `ask`, which returns
 //! at once. Somebody then finds a folder in `/sys/class/firmware`, and writes the image to `data` between
 //! 1 and 0 to `loading` (-1 gives up). The answer arrives in `Receiver::receive`. `cancel` takes the
-//! question back. `firmware_outcome.rs` keeps what came of it, for the files `status` and `image`.
+//! question back. `firmware_outcome.rs` keeps what came of it, for the files `status` and `image`. Only root
+//! reads `image`: the kernel reads any file of `/lib/firmware`, also one that not everybody may.
 //!
 //! ```console /proc/sys/kernel/firmware_config
 //! # insmod chan_firmware.ko
@@ -116,10 +117,13 @@ impl Attributes for Loader {
         Attribute::write_only(c"cancel", Loader::cancel),
         Attribute::read_only(c"status", |loader, out| loader.outcome.show(out)),
     ])
-    .binaries(&[Binary::read_only(c"image", 0, |loader, offset, out| {
-        loader.outcome.read(offset, out);
-        Ok(())
-    })])];
+    .binaries(&[
+        Binary::read_only(c"image", 0, |loader: &Self, offset, out| {
+            loader.outcome.read(offset, out);
+            Ok(())
+        })
+        .mode(0o400),
+    ])];
 }
 
 impl Loader {

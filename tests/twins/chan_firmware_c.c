@@ -285,7 +285,7 @@ static ssize_t image_read(struct file *file, struct kobject *kobj,
 		return 0;
 	return memory_read_from_buffer(buf, len, &offset, image->data, image->size);
 }
-static const struct bin_attribute image_attr = __BIN_ATTR_RO(image, 0);
+static const struct bin_attribute image_attr = __BIN_ATTR_ADMIN_RO(image, 0);
 
 static struct attribute *attrs[] = {
 	&load_attr.attr,
