@@ -245,6 +245,18 @@ fn there_is_a_limit() {
     assert_eq!(content(NODE), [b'x'; 1000]);
 }
 
+/// Each has its place in a set, and the set one in the tree, which is memory as well.
+#[test]
+fn small_quanta_count_more_than_their_bytes() {
+    for (quantum, room) in [(1, 100), (63, 6300), (64, 6400), (65, 6400)] {
+        let _module = load(&["limit=6400", "qset=1", &format!("quantum={quantum}")]);
+        let mut file = open_for_both(NODE);
+        let error = file.write_all(&[b'x'; 7000]).map_err(errno_of);
+        assert_eq!(error, Err(Errno::NOSPC), "{quantum}");
+        assert_eq!(content(NODE).len(), room, "{quantum}");
+    }
+}
+
 #[test]
 fn parameters_are_checked() {
     for parameter in [

@@ -29,6 +29,19 @@ pub(crate) struct Content {
     size: Offset,
 }
 
+/// What the bytes of a quantum count at least.
+const LEAST: u32 = 64;
+
+/// Where a device ends.
+///
+/// The memory for a quantum is more than its bytes: there is its place in a set, and perhaps a set. So small
+/// quanta count as if they were larger. Else the limit would hold for the bytes, and the memory be a hundred times
+/// as much.
+fn end() -> Offset {
+    let bytes = quantum.value();
+    Offset::from(limit.value()) * Offset::from(bytes) / Offset::from(bytes.max(LEAST))
+}
+
 /// Quanta. Those that were never written are not there.
 type Set = KVVec<Option<KVVec<u8>>>;
 
@@ -101,7 +114,7 @@ impl Content {
 
     /// Writes to one quantum, which is made if it is not there.
     fn write_some(&mut self, pos: Offset, new: &[u8]) -> Result<usize> {
-        let left = (Offset::from(limit.value()) - pos).max(0) as usize;
+        let left = (end() - pos).max(0) as usize;
         if left == 0 {
             return Err(ENOSPC);
         }

@@ -32,7 +32,8 @@
 //!   (`O_APPEND`) it goes on at the end. Opening for both keeps what is there, unless the program says
 //!   otherwise (`O_TRUNC`).
 //! - **Limits.** The kernel has no other memory than the machine. A device takes `limit` bytes, and
-//!   then there is `No space left on device`.
+//!   then there is `No space left on device`. What is kept beside the bytes counts, too: a quantum of
+//!   less than 64 bytes is taken for 64, and so a device has at most about three times its limit.
 //! - **Several openers.** All share what is in the device. A mutex lets one of them in at a time.
 //! - **Who may open it.** `scull0` to `scull3` are for everybody. `scull_single` is open once at a
 //!   time. `scull_user` belongs to the user who has it open. That user may open it again; others get
@@ -83,7 +84,7 @@ module_params! {
     },
     limit: u32 {
         default: 16 << 20,
-        description: "How many bytes a device takes",
+        description: "How many bytes a device takes; a quantum of less than 64 counts as 64",
         permissions: 0o644,
     },
 }

@@ -47,7 +47,13 @@ MODULE_PARM_DESC(qset, "How many of these are a set, up to 65536");
 
 static unsigned int limit = 16 << 20;
 module_param(limit, uint, 0644);
-MODULE_PARM_DESC(limit, "How many bytes a device takes");
+MODULE_PARM_DESC(limit, "How many bytes a device takes; a quantum of less than 64 counts as 64");
+
+/* Where a device ends: the memory for a quantum is more than its bytes. */
+static loff_t scull_end(void)
+{
+	return (u64)limit * quantum / max(quantum, 64U);
+}
 
 enum access {
 	EVERYBODY,
@@ -201,6 +207,7 @@ static ssize_t scull_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t scull_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct scull *scull = iocb->ki_filp->private_data;
+	loff_t end = scull_end();
 	ssize_t done = 0;
 	int err = 0;
 
@@ -212,7 +219,7 @@ static ssize_t scull_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		size_t length, copied;
 		char *bytes;
 
-		if (iocb->ki_pos >= limit) {
+		if (iocb->ki_pos >= end) {
 			err = -ENOSPC;
 			break;
 		}
@@ -221,7 +228,7 @@ static ssize_t scull_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			err = -ENOMEM;
 			break;
 		}
-		length = min_t(loff_t, quantum - offset, limit - iocb->ki_pos);
+		length = min_t(loff_t, quantum - offset, end - iocb->ki_pos);
 		copied = copy_from_iter(bytes + offset, length, from);
 		if (!copied) {
 			err = -EFAULT;
