@@ -31,6 +31,9 @@
 //! # rmmod completion
 //! ```
 //!
+//! There is no `poll` here: poll(2) says that the file is ready, also while a read would wait. A completion
+//! wakes those who sleep in it, and tells nobody else.
+//!
 //! C declares a `struct completion` and calls the same functions. The driver must make sure that the
 //! completion is still there when the thread says that it is done. Here the thread and each open file
 //! own a share of it (`Arc`), and the last one to go frees it.

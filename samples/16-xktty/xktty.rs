@@ -21,6 +21,9 @@
 //! itself), `EIO` if there is no hardware behind it, `EACCES` if the opener may not write to it. The
 //! tty may be the console: kernel messages then come out between the writes, and stay whole.
 //!
+//! There is no `poll` here: poll(2) says that the device is ready, also while a write would wait for the tty's line.
+//! With `O_NONBLOCK` a write then gets `EAGAIN`.
+//!
 //! Changed from the text: writes are not cut at 200 bytes, and not copied. `set_fs` is gone: an
 //! `iov_iter` says whether memory is a program's or the kernel's, and the same function takes both. The
 //! text keeps others out with a mutex, which one process takes and another may release.
