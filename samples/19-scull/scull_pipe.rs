@@ -59,8 +59,9 @@
 //! condition.
 //!
 //! Nobody copies to or from a program's memory with the lock held. That memory may have to be fetched
-//! from a disk, or from another program, and all others would wait. So a writer first copies to a buffer
-//! of its own. A reader marks what it reads, and takes it out when it is copied.
+//! from a disk, or from another program, and all others would wait, without a way out. So a writer first copies
+//! to a buffer of its own. A reader marks what it reads, and takes it out when it is copied. Other readers
+//! do wait until then, for the bytes have an order; but they sleep as if there was nothing, and a signal ends that.
 //!
 //! A FIFO ends when its last writer closes it. This device does not: a reader waits for the next writer.
 //! A FIFO keeps a write of up to 4,096 bytes (`PIPE_BUF`) together. This device takes what there is room
