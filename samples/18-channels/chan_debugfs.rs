@@ -26,7 +26,8 @@
 //!
 //! `level` is what the survey calls "that's it, one line of code": a `u8` that can be read and
 //! written from user space (what does not fit is cut, so 257 is 1). `blob` is a piece of memory.
-//! `mailbox` is a file with operations of its own: a reader sleeps until somebody writes. A write of 0
+//! `mailbox` is a file with operations of its own: a reader sleeps until somebody writes. There is room for one
+//! letter, and writing never waits: a letter that nobody has read is replaced by the next one. A write of 0
 //! bytes is a letter, too. It reads as the end of the file.
 //!
 //! Where to look: `fs/debugfs/file.c`, and `Documentation/filesystems/debugfs.rst`.
