@@ -37,6 +37,9 @@ impl kernel::Module for BentModule {
     }
 }
 
+/// How many packets the inbox has room for.
+const ROOM: u32 = 256;
+
 #[pin_data]
 struct Bent {
     /// What has come back, and nobody has fetched.
@@ -75,12 +78,15 @@ impl Operations for Bent {
     }
 
     fn has_room(&self, _port: Port<'_>) -> bool {
-        true
+        self.inbox.len() < ROOM
     }
 
-    fn poll(&self, _port: Port<'_>) -> Option<Packet> {
+    fn poll(&self, port: Port<'_>) -> Option<Packet> {
         let packet = self.inbox.pop()?;
         self.received.add(1);
+        if self.inbox.len() <= ROOM / 2 {
+            port.wake();
+        }
         Some(packet)
     }
 
