@@ -313,6 +313,9 @@ mutants! {
     "make test T=adversary" => "rust/file/found.rs": "what another user has planted is written to",
         "bindings::S_IFREG | bindings::S_IFLNK if creates && self.is_planted() => Err(EACCES),"
         => "";
+    "make test T=adversary" => "rust/file/found.rs": "what another user has given a name to is written to",
+        " || names > 1"
+        => "";
     "make test T=adversary" => "rust/file/options.rs": "a link that another user has planted is followed",
         "if flags & O_CREAT == 0 {"
         => "if flags & O_CREAT != u32::MAX {";

@@ -291,6 +291,15 @@ mutants! {
     "make test T=nodes" => "samples/28-input/vkbd.rs": "everybody types",
         "0o200"
         => "0o222";
+    "make test T=nodes" => "samples/18-channels/chan_firmware.rs": "everybody sees an image",
+        ".mode(0o400)"
+        => "";
+    "make test T=scull" => "samples/19-scull/content.rs": "a quantum costs its bytes only",
+        "bytes.max(LEAST)"
+        => "bytes";
+    "LKMPG_SMP=2 make test T=edu" => "samples/25-pci/edu.rs": "who inverts a number has another one's",
+        "        let _alone = self.state.lock();\n"
+        => "";
     "make test T=nodes" => "samples/25-pci/edu.rs": "everybody has the device",
         "0o600"
         => "0o666";
