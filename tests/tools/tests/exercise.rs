@@ -84,7 +84,7 @@ fn then_it_is_built_and_tried_until_it_is_done() {
         guest(&machine, &format!("echo \"$LKMPG_M $*\"; exit {status}"));
         let ended = exercise(&machine, &["E=jar"]).fails(&[said]);
         let ended = ended.says(&[
-            "checkout/exercises/jar --kernel dev --timeout 300",
+            "checkout/exercises/jar --plug --kernel dev --timeout 300",
             "-- sh /tests/jar.sh",
         ]);
         for added in [
