@@ -16,7 +16,7 @@ use crate::{
     bindings,
     compat::errno,
     completion::Completion,
-    context, file,
+    context, faux, file,
     kthread::{
         self,
         Thread, //
@@ -24,7 +24,6 @@ use crate::{
     memory::MAY_FAIL,
     name::{
         self,
-        is_name,
         Path, //
     },
 };
@@ -32,7 +31,6 @@ use core::ptr::NonNull;
 use kernel::{
     device,
     error::to_result,
-    faux,
     prelude::*,
     str::CString,
     sync::{
@@ -59,24 +57,11 @@ pub struct Device {
 impl Device {
     /// Creates a device.
     ///
-    /// Fails with `EINVAL` if the name is none for a file, `EEXIST` if it is taken, and `ENODEV` if it
-    /// cannot be created. May sleep (`faux_device_create`).
-    ///
-    /// A `probe` that may fail with `EPROBE_DEFER` must do so before it makes one. Else it is called again at once, and
-    /// again, without an end: the device has a driver, which could be what was missing.
+    /// Fails as [`faux::Registration::new`] does, which it is made by: in a `probe`, too, in the order that is told
+    /// there. May sleep.
     pub fn new(name: &CStr) -> Result<Arc<Self>> {
-        if !is_name(name) {
-            return Err(EINVAL);
-        }
-        // C would show who registers what is there, as if it were an error of the kernel's.
-        // The second one has all of them, the first one what else is there.
-        for folder in [&b"/sys/devices/faux/"[..], b"/sys/bus/faux/devices/"] {
-            if name::exists(Path::concat(&[folder, name.to_bytes()]))? {
-                return Err(EEXIST);
-            }
-        }
         let device = Self {
-            device: faux::Registration::new(name, None)?,
+            device: faux::Registration::new(name)?,
             asks: Atomic::new(false),
         };
         Ok(Arc::new(device, GFP_KERNEL)?)
@@ -91,8 +76,7 @@ impl Device {
 
 impl AsRef<device::Device<device::Bound>> for Device {
     fn as_ref(&self) -> &device::Device<device::Bound> {
-        let device: &faux::Device<device::Bound> = self.device.as_ref();
-        device.as_ref()
+        self.device.as_ref().as_ref()
     }
 }
 

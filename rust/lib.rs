@@ -57,7 +57,7 @@
 //!
 //! | given by a module | what C makes of the odd ones | who looks |
 //! | --- | --- | --- |
-//! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`], [`misc::Registration::new`], [`configfs::Subsystem::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
+//! | names: [`proc_fs::Options::new`], [`debugfs`], [`sysfs::Directory::new`], [`chrdev::Options::new`], [`misc::Registration::new`], [`configfs::Subsystem::new`], [`faux::Registration::new`] | warns with a stack trace, makes a file that nobody can open, or takes a `/` or a `!` for a folder | `name::is_name`, and each that C treats in its own way: numbers in `/proc`, `!` in `/dev`. `EINVAL` |
 //! | names of attributes and groups: [`sysfs::Attributes::GROUPS`], [`configfs::Item::ATTRIBUTES`] | the same | the build: `sysfs::names`, `configfs::Node` |
 //! | names that are taken | warns with a stack trace in `/proc`, sysfs, classes and devices | `name::exists`, `Kobject::new`, [`sysfs::DeviceAttributes::new`]; two at the same moment still warn, and so does one of a file that process 1 does not see: without `/proc` or `/sys`, or with `subset=pid`. Nobody, if one of Linux' modules comes later, which some do when any user opens their device; those that then take away what has their name, whosever it is, are refused in `/proc` (`EBUSY`), and bring nothing to fall in debugfs, unless in the very moment in which it is made. Directories of debugfs that Linux' drivers put theirs into, whosever they are: `debugfs::SHARED` |
 //! | modes: the same functions | 0 is a default, bits beyond nine are another type of file (`/dev`), or a `BUG` (debugfs) | `name::permissions`: `EINVAL`. [`sysfs::Attribute::mode`] and [`sysfs::Binary::mode`] cut them to what the file does |
@@ -187,7 +187,7 @@
 //! | an image that is asked for while the machine is suspended or goes down: [`firmware::Image::request`] | warns with a stack trace, if `force_sysfs_fallback` is set | nobody |
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
 //! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |
-//! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a `faux` one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
+//! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a [`faux`] one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
 //! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |
 //! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
 //! | a registration that is dropped by who has a file of the module open, while `init` runs | `init` may fail, and waits for both | nobody: who drops it waits for its own file |
@@ -323,6 +323,7 @@ pub mod cycles;
 pub mod debugfs;
 pub mod export;
 pub mod fasync;
+pub mod faux;
 pub mod file;
 #[cfg(CONFIG_FW_LOADER)]
 pub mod firmware;

@@ -27,11 +27,9 @@
 //!
 //! Where to look: `drivers/base/faux.c`, and `samples/rust/rust_driver_faux.rs`.
 
-use kernel::{
-    devres::Devres,
-    faux, //
-};
+use kernel::devres::Devres;
 use lkm::{
+    faux,
     prelude::*,
     sysfs::{
         Attribute,
@@ -56,7 +54,7 @@ struct Faux {
 
 impl kernel::Module for Faux {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let device = faux::Registration::new(c"lamp", None)?;
+        let device = faux::Registration::new(c"lamp")?;
         let lamp = Arc::new(Lamp(Atomic::new(0)), GFP_KERNEL)?;
         let attributes = DeviceAttributes::new(device.as_ref().as_ref(), lamp)?;
         dev_info!(device.as_ref(), "level is 0 to 255\n");

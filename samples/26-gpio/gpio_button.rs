@@ -52,7 +52,6 @@
 //! Where to look: `Documentation/driver-api/gpio/consumer.rst`, `kernel/irq/manage.c`.
 
 use kernel::{
-    faux,
     time::{
         Instant,
         Monotonic, //
@@ -60,6 +59,7 @@ use kernel::{
     workqueue,
 };
 use lkm::{
+    faux,
     gpio::{
         self,
         Input,
@@ -124,7 +124,7 @@ struct ButtonModule {
 impl kernel::Module for ButtonModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let (label, number) = (chip.value(), line.value());
-        let device = faux::Registration::new(c"button", None)?;
+        let device = faux::Registration::new(c"button")?;
         if debounce_ms.value() > 1000 {
             dev_err!(device.as_ref(), "debounce_ms must be at most 1000\n");
             return Err(EINVAL);

@@ -48,12 +48,9 @@
 //! Where to look: `Documentation/driver-api/gpio/consumer.rst`, and
 //! `Documentation/admin-guide/gpio/gpio-sim.rst`.
 
-use kernel::{
-    devres::Devres,
-    faux, //
-};
+use kernel::devres::Devres;
 use lkm::{
-    gpio,
+    faux, gpio,
     prelude::*,
     sysfs::{
         Attribute,
@@ -98,7 +95,7 @@ impl kernel::Module for LedModule {
     // ANCHOR: init
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let (label, number) = (chip.value(), line.value());
-        let device = faux::Registration::new(c"led", None)?;
+        let device = faux::Registration::new(c"led")?;
         let output = gpio::Options::new(label, number)
             .active_low(active_low.value())
             .output(device.as_ref().as_ref(), false)

@@ -7,10 +7,10 @@
 
 use kernel::{
     devres::Devres,
-    error::Error,
-    faux, //
+    error::Error, //
 };
 use lkm::{
+    faux,
     hwmon::{
         self,
         Temperature, //
@@ -75,7 +75,7 @@ impl kernel::InPlaceModule for Answers {
             let debugfs = debugfs::Node::new(debugfs, c"node", 0o600, late)?;
             let sysfs = sysfs::Directory::new(c"answers", Arc::new(Values, GFP_KERNEL)?)?;
             let configfs = configfs::new_subsystem!(c"answers", Values)?;
-            let sensors = faux::Registration::new(c"answers", None)?;
+            let sensors = faux::Registration::new(c"answers")?;
             let values = Arc::new(Values, GFP_KERNEL)?;
             let hwmon = hwmon::Registration::new(sensors.as_ref().as_ref(), c"answers", values)?;
             let (show, control) = (file(c"show"), file(c"control"));

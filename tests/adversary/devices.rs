@@ -6,7 +6,6 @@
 use core::ops::Range;
 use kernel::{
     error::to_result,
-    faux,
     static_lock_class, //
 };
 use lkm::{
@@ -17,6 +16,7 @@ use lkm::{
         Segment, //
     },
     completion::Completion,
+    faux,
     file,
     firmware::Image,
     hwmon::{
@@ -66,6 +66,7 @@ const CASES: &[(&str, Case)] = &[
     ("keys that a keyboard does not have", foreign_keys),
     ("keyboards with long names", long_names),
     ("keyboards a hundred times", many_keyboards),
+    ("devices of odd names", odd_names),
     ("sensors of odd names", odd_sensors),
     ("disks of odd shapes and names", odd_disks),
     ("disks twenty times", many_disks),
@@ -131,20 +132,21 @@ fn foreign_keys() -> Result<bool> {
         && keyboard.key(48, false).is_ok())
 }
 
-/// What is told of a device when it is registered has 2 KiB.
-fn long_names() -> Result<bool> {
+/// A name of so many bytes. What is told of a device when it is registered has 2 KiB.
+fn name_of(count: usize) -> Result<&'static CStr> {
     const LONG: [u8; 2001] = {
         let mut bytes = [b'n'; 2001];
         bytes[2000] = 0;
         bytes
     };
-    let ends_with = |count: usize| {
-        let name = LONG.get(2000 - count..).unwrap_or_default();
-        CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)
-    };
+    let name = LONG.get(2000 - count..).unwrap_or_default();
+    CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)
+}
+
+fn long_names() -> Result<bool> {
     let refuses =
-        |count| Ok::<_, Error>(Keyboard::new(ends_with(count)?, [30]).err() == Some(EINVAL));
-    let _longest = Keyboard::new(ends_with(79)?, all_keys())?;
+        |count| Ok::<_, Error>(Keyboard::new(name_of(count)?, [30]).err() == Some(EINVAL));
+    let _longest = Keyboard::new(name_of(79)?, all_keys())?;
     let _none = Keyboard::new(c"", [30])?;
     Ok(refuses(80)? && refuses(2000)?)
 }
@@ -155,6 +157,20 @@ fn many_keyboards() -> Result<bool> {
         all.push(Keyboard::new(c"many", [30])?, GFP_KERNEL)?;
     }
     Ok(all.iter().all(|it| it.key(30, true).is_ok()))
+}
+
+fn odd_names() -> Result<bool> {
+    let refuses = |name, error| faux::Registration::new(name).err() == Some(error);
+    let odd = [c"", c".", c"..", c"a/b", name_of(256)?, name_of(2000)?];
+    let _longest = faux::Registration::new(name_of(255)?)?;
+    let again = faux::Registration::new(c"again")?;
+    // The folder has these, too.
+    let taken = [c"again", name_of(255)?, c"uevent", c"power"];
+    let are_refused = odd.into_iter().all(|it| refuses(it, EINVAL))
+        && taken.into_iter().all(|it| refuses(it, EEXIST));
+    drop(again);
+    drop(faux::Registration::new(c"again")?);
+    Ok(are_refused)
 }
 
 /// A thermometer that has nothing to show, or does not know what it has.
@@ -172,7 +188,7 @@ impl<const SHOWS: bool> hwmon::Chip for Silent<SHOWS> {
 }
 
 fn odd_sensors() -> Result<bool> {
-    let device = faux::Registration::new(c"sensors", None)?;
+    let device = faux::Registration::new(c"sensors")?;
     let new = |name| {
         let chip = Arc::new(Silent::<true>, GFP_KERNEL)?;
         hwmon::Registration::new(device.as_ref().as_ref(), name, chip)
@@ -287,7 +303,7 @@ fn kept_in_a_file() -> Result<bool> {
         drop(Disk::new(
             c"kept",
             options,
-            Kept(refused.clone(), faux::Registration::new(c"kept", None)?),
+            Kept(refused.clone(), faux::Registration::new(c"kept")?),
             static_lock_class!(),
         )?);
     }

@@ -3,8 +3,8 @@
 //! Interrupts of a line that nobody can have. Loading it tries them, and fails if something is not as it
 //! should be; the log says what. The first line of `chip` must be free.
 
-use kernel::faux;
 use lkm::{
+    faux,
     gpio::{
         self,
         Interrupt, //
@@ -38,7 +38,7 @@ struct GpioOdd;
 
 impl kernel::Module for GpioOdd {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let device = faux::Registration::new(c"gpio_odd", None)?;
+        let device = faux::Registration::new(c"gpio_odd")?;
         let line = gpio::Options::new(chip.value(), 0).input(device.as_ref().as_ref())?;
         let line = Arc::new(line, GFP_KERNEL)?;
         let ask = |flags| {

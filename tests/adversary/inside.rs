@@ -6,7 +6,6 @@ use core::fmt::Write as _;
 use kernel::{
     devres::Devres,
     error::to_result,
-    faux,
     str::CString, //
 };
 use lkm::{
@@ -16,7 +15,7 @@ use lkm::{
         Item,
         Subsystem, //
     },
-    file,
+    faux, file,
     hwmon::{
         self,
         Chip,
@@ -69,7 +68,7 @@ struct Inside {
 
 impl kernel::Module for Inside {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let sensors = faux::Registration::new(c"inside", None)?;
+        let sensors = faux::Registration::new(c"inside")?;
         let other = misc::Registration::new(c"inside_other", 0o600, Arc::new((), GFP_KERNEL)?)?;
         let kept = pin_init!(Kept {
             other <- new_mutex!(Some(other)),

@@ -2,8 +2,8 @@
 
 //! A knob that turns both ways, in `/proc/knob`.
 
-use kernel::faux;
 use lkm::{
+    faux,
     gpio::{
         self,
         Interrupt, //
@@ -34,7 +34,7 @@ struct Knob {
 
 impl kernel::Module for Knob {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let device = faux::Registration::new(c"knob", None)?;
+        let device = faux::Registration::new(c"knob")?;
         let position = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let first = gpio::Options::new(c"knob", 0).input(device.as_ref().as_ref())?;
         let first = Arc::new(first, GFP_KERNEL)?;
