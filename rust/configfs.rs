@@ -107,26 +107,19 @@ pub use new_subsystem;
 
 /// A directory in `/sys/kernel/config` that is registered.
 ///
-/// The module cannot be unloaded as long as there is a directory in it. Dropping it, as when `init`
-/// fails, has further ones refused (`ENODEV`), and waits until those that there are were removed: C
-/// cannot remove them.
+/// The module cannot be unloaded as long as there is a directory in it. Dropping it has further ones refused
+/// (`ENODEV`). Those that there are stay as they are until they were removed: C cannot remove them. So does the name. A
+/// thread waits for that, which keeps the module meanwhile; while the module is loaded or unloaded, as when `init` fails,
+/// the drop itself does.
 ///
 /// Must not be dropped [in its own callback](crate#pitfalls), what its items do. Nor make or drop one in what shows or
 /// stores an attribute of another subsystem: lockdep takes the locks of the two (`frag_sem`) for one, and reports it.
 ///
-/// # Invariants
-///
-/// `root` is a node from [`Node::new`] that is registered. This value owns the first reference to it.
 pub struct Subsystem<T: Item> {
-    root: NonNull<Node<T>>,
-    name: &'static CStr,
-    members: Arc<Members>,
+    /// Taken by the drop. Goes first.
+    root: Option<Pin<KBox<Root<T>>>>,
+    _references: References,
 }
-
-// SAFETY: Items are `Send` and `Sync`, and C locks the rest.
-unsafe impl<T: Item> Send for Subsystem<T> {}
-// SAFETY: Nothing can be done with a shared reference.
-unsafe impl<T: Item> Sync for Subsystem<T> {}
 
 impl<T: Item> Subsystem<T> {
     /// Registers `/sys/kernel/config/<name>`. Use [`new_subsystem!`].
@@ -155,6 +148,7 @@ impl<T: Item> Subsystem<T> {
             closed: Atomic::new(false),
         };
         let members = Arc::new(members, GFP_KERNEL)?;
+        let room = KBox::new_uninit(GFP_KERNEL)?;
         let root = Node::new(name, item, &members)?;
         // SAFETY: The node is ours. Its lock is initialised before anybody can find it.
         let ret = unsafe {
@@ -172,17 +166,49 @@ impl<T: Item> Subsystem<T> {
         }
         to_result(ret)?;
         // INVARIANT: The node was just registered.
-        Ok(Self {
+        let root = Root {
             root,
             name,
             members,
+        };
+        Ok(Self {
+            root: Some(KBox::into_pin(KBox::write(room, root))),
+            _references: References,
         })
     }
 }
 
 impl<T: Item> Drop for Subsystem<T> {
     fn drop(&mut self) {
-        self.members.closed.xchg(true, Full);
+        let Some(root) = self.root.take() else {
+            return;
+        };
+        root.members.closed.xchg(true, Full);
+        // Its device may be unbound since the machine is suspended, when no process can remove a directory.
+        if root.members.count.load(Acquire) > 1 {
+            lifetime::drop_later(root);
+        }
+    }
+}
+
+/// The directory of a subsystem that takes no new ones when this is dropped.
+///
+/// # Invariants
+///
+/// `root` is a node from [`Node::new`] that is registered. This value owns the first reference to it.
+struct Root<T: Item> {
+    root: NonNull<Node<T>>,
+    name: &'static CStr,
+    members: Arc<Members>,
+}
+
+// SAFETY: Items are `Send` and `Sync`, and C locks the rest.
+unsafe impl<T: Item> Send for Root<T> {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl<T: Item> Sync for Root<T> {}
+
+impl<T: Item> Drop for Root<T> {
+    fn drop(&mut self) {
         lifetime::wait(
             // The root's own.
             || self.members.count.load(Acquire) <= 1,
@@ -204,7 +230,6 @@ impl<T: Item> Drop for Subsystem<T> {
         // last one (`configfs_symlink`), and has yet to return from `release`.
         lifetime::wait(|| self.members.count.load(Acquire) == 0, || ());
         lifetime::wait_for_returns();
-        drop(References);
     }
 }
 

@@ -77,7 +77,7 @@
 //! | the error of a parameter's `on_set` | is the loader's, or the writer's | `Caller::Vfs` |
 //! | events from `poll` | any bit | the type: [`fops::Events`] |
 //! | what a process polls a file in `/proc` for | it stays in the queue when the file has gone, if it is neither to read nor to write | [`proc_fs::Node`]: `POLLERR` |
-//! | a [`configfs::Subsystem`] that is dropped in use | takes the directories' parent away | its drop waits, also for who links to it from another subsystem |
+//! | a [`configfs::Subsystem`] that is dropped in use | takes the directories' parent away | its drop has a thread wait, or waits while the module is loaded or unloaded, also for who links to it from another subsystem |
 //! | [`sysfs::ShowBuf`], [`sysfs::ReadBuf`] | a page is what there is | the types |
 //! | the size of a [`sysfs::Binary`] | beyond 2^63 it is negative | `BinaryFile::new` |
 //! | the size of a [`debugfs::Blob`], the offset of its `read` | nothing | the slice |
@@ -189,6 +189,7 @@
 //! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |
 //! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a [`faux`] one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
 //! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |
+//! | a drop that waits for a process, in the data of a USB driver or in what its `disconnect` drops: that of upstream cannot suspend, so that a device is unbound at each suspend, when processes are frozen | waits for ever, and so does who suspends | [`configfs::Subsystem`] and [`block::Disk`]: a thread does, `lifetime::drop_later`. Nobody, of a [`proc_fs::Node`] that a file system is mounted over, or that a process polls together with a file that does not answer |
 //! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
 //! | a registration that is dropped by who has a file of the module open, while `init` runs | `init` may fail, and waits for both | nobody: who drops it waits for its own file |
 //! | a [`static_key::StaticKey`] that two turn at once | warns with a stack trace | `StaticKey::turn`: one waits for the other |

@@ -4,7 +4,7 @@
 
 use lkm::{memory::Mapping, raw};
 use lkmpg_tests::{
-    KernelLog, KernelSetting, Module, Slot, await_devices, errno_of,
+    Configfs, Footprint, KernelLog, KernelSetting, Module, Slot, await_devices, errno_of,
     faults::{self, Fault, Injector, Scope},
     handled_signal_ends, open_node, refuses_nonsense, skip, wait_until, while_asleep,
 };
@@ -23,6 +23,7 @@ use std::{
     process,
     sync::Barrier,
     thread,
+    time::{Duration, Instant},
 };
 
 const NODE: &str = "/dev/ftdi";
@@ -443,6 +444,49 @@ fn a_driver_that_uses_it_badly_does_no_harm() {
     }
     module.unload().expect("not in use");
     assert_eq!(log.lines_with("usb_odd: nobody"), [""; 0]);
+}
+
+/// The data of a driver is a folder, in which a process has made a directory. When the machine is suspended, a USB
+/// device is unbound by who cannot wait for processes.
+#[test]
+fn a_driver_goes_before_what_was_made_in_its_folder() {
+    let before = Footprint::now();
+    let configfs = Configfs::mount();
+    let name = interface().expect("the interface");
+    let name = name.file_name().and_then(OsStr::to_str).expect("text");
+    let driver = Path::new("/sys/bus/usb/drivers/usb_configs");
+    let bind = || fs::write(driver.join("bind"), name).map_err(errno_of);
+    let module = Module::load("usb_configs", &[]).expect("the module loads");
+    let folder = Path::new("/sys/kernel/config/usb_configs");
+    fs::create_dir(folder.join("one")).expect("mkdir");
+    let device = name.to_owned();
+    let unbind = thread::spawn(move || fs::write(driver.join("unbind"), device));
+    let started = Instant::now();
+    while !unbind.is_finished() && started.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    if !unbind.is_finished() {
+        fs::remove_dir(folder.join("one")).expect("rmdir");
+        unbind.join().expect("no panic").expect("unbind");
+        panic!("the driver has waited for a process");
+    }
+    unbind.join().expect("no panic").expect("unbind");
+    let is_there = fs::read_to_string(folder.join("one/is_there"));
+    let late = fs::create_dir(folder.join("two")).map_err(errno_of);
+    // The name is still taken.
+    let again = bind();
+    fs::remove_dir(folder.join("one")).expect("rmdir");
+    assert_eq!(is_there.expect("the directory stays"), "yes\n");
+    assert_eq!(late, Err(Errno::NODEV));
+    assert_eq!(again, Err(Errno::EXIST));
+    wait_until("the folder to go", || !folder.exists());
+    let users = || fs::read_to_string("/sys/module/usb_configs/refcnt").expect("its users");
+    wait_until("nobody to use it", || users() == "0\n");
+    bind().expect("bind");
+    assert!(folder.exists());
+    module.unload().expect("not in use");
+    drop(configfs);
+    before.check("usb_configs");
 }
 
 #[test]
