@@ -13,8 +13,8 @@ grep -q ' /sys/kernel/config ' /proc/mounts || {
 loads
 is 'four places are free at first' "$(cat $rooms/free)" 4
 can 'there may be four rooms' '' mkdir $rooms/a $rooms/b $rooms/c $rooms/d
-is 'then no place is free' "$(cat $rooms/free)" 0 'Count in make_group(), and show what is left.'
-cannot 'there cannot be a fifth room' 'What make_group() returns is what mkdir says.' 'No space left' mkdir $rooms/e
+is 'then no place is free' "$(cat $rooms/free)" 0 'Count in make(), and show what is left.'
+cannot 'there cannot be a fifth room' 'What make() returns is what mkdir says.' 'No space left' mkdir $rooms/e
 cannot 'nor a room that is there' '' 'File exists' mkdir $rooms/a
 can 'a room can be removed' '' rmdir $rooms/b
 is 'its place is free again' "$(cat $rooms/free)" 1 'The room is dropped then. What it owns is dropped, too.'

@@ -248,6 +248,9 @@ fn there_is_no_way_around_the_lints() {
                 "use kernel::driver::Registration;",
                 "use kernel::xarray::XArray;",
                 "use kernel::cpumask::CpumaskVar;",
+                "use kernel::configfs::Group;",
+                "use kernel::{firmware::ModInfoBuilder, sync::Arc};",
+                "fn f(_: kernel::block::mq::Request<X>) {}",
             ][..],
         ),
         (

@@ -2,13 +2,10 @@
 
 //! Rooms that a user makes, in `/sys/kernel/config/rooms`.
 
-use kernel::{
-    configfs,
-    configfs_attrs,
-    page::PAGE_SIZE,
-    str::CString, //
+use lkm::{
+    configfs::Attribute,
+    prelude::*, //
 };
-use lkm::prelude::*;
 
 module! {
     type: ConfigRooms,
@@ -21,33 +18,22 @@ module! {
 /// How many rooms there may be.
 const PLACES: u32 = 4;
 
-#[pin_data]
 struct ConfigRooms {
-    #[pin]
     _house: configfs::Subsystem<House>,
 }
 
-impl kernel::InPlaceModule for ConfigRooms {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let kind = configfs_attrs! {
-            container: configfs::Subsystem<House>,
-            data: House,
-            child: Room,
-            attributes: [
-                free: 0,
-            ],
-        };
-        let house = try_pin_init!(House {
+impl kernel::Module for ConfigRooms {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let house = House {
             taken: Arc::pin_init(new_mutex!(0), GFP_KERNEL)?,
-        });
-        try_pin_init!(Self {
-            _house <- configfs::Subsystem::new(c"rooms", kind, house),
+        };
+        Ok(ConfigRooms {
+            _house: configfs::new_subsystem!(c"rooms", house)?,
         })
     }
 }
 
 /// The directory in which rooms are made.
-#[pin_data]
 struct House {
     taken: Arc<Mutex<u32>>,
 }
@@ -76,34 +62,18 @@ impl Drop for Place {
     }
 }
 
-#[vtable]
-impl configfs::GroupOperations for House {
+impl configfs::Item for House {
     type Child = Room;
 
-    fn make_group(&self, name: &CStr) -> Result<impl PinInit<configfs::Group<Room>, Error>> {
-        let kind = configfs_attrs! {
-            container: configfs::Group<Room>,
-            data: Room,
-            attributes: [
-                beds: 0,
-            ],
-        };
-        // If the room cannot be made, this is dropped.
-        let room = Room {
-            _place: Place::new(&self.taken)?,
-        };
-        let name = CString::try_from(name)?;
-        Ok(configfs::Group::new(name, kind, Ok(room)))
-    }
-}
+    const ATTRIBUTES: &'static [Attribute<Self>] =
+        &[Attribute::read_only(c"free", |house, out| {
+            let taken = *house.taken.lock();
+            out.line(PLACES - taken)
+        })];
 
-#[vtable]
-impl configfs::AttributeOperations<0> for House {
-    type Data = House;
-
-    fn show(house: &House, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        let taken = *house.taken.lock();
-        Ok(show(PLACES - taken, page))
+    fn make(&self, _name: &CStr) -> impl PinInit<Room, Error> {
+        // If the room cannot be made, its place is dropped.
+        Place::new(&self.taken).map(|place| Room { _place: place })
     }
 }
 
@@ -112,20 +82,10 @@ struct Room {
     _place: Place,
 }
 
-#[vtable]
-impl configfs::AttributeOperations<0> for Room {
-    type Data = Room;
+impl configfs::Item for Room {
+    /// There is nothing to be made in a room.
+    type Child = Self;
 
-    fn show(_room: &Room, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        Ok(show(2, page))
-    }
-}
-
-/// Writes a line with a number to the page that a file shows. Returns its length.
-fn show(number: u32, page: &mut [u8; PAGE_SIZE]) -> usize {
-    let line = Message::<16>::format(fmt!("{number}\n"));
-    for (to, from) in page.iter_mut().zip(line.as_bytes()) {
-        *to = *from;
-    }
-    line.len()
+    const ATTRIBUTES: &'static [Attribute<Self>] =
+        &[Attribute::read_only(c"beds", |_room, out| out.line(2))];
 }
