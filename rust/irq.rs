@@ -81,8 +81,8 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// Runs in hard interrupt context, with interrupts off, on any CPU, but not twice at a time;
     /// on PREEMPT_RT in a thread (`irq_setup_forced_threading`). It must not sleep: no `Mutex`, no `SpinLock` that is also taken
-    /// elsewhere (a `SpinLockIrq` may be), no allocation with `GFP_KERNEL`. It may be called
-    /// before the registration is complete, and until it is dropped.
+    /// elsewhere (a `SpinLockIrq` may be), no allocation with `GFP_KERNEL`; and nothing of [`vmalloc`](crate#pitfalls), as
+    /// a `KVVec`, however it is asked for. It may be called before the registration is complete, and until it is dropped.
     fn handle(&self) -> IrqReturn;
 }
 

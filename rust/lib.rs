@@ -266,7 +266,11 @@
 //! function that allocates with `GFP_KERNEL`, or locks a `Mutex`, has the same type as one that does
 //! not, so a handler that calls it compiles. A kernel with `CONFIG_DEBUG_ATOMIC_SLEEP` sees it when
 //! it runs, even if that time it would not have slept. Under [`kernel::sync::rcu`]'s read lock it is
-//! worse: without preemptible RCU, who sleeps has let go of what the lock protects. Waiting for a
+//! worse: without preemptible RCU, who sleeps has let go of what the lock protects. Two more sleep that
+//! do not look like it. `VBox`, `VVec`, `KVBox` and `KVVec` may be neither made nor dropped there, whatever
+//! they are asked with: `vmalloc` is a `BUG` in an interrupt, and `vfree` sleeps (`make check` refuses
+//! them beside `GFP_ATOMIC` and `GFP_NOWAIT`). And a `Devres` that is dropped waits for who unbinds its
+//! device at that moment. Waiting for a
 //! condition under a lock is safe by its form: [`wait`] is given the lock, not a guard, and takes it
 //! only to look.
 //!

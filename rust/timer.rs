@@ -46,7 +46,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The timer went off.
     ///
     /// Runs in softirq context, on any CPU, but not twice at a time. It must not sleep: no
-    /// `Mutex`, no allocation with `GFP_KERNEL`, no copy to or from user space. It must not take a
+    /// `Mutex`, no allocation with `GFP_KERNEL`, none of [`vmalloc`](crate#pitfalls) at all, as for a `KVVec`, no copy to or
+    /// from user space. It must not take a
     /// `SpinLock` that is also taken in process context, where the timer could interrupt the
     /// holder (a `SpinLockIrq` will do, from 7.3 on). Atomics and waking a
     /// [`WaitQueue`](crate::wait::WaitQueue) are always right.

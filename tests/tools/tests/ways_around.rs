@@ -341,6 +341,14 @@ fn there_is_no_way_around_the_lints() {
                 "fn f() { write! { out.lock(), r\"{:p}\", &a } }",
             ][..],
         ),
+        (
+            "it is a `BUG` in an interrupt, and may sleep",
+            &[
+                "fn f() { let _ = VVec::with_capacity(1, GFP_ATOMIC).map(|_: VVec<u8>| ()); }",
+                "fn f() -> Result<KVBox<u8>> { alloc(flags::GFP_NOWAIT) }",
+                "type T = kernel::alloc::Box<u8, Vmalloc>; const F: Flags = GFP_ATOMIC;",
+            ][..],
+        ),
         ("its parts would not be seen", &["use kernel as k;"][..]),
         (
             "rustc reads it otherwise",
@@ -397,6 +405,8 @@ fn there_is_no_way_around_the_lints() {
         "enum Answer { Restart }",
         "fn f() { pr_info!(\"{:p}\", &a); seq_print!(out, \"{0:#?} {1:>p$}\", &a, p); write!(out, \"{{:p}} {p} {:x}\", 1) }",
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
+        "fn f() { let _ = (KVec::<u8>::with_capacity(1, GFP_ATOMIC), KBox::new(1, GFP_NOWAIT)); }",
+        "fn f() -> Result<KVVec<u8>> { KVVec::from_elem(0, 1, GFP_KERNEL) }",
         "#[doc = \"how to export\"]\n#[allow(clippy::too_many_arguments)]\nextern \"C\" fn f() {}",
     ] {
         assert_eq!(said(&[], harmless), "", "{harmless}");
