@@ -68,6 +68,11 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// [`Completion`](crate::completion::Completion) here: each needs another end, such as a limit. Nor should
 /// [`is_killed`](crate::wait::is_killed) end anything.
 ///
+/// A CPU that goes offline waits for its requests, and much that is made or dropped waits for that CPU. So no thread, probe,
+/// [misc](crate::misc) device or interface can be made there (`EDEADLK`), and no [`StaticKey`](crate::static_key::StaticKey)
+/// turned; a device, an interface or a [`Cache`](crate::slab::Cache) that is dropped there goes a little later. No probe
+/// must be dropped there.
+///
 /// An error is the user's: with `O_DIRECT`, `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as
 /// `EIO`. Who reads or writes by way of the page cache gets `EIO`, a writer from fsync(2), and `EOPNOTSUPP` of
 /// [`discard`](Self::discard) is no error to who asked for it.

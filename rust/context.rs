@@ -111,9 +111,10 @@ pub(crate) fn may_use_pseudo_files() -> bool {
 }
 
 /// Whether the current task may register, or give back, what has C call with a lock held: it may not where C has called
-/// it with such a lock. Two of these would wait for each other.
+/// it with such a lock. Two of these would wait for each other. Nor may it in what answers a disk's requests: an interface
+/// that goes waits for all CPUs.
 pub(crate) fn may_register() -> bool {
-    !has_flags(NO_REGISTERING)
+    !has_flags(NO_REGISTERING) && !answers_requests()
 }
 
 /// C has no flags that say so. These do next to nothing: memory comes from where it can be pinned (`memalloc_pin_save`),

@@ -15,7 +15,11 @@
 //!
 //! Reference: chapter 8 of the guide.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    compat::errno,
+    context, //
+};
 use core::{
     marker::PhantomPinned,
     ops::Deref, //
@@ -52,7 +56,8 @@ pub trait Handler: Send + Sync + 'static {
 /// A probe on a function.
 ///
 /// Dropping it takes it off, and returns when the handler cannot run any more. That may sleep
-/// (`unregister_kprobe`), and must not happen [in its own callback](crate#pitfalls).
+/// (`unregister_kprobe`), and must not happen [in its own callback](crate#pitfalls), nor in what answers a disk's
+/// requests.
 ///
 /// # Examples
 ///
@@ -101,7 +106,8 @@ impl<T: Handler> Probe<T> {
     ///
     /// Fails with `ENOENT` if the kernel has no such function (it may have been inlined), `EINVAL` if it must
     /// not be probed, or ftrace does not know it where probes are ftrace's (`CONFIG_KPROBES_ON_FTRACE`), or a
-    /// [`Filename`] is not known to be one of it, or `ENOMEM`. The handler may run before this returns. May
+    /// [`Filename`] is not known to be one of it, `EDEADLK` in what answers a [disk's](crate::block::Operations)
+    /// requests, or `ENOMEM`. The handler may run before this returns. May
     /// sleep (`register_kprobe`).
     pub fn new<'a, E>(
         symbol: &'static CStr,
@@ -118,6 +124,10 @@ impl<T: Handler> Probe<T> {
             probe <- Opaque::zeroed(),
             _pin: PhantomPinned,
             _: {
+                // It waits for CPUs that go, which wait for requests.
+                if context::answers_requests() {
+                    return Err(errno(bindings::EDEADLK));
+                }
                 if is_deadly(symbol) || !are_filenames(symbol, T::Arguments::FILENAMES) {
                     return Err(EINVAL);
                 }

@@ -6,6 +6,8 @@
 
 use crate::{
     bindings,
+    context,
+    lifetime,
     name::is_name,
     sysfs, //
 };
@@ -33,6 +35,9 @@ use kernel::{
 ///
 /// `kmalloc`, which is behind `KBox`, rounds sizes up and shares its caches among all who ask for the
 /// same size. A cache of its own wastes less, and tells whose memory it is.
+///
+/// It goes with its last object, or with this, whichever is later; in what answers a [disk's](crate::block::Operations)
+/// requests a little later, in a thread.
 ///
 /// # Examples
 ///
@@ -66,8 +71,30 @@ unsafe impl Sync for Raw {}
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. Each object has a reference to this, so there are none.
-        unsafe { bindings::kmem_cache_destroy(self.cache.as_ptr()) };
+        // Each object has a reference to this, so there are none.
+        let memory = Memory(self.cache);
+        // It waits for CPUs that go, which wait for requests.
+        if context::answers_requests() {
+            let room = lifetime::until_there_is_memory(|| KBox::new_uninit(GFP_KERNEL));
+            lifetime::drop_later(KBox::into_pin(KBox::write(room, memory)));
+        }
+    }
+}
+
+/// A cache that goes.
+///
+/// # Invariants
+///
+/// The pointer is a cache that this value owns, without objects.
+struct Memory(NonNull<bindings::kmem_cache>);
+
+// SAFETY: A cache may be destroyed by any thread.
+unsafe impl Send for Memory {}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };
     }
 }
 

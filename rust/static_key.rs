@@ -8,7 +8,10 @@
 //!
 //! C header: [`include/linux/jump_label.h`](srctree/include/linux/jump_label.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    context, //
+};
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -72,6 +75,9 @@ impl StaticKey {
 
     /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`). Who calls this or
     /// [`disable`](Self::disable) while somebody else does waits, and no signal ends that.
+    ///
+    /// In what answers a [disk's](crate::block::Operations) requests neither does anything, and the log says so: it would
+    /// wait for a CPU that goes, which may wait for the request.
     pub fn enable(&'static self) {
         self.turn(true);
     }
@@ -84,6 +90,10 @@ impl StaticKey {
     /// Turns it on or off, and nobody else does so meanwhile: C warns of who turns a key off while it is
     /// being turned on.
     fn turn(&'static self, on: bool) {
+        if context::answers_requests() {
+            pr_warn!("A static key stays as it is: it is not to be turned for a disk's request.\n");
+            return;
+        }
         let word = self.turning.as_ptr();
         // SAFETY: The word is static, and is used as bits only. The answer is 0: this mode of waiting
         // ends for no signal.

@@ -28,8 +28,13 @@ use lkm::{
         LAST_KEY,
         SYSRQ, //
     },
+    kprobe::{
+        self,
+        Probe, //
+    },
     new_turn_queue,
     prelude::*,
+    static_key::StaticKey,
     wait::TurnQueue, //
 };
 
@@ -271,7 +276,8 @@ fn any_error() -> Result<bool> {
 }
 
 /// Answers requests with what is in a file, which may have to be read from a disk by who is already in a request;
-/// with a disk of its own; with an image for a device; and with what a thread does, which somebody has to make.
+/// with a disk of its own; with an image for a device; and with what a thread does, which somebody has to make. A probe, a
+/// miscellaneous device and a key that is turned may wait for a CPU that goes, which waits for the request.
 struct Kept(Arc<Atomic<u32>>, faux::Registration);
 
 impl Operations for Kept {
@@ -281,7 +287,11 @@ impl Operations for Kept {
         let inner = disk(c"inner", 8, 1, EIO).map(drop);
         let image = Image::request(self.1.as_ref().as_ref(), c"kept.bin").map(drop);
         let thread = kthread::spawn(c"kept", |_| ()).map(drop);
-        if [file, inner, image, thread] == [deadlock; 4] {
+        let probe = KBox::pin_init(Probe::new(c"do_exit", Nobody), GFP_KERNEL).map(drop);
+        let node = misc::Registration::<Nobody>::new(c"kept", 0o400, Arc::new((), GFP_KERNEL)?);
+        KEY.enable();
+        let all = [file, inner, image, thread, probe, node.map(drop)];
+        if all == [deadlock; 6] && !KEY.is_enabled() {
             self.0.fetch_add(1, Relaxed);
         }
         deadlock
@@ -293,6 +303,25 @@ impl Operations for Kept {
 
     fn discard(&self, _range: Range<u64>) -> Result {
         Ok(())
+    }
+}
+
+static KEY: StaticKey = StaticKey::new();
+
+struct Nobody;
+
+impl kprobe::Handler for Nobody {
+    type Arguments = (isize,);
+
+    fn entered(&self, _code: (isize,)) {}
+}
+
+#[vtable]
+impl FileOperations for Nobody {
+    type Data = ();
+
+    fn open(_data: ArcBorrow<'_, ()>, _file: &OpenFile) -> impl PinInit<Self, Error> {
+        Ok(Nobody)
     }
 }
 
