@@ -18,7 +18,8 @@ use kernel::{
 /// A packet, with its Ethernet header. Dropping it throws it away, and says so to those who look for dropped packets;
 /// one that has been sent is [consumed](Self::consume). Both are callable from any context but an NMI.
 ///
-/// It refers to nothing but its sender's socket, which gets its memory back when the packet has gone.
+/// It refers to nothing but its sender's socket, which gets its memory back when the packet has gone. One that is kept
+/// keeps that socket, and with it the network namespace that it is in.
 ///
 /// # Invariants
 ///
