@@ -65,8 +65,8 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// It runs in the task of who reads or writes, in that of who flushes what others have written, or in a thread of the
 /// kernel's. A signal to that task is nothing that others should get an error for. So none ends the waits of
 /// [`WaitQueue`](crate::wait::WaitQueue), [`TurnQueue`](crate::wait::TurnQueue) and
-/// [`Completion`](crate::completion::Completion) here: each needs another end, such as a limit. Nor should
-/// [`is_killed`](crate::wait::is_killed) end anything.
+/// [`Completion`](crate::completion::Completion) here: each needs another end, such as a limit, or the kernel reports a hung
+/// task after two minutes, and cannot suspend meanwhile. Nor should [`is_killed`](crate::wait::is_killed) end anything.
 ///
 /// A CPU that goes offline waits for its requests, and much that is made or dropped waits for that CPU. So no thread, probe,
 /// [misc](crate::misc) device or interface can be made there (`EDEADLK`), and no [`StaticKey`](crate::static_key::StaticKey)

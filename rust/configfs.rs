@@ -110,7 +110,8 @@ pub use new_subsystem;
 /// The module cannot be unloaded as long as there is a directory in it. Dropping it has further ones refused
 /// (`ENODEV`). Those that there are stay as they are until they were removed: C cannot remove them. So does the name. A
 /// thread waits for that, which keeps the module meanwhile; while the module is loaded or unloaded, as when `init` fails,
-/// the drop itself does.
+/// the drop itself does. So the data of a device's driver is no place for one: who binds the device again, as the machine
+/// does after a suspend, gets `EEXIST` until root has removed the directories.
 ///
 /// Must not be dropped [in its own callback](crate#pitfalls), what its items do. Nor make or drop one in what shows or
 /// stores an attribute of another subsystem: lockdep takes the locks of the two (`frag_sem`) for one, and reports it.

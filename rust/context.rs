@@ -114,7 +114,7 @@ pub(crate) fn may_use_pseudo_files() -> bool {
 /// it with such a lock. Two of these would wait for each other. Nor may it in what answers a disk's requests: an interface
 /// that goes waits for all CPUs.
 pub(crate) fn may_register() -> bool {
-    !has_flags(NO_REGISTERING) && !answers_requests()
+    !has_flags(NO_REGISTERING) && !works_for_others()
 }
 
 /// C has no flags that say so. These do next to nothing: memory comes from where it can be pinned (`memalloc_pin_save`),

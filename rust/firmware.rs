@@ -200,8 +200,9 @@ pub enum Fallback {
     /// Nowhere, unless the administrator forces it (`kernel.firmware_config` in sysctl).
     None,
     /// It asks user space, and waits as long as it takes, or until the machine is to be suspended or goes down: who
-    /// asked before that gets no image. A question that comes just then, after the others were ended, has the suspend or
-    /// the reboot wait until it is answered, or its [`Request`] dropped. Somebody who knows about it has to
+    /// asked before that gets no image. A question that comes just before processes are frozen, after the others were ended,
+    /// has the suspend wait until it is answered, or its [`Request`] dropped, and so has each without `CONFIG_FW_CACHE`.
+    /// Somebody who knows about it has to
     /// answer in `/sys/class/firmware/<name>`: write 1 to `loading`, the image to `data`, and 0,
     /// or -1 to give up, to `loading`. A kernel without `CONFIG_FW_LOADER_USER_HELPER` asks nobody, and
     /// there is no image.

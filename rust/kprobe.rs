@@ -125,7 +125,7 @@ impl<T: Handler> Probe<T> {
             _pin: PhantomPinned,
             _: {
                 // It waits for CPUs that go, which wait for requests.
-                if context::answers_requests() {
+                if context::works_for_others() {
                     return Err(errno(bindings::EDEADLK));
                 }
                 if is_deadly(symbol) || !are_filenames(symbol, T::Arguments::FILENAMES) {

@@ -189,7 +189,7 @@
 //! | a handler that says "handled" while its device goes on to ask: [`irq`], [`pci::handle_interrupt`] | calls it for ever | nobody |
 //! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |
 //! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a [`faux`] one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
-//! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody |
+//! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody; the same of a wait in a disk's answer |
 //! | a drop that waits for a process, in the data of a USB driver or in what its `disconnect` drops: that of upstream cannot suspend, so that a device is unbound at each suspend, when processes are frozen | waits for ever, and so does who suspends | [`configfs::Subsystem`] and [`block::Disk`]: a thread does, `lifetime::drop_later`. Nobody, of a [`proc_fs::Node`] that a file system is mounted over, or that a process polls together with a file that does not answer |
 //! | a transfer on a bus that is suspended, by way of others: a line of an expander ([`gpio`]), a [`mod@file`] of hwmon or of `/dev/i2c-0`, used by a thread or by work | warns with a stack trace | nobody: to be stopped by who uses it before |
 //! | registers of a PCI device that a thread or work reads while the bridge above it sleeps: [`pci::Bar`] | reads all ones; on some arm64 machines it may be an abort. Not seen | nobody |
@@ -271,7 +271,7 @@
 //! it runs, even if that time it would not have slept. Under [`kernel::sync::rcu`]'s read lock it is
 //! worse: without preemptible RCU, who sleeps has let go of what the lock protects. Two more sleep that
 //! do not look like it. `VBox`, `VVec`, `KVBox` and `KVVec` may be neither made nor dropped there, whatever
-//! they are asked with: `vmalloc` is a `BUG` in an interrupt, and `vfree` sleeps (`make check` refuses
+//! they are asked with: `vmalloc` is a `BUG` in a hard interrupt, and `vfree` sleeps (`make check` refuses
 //! them beside `GFP_ATOMIC` and `GFP_NOWAIT`). And a `Devres` that is dropped waits for who unbinds its
 //! device at that moment. Waiting for a
 //! condition under a lock is safe by its form: [`wait`] is given the lock, not a guard, and takes it

@@ -6,9 +6,9 @@ use crate::bindings;
 use kernel::alloc::Flags;
 
 /// As `GFP_KERNEL`, but the page allocator rather fails than kills a process for these pages
-/// (`__GFP_RETRY_MAYFAIL`), and logs nothing. Others who need memory at that moment, vmalloc's page
-/// tables among them, may still have one killed. It takes nothing of what C keeps for tasks that free memory
-/// (`__GFP_NOMEMALLOC`): a disk made of memory would keep it, when somebody swaps to it.
+/// (`__GFP_RETRY_MAYFAIL`), and logs nothing. Others who need memory at that moment may still have one killed. The pages are
+/// none of what C keeps for tasks that free memory (`__GFP_NOMEMALLOC`): a disk made of memory would keep them, when
+/// somebody swaps to it. Nodes of an array and page tables may be.
 // SAFETY: `Flags` is a wrapper around its one member, C's bits, which the kernel crate has no other
 // way to say.
 pub const MAY_FAIL: Flags =

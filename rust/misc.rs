@@ -93,9 +93,9 @@ impl<T: FileOperations> Registration<T> {
     /// files share `data`, and its node has this mode.
     ///
     /// Fails with `EEXIST` if the name is taken, `EINVAL` if it is none that a file can have or the
-    /// mode is none, `EBUSY` if there is no number left, `EDEADLK` in what C calls with a lock held (the `open` of
-    /// another one, a parameter's `on_set`, [`net`](crate::net)'s `open` and `stop`, a file's `mmap`, `fault` and `poll`),
-    /// or `ENOMEM`. May sleep (`misc_register`).
+    /// mode is none, `EBUSY` if there is no number left, or `ENOMEM`; and with `EDEADLK` in what answers a
+    /// [disk's](crate::block::Operations) requests, or C calls with a lock held: the `open` of another one, a parameter's
+    /// `on_set`, [`net`](crate::net)'s `open` and `stop`, a file's `mmap`, `fault` and `poll`. May sleep (`misc_register`).
     ///
     /// The device may be opened before this returns. Something else that has its name in `/dev` stays, and then there is
     /// no node, of which nobody is told (`devtmpfs`).

@@ -74,7 +74,7 @@ impl Drop for Raw {
         // Each object has a reference to this, so there are none.
         let memory = Memory(self.cache);
         // It waits for CPUs that go, which wait for requests.
-        if context::answers_requests() {
+        if context::works_for_others() {
             let room = lifetime::until_there_is_memory(|| KBox::new_uninit(GFP_KERNEL));
             lifetime::drop_later(KBox::into_pin(KBox::write(room, memory)));
         }

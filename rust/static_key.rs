@@ -16,7 +16,8 @@ use kernel::{
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full, //
+        Full,
+        Relaxed, //
     },
     types::Opaque, //
 };
@@ -51,6 +52,8 @@ pub struct StaticKey {
     /// Bit 0 is a lock: somebody turns the key. A lock of another kind cannot be in a static without
     /// code that runs before it is used.
     turning: Atomic<usize>,
+    /// The log says that it was not turned.
+    told: Atomic<bool>,
 }
 
 /// Where the key is in a [`StaticKey`], for [`static_branch!`](crate::static_branch).
@@ -70,14 +73,15 @@ impl StaticKey {
         Self {
             key: Opaque::new(pin_init::zeroed()),
             turning: Atomic::new(0),
+            told: Atomic::new(false),
         }
     }
 
     /// Turns it on. Does nothing if it is. May sleep (`static_branch_enable`). Who calls this or
     /// [`disable`](Self::disable) while somebody else does waits, and no signal ends that.
     ///
-    /// In what answers a [disk's](crate::block::Operations) requests neither does anything, and the log says so: it would
-    /// wait for a CPU that goes, which may wait for the request.
+    /// In what answers a [disk's](crate::block::Operations) requests neither does anything, and the log says so once: it
+    /// would wait for a CPU that goes, which may wait for the request.
     pub fn enable(&'static self) {
         self.turn(true);
     }
@@ -90,8 +94,13 @@ impl StaticKey {
     /// Turns it on or off, and nobody else does so meanwhile: C warns of who turns a key off while it is
     /// being turned on.
     fn turn(&'static self, on: bool) {
-        if context::answers_requests() {
-            pr_warn!("A static key stays as it is: it is not to be turned for a disk's request.\n");
+        if context::works_for_others() {
+            // Once: the log may be on that disk.
+            if !self.told.xchg(true, Relaxed) {
+                pr_warn!(
+                    "A static key stays as it is: it is not to be turned for a disk's request.\n"
+                );
+            }
             return;
         }
         let word = self.turning.as_ptr();

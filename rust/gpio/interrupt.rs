@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     bindings,
+    context,
     irq::{
         Flags,
         ThreadedHandler,
@@ -264,7 +265,8 @@ impl Input {
             if let Some(locked) = self.supplier(true)?.locked {
                 return Ok(locked);
             }
-            if is_killed() {
+            // For a disk's request it is not who waits that would fail.
+            if is_killed() && !context::works_for_others() {
                 return Err(EINTR);
             }
             // Nor with a lock of the list: who has locked the device may wait for those who look for chips.

@@ -8,6 +8,11 @@ use kernel::{
     error::to_result,
     static_lock_class, //
 };
+#[cfg(CONFIG_KPROBES)]
+use lkm::kprobe::{
+    self,
+    Probe, //
+};
 use lkm::{
     block::{
         Disk,
@@ -27,10 +32,6 @@ use lkm::{
         Keyboard,
         LAST_KEY,
         SYSRQ, //
-    },
-    kprobe::{
-        self,
-        Probe, //
     },
     new_turn_queue,
     prelude::*,
@@ -287,10 +288,9 @@ impl Operations for Kept {
         let inner = disk(c"inner", 8, 1, EIO).map(drop);
         let image = Image::request(self.1.as_ref().as_ref(), c"kept.bin").map(drop);
         let thread = kthread::spawn(c"kept", |_| ()).map(drop);
-        let probe = KBox::pin_init(Probe::new(c"do_exit", Nobody), GFP_KERNEL).map(drop);
         let node = misc::Registration::<Nobody>::new(c"kept", 0o400, Arc::new((), GFP_KERNEL)?);
         KEY.enable();
-        let all = [file, inner, image, thread, probe, node.map(drop)];
+        let all = [file, inner, image, thread, probe(), node.map(drop)];
         if all == [deadlock; 6] && !KEY.is_enabled() {
             self.0.fetch_add(1, Relaxed);
         }
@@ -310,6 +310,17 @@ static KEY: StaticKey = StaticKey::new();
 
 struct Nobody;
 
+#[cfg(CONFIG_KPROBES)]
+fn probe() -> Result {
+    KBox::pin_init(Probe::new(c"do_exit", Nobody), GFP_KERNEL).map(drop)
+}
+
+#[cfg(not(CONFIG_KPROBES))]
+fn probe() -> Result {
+    to_result(-35)
+}
+
+#[cfg(CONFIG_KPROBES)]
 impl kprobe::Handler for Nobody {
     type Arguments = (isize,);
 

@@ -306,6 +306,7 @@ fn there_is_no_way_around_the_lints() {
                 "fn f() { show(1. ..); }",
                 "fn f() { show(1./**/); }",
                 "fn f() { show(1.0.max(n)); }",
+                "fn f(t: Duration) { pr_info!(\"{:?}\", t.as_secs_f64()); }",
             ][..],
         ),
         (
@@ -313,6 +314,9 @@ fn there_is_no_way_around_the_lints() {
             &[
                 "fn f(t: Duration) { pr_info!(\"{:e}\\n\", t.as_nanos()); }",
                 "fn f() { pr_info!(\"{} {n:E } {}\", 1, 2); }",
+                r#"fn f() { pr_info!("{:\x65} \u{7b}:x}", n); }"#,
+                r#"fn f() { pr_info!("\u{7_b}:e}", n); }"#,
+                "fn f() { pr_info!(\"{:\\\n    e}\", n); }",
                 "fn f() { write!(out, r#\"{{{0:\">+#08.3e}}}\"#, n) }",
                 "fn f() { write!(out, \"{:^width$.*e}\", 1, n) }",
                 "impl S { fn f(&self, f: &mut F) -> R { core::fmt::LowerExp::fmt(&self.0, f) } }",
@@ -333,11 +337,21 @@ fn there_is_no_way_around_the_lints() {
             ][..],
         ),
         (
+            "it may be how something is shown",
+            &[
+                "fn f() { write!(out, concat!(\"{:\", \"p}\"), &n) }",
+                "fn f() { pr_info!(stringify!({:e}), n) }",
+                "fn f() { pr_info!(core::include_str!(\"how\"), n) }",
+            ][..],
+        ),
+        (
             "it shows where something is",
             &[
                 "fn show(&self, out: &mut SeqFile) -> Result { writeln!(out, \"{:p}\", self) }",
                 "fn f() { pr_info!(\"{}\", core::format_args!(\"{at:#018p} {:e}\", 1)); }",
                 "fn f() { assert!(a, \"{:16p}\", &a); }",
+                "impl S { fn f(&self, f: &mut F) -> R { core::fmt::Pointer::fmt(&self.0, f) } }",
+                "use kernel::fmt::{self, Pointer};",
                 "fn f() { write! { out.lock(), r\"{:p}\", &a } }",
             ][..],
         ),
@@ -404,6 +418,7 @@ fn there_is_no_way_around_the_lints() {
         "fn run() -> HrTimerRestart { HrTimerRestart::NoRestart } enum Answer { Restarted }",
         "enum Answer { Restart }",
         "fn f() { pr_info!(\"{:p}\", &a); seq_print!(out, \"{0:#?} {1:>p$}\", &a, p); write!(out, \"{{:p}} {p} {:x}\", 1) }",
+        r#"const B: &str = concat!("{:", "e}"); const C: &[u8] = b"\x7be"; const D: &str = "\u{10FFFF}";"#,
         "// 1.5, f64\nconst A: &str = \"1.5 f32\";",
         "fn f() { let _ = (KVec::<u8>::with_capacity(1, GFP_ATOMIC), KBox::new(1, GFP_NOWAIT)); }",
         "fn f() -> Result<KVVec<u8>> { KVVec::from_elem(0, 1, GFP_KERNEL) }",
