@@ -56,7 +56,8 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// What a disk does. All of it runs in process context, on any CPU, several at a time, and may sleep.
 /// What it allocates is not found by writing to a disk, which could be this one: `GFP_KERNEL` is like
 /// C's `GFP_NOIO` there. What a user can have it keep is asked for with
-/// [`MAY_FAIL`](crate::memory::MAY_FAIL), or processes are killed to find it.
+/// [`MAY_FAIL`](crate::memory::MAY_FAIL), or processes are killed to find it. Who holds a lock that is taken here asks for
+/// memory with [`NO_IO`](crate::memory::NO_IO), wherever that is: it may be found by writing to this disk.
 ///
 /// Nor may it wait for a disk: what a task asks of any disk while it is in here, the kernel leaves for
 /// later. So [files](mod@crate::file) and images cannot be read there, and no disk made (`EDEADLK`); a
@@ -68,10 +69,12 @@ const MOST_DISCARDED: u32 = 1 << 21;
 /// [`Completion`](crate::completion::Completion) here: each needs another end, such as a limit, or the kernel reports a hung
 /// task after two minutes, and cannot suspend meanwhile. Nor should [`is_killed`](crate::wait::is_killed) end anything.
 ///
-/// A CPU that goes offline waits for its requests, and much that is made or dropped waits for that CPU. So no thread, probe,
-/// [misc](crate::misc) device or interface can be made there (`EDEADLK`), and no [`StaticKey`](crate::static_key::StaticKey)
-/// turned; a device, an interface or a [`Cache`](crate::slab::Cache) that is dropped there goes a little later. No probe
-/// must be dropped there.
+/// Nor is it the place to make or drop what others can see. A CPU that goes offline waits for its requests, and who makes
+/// nodes and threads may wait for memory; and much that is made or dropped waits for these. So no thread, probe, handler of
+/// an interrupt, device, entry in `/proc`, interface or family can be made there (`EDEADLK`), and no
+/// [`StaticKey`](crate::static_key::StaticKey) turned; a [misc](crate::misc) device, an interface or a
+/// [`Cache`](crate::slab::Cache) that is dropped there goes a little later. Nothing else of these must be dropped there, nor
+/// a [`firmware::Request`](crate::firmware::Request); and [`params::lock`](crate::params::lock) may wait as long.
 ///
 /// An error is the user's: with `O_DIRECT`, `ENOSPC`, `ENOMEM` and `EOPNOTSUPP` as they are, anything else as
 /// `EIO`. Who reads or writes by way of the page cache gets `EIO`, a writer from fsync(2), and `EOPNOTSUPP` of

@@ -16,6 +16,7 @@
 
 use crate::{
     bindings,
+    context::without_pseudo_files,
     file::kind,
     fops::{
         FileOperations,
@@ -541,7 +542,10 @@ impl<T: FileOperations> Vtable<T> {
         // follows if this succeeds.
         unsafe {
             match keep_module(file, &Shims::<T>::OPS) {
-                Ok(()) => Shims::<T>::open(ArcBorrow::from_raw((*inode).i_private.cast()), file),
+                // Who drops the node waits for this with the directory locked, and a look-up would wait for that.
+                Ok(()) => without_pseudo_files(|| {
+                    Shims::<T>::open(ArcBorrow::from_raw((*inode).i_private.cast()), file)
+                }),
                 Err(e) => e.to_errno(),
             }
         }

@@ -9,7 +9,8 @@
 use crate::{
     bindings,
     callback::Caller,
-    context, //
+    context,
+    name::registered, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -109,7 +110,7 @@ impl<T: Chip> Registration<T> {
     /// read, or with `ENOMEM`. May sleep (`hwmon_device_register_with_info`).
     pub fn new(device: &Device<Bound>, name: &'static CStr, chip: Arc<T>) -> Result<Devres<Self>> {
         let odd = |it: &u8| matches!(it, b'-' | b'*') || it.is_ascii_whitespace();
-        if name.is_empty() || name.to_bytes().iter().any(odd) {
+        if name.is_empty() || name.to_bytes().iter().any(odd) || T::READ.is_empty() {
             return Err(EINVAL);
         }
         let data: *const T = &*chip;
@@ -124,7 +125,7 @@ impl<T: Chip> Registration<T> {
                 core::ptr::null_mut(),
             )
         };
-        let hwmon = NonNull::new(from_err_ptr(hwmon)?).ok_or(ENOMEM)?;
+        let hwmon = NonNull::new(registered(from_err_ptr(hwmon))?).ok_or(ENOMEM)?;
         // INVARIANT: It was just registered. When the device is unbound, `Devres` drops the value before.
         Devres::new(device, Self { hwmon, _chip: chip })
     }

@@ -14,6 +14,8 @@
 
 use crate::{
     bindings,
+    compat::errno,
+    context,
     kthread,
     name::is_name, //
 };
@@ -139,7 +141,8 @@ impl<T: Handler> Registration<T> {
     ///
     /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
     /// such line that belongs to no device, the flags make no sense, or the name is none for a folder in `/proc/irq/N`
-    /// or has more than 127 bytes, or `ENOMEM`. May sleep (`request_irq`).
+    /// or has more than 127 bytes, `EDEADLK` in what answers a [disk's](crate::block::Operations) requests, or `ENOMEM`. May
+    /// sleep (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,
@@ -235,8 +238,8 @@ struct Halves<T> {
 impl<T: ThreadedHandler> ThreadedRegistration<T> {
     /// Asks for line number `irq`. `name` appears in `/proc/interrupts`, and in the thread's name.
     ///
-    /// Fails as [`Registration::new`] does, and with `ENOMEM` also if there are as many threads as there may be. May sleep
-    /// (`request_threaded_irq`).
+    /// Fails as [`Registration::new`] does, with `ENOMEM` also if there are as many threads as there may be, and with
+    /// `EINTR` when the caller is being killed. May sleep (`request_threaded_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,
@@ -390,6 +393,10 @@ impl Line {
         flags: Flags,
         name: &'static CStr,
     ) -> Result<Self> {
+        // A thread is made by one that may wait for the disk.
+        if context::works_for_others() {
+            return Err(errno(bindings::EDEADLK));
+        }
         // The name is that of a folder beside these, in /proc/irq, of which C would warn, as it would of
         // two that begin with the same 127 bytes.
         let taken = RESERVED.contains(&name);

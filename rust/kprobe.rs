@@ -49,7 +49,8 @@ pub trait Handler: Send + Sync + 'static {
     /// the function is called there. It must not sleep: no `Mutex`, no allocation with `GFP_KERNEL`, none of
     /// [`vmalloc`](crate#pitfalls) at all, as for a `KVVec`, no copy to or from user space
     /// but by the types of this module. It must not take a lock with which the function may be
-    /// called; waking a [`WaitQueue`](crate::wait::WaitQueue) takes some. A call of the function from here is not seen, but counted by [`Probe::missed`].
+    /// called; waking a [`WaitQueue`](crate::wait::WaitQueue) takes some, and so does logging (those of the console, and of
+    /// the scheduler). A call of the function from here is not seen, but counted by [`Probe::missed`].
     fn entered(&self, arguments: Self::Arguments);
 }
 

@@ -120,7 +120,7 @@
 //! | the kind of an attribute ([`netlink::Value`]) | a `BUG` beyond the last | the type: nobody else makes a `Kind` |
 //! | what [`sysfs::Directory::notify`] is given | looks into a file as if it were a directory | `notify`: does nothing |
 //! | a PCI device's interrupt that has a handler: [`pci::handle_interrupt`] | warns with a stack trace | `EBUSY` |
-//! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed |
+//! | what a PCI device was told to write, and where | nobody; it may be memory that was freed | [`pci::Buffer`]: the device is no master any more when one is freed. Nobody, if the driver makes it one again |
 //! | which registers of a PCI device: [`pci::Bar::new`] | reserves none if there are none, and maps windows of bridges, too | `EINVAL`; `kernel::io` looks where they are read and written |
 //! | a PCI device's registers that are I/O ports: [`pci::Bar`] | upstream's takes a port's number for an address | the type: it reads by `ioread8` and its like |
 //! | a PCI device that is suspended while it is unbound: [`pci::Buffer`], [`pci::handle_interrupt`] | resumes it as it was, as a master of memory that was freed | `pci::Awake` |
@@ -152,14 +152,17 @@
 //! | how much is read of a file | warns beyond 2 GiB | `read_to_end`: 1 GiB |
 //! | what is opened, read or mounted when a process has ended: [`mod@file`], [`configfs::Subsystem::new`] | follows pointers to its root directory and its namespaces, of which it has none | `file::enter`, `Subsystem::new`: `ESRCH` |
 //! | files and disks used in what answers a disk's requests: [`block::Operations`] | leaves the requests for later, and waits for them, for ever | `file::enter`, `Disk::new`, [`firmware::Image::request`], [`kthread::spawn`]: `EDEADLK`. Nobody, if another disk is dropped there |
-//! | what waits for all CPUs in what answers a disk's requests: [`block::Operations`] | waits for a CPU that goes offline, which waits for the request, for ever | [`kprobe::Probe::new`], `misc::Registration::new`, `Interfaces::new`: `EDEADLK`; `StaticKey::turn` does nothing; [`slab::Cache`] and an interface go by `lifetime::drop_later`. Nobody, of a probe that is dropped there, nor while the module is loaded |
+//! | what waits for all CPUs in what answers a disk's requests: [`block::Operations`] | waits for a CPU that goes offline, which waits for the request, for ever | [`kprobe::Probe::new`], `misc::Registration::new`, `Interfaces::new`, [`netlink`]: `EDEADLK`; `StaticKey::turn` does nothing; [`slab::Cache`] and an interface go by `lifetime::drop_later`. Nobody, of a probe, a family or a socket that is dropped there, of [`params::lock`], nor while the module is loaded |
+//! | what waits for a thread of the kernel's that may wait for memory, in what answers a disk's requests: handlers of interrupts, nodes in `/dev`, entries whose name is looked at | waits for who waits for the disk | `irq::Line::new`, `name::exists`: `EDEADLK`. Nobody, of a [`chrdev::Registration`] that is dropped there |
+//! | a lock that what answers a disk's requests takes, too, held while memory is asked for | writes to that disk to find some, which waits for the lock | nobody: [`memory::NO_IO`] |
 //! | files used in what C calls with a lock that they take, too: [`configfs::Item`], [`hwmon::Chip`], a parameter's `on_set`, [`net`]'s `open` and `stop`, a [`misc`] device's `open`, a file's `mmap`, `fault` and `poll` | waits for itself, for ever | `file::enter`: `EDEADLK`. Nobody, of a `probe` that reads its own device's files, or of what waits for a thread that does |
 //! | a file of a pseudo file system, used in what makes up the content of one, or takes it: [`proc_fs::Show`], [`proc_fs::Sequence`], [`sysfs`] | waits for its own mutex, for ever; lockdep knows one class for most of them | `File::enter`: `EDEADLK`. Nobody, of what is written in a `write` to another file of the same file system, of which lockdep tells for no reason |
 //! | what a kernel thread writes to a file whose lock somebody has | is told to do its system call again, by a mark of a signal that stays: no wait of the thread's waits any more | `file::to_count`: `EAGAIN` |
-//! | a wait of a kernel thread's that only a kill would end: [`completion::Completion::wait`], [`kthread::Thread::join`] | does not hear that it is asked to stop, so that who stops it waits for ever | `Completion::wait`: is interruptible there |
+//! | a wait of a kernel thread's that only a kill would end: [`completion::Completion::wait`], [`kthread::Thread::join`] | does not hear that it is asked to stop, so that who stops it waits for ever | `Completion::wait`: is interruptible there. Nobody, of an image for which another has asked user space, and nobody answers |
+//! | a name of an image that is an upload's of a driver's (`CONFIG_FW_UPLOAD`): [`firmware::Request`] | warns with a stack trace, and who takes the question back ends the upload | nobody |
 //! | a FIFO, in what a process calls that splices to it or from it: [`mod@file`] | has it locked, and waits for itself, for ever | [`file::Options::open`]: `EINVAL`; it opens what it has looked at, not the name |
 //! | a [`misc`] device or a [`net`] interface that is registered or dropped in what C calls with a lock held: as above, but for [`configfs::Item`] and [`hwmon::Chip`] | waits for itself, for ever, or for who has that lock and waits for the other one | `misc::Registration::new`, `Interfaces::new`: `EDEADLK`; `lifetime::drop_later`. Nobody, while the module is loaded or unloaded |
-//! | another registration that is made or dropped under a lock of C's, where a callback of its own takes that lock: a parameter's, say, in netlink's `doit` | waits for who waits for it, for ever | nobody; lockdep tells |
+//! | another registration that is made or dropped under a lock of C's, where a callback of its own takes that lock: a parameter's, say, in netlink's `doit` | waits for who waits for it, for ever | nobody; lockdep tells of mutexes, sysfs, timers and work, and not of what waits for callers of entries in `/proc` and debugfs, for threads, interrupts, images and sockets |
 //! | another registration that is made or dropped in a file's `mmap` or `fault` | waits for who reads its file, or `/dev`, into memory of the same process that has to be found first, until that process is killed | nobody |
 //! | a file that is dropped where files cannot be used | has it flushed there, by a server that may wait for the caller | [`file::File`]: a thread does it, `lifetime::drop_later` |
 //! | a file of overlayfs that is opened to be written, in what sendfile(2) calls: [`mod@file`] | copies it with the pipe that the bytes are in, and frees them | `Found::admit`: `EDEADLK`. Nobody, of eCryptfs above it, which writes to what it only reads |
@@ -190,7 +193,7 @@
 //! | a device whose other end does not answer: a line of a virtual machine (gpio-virtio), a transfer by usbip (vhci), whatever its limit | waits for the answer, or for that to the question taken back, for ever | nobody |
 //! | `EPROBE_DEFER` from a `probe` that has made a [`firmware::Device`], or a [`faux`] one | takes that one's driver for what was missing, and probes again at once, for ever; who suspends the machine, or shuts it down, waits for the end of it | nobody |
 //! | a wait without a limit, or of a minute, when the machine is to be suspended: `lifetime::wait`, [`usb::BulkIn::read`] | gives up suspending after 20 seconds, and logs the task's stack | nobody; the same of a wait in a disk's answer |
-//! | a drop that waits for a process, in the data of a USB driver or in what its `disconnect` drops: that of upstream cannot suspend, so that a device is unbound at each suspend, when processes are frozen | waits for ever, and so does who suspends | [`configfs::Subsystem`] and [`block::Disk`]: a thread does, `lifetime::drop_later`. Nobody, of a [`proc_fs::Node`] that a file system is mounted over, or that a process polls together with a file that does not answer |
+//! | a drop that waits for a process, in the data of a USB driver or in what its `disconnect` drops: that of upstream cannot suspend, so that a device is unbound at each suspend, when processes are frozen | waits for ever, and so does who suspends | [`configfs::Subsystem`] and [`block::Disk`]: a thread does, `lifetime::drop_later`. Nobody, of an entry of [`proc_fs`] or a number of [`debugfs`] that a process is in: by a mount, by poll(2) together with a file that does not answer, or as its memory is a file of FUSE or CIFS. Such are for the module, not for a device's data |
 //! | a transfer on a bus that is suspended, by way of others: a line of an expander ([`gpio`]), a [`mod@file`] of hwmon or of `/dev/i2c-0`, used by a thread or by work | warns with a stack trace | nobody: to be stopped by who uses it before |
 //! | registers of a PCI device that a thread or work reads while the bridge above it sleeps: [`pci::Bar`] | reads all ones; on some arm64 machines it may be an abort. Not seen | nobody |
 //! | flags of handlers on one line that do not agree; a handler that says a hundred thousand times that it was not meant: [`irq`] | warns with a stack trace (the first with `CONFIG_DEBUG_SHIRQ`) | nobody |
@@ -222,7 +225,8 @@
 //! | a pointer that is shown by `{:p}` in `write!`, or by `{:?}` anywhere, also in a derived `Debug`; a `NonNull`, a `fn` | shows where it points, which helps who attacks the kernel. `{:p}` of `pr_info!`, `seq_print!` and `fmt!` is a hash with Linux 7.3 | `make check`, of `{:p}` in `core`'s macros. Nobody, of `{:?}` |
 //! | an array or a value larger than the stack | writes behind it: there is no probe | clippy, of arrays beyond 2 KiB; nobody, of what else there is |
 //! | a list of boxes, each in the one before: `struct Entry { next: Option<KBox<Entry>> }` | nothing: rustc drops each within the one before, and a thousand may be more than the stack has | `make check`, of a type that has itself in a box or a vector; nobody, of two that have each other |
-//! | a folder of configfs whose last link goes when its [`configfs::Subsystem`] does, with PREEMPT_RT | may be about to leave a function of a module that has gone | nobody |
+//! | a folder of configfs whose last link goes when its [`configfs::Subsystem`] does, or what is dropped by `lifetime::drop_later`, with PREEMPT_RT | may be about to leave a function of a module that has gone | nobody |
+//! | what [`kprobe::Handler::entered`] logs | may wake who waits for the console, which takes locks of the scheduler's | nobody, of a probe on what these locks are held for |
 //! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |
 //! | the number of a line: [`gpio::Options::new`] | 65,535 says that the name is not a chip's but a line's | `Options::get`: `EINVAL` |
 //! | a chip that is not there: [`gpio::Options::new`] | `EPROBE_DEFER`, since it may come | `gpio::ask_once`: `ENODEV` |
@@ -285,8 +289,8 @@
 //! ```
 //!
 //! **Leaving something registered**: nobody. Dropping a registration is what undoes it, and one that is
-//! leaked on purpose, as by `core::mem::forget`, stays when the module goes, with its code gone. So does one
-//! in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one, where its words say so). That
+//! leaked, as by `core::mem::forget`, or in what it refers to itself (an `Arc` of the data that it has), stays when
+//! the module goes, with its code gone. So does one in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one, where its words say so). That
 //! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked one uses
 //! is there as well: handlers are `'static`.
 //!

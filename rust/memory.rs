@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Memory of a size that somebody else says.
+//! Memory for those who must not take it as it comes.
 
 use crate::bindings;
 use kernel::alloc::Flags;
@@ -13,3 +13,9 @@ use kernel::alloc::Flags;
 // way to say.
 pub const MAY_FAIL: Flags =
     unsafe { core::mem::transmute::<bindings::gfp_t, Flags>(bindings::LKM_GFP_MAY_FAIL) };
+
+/// As `GFP_KERNEL`, but it is not found by writing to disks, nor by waiting for file systems (`GFP_NOIO`): for who holds a
+/// lock for which a [disk's](crate::block::Operations) answers wait, too.
+// SAFETY: As above.
+pub const NO_IO: Flags =
+    unsafe { core::mem::transmute::<bindings::gfp_t, Flags>(bindings::LKM_GFP_NOIO) };

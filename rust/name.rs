@@ -6,6 +6,7 @@
 use crate::{
     bindings,
     compat,
+    context,
     file::Found,
     message::Message, //
 };
@@ -37,7 +38,7 @@ pub(crate) fn is_device(name: &CStr) -> bool {
 
 /// What registering a device came to, whose name and shape were looked at. C forgets to look whether it had
 /// memory for the name (`dev_set_name`), and answers `EINVAL` to a device without one.
-pub(crate) fn registered(result: Result) -> Result {
+pub(crate) fn registered<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| if error == EINVAL { ENOMEM } else { error })
 }
 
@@ -52,8 +53,12 @@ pub(crate) fn permissions(mode: u16) -> Result<bindings::umode_t> {
 }
 
 /// Whether there is a file of that path, as process 1 sees it: who calls may see another root.
-/// Fails with `ENAMETOOLONG`, or with what keeps the kernel from looking, such as `EACCES`. May sleep.
+/// Fails with `ENAMETOOLONG`, with `EDEADLK` in what answers a disk's requests, where the path may be on that disk, or with
+/// what keeps the kernel from looking, such as `EACCES`. May sleep.
 pub(crate) fn exists(mut path: Path) -> Result<bool> {
+    if context::works_for_others() {
+        return Err(compat::errno(bindings::EDEADLK));
+    }
     if path.push(b"\0") == 0 {
         return Err(compat::errno(bindings::ENAMETOOLONG));
     }

@@ -36,7 +36,8 @@ use kernel::prelude::*;
 /// How long the header of a packet is, in bytes: two addresses and a protocol.
 pub const HEADER: usize = bindings::ETH_HLEN as usize;
 
-/// How long what is sent can be: that of an interface's MTU, and a VLAN's four bytes.
+/// How long what arrives should be at most: an interface's MTU, the header, and a VLAN's four bytes. What is to be sent may be
+/// longer, as of a VLAN in a VLAN, of AF_XDP, or of who was told another MTU before: compare, and drop it.
 pub const fn longest(mtu: u32) -> usize {
     mtu as usize + HEADER + 4
 }
@@ -68,7 +69,7 @@ pub trait Operations: Send + Sync + 'static {
     /// last time during this, and shortly after.
     fn stop(&self, port: Port<'_>, rtnl: &Rtnl);
 
-    /// Sends a packet, or drops it. One at a time for each interface.
+    /// Sends a packet, or drops it. One at a time for each interface. C does not look whether it is [too long](longest).
     fn transmit(&self, port: Port<'_>, packet: Packet);
 
     /// Whether one more packet can be sent. If not, nothing is to send until [`Port::wake`]: packets stay

@@ -107,8 +107,9 @@ pub struct Guard {
 /// All parameters of a module have one lock, and that is a mutex: a second call waits for the first
 /// guard to go. So does reading a parameter's file, so that the thread cannot use files of pseudo file systems
 /// meanwhile (`EDEADLK`). Nor should it call a function of another module that takes that one's lock: to lockdep they
-/// are one; nor register or drop what has an `open` that calls this, if C holds a lock there ([`misc`](crate::misc),
-/// [`net`](crate::net)). May sleep (`kernel_param_lock`).
+/// are one; nor register what has an `open` that calls this, if C holds a lock there ([`misc`](crate::misc),
+/// [`net`](crate::net)), nor drop anything that has a callback that does: the drop waits for the callback, and nobody tells.
+/// Nor is it for what answers a [disk's](crate::block::Operations) requests. May sleep (`kernel_param_lock`).
 pub fn lock() -> Guard {
     // SAFETY: The module is loaded, since its code runs.
     unsafe { bindings::kernel_param_lock(this_module().as_ptr()) };

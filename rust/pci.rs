@@ -397,7 +397,9 @@ fn uses_line(device: &Device<Core<'_>>) -> Result<bool> {
 /// more, but may be half of what the device was about to write.
 ///
 /// Before it is freed the device is kept from all memory (`pci_clear_master`), whatever it was told to
-/// write, and where. That is so if the driver drops one of several buffers as well. Dropping it may sleep.
+/// write, and where. That is so if the driver drops one of several buffers as well. Who then makes it a master again
+/// (`set_master`) must have seen to it that the device uses none of those that were dropped: nobody else does. Dropping it may
+/// sleep.
 ///
 /// # Examples
 ///

@@ -95,7 +95,7 @@ impl<T: Send + Sync> Rcu<T> {
     /// If another writer was faster, `new` is called again, with what that one wrote: no update is
     /// lost. It runs with the read lock held, and must not sleep. Fails with `ENOMEM`, and leaves
     /// the value as it is. Sleeps for some milliseconds (`synchronize_rcu`), so the caller must not
-    /// hold the read lock: that would be to wait for itself.
+    /// hold the read lock: that would be to wait for itself, or to have it free what is being read.
     pub fn update(&self, mut new: impl FnMut(&T) -> T) -> Result {
         let mut room = KBox::<T>::new_uninit(GFP_KERNEL)?;
         let old = loop {

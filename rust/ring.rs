@@ -90,6 +90,11 @@ impl Ring {
         Position(self.count.load(Acquire))
     }
 
+    /// Whether there is something at the position or behind it. Callable from any context.
+    pub fn has_next(&self, position: &Position) -> bool {
+        position.0 < self.count.load(Acquire)
+    }
+
     /// Returns what comes next, and moves the position behind it; `None` if there is nothing yet.
     /// Callable from any context.
     pub fn next(&self, position: &mut Position) -> Option<Next> {

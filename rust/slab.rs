@@ -140,7 +140,8 @@ impl<T> Cache<T> {
 
     /// Puts a value into memory of the cache.
     ///
-    /// Fails with `ENOMEM`. May sleep (`kmem_cache_alloc` with `GFP_KERNEL`).
+    /// Fails with `ENOMEM`. May sleep (`kmem_cache_alloc` with `GFP_KERNEL`). Not for what a
+    /// [disk](crate::block::Operations) keeps, nor with a lock that its answers take.
     pub fn alloc(&self, value: T) -> Result<Object<T>> {
         // SAFETY: By the type invariants of `Raw`.
         let object = unsafe {

@@ -10,6 +10,7 @@ use crate::{
         self, //
         File,
     },
+    lifetime,
 };
 use kernel::{
     prelude::*,
@@ -24,7 +25,8 @@ pub const NUM: u8 = 2;
 pub const CAPS: u8 = 4;
 
 /// The lights of all keyboards, while one virtual terminal is the one on the screen. When this is
-/// dropped, they show again what the three keys have set, as they did before.
+/// dropped, they show again what the three keys have set, as they did before: a little later, if the one who drops it can
+/// use no files, as a process that has ended, or may not change the terminal.
 ///
 /// A keyboard may come and go meanwhile, and the terminal may be hung up, as at each login. Others can
 /// set the lights, too ([`KDSETLED`]): what was said last counts.
@@ -43,9 +45,14 @@ pub const CAPS: u8 = 4;
 ///     Ok(lights)
 /// }
 /// ```
-pub struct Lights {
+pub struct Lights(Option<Pin<KBox<Taken>>>);
+
+/// Lights that were taken.
+struct Taken {
     path: CString,
     terminal: File,
+    /// They show what the keys have set.
+    are_back: bool,
 }
 
 impl Lights {
@@ -57,12 +64,14 @@ impl Lights {
     pub fn new(path: &CStr) -> Result<Self> {
         // That comes before the path is copied: it looks how long it is.
         let terminal = open(path)?;
-        let mut lights = Self {
+        let mut taken = Taken {
             path: path.try_into()?,
             terminal,
+            are_back: true,
         };
-        lights.show(0)?;
-        Ok(lights)
+        taken.turn(0)?;
+        taken.are_back = false;
+        Ok(Self(Some(KBox::into_pin(KBox::new(taken, GFP_KERNEL)?))))
     }
 
     /// Turns on some lights, and off all others.
@@ -73,10 +82,15 @@ impl Lights {
         if lights & !(SCROLL | NUM | CAPS) != 0 {
             return Err(EINVAL);
         }
-        self.set(lights)
+        match &mut self.0 {
+            Some(taken) => taken.turn(lights),
+            None => Ok(()),
+        }
     }
+}
 
-    fn set(&mut self, lights: u8) -> Result {
+impl Taken {
+    fn turn(&mut self, lights: u8) -> Result {
         match self.terminal.ioctl(bindings::KDSETLED, lights) {
             // After a hang-up, which is for those who had it open.
             Err(EIO) => {
@@ -86,13 +100,28 @@ impl Lights {
             other => other,
         }
     }
+
+    /// Has them show what the keys have set, if the caller may.
+    fn give_back(&mut self) {
+        // More than there are lights stands for that.
+        self.are_back = self.are_back || self.turn(0xff).is_ok();
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 impl Drop for Lights {
     fn drop(&mut self) {
-        // More than there are lights stands for what the keys have set. Nobody is left to hear of an
-        // error.
-        let _ = self.set(0xff);
+        if let Some(mut taken) = self.0.take() {
+            taken.give_back();
+            if !taken.are_back {
+                lifetime::drop_later(taken);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
 };
-use std::{fs, os::fd::AsFd as _};
+use std::{fs, os::fd::AsFd as _, process::Command};
 
 /// The keyboard's lights, by evdev's numbers.
 const NUM: u16 = 0;
@@ -42,6 +42,26 @@ fn they_blink_in_the_pattern() {
         &[(SCROLL, true), (NUM, false)],
     ];
     assert_eq!(seen[..9], steps.concat());
+}
+
+/// Who has ended can use no files any more.
+#[test]
+fn they_show_the_keys_when_a_process_ends_that_had_them() {
+    let keyboard = Evdev::keyboard();
+    let module = Module::load("lights", &[]).expect("the module loads");
+    let shell = Command::new("/bin/sh")
+        .args(["-c", "exec 3</dev/lights"])
+        .status();
+    assert!(shell.expect("a shell").success());
+    assert_eq!(
+        keyboard.wait_for_lights(2)[..2],
+        [(NUM, true), (NUM, false)]
+    );
+    // A thread has given them back.
+    wait_until("nobody to use it", || {
+        fs::read_to_string("/sys/module/lights/refcnt").is_ok_and(|it| it == "0\n")
+    });
+    module.unload().expect("nobody uses it");
 }
 
 #[test]

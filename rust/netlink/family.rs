@@ -13,6 +13,8 @@ use super::{
 use crate::{
     bindings,
     callback::Caller,
+    compat::errno,
+    context,
     lifetime::{
         this_module,
         References, //
@@ -437,9 +439,13 @@ impl<T: Commands> Family<T> {
     /// Registers the family, for the first network namespace.
     ///
     /// Fails with `EEXIST` if the name is taken, `EBUSY` if it is the family itself that has it,
-    /// `EINVAL` if a command is there twice, or `ENOMEM`. May sleep (`genl_register_family`), but not
-    /// be called in a [`Command`], nor with the [`Rtnl`](crate::net::Rtnl) held; nor may the result be dropped there.
+    /// `EINVAL` if a command is there twice, `EDEADLK` in what answers a [disk's](crate::block::Operations) requests, or
+    /// `ENOMEM`. May sleep (`genl_register_family`), but not be called in a [`Command`], nor with the
+    /// [`Rtnl`](crate::net::Rtnl) held; nor may the result be dropped there.
     pub fn register(&'static self, data: Arc<T>) -> Result<Registration<T>> {
+        if context::works_for_others() {
+            return Err(errno(bindings::EDEADLK));
+        }
         let raw = Arc::into_raw(data).cast_mut();
         let result = if self.data.cmpxchg(null_mut(), raw, Full).is_err() {
             Err(EBUSY)

@@ -17,6 +17,7 @@ use crate::{
         errno,
         synchronize_rcu, //
     },
+    context,
     lifetime::{
         self,
         this_module,
@@ -183,7 +184,8 @@ impl<T: Protocol> Socket<T> {
     ///
     /// Fails with `EBUSY` if there is one of that number (C does not tell this from lack of
     /// memory), or if the module is loaded and somebody has a file or a socket of it open; or `EINVAL` if there is no such number, or more groups than
-    /// there can be. May sleep (`netlink_kernel_create`).
+    /// there can be, or `EDEADLK` in what answers a [disk's](crate::block::Operations) requests. May sleep
+    /// (`netlink_kernel_create`).
     ///
     /// An open socket of this protocol keeps the module, and a load that fails waits until it is
     /// closed.
@@ -194,6 +196,9 @@ impl<T: Protocol> Socket<T> {
             || options.groups > 1 << 16
         {
             return Err(EINVAL);
+        }
+        if context::works_for_others() {
+            return Err(errno(bindings::EDEADLK));
         }
         // C makes a socket that can be found before it is marked as the kernel's: who sends in that
         // moment meets a `BUG`. By user space's own number anybody can. By others only who has a socket

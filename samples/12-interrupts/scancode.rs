@@ -30,7 +30,7 @@ struct Lines {
 impl Lines {
     /// Whether there is something to read.
     fn is_there(&self, codes: &Ring) -> bool {
-        self.read < self.line.len() || self.position != codes.end()
+        self.read < self.line.len() || codes.has_next(&self.position)
     }
 
     /// Takes what there is room for of the next line, which is nothing if no scan code has come.
