@@ -225,6 +225,8 @@
 //! | a pointer that is shown by `{:p}` in `write!`, or by `{:?}` anywhere, also in a derived `Debug`; a `NonNull`, a `fn` | shows where it points, which helps who attacks the kernel. `{:p}` of `pr_info!`, `seq_print!` and `fmt!` is a hash with Linux 7.3 | `make check`, of `{:p}` in `core`'s macros. Nobody, of `{:?}` |
 //! | an array or a value larger than the stack | writes behind it: there is no probe | clippy, of arrays beyond 2 KiB; nobody, of what else there is |
 //! | a list of boxes, each in the one before: `struct Entry { next: Option<KBox<Entry>> }` | nothing: rustc drops each within the one before, and a thousand may be more than the stack has | `make check`, of a type that has itself in a box or a vector; nobody, of two that have each other |
+//! | an [`xarray::XArray`]'s lock | is of one class with all others' in Rust: lockdep takes two that are used in different contexts, or one within the other, for one | nobody: lock them in process context, one at a time |
+//! | a [`slab::Cache`] for which C had no memory to show it in sysfs | warns of a second one of its name, with `CONFIG_DEBUG_VM` | nobody |
 //! | a folder of configfs whose last link goes when its [`configfs::Subsystem`] does, or what is dropped by `lifetime::drop_later`, with PREEMPT_RT | may be about to leave a function of a module that has gone | nobody |
 //! | what [`kprobe::Handler::entered`] logs | may wake who waits for the console, which takes locks of the scheduler's | nobody, of a probe on what these locks are held for |
 //! | a folder that is looked for while [`configfs::Subsystem::new`] fails for lack of memory | a `BUG` | nobody |

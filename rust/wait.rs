@@ -8,7 +8,8 @@
 //!
 //! Two properties set it apart from [`kernel::sync::CondVar`]. The condition is checked once more
 //! when a signal arrives, so that a waiter that was chosen by [`WaitQueue::wake_one`] and is
-//! killed at that moment takes what it was woken for instead of losing it. And it can be polled.
+//! killed at that moment takes what it was woken for instead of losing it. And it can be polled, by
+//! as many as like to, who take no waiter's turn.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 //!
@@ -26,8 +27,10 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            Full,
             Relaxed, //
         },
+        barrier::smp_mb,
         lock::{
             Backend,
             Lock, //
@@ -126,12 +129,16 @@ enum Kind {
 ///
 /// # Invariants
 ///
-/// `head` is initialised.
+/// `head` and `pollers` are initialised.
 #[pin_data(PinnedDrop)]
 pub struct WaitQueue {
     #[pin]
     head: Opaque<bindings::wait_queue_head>,
-    /// Whether a poller was ever in the queue.
+    /// Those of poll(2), epoll and io_uring. With `EPOLLEXCLUSIVE` they may stay in their queue, before all who come later,
+    /// and each time be the one that is woken.
+    #[pin]
+    pollers: Opaque<bindings::wait_queue_head>,
+    /// Whether a poller was ever there.
     polled: Atomic<bool>,
 }
 
@@ -149,6 +156,10 @@ impl WaitQueue {
             //
             // SAFETY: `slot` is valid for writes, and `name` and `key` are static.
             head <- Opaque::ffi_init(|slot| unsafe {
+                bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
+            }),
+            // SAFETY: As above.
+            pollers <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
             polled: Atomic::new(false),
@@ -247,7 +258,7 @@ impl WaitQueue {
         }
     }
 
-    /// Wakes every waiter that is not exclusive, and the first one that is.
+    /// Wakes every waiter that is not exclusive, the first one that is, and all pollers.
     ///
     /// Callable from any context in which a `SpinLock` can be taken (`wake_up`): not from NMI, and
     /// with `CONFIG_PREEMPT_RT` not with preemption or interrupts off. The handler of a
@@ -275,7 +286,7 @@ impl WaitQueue {
     pub(crate) unsafe fn poll(&self, file: *mut bindings::file, table: *mut bindings::poll_table) {
         self.polled.store(true, Relaxed);
         // SAFETY: By the safety requirements; `drop` waits until the entry has left.
-        unsafe { bindings::poll_wait(file, self.head.get(), table) };
+        unsafe { bindings::poll_wait(file, self.pollers.get(), table) };
     }
 
     fn wake(&self, exclusive: c_int) {
@@ -288,13 +299,25 @@ impl WaitQueue {
                 core::ptr::null_mut(),
             )
         };
+        // Who comes to poll says so first, and then looks whether he has to wait. There is the other barrier in `poll_wait`.
+        smp_mb(Full);
+        if self.polled.load(Relaxed) {
+            self.wake_pollers(0);
+        }
     }
 
-    /// Whether nobody waits (`waitqueue_active`), as far as the caller's locks make that certain.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Wakes all pollers, and says that these events have come; 0 for any.
+    fn wake_pollers(&self, events: usize) {
+        let key = core::ptr::without_provenance_mut(events);
+        // SAFETY: By the type invariants; the key is a mask of events.
+        unsafe { bindings::__wake_up(self.pollers.get(), TASK_NORMAL, 0, key) };
+    }
+
+    /// Whether nobody polls (`waitqueue_active`).
+    fn is_left(&self) -> bool {
         // SAFETY: By the type invariants. Others change the list with single stores.
         unsafe {
-            let list = &raw mut (*self.head.get()).head;
+            let list = &raw mut (*self.pollers.get()).head;
             core::ptr::read_volatile(&raw const (*list).next) == list
         }
     }
@@ -315,22 +338,14 @@ impl PinnedDrop for WaitQueue {
         // a `proc_fs::Node`. Tell epoll to let go, wake poll(2), and wait until both have. This is
         // what `__wake_up_pollfree` does, which warns if poll(2) takes a moment.
         let events = Events::ERROR | Events::HANG_UP;
-        while !self.is_empty() {
-            // SAFETY: By the type invariants; the key is a mask of events.
-            unsafe {
-                bindings::__wake_up(
-                    self.head.get(),
-                    TASK_NORMAL,
-                    0,
-                    core::ptr::without_provenance_mut(events.0 as usize | POLLFREE),
-                )
-            };
+        while !self.is_left() {
+            self.wake_pollers(events.0 as usize | POLLFREE);
             // SAFETY: The caller may sleep.
             unsafe { bindings::schedule_timeout_uninterruptible(1) };
         }
         // epoll reads the head under RCU, and who has left may be about to unlock it. With the PREEMPT_RT of before 7.3.4
         // it is in no RCU section then: who takes the lock once more comes after it.
-        self.wake(0);
+        self.wake_pollers(0);
         compat::synchronize_rcu();
     }
 }

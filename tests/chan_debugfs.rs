@@ -6,17 +6,17 @@ use lkm::raw;
 use lkmpg_tests::{
     BadMemory, LoadError, Module, as_user, errno_of,
     faults::{self, Fault, Injector, Scope},
-    handled_signal_ends, is_asleep, is_in, is_twin, name, ready, skip, wait_until,
+    handled_signal_ends, is_asleep, is_in, is_twin, name, ready, skip, wait_until, while_asleep,
 };
 use rustix::{
-    event::PollFlags,
+    event::{PollFlags, epoll},
     fs::{Mode, OFlags},
     io::Errno,
     pipe::{SpliceFlags, pipe, splice},
 };
 use std::{
     fs::{self, File, OpenOptions},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::{
         fd::{AsFd as _, AsRawFd as _},
         unix::fs::MetadataExt as _,
@@ -25,7 +25,7 @@ use std::{
     process::{Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const MODULE: &str = name!("chan_debugfs");
@@ -416,4 +416,46 @@ fn open_values_outlive_the_module() {
         );
         assert_eq!(errno_of(file.write(b"1").expect_err("gone")), Errno::IO);
     }
+}
+
+/// A poller stays in the queue, also as the only one to be woken, before those who come later.
+#[test]
+fn who_polls_takes_no_reader_s_turn() {
+    if is_twin!() {
+        return skip("in C pollers and readers are in one queue");
+    }
+    let module = load();
+    let mailbox = open_nonblocking();
+    let epoll = epoll::create(epoll::CreateFlags::empty()).expect("epoll_create");
+    let events = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE | epoll::EventFlags::ET;
+    epoll::add(&epoll, &mailbox, epoll::EventData::new_u64(0), events).expect("epoll_ctl");
+    let wait = || {
+        let mut seen = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; 1];
+        epoll::wait(&epoll, &mut seen, None)
+    };
+    let read = || {
+        let mut letter = [0; 16];
+        let length = File::open(MAILBOX)?.read(&mut letter)?;
+        Ok::<_, io::Error>(letter[..length].to_vec())
+    };
+    let polled = while_asleep(wait, || {
+        let letter = while_asleep(read, || {
+            write(MAILBOX, b"first").expect("write");
+            // Or in vain, for a reader who has lost his turn: he gets the second one.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(5)
+                && ready(&mailbox, PollFlags::IN, Some(Duration::ZERO)).contains(PollFlags::IN)
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            write(MAILBOX, b"second").expect("write");
+        });
+        assert_eq!(letter.expect("read"), b"first");
+    });
+    assert_eq!(polled, Ok(1));
+    drop(mailbox);
+    module.unload().expect("not in use");
 }
