@@ -16,7 +16,7 @@
 
 use crate::{
     bindings,
-    context::without_pseudo_files,
+    context::without_files,
     file::kind,
     fops::{
         FileOperations,
@@ -461,7 +461,8 @@ impl<T: FileOperations> Node<T> {
     /// memory once there is a file (`debugfs_create_file_unsafe`).
     ///
     /// Who drops a file waits for [`FileOperations::open`], with its directory locked: so that must not make or drop a
-    /// file of the same directory, nor wait for who does.
+    /// file of the same directory, nor wait for who does. Nor can it use [files](mod@crate::file) (`EDEADLK`), which may be
+    /// looked for there.
     pub fn new(
         directory: Arc<Directory>,
         name: &CStr,
@@ -543,7 +544,7 @@ impl<T: FileOperations> Vtable<T> {
         unsafe {
             match keep_module(file, &Shims::<T>::OPS) {
                 // Who drops the node waits for this with the directory locked, and a look-up would wait for that.
-                Ok(()) => without_pseudo_files(|| {
+                Ok(()) => without_files(|| {
                     Shims::<T>::open(ArcBorrow::from_raw((*inode).i_private.cast()), file)
                 }),
                 Err(e) => e.to_errno(),

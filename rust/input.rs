@@ -9,6 +9,8 @@
 
 use crate::{
     bindings,
+    compat::errno,
+    context,
     name, //
 };
 use core::{
@@ -65,8 +67,13 @@ impl Keyboard {
     /// [`input-event-codes.h`](srctree/include/uapi/linux/input-event-codes.h).
     ///
     /// Fails with `EINVAL` if there is no key, or one that is 0, [`SYSRQ`] or beyond [`LAST_KEY`], or if the
-    /// name has more than 79 bytes, with `EINTR` at a signal, or with `ENOMEM`. May sleep (`input_register_device`).
+    /// name has more than 79 bytes, with `EINTR` at a signal, `EDEADLK` in what answers a
+    /// [disk's](crate::block::Operations) requests, or with `ENOMEM`. May sleep (`input_register_device`).
     pub fn new(name: &'static CStr, keys: impl IntoIterator<Item = u16>) -> Result<Self> {
+        // There is a node, which is made by a thread that may wait for the disk.
+        if context::works_for_others() {
+            return Err(errno(bindings::EDEADLK));
+        }
         // It is part of what udev is told, for which C has 2 KiB.
         if name.to_bytes().len() >= bindings::UINPUT_MAX_NAME_SIZE as usize {
             return Err(EINVAL);

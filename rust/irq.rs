@@ -141,8 +141,9 @@ impl<T: Handler> Registration<T> {
     ///
     /// Fails with `EBUSY` if the line is taken or the flags do not agree, `EINVAL` if there is no
     /// such line that belongs to no device, the flags make no sense, or the name is none for a folder in `/proc/irq/N`
-    /// or has more than 127 bytes, `EDEADLK` in what answers a [disk's](crate::block::Operations) requests, or `ENOMEM`. May
-    /// sleep (`request_irq`).
+    /// or has more than 127 bytes, `EDEADLK` in what answers a [disk's](crate::block::Operations) requests, or `ENOMEM`; where
+    /// handlers have threads, with PREEMPT_RT or `threadirqs`, also with `EINTR` when the caller is being killed. May sleep
+    /// (`request_irq`).
     pub fn new<'a, E>(
         irq: u32,
         flags: Flags,

@@ -25,8 +25,9 @@ pub const NUM: u8 = 2;
 pub const CAPS: u8 = 4;
 
 /// The lights of all keyboards, while one virtual terminal is the one on the screen. When this is
-/// dropped, they show again what the three keys have set, as they did before: a little later, if the one who drops it can
-/// use no files, as a process that has ended, or may not change the terminal.
+/// dropped, they show again what the three keys have set, as they did before. If the one who drops it can use no files, as a
+/// process that has ended, or may not change the terminal, that is a little later, and perhaps over what another one shows by
+/// then; or not at all while the module is loaded or unloaded.
 ///
 /// A keyboard may come and go meanwhile, and the terminal may be hung up, as at each login. Others can
 /// set the lights, too ([`KDSETLED`]): what was said last counts.

@@ -27,10 +27,8 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full,
             Relaxed, //
         },
-        barrier::smp_mb,
         lock::{
             Backend,
             Lock, //
@@ -300,7 +298,9 @@ impl WaitQueue {
             )
         };
         // Who comes to poll says so first, and then looks whether he has to wait. There is the other barrier in `poll_wait`.
-        smp_mb(Full);
+        //
+        // SAFETY: It may be called anywhere.
+        unsafe { bindings::smp_mb() };
         if self.polled.load(Relaxed) {
             self.wake_pollers(0);
         }

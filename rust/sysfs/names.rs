@@ -70,13 +70,12 @@ pub(super) const fn check_device<T: Attributes>() {
 }
 
 /// Folders of devices that belong to another one, by their class; of its messages; and of its waking up. The link to
-/// those with which it shares an IOMMU. Files that C takes away when a driver was bound or an interface has changed.
+/// those with which it shares an IOMMU. A file that C takes away when a driver was bound.
 const OF_DEVICES: &[&CStr] = &[
     c"block",
     c"firmware",
     c"hwmon",
     c"input",
-    c"interface",
     c"iommu_group",
     c"msi_irqs",
     c"net",

@@ -290,8 +290,15 @@ impl Operations for Kept {
         let thread = kthread::spawn(c"kept", |_| ()).map(drop);
         let node = misc::Registration::<Nobody>::new(c"kept", 0o400, Arc::new((), GFP_KERNEL)?);
         KEY.enable();
-        let all = [file, inner, image, thread, probe(), node.map(drop)];
-        if all == [deadlock; 6] && !KEY.is_enabled() {
+        let options = chrdev::Options::new(c"kept");
+        let device = chrdev::Registration::<Nobody>::new(options, Arc::new((), GFP_KERNEL)?);
+        let entry = proc_fs::Directory::new(proc_fs::Options::new(c"kept", 0o500)).map(drop);
+        let keys = Keyboard::new(c"kept", [1]).map(drop);
+        let line = irq::Registration::new(1, irq::Flags::SHARED, c"kept", Nobody);
+        let line = KBox::pin_init(line, GFP_KERNEL).map(drop);
+        let made = [node.map(drop), device.map(drop), entry, keys, line];
+        let all = [file, inner, image, thread, probe()];
+        if all == [deadlock; 5] && made == [deadlock; 5] && !KEY.is_enabled() {
             self.0.fetch_add(1, Relaxed);
         }
         deadlock
@@ -325,6 +332,12 @@ impl kprobe::Handler for Nobody {
     type Arguments = (isize,);
 
     fn entered(&self, _code: (isize,)) {}
+}
+
+impl irq::Handler for Nobody {
+    fn handle(&self) -> irq::IrqReturn {
+        irq::IrqReturn::None
+    }
 }
 
 #[vtable]

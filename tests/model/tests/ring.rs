@@ -35,7 +35,10 @@ fn check(size: usize, writes: u8) {
         });
         let (mut bytes, mut lost) = read(&ring, &mut position, 3);
         writer.join().expect("the writer");
+        let is_more = ring.has_next(&position);
         let rest = read(&ring, &mut position, 2 * usize::from(writes));
+        assert_eq!(is_more, !rest.0.is_empty());
+        assert!(!ring.has_next(&position));
         bytes.extend(rest.0);
         lost += rest.1;
         assert!(bytes.is_sorted(), "{bytes:?}");
