@@ -139,6 +139,7 @@ typedef typeof_member(struct net_device_ops, ndo_set_mac_address) lkm_ndo_set_ma
 typedef typeof_member(struct net_device_ops, ndo_start_xmit) lkm_ndo_start_xmit;
 typedef typeof_member(struct net_device_ops, ndo_stop) lkm_ndo_stop;
 typedef typeof_member(struct net_device_ops, ndo_validate_addr) lkm_ndo_validate_addr;
+const size_t LKM_NET_GENL_SOCK = offsetof(struct net, genl_sock);
 const size_t LKM_SKB_DATA = offsetof(struct sk_buff, data);
 const size_t LKM_SKB_DATA_LEN = offsetof(struct sk_buff, data_len);
 const size_t LKM_SKB_END = offsetof(struct sk_buff, end);

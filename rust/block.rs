@@ -9,7 +9,10 @@
 
 use crate::{
     bindings,
-    compat::errno,
+    compat::{
+        errno,
+        EOPNOTSUPP, //
+    },
     context,
     lifetime::{
         self,

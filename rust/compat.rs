@@ -6,7 +6,14 @@
 //! `cfg(linux_7_3)` for Linux 7.3 and newer, and nothing else asks for it: where kernels differ,
 //! this module has one name that is right on each.
 
-use kernel::prelude::*;
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    faux,
+    prelude::*, //
+};
 
 // ANCHOR: rcu
 #[cfg(linux_7_3)]
@@ -34,6 +41,38 @@ impl kernel::ModuleMetadata for LocalModule {
 /// The error of one of C's error numbers: the kernel crate of 7.2 names only some of them.
 pub(crate) fn errno(number: u32) -> Error {
     Error::from_errno(-(number as i32))
+}
+
+/// The error of what cannot be done.
+// SAFETY: `Error` is a wrapper around its one member, a number that is negative.
+#[cfg(not(linux_7_3))]
+pub(crate) const EOPNOTSUPP: Error =
+    unsafe { core::mem::transmute::<i32, Error>(-(crate::bindings::EOPNOTSUPP as i32)) };
+#[cfg(linux_7_3)]
+pub(crate) use kernel::error::code::EOPNOTSUPP;
+
+/// As many zeroes.
+pub(crate) fn zeroes(length: usize, flags: kernel::alloc::Flags) -> Result<KVVec<u8>> {
+    #[cfg(linux_7_3)]
+    let zeroes = KVVec::zeroed(length, flags);
+    #[cfg(not(linux_7_3))]
+    let zeroes = KVVec::from_elem(0, length, flags);
+    Ok(zeroes?)
+}
+
+/// The device of a registration on the faux bus.
+pub(crate) fn faux_device(registration: &faux::Registration) -> &Device<Bound> {
+    #[cfg(linux_7_3)]
+    {
+        let device: &faux::Device<Bound> = registration.as_ref();
+        device.as_ref()
+    }
+    #[cfg(not(linux_7_3))]
+    {
+        let device: &Device = registration.as_ref();
+        // SAFETY: It is bound as long as it is registered: nobody unbinds such a device.
+        unsafe { device.as_bound() }
+    }
 }
 
 // SAFETY: It is an array of bytes. (`rust/bindings/lib.rs` has the same for its own.)

@@ -7,13 +7,19 @@
 //!
 //! C header: [`include/linux/device/faux.h`](srctree/include/linux/device/faux.h)
 
-use crate::name::{
-    self,
-    is_name,
-    Path, //
+use crate::{
+    compat,
+    name::{
+        self,
+        is_name,
+        Path, //
+    },
 };
 use kernel::{
-    device::Bound,
+    device::{
+        Bound,
+        Device, //
+    },
     faux,
     prelude::*, //
 };
@@ -61,8 +67,8 @@ impl Registration {
     }
 }
 
-impl AsRef<faux::Device<Bound>> for Registration {
-    fn as_ref(&self) -> &faux::Device<Bound> {
-        self.0.as_ref()
+impl AsRef<Device<Bound>> for Registration {
+    fn as_ref(&self) -> &Device<Bound> {
+        compat::faux_device(&self.0)
     }
 }

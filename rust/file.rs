@@ -25,7 +25,10 @@
 
 use crate::{
     bindings,
-    compat::errno,
+    compat::{
+        self,
+        errno, //
+    },
     context,
     lifetime::{
         self,
@@ -225,7 +228,7 @@ impl File {
         }
 
         // The last read needs room to find nothing.
-        let mut content = KVVec::zeroed(hint.saturating_add(1), MAY_FAIL)?;
+        let mut content = compat::zeroes(hint.saturating_add(1), MAY_FAIL)?;
         let mut filled = 0;
         loop {
             let allowed = (limit - filled).saturating_add(1);

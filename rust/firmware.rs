@@ -14,7 +14,10 @@
 
 use crate::{
     bindings,
-    compat::errno,
+    compat::{
+        errno,
+        EOPNOTSUPP, //
+    },
     completion::Completion,
     context, faux, file,
     kthread::{
@@ -76,7 +79,7 @@ impl Device {
 
 impl AsRef<device::Device<device::Bound>> for Device {
     fn as_ref(&self) -> &device::Device<device::Bound> {
-        self.device.as_ref().as_ref()
+        self.device.as_ref()
     }
 }
 

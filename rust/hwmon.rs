@@ -9,6 +9,7 @@
 use crate::{
     bindings,
     callback::Caller,
+    compat::EOPNOTSUPP,
     context,
     name::registered, //
 };

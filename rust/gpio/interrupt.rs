@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     bindings,
+    compat::EOPNOTSUPP,
     context,
     irq::{
         Flags,

@@ -209,7 +209,10 @@ unsafe fn multicast(
         return Err(EINVAL);
     }
     // SAFETY: The first network namespace has this socket for good.
-    unsafe { packet.multicast(bindings::init_net.genl_sock, offset + group) }
+    unsafe {
+        let socket = (&raw const bindings::init_net).byte_add(bindings::LKM_NET_GENL_SOCK);
+        packet.multicast(*socket.cast::<*mut bindings::sock>(), offset + group)
+    }
 }
 
 /// A generic netlink family, to be made a static by [`netlink::family!`](crate::netlink::family!).

@@ -56,7 +56,7 @@ impl kernel::Module for Faux {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let device = faux::Registration::new(c"lamp")?;
         let lamp = Arc::new(Lamp(Atomic::new(0)), GFP_KERNEL)?;
-        let attributes = DeviceAttributes::new(device.as_ref().as_ref(), lamp)?;
+        let attributes = DeviceAttributes::new(device.as_ref(), lamp)?;
         dev_info!(device.as_ref(), "level is 0 to 255\n");
         Ok(Faux {
             _attributes: attributes,

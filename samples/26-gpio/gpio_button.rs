@@ -139,7 +139,7 @@ impl kernel::Module for ButtonModule {
         // ANCHOR: init
         let input = gpio::Options::new(label, number)
             .active_low(active_low.value())
-            .input(device.as_ref().as_ref())
+            .input(device.as_ref())
             .inspect_err(failed)?;
         let input = Arc::new(input, GFP_KERNEL)?;
 

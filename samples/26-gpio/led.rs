@@ -98,7 +98,7 @@ impl kernel::Module for LedModule {
         let device = faux::Registration::new(c"led")?;
         let output = gpio::Options::new(label, number)
             .active_low(active_low.value())
-            .output(device.as_ref().as_ref(), false)
+            .output(device.as_ref(), false)
             .inspect_err(|e| {
                 let see = "(see /sys/kernel/debug/gpio)";
                 dev_err!(
@@ -107,7 +107,7 @@ impl kernel::Module for LedModule {
                 );
             })?;
         let led = Arc::new(Led(output), GFP_KERNEL)?;
-        let attributes = DeviceAttributes::new(device.as_ref().as_ref(), led)?;
+        let attributes = DeviceAttributes::new(device.as_ref(), led)?;
         dev_info!(device.as_ref(), "lit on line {number} of {label}\n");
         Ok(LedModule {
             _attributes: attributes,

@@ -77,7 +77,7 @@ impl kernel::InPlaceModule for Answers {
             let configfs = configfs::new_subsystem!(c"answers", Values)?;
             let sensors = faux::Registration::new(c"answers")?;
             let values = Arc::new(Values, GFP_KERNEL)?;
-            let hwmon = hwmon::Registration::new(sensors.as_ref().as_ref(), c"answers", values)?;
+            let hwmon = hwmon::Registration::new(sensors.as_ref(), c"answers", values)?;
             let (show, control) = (file(c"show"), file(c"control"));
             Ok(try_pin_init!(Self {
                 _device: device,

@@ -197,11 +197,11 @@ fn odd_sensors() -> Result<bool> {
     let device = faux::Registration::new(c"sensors")?;
     let new = |name| {
         let chip = Arc::new(Silent::<true>, GFP_KERNEL)?;
-        hwmon::Registration::new(device.as_ref().as_ref(), name, chip)
+        hwmon::Registration::new(device.as_ref(), name, chip)
     };
     let refuses = |name| new(name).err() == Some(EINVAL);
     let nothing = Arc::new(Silent::<false>, GFP_KERNEL)?;
-    let nothing = hwmon::Registration::new(device.as_ref().as_ref(), c"nothing", nothing);
+    let nothing = hwmon::Registration::new(device.as_ref(), c"nothing", nothing);
     let mut all = KVec::new();
     for name in [c"x", c"x", c"..", c"a/b", c"\xff"] {
         all.push(new(name)?, GFP_KERNEL)?;
@@ -286,7 +286,7 @@ impl Operations for Kept {
         let deadlock = to_result(-35);
         let file = file::read(c"/proc/version", 4096).map(drop);
         let inner = disk(c"inner", 8, 1, EIO).map(drop);
-        let image = Image::request(self.1.as_ref().as_ref(), c"kept.bin").map(drop);
+        let image = Image::request(self.1.as_ref(), c"kept.bin").map(drop);
         let thread = kthread::spawn(c"kept", |_| ()).map(drop);
         let node = misc::Registration::<Nobody>::new(c"kept", 0o400, Arc::new((), GFP_KERNEL)?);
         KEY.enable();

@@ -39,7 +39,7 @@ struct GpioOdd;
 impl kernel::Module for GpioOdd {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let device = faux::Registration::new(c"gpio_odd")?;
-        let line = gpio::Options::new(chip.value(), 0).input(device.as_ref().as_ref())?;
+        let line = gpio::Options::new(chip.value(), 0).input(device.as_ref())?;
         let line = Arc::new(line, GFP_KERNEL)?;
         let ask = |flags| {
             let interrupt = Interrupt::new(line.clone(), flags, c"odd", Nobody);

@@ -87,7 +87,7 @@ impl kernel::Module for Inside {
             _directory: sysfs::Directory::new(c"inside", looks)?,
             _device: misc::Registration::new(c"inside", 0o600, kept)?,
             _configfs: configfs::new_subsystem!(c"inside", Folder)?,
-            _hwmon: hwmon::Registration::new(sensors.as_ref().as_ref(), c"inside", zero)?,
+            _hwmon: hwmon::Registration::new(sensors.as_ref(), c"inside", zero)?,
             _sensors: sensors,
         })
     }

@@ -36,7 +36,7 @@ impl kernel::Module for Knob {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let device = faux::Registration::new(c"knob")?;
         let position = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-        let first = gpio::Options::new(c"knob", 0).input(device.as_ref().as_ref())?;
+        let first = gpio::Options::new(c"knob", 0).input(device.as_ref())?;
         let first = Arc::new(first, GFP_KERNEL)?;
         let contacts = Contacts {
             position: position.clone(),

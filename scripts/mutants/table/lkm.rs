@@ -170,7 +170,7 @@ mutants! {
         "                word,\n                0,\n                Some("
         => "                &mut 0,\n                0,\n                Some(";
     "make test T=parts" => "rust/context.rs": "a disk's request waits for a disk",
-        "with_flags(ANSWERING, call)"
+        "with_flags(FOR_OTHERS, call)"
         => "call()";
     "make test T=adversary" => "rust/file.rs": "a file of the kernel's is used where one is made",
         "if self.is_pseudo() && !context::may_use_pseudo_files() {"
@@ -200,8 +200,8 @@ mutants! {
         "        self.cache.objects.fetch_sub(1, Relaxed);\n"
         => "";
     "make test T=kbleds" => "rust/vt.rs": "the lights stay as they are",
-        "        let _ = self.set(0xff);\n"
-        => "";
+        "            taken.give_back();\n            if !taken.are_back {"
+        => "            taken.are_back = true;\n            if !taken.are_back {";
     "make test T=kbleds" => "rust/vt.rs": "after a hang-up they do not blink",
         "            Err(EIO) => {\n"
         => "            Err(EPERM) => {\n";

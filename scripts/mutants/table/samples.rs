@@ -144,7 +144,7 @@ mutants! {
         "_ => Err(ERANGE),"
         => "_ => Err(EINVAL),";
     "make test T=led" => "samples/26-gpio/led.rs": "the lamp shines from the start",
-        ".output(device.as_ref().as_ref(), false)"
+        ".output(device.as_ref(), false)"
         => ".output(device.as_ref().as_ref(), true)";
     "make test T=gpio_button" => "samples/26-gpio/gpio_button.rs": "a button that bounces is read at once",
         "if edge != self.button.edge.load(Relaxed) {"

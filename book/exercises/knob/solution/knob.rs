@@ -36,7 +36,7 @@ struct Knob {
 impl kernel::Module for Knob {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let device = faux::Registration::new(c"knob")?;
-        let line = |number| gpio::Options::new(c"knob", number).input(device.as_ref().as_ref());
+        let line = |number| gpio::Options::new(c"knob", number).input(device.as_ref());
         let position = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let first = Arc::new(line(0)?, GFP_KERNEL)?;
         let contacts = Contacts {
