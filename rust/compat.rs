@@ -43,13 +43,27 @@ pub(crate) fn errno(number: u32) -> Error {
     Error::from_errno(-(number as i32))
 }
 
-/// The error of what cannot be done.
-// SAFETY: `Error` is a wrapper around its one member, a number that is negative.
-#[cfg(not(linux_7_3))]
-pub(crate) const EOPNOTSUPP: Error =
-    unsafe { core::mem::transmute::<i32, Error>(-(crate::bindings::EOPNOTSUPP as i32)) };
 #[cfg(linux_7_3)]
 pub(crate) use kernel::error::code::EOPNOTSUPP;
+
+/// Errors that the kernel crate has names for since 7.3; samples and tests have no others of these.
+#[cfg(not(linux_7_3))]
+mod code {
+    macro_rules! codes {
+        ($($code:ident)*) => {$(
+            /// C's error of that name.
+            // SAFETY: `Error` is a wrapper around its one member, a number that is negative.
+            pub const $code: kernel::error::Error =
+                unsafe { core::mem::transmute(-(crate::bindings::$code as i32)) };
+        )*};
+    }
+
+    codes! {
+        ECANCELED EDEADLK EILSEQ EKEYREJECTED ELOOP ENAMETOOLONG ENOBUFS EOPNOTSUPP EPROTO ETIME
+    }
+}
+#[cfg(not(linux_7_3))]
+pub use code::*;
 
 /// As many zeroes.
 pub(crate) fn zeroes(length: usize, flags: kernel::alloc::Flags) -> Result<KVVec<u8>> {

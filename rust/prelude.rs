@@ -7,6 +7,8 @@
 //! use lkm::prelude::*;
 //! ```
 
+#[cfg(not(linux_7_3))]
+pub use crate::compat::*;
 #[cfg(CONFIG_DEBUG_FS)]
 pub use crate::debugfs;
 #[cfg(all(CONFIG_DEBUG_FS, any(CONFIG_SMP, CONFIG_DEBUG_SPINLOCK)))]

@@ -7,7 +7,6 @@ use kernel::{
     cpu::CpuId,
     new_mutex,
     new_spinlock,
-    prelude::*,
     str::CString,
     sync::{
         atomic::{
@@ -37,6 +36,7 @@ use lkm::{
         self,
         PerCpu, //
     },
+    prelude::*,
     rcu::Rcu,
     timer::{
         self,
