@@ -115,7 +115,6 @@ pub use new_subsystem;
 ///
 /// Must not be dropped [in its own callback](crate#pitfalls), what its items do. Nor make or drop one in what shows or
 /// stores an attribute of another subsystem: lockdep takes the locks of the two (`frag_sem`) for one, and reports it.
-///
 pub struct Subsystem<T: Item> {
     /// Taken by the drop. Goes first.
     root: Option<Pin<KBox<Root<T>>>>,

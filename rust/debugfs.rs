@@ -456,9 +456,9 @@ pub struct Node<T: FileOperations> {
 impl<T: FileOperations> Node<T> {
     /// Creates a file with the permission bits `mode`.
     ///
-    /// Fails with `EEXIST` if the name is taken, `ENOENT` if another has taken the directory away, `EINVAL` if the name is none
-    /// that a file can have, or the mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep, until there is
-    /// memory once there is a file (`debugfs_create_file_unsafe`).
+    /// Fails with `EEXIST` if the name is taken, `ENOENT` if another has taken the directory away, `EINVAL` if the name is
+    /// none that a file can have, or the mode is none, or `ENOMEM`. The file may be opened before this returns. May sleep,
+    /// until there is memory once there is a file (`debugfs_create_file_unsafe`).
     ///
     /// Who drops a file waits for [`FileOperations::open`], with its directory locked: so that must not make or drop a
     /// file of the same directory, nor wait for who does. Nor can it use [files](mod@crate::file) (`EDEADLK`), which may be

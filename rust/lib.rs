@@ -292,8 +292,8 @@
 //!
 //! **Leaving something registered**: nobody. Dropping a registration is what undoes it, and one that is
 //! leaked, as by `core::mem::forget`, or in what it refers to itself (an `Arc` of the data that it has), stays when
-//! the module goes, with its code gone. So does one in a `static`, which is never dropped (`make check` refuses a `SetOnce` of one, where its words say so). That
-//! is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked one uses
+//! the module goes, with its code gone. So does one in a `static`, which is never dropped (`make check` refuses
+//! a `SetOnce` of one, where its words say so). That is so of the safe registrations of the `kernel` crate, too. While the module is there, what a leaked one uses
 //! is there as well: handlers are `'static`.
 //!
 //! **Dropping a registration in its own callback**: lockdep, where it looks. To drop one is to wait

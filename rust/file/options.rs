@@ -127,8 +127,8 @@ impl Options {
     /// [`create`](Self::create), nothing is created where a link leads (`EEXIST`), and a file or a link that another
     /// user has put into a folder such as `/tmp` is refused (`EACCES`), as if `/proc/sys/fs/protected_regular` were 2,
     /// and `protected_symlinks` 1 for the path's own last link. So is one with more than one name there, whosever it
-    /// is: unless `protected_hardlinks` is 1, any user can give a name there to any file. A tty does not become the caller's controlling tty, and files beyond 2 GiB are
-    /// welcome. While the module is being loaded, what it has registered itself is refused (`EDEADLK`): its file would
+    /// is: unless `protected_hardlinks` is 1, any user can give a name there to any file. A tty does not become the
+    /// caller's controlling tty, and files beyond 2 GiB are welcome. While the module is being loaded, what it has registered itself is refused (`EDEADLK`): its file would
     /// keep the module, and a load that fails would wait for it. So is any file, if somebody else comes to keep the
     /// module at that moment. May sleep.
     pub fn open(&self, path: &CStr) -> Result<File> {

@@ -140,11 +140,11 @@ impl Packet {
     fn forget_time(&self) -> Result {
         let flags = bindings::LKM_SKB_SHARED_TX_FLAGS;
         let time = bindings::LKM_SKB_SHARED_HWTSTAMPS;
-        // SAFETY: They are there.
+        // SAFETY: They are there. Who has a copy may write to them meanwhile.
         let (has_flag, has_time) = unsafe {
             (
-                *self.shared(flags) & bindings::LKM_SKB_HW_TSTAMP_NETDEV != 0,
-                *self.shared(time).cast::<u64>() != 0,
+                self.shared(flags).read_volatile() & bindings::LKM_SKB_HW_TSTAMP_NETDEV != 0,
+                self.shared(time).cast::<u64>().read_volatile() != 0,
             )
         };
         if !has_flag && !has_time {
